@@ -1,0 +1,69 @@
+"""The Flower ClientApp: answers three kinds of message on the client's own side (see `fedrec.messages`)."""
+
+from __future__ import annotations
+
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.clientapp import ClientApp
+
+from clients import local
+from fedrec import messages
+from fedrec.store import Run
+
+app = ClientApp()
+
+
+@app.query("inventory")
+def inventory(message: Message, context: Context) -> Message:
+    """Who is behind this node, and how much there is to learn from; no person is named."""
+    client = local.Client(_run(message), _name(message, context))
+    return _reply(message, client.name, None, client.inventory())
+
+
+@app.train("lora")
+def train(message: Message, context: Context) -> Message:
+    """Train each shard's adapter on this client's rows of the shard."""
+    client = local.Client(_run(message), _name(message, context))
+    number = int(message.content[messages.CONFIG]["round"])
+    model, metrics = client.train(number, _model(message))
+    return _reply(message, client.name, model, metrics)
+
+
+@app.evaluate("like")
+def evaluate(message: Message, context: Context) -> Message:
+    """Serve the published model from now on, and measure it on this client's test rows."""
+    client = local.Client(_run(message), _name(message, context))
+    number = int(message.content[messages.CONFIG]["round"])
+    published = _model(message)
+    if published is None:
+        raise ValueError("a published model must carry its adapters")
+    digest, metrics = client.publish(number, published)
+    return _reply(message, client.name, None, metrics, served=digest)
+
+
+def _run(message: Message) -> Run:
+    from pathlib import Path
+
+    return Run(Path(str(message.content[messages.CONFIG]["run"])))
+
+
+def _name(message: Message, context: Context) -> str:
+    """The client's name in the partition: its own configuration says who it is, never a node id."""
+    own = context.node_config.get("client")
+    return str(own) if own else _run(message).clients[int(context.node_config["partition-id"])]
+
+
+def _model(message: Message) -> messages.Model | None:
+    record = message.content.get(messages.ARRAYS)
+    return None if not record else messages.from_arrays({name: array.numpy() for name, array in record.items()})
+
+
+def _reply(
+    message: Message, name: str, model: messages.Model | None, metrics: dict[str, int | float], **facts: str
+) -> Message:
+    content = RecordDict(
+        {messages.CONFIG: ConfigRecord({"client": name, **facts}), messages.METRICS: MetricRecord(metrics)}
+    )
+    if model is not None:
+        arrays = {key: Array(array) for key, array in messages.to_arrays(model).items()}
+        content[messages.ARRAYS] = ArrayRecord(arrays)
+    return Message(content, reply_to=message)

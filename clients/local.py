@@ -1,0 +1,190 @@
+"""What a client does with its own rows: count, train, publish and measure. Nothing here knows of Flower."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from fedrec.models.base import Base, load_base
+from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+from fedrec import hardware
+from fedrec.config import RunConfig
+from fedrec.data.prompts import PromptEncoder
+from fedrec.data.shards import by_hash
+from fedrec.data.table import HISTORY, TEST, TRAIN, Interactions
+from fedrec.errors import FedrecError
+from fedrec.messages import Model, from_arrays, to_arrays
+from fedrec.metrics import measure
+from fedrec.models.bank import AdapterBank, state_hash
+from fedrec.models.peft_folder import save_peft
+from fedrec.progress import bar
+from fedrec.scoring import score_windows
+from fedrec.serving import encoder_of, model_hash, serving
+from fedrec.store import Run, replacing, write_json
+from fedrec.training import Task, train
+
+
+class Client:
+    """One client of a run, on its own side."""
+
+    def __init__(self, run: Run, name: str) -> None:
+        self.run, self.name = run, name
+        self.store = run.client(name)
+        self.config: RunConfig = run.config
+        hardware.use_threads(self.config.train)
+
+    @cached_property
+    def base(self) -> Base:
+        return load_base(self.config.base, device=self.config.train.device, precision=self.config.train.precision)
+
+    @cached_property
+    def interactions(self) -> Interactions:
+        return self.store.interactions()
+
+    @cached_property
+    def encoder(self) -> PromptEncoder:
+        return encoder_of(self.run, self.base)
+
+    def inventory(self) -> dict[str, int | float]:
+        """Counts only: users, and train rows of each shard."""
+        rows, shard_of = self._train_rows()
+        counts = np.bincount(shard_of[shard_of >= 0], minlength=self.config.shards)
+        return {"users": len(rows.user_ids), **{f"examples/{s}": int(count) for s, count in enumerate(counts)}}
+
+    def train(self, number: int, model: Model | None) -> tuple[Model, dict[str, int | float]]:
+        """Round `number` (from 1): every shard's adapter learns from this client's rows of the shard.
+
+        Args:
+            model: the adapters to start from; none = those published last.
+
+        Returns:
+            The trained adapters; loss and rows of each shard.
+        """
+        start = self._published(number - 1) if model is None else model
+        prox = self.config.prox if self.config.strategy == "fedprox" else 0.0
+        trained, losses, rows = self._train_model(number, start, "", prox, start)
+        if self.config.strategy == "ditto":
+            self._train_personal(number, start)
+        metrics: dict[str, int | float] = {"round": number}
+        metrics |= {f"loss/{s}": loss for s, loss in enumerate(losses)}
+        metrics |= {f"examples/{s}": count for s, count in enumerate(rows)}
+        return trained, metrics
+
+    def publish(self, number: int, model: Model) -> tuple[str, dict[str, int | float]]:
+        """Serve the model of round `number` and measure it on the test rows.
+
+        With Ditto the client serves its personal model instead.
+
+        Returns:
+            SHA-256 of the model served; examples, AUC, UAUC and LogLoss of each group of rows.
+        """
+        served = self._personal(number) or model if self.config.strategy == "ditto" else model
+        digest = self._serve(number, model, served)
+        rows = self.interactions
+        wanted = rows.split == TEST
+        with serving(self.base.model, self.config, _tensors(served)) as (bank, routing):
+            scores = score_windows(
+                self.base.model, self.encoder.windows(rows, wanted), self.encoder.template.answers, len(rows),
+                bank=bank, routing=routing, precision=self.config.train.precision,
+            )  # fmt: skip
+        scores, tested = scores[wanted], rows.take(wanted)
+        group = np.zeros(len(tested), np.int32) if tested.client is None else tested.client
+        self.store.write_scores(
+            round=np.array(number), scores=scores, labels=tested.label,
+            users=np.array(rows.user_ids, dtype=np.str_)[tested.user], group=group,
+        )  # fmt: skip
+        metrics: dict[str, int | float] = {"round": number}
+        for index, name in enumerate(rows.client_ids or (self.name,)):
+            mine = group == index
+            measured = measure(scores[mine], tested.label[mine], tested.user[mine]).as_dict()
+            metrics |= {f"{name}/{key}": value for key, value in measured.items()}
+        return digest, metrics
+
+    def _train_model(
+        self, number: int, start: Model, role: str, prox: float, anchor: Model
+    ) -> tuple[Model, list[float], list[int]]:
+        config = self.config
+        rows, shard_of = self._train_rows()
+        trained: Model = []
+        losses: list[float] = []
+        counts: list[int] = []
+        with AdapterBank(self.base.model, config.lora, width=1) as bank:
+            for shard, state in enumerate(start):
+                checkpoint = self.store.folder / "training" / f"{role}shard-{shard}.pt"
+                windows = self.encoder.windows(rows, shard_of == shard)
+                task = Task(
+                    windows, rows.label, self.encoder.template.answers,
+                    (config.seed, role + self.name, shard, number), number - 1, config.federation.rounds,
+                )  # fmt: skip
+                with bar(f"{self.name} round {number}") as tick:
+                    outcome = train(
+                        self.base.model, bank, _tensors([state])[0], task, config.train,
+                        prox=prox, anchor=_tensors([anchor[shard]])[0], checkpoint=checkpoint, on_step=tick,
+                    )  # fmt: skip
+                checkpoint.unlink(missing_ok=True)
+                trained.append({name: tensor.numpy() for name, tensor in outcome.state.items()})
+                losses.append(outcome.loss)
+                counts.append(outcome.rows // config.train.epochs)
+        return trained, losses, counts
+
+    def _train_rows(self) -> tuple[Interactions, NDArray[np.int32]]:
+        """The rows to learn from and those that only stand in histories; the shard of each row, -1 for the latter."""
+        rows = self.interactions.take(np.isin(self.interactions.split, (TRAIN, HISTORY)))
+        shard_of = by_hash(rows.user_ids, self.config.shards, str(self.config.seed))[rows.user]
+        return rows, np.where(rows.split == TRAIN, shard_of, -1)
+
+    def _train_personal(self, number: int, received: Model) -> None:
+        """Ditto (Li et al. 2021): a personal model, pulled towards the global one by the proximal term."""
+        start = self._personal(number - 1) or received
+        personal, _, _ = self._train_model(number, start, "personal-", self.config.prox, received)
+        with replacing(self._personal_path(number)) as partial:
+            save_file(to_arrays(personal), partial)
+        for path in self.store.folder.glob("personal-*.safetensors"):
+            if path < self._personal_path(number - 1):  # a resumed round starts from the one before
+                path.unlink()
+
+    def _personal(self, number: int) -> Model | None:
+        """The newest personal model up to round `number`; a client may have sat rounds out."""
+        found = [
+            p for p in sorted(self.store.folder.glob("personal-*.safetensors")) if p <= self._personal_path(number)
+        ]
+        return from_arrays(load_file(found[-1])) if found else None
+
+    def _personal_path(self, number: int) -> Path:
+        return self.store.folder / f"personal-{number:04d}.safetensors"
+
+    def _published(self, number: int) -> Model:
+        path = self.store.folder / "published.safetensors"
+        if path.exists():
+            with safe_open(path, "np") as file:
+                if file.metadata()["round"] == str(number):
+                    return from_arrays(load_file(path))
+        raise FedrecError(f"client {self.name} does not hold the model of round {number}: send its adapters along")
+
+    def _serve(self, number: int, published: Model, served: Model) -> str:
+        with replacing(self.store.folder / "published.safetensors") as partial:
+            save_file(to_arrays(published), partial, {"round": str(number)})
+        folder = self.store.folder / f"served-{number:04d}"
+        shutil.rmtree(folder, ignore_errors=True)
+        for shard, state in enumerate(_tensors(served)):
+            save_peft(folder / f"shard-{shard}", state, self.config.lora, self.base.name)
+        hashes = [state_hash(state) for state in _tensors(served)]
+        manifest = {
+            "round": number,
+            "shards": [{"folder": f"{folder.name}/shard-{s}", "sha256": digest} for s, digest in enumerate(hashes)],
+        }
+        write_json(self.store.folder / "manifest.json", manifest)
+        for path in self.store.folder.glob("served-*"):
+            if path != folder:
+                shutil.rmtree(path)
+        return model_hash(hashes)
+
+
+def _tensors(model: Model) -> list[dict[str, torch.Tensor]]:
+    return [{name: torch.from_numpy(array) for name, array in state.items()} for state in model]

@@ -1,0 +1,1 @@
+"""fedrec: a federated LLM recommender that can forget."""

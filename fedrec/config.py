@@ -1,0 +1,203 @@
+"""One typed run configuration, read from TOML and `--set section.key=value`; every mistake is reported at once."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fedrec.errors import UsageError
+
+Strategy = Literal["pplr", "fedavg", "fedprox", "ditto", "local", "central"]
+Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
+class Section(BaseModel):
+    """A frozen part of the configuration; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WorldConfig(Section):
+    """The generated world of films, used when no data set is named."""
+
+    users: int = Field(240, ge=10, description="private users, spread over the clients")
+    items: int = Field(600, ge=50, description="films in the catalogue")
+    rows: int = Field(40, ge=5, description="mean number of interactions of a user")
+    cohort: int = Field(1200, ge=10, description="public users, in no client, whom the base model may read")
+    seed: int = Field(7, ge=0, description="seed of the world itself; the run's seed does not change it")
+
+
+class DataConfig(Section):
+    """Where the interactions come from and how they are split."""
+
+    path: str | None = Field(None, description="file or folder; none = the generated world")
+    format: str | None = Field(None, description="name of a reader; none = recognised by files and columns")
+    like_above: float | None = Field(None, description="a rating above this is a like; none = per data set")
+    split: Literal["auto", "given", "user-time", "global-time", "tallrec"] = Field(
+        "auto", description="auto = the given split where there is one, else each user's last rows"
+    )
+    valid_fraction: float = Field(0.1, ge=0, lt=1)
+    test_fraction: float = Field(0.2, gt=0, lt=1)
+    train_rows: int | None = Field(None, ge=1, description="keep only this many train rows, drawn by the seed")
+    skip_bad_rows: bool = False
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="column names: user, item, rating, label, time, title, split, client",
+    )
+    world: WorldConfig = WorldConfig()
+
+
+class ClientsConfig(Section):
+    """Who holds which rows."""
+
+    count: int = Field(5, ge=1, le=10_000)
+    by: Literal["hash", "column", "kmeans"] = Field(
+        "hash", description="hash of the user id, the data's client column, or K-means on taste in public item vectors"
+    )
+
+
+class PromptConfig(Section):
+    """How a timeline becomes tokens."""
+
+    window: int = Field(384, ge=32, description="tokens in a window, at most the model's context")
+    past: float = Field(0.5, ge=0, le=0.9, description="part of a later window kept for what came before")
+    title_tokens: int = Field(24, ge=4, description="longer titles are cut")
+    history: int | None = Field(None, ge=0, description="titles of history a row may see; none = what the window holds")
+
+
+class LoraConfig(Section):
+    """The adapters: LoRA of the given rank, added to every targeted linear layer scaled by alpha / rank."""
+
+    rank: int = Field(16, ge=1)
+    alpha: float = Field(32.0, gt=0)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    targets: str | tuple[str, ...] = Field("all-linear", description="'all-linear', or names such as q_proj, v_proj")
+
+
+class TrainConfig(Section):
+    """Local training."""
+
+    lr: float = Field(1e-3, gt=0)
+    epochs: int = Field(1, ge=1, description="passes over the client's rows in a round")
+    batch: int = Field(8, ge=1, description="windows in a batch")
+    clip: float = Field(1.0, gt=0, description="gradient norm")
+    weight_decay: float = Field(0.0, ge=0)
+    warmup: int = Field(20, ge=0, description="steps of linear warm-up, in the first round only")
+    schedule: Literal["constant", "linear", "cosine"] = Field("cosine", description="over all rounds")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto = bf16 where the hardware has it")
+    device: str = Field("auto", description="cpu, cuda, cuda:1; auto = cuda where there is one")
+    threads: int = Field(0, ge=0, description="0 = the machine's cores; part of the run, so every mode computes alike")
+    checkpoint_seconds: float = Field(30.0, ge=0, description="time between checkpoints within a round")
+
+
+class FederationConfig(Section):
+    """Rounds, participation and what a reply must look like."""
+
+    rounds: int = Field(4, ge=0)
+    fraction: Fraction = Field(1.0, description="part of the clients asked in a round")
+    min_replies: int = Field(0, ge=0, description="a round counts with this many good replies; 0 = all that were asked")
+    oversample: int = Field(0, ge=0, description="clients asked beyond the fraction; the first replies count")
+    deadline: float = Field(3600.0, gt=0, description="seconds a round waits")
+    max_abs: float = Field(100.0, gt=0, description="a reply with a larger weight is dropped")
+    max_update_ratio: float = Field(20.0, gt=1, description="an update longer than this times the median is dropped")
+
+
+class PplrConfig(Section):
+    """PPLR's balance: the share of a peer is its similarity times the heating of the client's loss."""
+
+    similarity: Literal["update", "adapter"] = Field(
+        "update", description="cosine of the updates since the shared initial adapter, or of whole adapters (published)"
+    )
+    heating: bool = True
+    exponent: Literal["intended", "code"] = Field("intended", description="(t+1)/beta, or t + 1/beta as published")
+    alpha: float = Field(0.7, gt=0)
+    beta: float = Field(5.0, gt=0)
+    temperature: float = Field(0.05, gt=0)
+
+
+class RunConfig(Section):
+    """Everything a run depends on."""
+
+    strategy: Strategy = "pplr"
+    shards: int = Field(1, ge=1, le=256)
+    seed: int = Field(42, ge=0)
+    base: str | None = Field(None, description="Hugging Face id or folder; none = the embedded small Llama")
+    data: DataConfig = DataConfig()
+    clients: ClientsConfig = ClientsConfig()
+    prompt: PromptConfig = PromptConfig()
+    lora: LoraConfig = LoraConfig()
+    train: TrainConfig = TrainConfig()
+    federation: FederationConfig = FederationConfig()
+    pplr: PplrConfig = PplrConfig()
+    prox: float = Field(0.01, ge=0, description="weight of the proximal term of fedprox and ditto")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> RunConfig:
+        if self.strategy == "central" and self.federation.fraction < 1:
+            raise ValueError("federation.fraction must be 1 with strategy central: there is one client")
+        return self
+
+
+def load(path: Path | None = None, overrides: dict[str, Any] | None = None, sets: tuple[str, ...] = ()) -> RunConfig:
+    """The configuration from a TOML file, then `overrides` (dotted key → value), then `key=value` settings.
+
+    Raises:
+        UsageError: names every wrong key and value at once.
+    """
+    tree: dict[str, Any] = {}
+    if path is not None:
+        try:
+            tree = tomllib.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            raise UsageError(f"--config {path}: no such file") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise UsageError(f"--config {path}: {error}") from None
+    for key, value in (overrides or {}).items():
+        _put(tree, key, value)
+    for text in sets:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set {text}: write it as section.key=value, for example --set train.lr=5e-4")
+        _put(tree, key.strip(), _value(value.strip()))
+    return parse(tree)
+
+
+def parse(tree: dict[str, Any]) -> RunConfig:
+    """A configuration from plain data, or one UsageError that lists every mistake."""
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        faults = [_fault(item) for item in error.errors()]
+        raise UsageError("configuration: " + "; ".join(faults)) from None
+
+
+def _fault(item: Any) -> str:
+    where = ".".join(str(part) for part in item["loc"]) or "run"
+    if item["type"] == "extra_forbidden":
+        return f"{where} is not a setting"
+    value = "" if item["type"] in ("missing", "value_error") else f" = {json.dumps(item['input'], default=str)[:60]}"
+    return f"{where}{value}: {item['msg'].removeprefix('Value error, ')}"
+
+
+def _put(tree: dict[str, Any], key: str, value: Any) -> None:
+    *path, last = key.split(".")
+    for part in path:
+        child = tree.setdefault(part, {})
+        if not isinstance(child, dict):
+            raise UsageError(f"{key}: {part} is a value, not a section")
+        tree = child
+    tree[last] = value
+
+
+def _value(text: str) -> Any:
+    """A TOML value, or the text itself where it is no TOML (so strings need no quotes)."""
+    if text == "none":
+        return None
+    try:
+        return tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,114 @@
+"""`fedrec data`: look at a data set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fedrec.errors import UsageError
+
+if TYPE_CHECKING:
+    from fedrec.data.summary import Summary, UserSummary
+
+app = typer.Typer(no_args_is_help=True, help="What is in a data set.")
+
+
+@app.callback()
+def data() -> None:
+    """What is in a data set."""
+
+
+@app.command()
+def inspect(
+    path: Annotated[str | None, typer.Argument(help="File or folder; left out = the generated world.")] = None,
+    run: Annotated[str | None, typer.Option(help="A run: its data as it was loaded, and its clients.")] = None,
+    users: Annotated[int, typer.Option(min=0, help="List this many users.")] = 0,
+    form: Annotated[str | None, typer.Option("--format", help="Name of the format; left out = recognised.")] = None,
+    like_above: Annotated[float | None, typer.Option(help="A rating above this is a like.")] = None,
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Drop bad rows and count them.")] = False,
+    sets: Annotated[list[str] | None, typer.Option("--set", help="section.key=value of the configuration.")] = None,
+    out: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write the figures as JSON.")] = None,
+) -> None:
+    """Counts, splits, like-rates, history lengths, and the AUC of trivial and best possible scorers."""
+    from dataclasses import asdict
+
+    from fedrec.data.load import load_dataset
+    from fedrec.data.summary import summarise, summarise_users
+    from fedrec.output import write_result
+
+    given = {
+        "data.path": path,
+        "data.format": form,
+        "data.like_above": like_above,
+        "data.skip_bad_rows": skip_bad_rows or None,
+    }
+    overrides = {key: value for key, value in given.items() if value is not None}
+    config, client_of = _configuration(run, overrides, tuple(sets or ()))
+    dataset = load_dataset(config.data, config.seed)
+    summary = summarise(dataset)
+    listed = summarise_users(dataset.interactions, users, client_of)
+    write_result(asdict(summary) | {"users_listed": [asdict(user) for user in listed]}, out)
+    if out != "-":
+        _print(summary, listed)
+
+
+def _configuration(run: str | None, overrides: dict[str, Any], sets: tuple[str, ...]) -> tuple[Any, dict[str, str]]:
+    """The run configuration, and user id → client where it is that of a run."""
+    if run is None:
+        from fedrec.config import load
+
+        return load(None, overrides, sets), {}
+    if overrides or sets:
+        raise UsageError("--run reads the data of the run: leave out PATH, --set and the options of reading")
+    from fedrec.store import open_run
+
+    opened = open_run(run)
+    return opened.config, opened.client_of()
+
+
+def _print(summary: Summary, users: list[UserSummary]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    console = Console()
+
+    def table(title: str, *columns: str) -> Table:
+        made = Table(title=title, title_justify="left", title_style="bold")
+        for index, column in enumerate(columns):
+            made.add_column(column, justify="right" if index else "left")
+        return made
+
+    console.print(f"[bold]{escape(summary.name)}[/bold]: {summary.rows:,} rows, {summary.users:,} users,"
+                  f" {summary.items:,} items, {summary.like_rate:.1%} liked")  # fmt: skip
+    for note in summary.notes:
+        console.print(f"  {escape(note)}", highlight=False)
+    if summary.titles_repeated:
+        console.print(f"  {summary.titles_repeated} items share their title with another: items are told apart by id")
+
+    splits = table("Splits", "split", "rows", "users", "items", "liked")
+    for name, part in summary.splits.items():
+        splits.add_row(name, f"{part.rows:,}", f"{part.users:,}", f"{part.items:,}", f"{part.like_rate:.1%}")
+    console.print(splits)
+
+    lengths = table("Lengths", "", "least", "25 %", "median", "75 %", "most")
+    lengths.add_row("rows of a user", *(f"{value:,.0f}" for value in summary.rows_per_user))
+    lengths.add_row("history of a test row", *(f"{value:,.0f}" for value in summary.history))
+    console.print(lengths)
+
+    scorers = table("AUC to beat", "scorer", *summary.trivial)
+    for name in next(iter(summary.trivial.values())):
+        scorers.add_row(name, *(f"{auc[name]:.3f}" for auc in summary.trivial.values()))
+    if summary.best_possible_auc is not None:
+        scorers.add_row(
+            "best possible", *("" for _ in range(len(summary.trivial) - 1)), f"{summary.best_possible_auc:.3f}"
+        )
+    console.print(scorers)
+
+    if users:
+        listed = table("Users", "user", "client", "rows", "train", "valid", "test", "likes")
+        for user in users:
+            counts = (user.rows, user.train, user.valid, user.test, user.likes)
+            listed.add_row(escape(user.user), user.client or "-", *(f"{count:,}" for count in counts))
+        console.print(listed)

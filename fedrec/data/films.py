@@ -1,0 +1,136 @@
+"""The films of the generated world: titles made of words that carry genre, year and quality, and their true features.
+
+The eight genres stand on a ring of moods, neighbours alike: who likes crime tends to like thrillers and to dislike
+comedies. Films from `NEW_SINCE` on are named with words of their own: whoever read only older films (the public cohort,
+the base model) must learn from people what those words mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec.data.table import Catalogue
+
+YEARS = (1960, 2019)
+NEW_SINCE = 2000
+TWINS = 0.02  # part of the catalogue that carries the title of another film
+
+# genre → words of older films, words of newer films; in the order of the ring
+GENRES: dict[str, tuple[str, str]] = {
+    "crime": (
+        "Heist Alibi Gangster Detective Vendetta Ransom Smuggler Verdict Syndicate Getaway",
+        "Hacker Forensic Cartel Casefile Phishing Narcos",
+    ),
+    "thriller": (
+        "Conspiracy Hostage Stalker Witness Cipher Suspect Pursuit Deadline Betrayal Informant",
+        "Darknet Tracker Blackout Sleeper Firewall Whistleblower",
+    ),
+    "horror": (
+        "Haunting Crypt Vampire Curse Séance Nightmare Werewolf Graveyard Poltergeist Mörder",
+        "Zombie Slender Outbreak Infected Ritual Possession",
+    ),
+    "science fiction": (
+        "Galaxy Android Starship Nebula Martian Robot Wormhole Asteroid Cosmonaut Солярис",
+        "Drone Quantum Singularity Hologram Nanobot Simulation",
+    ),
+    "adventure": (
+        "Treasure Expedition Pirate Safari Lagoon Explorer Jungle Caravan Voyage 冒険",
+        "Parkour Summit Wingsuit Backpacker Avalanche Everest",
+    ),
+    "comedy": (
+        "Prank Clown Mishap Bachelor Nonsense Cousin Waiter Blunder Vacation Señorita",
+        "Hangover Roommate Selfie Barista Bromance Influencer",
+    ),
+    "romance": (
+        "Sweetheart Bouquet Serenade Honeymoon Valentine Kiss Waltz Longing Fiancée Amour",
+        "Texting Soulmate Playlist Airport Proposal Matchmaker",
+    ),
+    "drama": (
+        "Widow Orphan Harvest Exile Testament Inheritance Prodigal Confession Mother Père",
+        "Refugee Startup Divorce Dementia Custody Foreclosure",
+    ),
+}
+ADJECTIVES = {  # word → what it adds to the log-odds of a like
+    **dict.fromkeys("Golden Immortal Magnificent Timeless Luminous Unforgettable Masterful Sublime".split(), 1.1),
+    **dict.fromkeys("Silent Northern Second Crimson Hidden Distant Winter Midnight".split(), 0.0),
+    **dict.fromkeys("Cheap Endless Clumsy Tedious Hollow Shallow Recycled Dreary".split(), -1.1),
+}
+PLACES = "Lisbon Kyoto Zürich Cairo Montréal Odessa Boston Málaga Dakar Reykjavík".split()
+FORMS = ("The {adjective} {word}", "{adjective} {word} of {place}", "{word} and {other}", "{adjective} {word}")
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Films:
+    """m films and what is true of them.
+
+    Attributes:
+        catalogue: ids and titles.
+        genre: (m,) index into `GENRES`.
+        year: (m,) year of release.
+        mood: (m, 3) features that tastes weigh: the place on the ring of genres (a unit vector), and the era in [-1, 1].
+        quality: (m,) what every person's log-odds of a like share.
+        descriptions: one sentence for each film older than `NEW_SINCE`, with genre, decade and quality in words.
+    """
+
+    catalogue: Catalogue
+    genre: NDArray[np.int64]
+    year: NDArray[np.int64]
+    mood: Array
+    quality: Array
+    descriptions: tuple[str, ...]
+
+
+def make_films(count: int, random: np.random.Generator) -> Films:
+    """`count` films, about half of them newer than `NEW_SINCE`; a few carry title, year and genre of another film."""
+    genre = random.integers(len(GENRES), size=count)
+    newer = random.random(count) < 0.5
+    year = np.where(newer, random.integers(NEW_SINCE, YEARS[1] + 1, count), random.integers(YEARS[0], NEW_SINCE, count))
+    adjective = random.integers(len(ADJECTIVES), size=count)
+    form = random.integers(len(FORMS), size=count)
+    draws = random.random((3, count))
+    model = np.where(random.random(count) < TWINS, random.integers(count, size=count), np.arange(count))
+
+    genre, newer, year, adjective, form = (column[model] for column in (genre, newer, year, adjective, form))
+    titles = [_title(*row) for row in zip(genre, newer, year, adjective, form, *draws[:, model], strict=True)]
+    spoken = np.array(["{adjective}" in text for text in FORMS])[form]
+    weight = np.where(spoken, np.array(list(ADJECTIVES.values()))[adjective], 0.0)
+    angle = 2 * np.pi * genre / len(GENRES)
+    era = (year - YEARS[0]) / (YEARS[1] - YEARS[0]) * 2 - 1
+    return Films(
+        catalogue=Catalogue(tuple(f"f{number:04d}" for number in range(count)), tuple(titles)),
+        genre=genre,
+        year=year,
+        mood=np.stack([np.cos(angle), np.sin(angle), era], axis=1),
+        quality=weight + 0.3 * random.standard_normal(count),
+        descriptions=tuple(
+            _description(titles[film], genre[film], year[film], weight[film])
+            for film in np.flatnonzero(year < NEW_SINCE)
+        ),
+    )
+
+
+_WORDS = [tuple(part.split() for part in parts) for parts in GENRES.values()]
+_NAMES = list(GENRES)
+
+
+def _title(
+    genre: int, newer: bool, year: int, adjective: int, form: int, word: float, other: float, place: float
+) -> str:
+    words = _WORDS[genre][int(newer)]
+    name = FORMS[form].format(
+        adjective=list(ADJECTIVES)[adjective],
+        word=words[int(word * len(words))],
+        other=words[int(other * len(words))],
+        place=PLACES[int(place * len(PLACES))],
+    )
+    return f"{name} ({year})"
+
+
+def _description(title: str, genre: int, year: int, weight: float) -> str:
+    praise = {-1: "weak", 0: "decent", 1: "acclaimed"}[int(np.sign(weight))]
+    return f"{title} is a {praise} {_NAMES[genre]} film of the {year // 10 * 10}s, for lovers of {_NAMES[genre]}."

@@ -1,0 +1,21 @@
+"""Which shard a user belongs to: a keyed hash of the user's id, so nobody else's coming or going moves them."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def by_hash(user_ids: Sequence[str], shards: int, key: str) -> NDArray[np.int32]:
+    """(users,) shard of each user, by HMAC-SHA256 of the id under `key`."""
+    return np.array(
+        [
+            int.from_bytes(hmac.digest(key.encode(), user.encode(), hashlib.sha256)[:8], "big") % shards
+            for user in user_ids
+        ],
+        dtype=np.int32,
+    )

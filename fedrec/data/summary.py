@@ -1,0 +1,126 @@
+"""What is in a data set: counts, like-rates, history lengths, trivial and best possible AUC. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec import metrics
+from fedrec.data.split import earlier_rows
+from fedrec.data.table import SPLITS, TEST, TRAIN, VALID, Dataset, Interactions
+from fedrec.data.trivial import trivial_auc
+
+QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True)
+class SplitSummary:
+    """One split; like_rate is NaN without rows."""
+
+    rows: int
+    users: int
+    items: int
+    like_rate: float
+
+
+@dataclass(frozen=True)
+class UserSummary:
+    """One user's rows; `client` is known in a run only."""
+
+    user: str
+    client: str | None
+    rows: int
+    train: int
+    valid: int
+    test: int
+    likes: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A data set in figures.
+
+    Attributes:
+        items: films in the catalogue, rated or not.
+        titles_repeated: items whose title another item has too.
+        rows_per_user: (5,) quantiles 0, .25, .5, .75, 1.
+        history: (5,) the same of the number of earlier rows of the user, over the test rows.
+        trivial: split ("valid", "test") → scorer → AUC.
+        best_possible_auc: AUC of the true like-probability on the test rows; None where it is unknown.
+    """
+
+    name: str
+    notes: tuple[str, ...]
+    skipped: int
+    rows: int
+    users: int
+    items: int
+    like_rate: float
+    titles_repeated: int
+    rows_per_user: tuple[float, ...]
+    history: tuple[float, ...]
+    splits: dict[str, SplitSummary]
+    trivial: dict[str, dict[str, float]]
+    best_possible_auc: float | None
+
+
+def summarise(data: Dataset) -> Summary:
+    """The figures of a data set with at least one row."""
+    rows = data.interactions
+    test = rows.split == TEST
+    shares = Counter(data.catalogue.titles)
+    return Summary(
+        name=data.name,
+        notes=data.notes,
+        skipped=data.skipped,
+        rows=len(rows),
+        users=len(rows.user_ids),
+        items=len(data.catalogue),
+        like_rate=_like_rate(rows),
+        titles_repeated=sum(count for count in shares.values() if count > 1),
+        rows_per_user=_quantiles(np.bincount(rows.user, minlength=len(rows.user_ids))),
+        history=_quantiles(earlier_rows(rows)[test]),
+        splits={
+            name: _summarise_split(rows.take(rows.split == value))
+            for value, name in enumerate(SPLITS)
+            if (rows.split == value).any()
+        },
+        trivial={SPLITS[value]: trivial_auc(rows, rows.split == value) for value in (VALID, TEST)},
+        best_possible_auc=None if rows.truth is None else metrics.auc(rows.truth[test], rows.label[test]),
+    )
+
+
+def summarise_users(rows: Interactions, count: int, client_of: Mapping[str, str]) -> list[UserSummary]:
+    """The first `count` users in the order of the table."""
+    users = min(count, len(rows.user_ids))
+    by_split = np.zeros((len(rows.user_ids), len(SPLITS)), np.int64)
+    np.add.at(by_split, (rows.user, rows.split), 1)
+    likes = np.bincount(rows.user, weights=rows.label, minlength=len(rows.user_ids))
+    return [
+        UserSummary(
+            user=rows.user_ids[user],
+            client=client_of.get(rows.user_ids[user]),
+            rows=int(by_split[user].sum()),
+            train=int(by_split[user, TRAIN]),
+            valid=int(by_split[user, VALID]),
+            test=int(by_split[user, TEST]),
+            likes=int(likes[user]),
+        )
+        for user in range(users)
+    ]
+
+
+def _summarise_split(rows: Interactions) -> SplitSummary:
+    return SplitSummary(len(rows), len(np.unique(rows.user)), len(np.unique(rows.item)), _like_rate(rows))
+
+
+def _like_rate(rows: Interactions) -> float:
+    return float(rows.label.mean()) if len(rows) else float("nan")
+
+
+def _quantiles(values: NDArray[np.int64]) -> tuple[float, ...]:
+    return tuple(float(value) for value in np.quantile(values, QUANTILES)) if len(values) else ()

@@ -1,0 +1,125 @@
+"""The two tables everything reads: interactions (who said what of which item, when) and the item catalogue.
+
+Both are columnar and frozen. They are validated once, here at the door; code behind it trusts them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+SPLITS = ("train", "valid", "test", "history")
+TRAIN, VALID, TEST, HISTORY = 0, 1, 2, 3  # a history row is only seen before others, never learned from or scored
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The public item catalogue: item i has id `ids[i]` and title `titles[i]`. Titles may repeat; ids may not."""
+
+    ids: tuple[str, ...]
+    titles: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.ids) != len(self.titles):
+            raise ValueError(f"{len(self.ids)} item ids but {len(self.titles)} titles")
+        if len(set(self.ids)) != len(self.ids):
+            raise ValueError("item ids repeat in the catalogue")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """n rows, sorted by (user, time, item): the order in which a person's rows count as "before" one another.
+
+    Rows of one second are ordered by item index, a rule that does not depend on the order of the file.
+
+    Attributes:
+        user: (n,) int32, index into `user_ids`.
+        item: (n,) int32, index into the catalogue.
+        label: (n,) int8, 1 = liked, 0 = not.
+        time: (n,) int64, Unix seconds (row numbers where the source has no times).
+        split: (n,) int8, an index into `SPLITS`.
+        user_ids: the users' ids as the source spells them.
+        client: (n,) int32 index into `client_ids`, where the source names each row's client; else None.
+        truth: (n,) float64 true like-probability, known for generated data only; else None.
+    """
+
+    user: NDArray[np.int32]
+    item: NDArray[np.int32]
+    label: NDArray[np.int8]
+    time: NDArray[np.int64]
+    split: NDArray[np.int8]
+    user_ids: tuple[str, ...]
+    client: NDArray[np.int32] | None = None
+    client_ids: tuple[str, ...] = ()
+    truth: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.user)
+        for name in ("item", "label", "time", "split", "client", "truth"):
+            column = getattr(self, name)
+            if column is not None and column.shape != (n,):
+                raise ValueError(f"column {name} has shape {column.shape}, expected ({n},)")
+        if n and (self.user.min() < 0 or self.user.max() >= len(self.user_ids)):
+            raise ValueError("a user index is out of range")
+        if not np.isin(self.label, (0, 1)).all():
+            raise ValueError("labels must be 0 or 1")
+        order = np.lexsort((self.item, self.time, self.user))
+        if not np.array_equal(order, np.arange(n)):
+            raise ValueError("rows must be sorted by (user, time, item); see `sort_rows`")
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Interactions:
+        """The given rows (a mask, or increasing positions), with the user index unchanged."""
+        return Interactions(
+            self.user[rows], self.item[rows], self.label[rows], self.time[rows], self.split[rows], self.user_ids,
+            None if self.client is None else self.client[rows], self.client_ids,
+            None if self.truth is None else self.truth[rows],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Interactions over a catalogue, with what the reader has to say of them.
+
+    Attributes:
+        name: short name, for reports ("ml-100k", "generated").
+        skipped: bad rows that `--skip-bad-rows` dropped.
+        notes: facts of the reading a person should see (format recognised, threshold used, split rule).
+    """
+
+    name: str
+    interactions: Interactions
+    catalogue: Catalogue
+    skipped: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+
+def sort_rows(
+    user: NDArray[np.int32],
+    item: NDArray[np.int32],
+    label: NDArray[np.int8],
+    time: NDArray[np.int64],
+    split: NDArray[np.int8],
+    user_ids: tuple[str, ...],
+    client: NDArray[np.int32] | None = None,
+    client_ids: tuple[str, ...] = (),
+    truth: NDArray[np.float64] | None = None,
+) -> Interactions:
+    """Interactions from columns in any order."""
+    order = np.lexsort((item, time, user))
+
+    def by_order(column: NDArray[Any] | None) -> Any:
+        return None if column is None else column[order]
+
+    return Interactions(
+        user[order], item[order], label[order], time[order], split[order], user_ids,
+        by_order(client), client_ids, by_order(truth),
+    )  # fmt: skip

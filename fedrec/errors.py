@@ -1,0 +1,20 @@
+"""The one kind of error a user sees: a single line that names the wrong value and the mend."""
+
+
+class FedrecError(Exception):
+    """Something outside the program is wrong (a file, a value, a model); the message is one line for the user.
+
+    The command line prints it and exits with `exit_code`: 1 for a failure, 2 for wrong use.
+    """
+
+    exit_code = 1
+
+
+class UsageError(FedrecError):
+    """The command or configuration itself is wrong."""
+
+    exit_code = 2
+
+
+class DataError(FedrecError):
+    """A data set broke its contract: the message names file, line number, value and mend."""

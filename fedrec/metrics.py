@@ -1,0 +1,56 @@
+"""Ranking and calibration metrics of scores against 0/1 labels. Pure functions on arrays."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+Scores = NDArray[np.float64]
+Labels = NDArray[np.int8]
+
+
+def auc(scores: Scores, labels: Labels) -> float:
+    """Area under the ROC curve: P(score of a like > score of a dislike), ties counted half; NaN with one class only."""
+    positive = labels == 1
+    n1, n0 = int(positive.sum()), int((~positive).sum())
+    if n1 == 0 or n0 == 0:
+        return float("nan")
+    return float((rankdata(scores)[positive].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
+
+
+def uauc(scores: Scores, labels: Labels, users: NDArray[np.int32]) -> float:
+    """Mean AUC over the users who have both classes (CoLLM's UAUC, unweighted); NaN if none has."""
+    order = np.argsort(users, kind="stable")
+    borders = np.flatnonzero(np.diff(users[order])) + 1
+    values = [auc(scores[rows], labels[rows]) for rows in np.split(order, borders)]
+    values = [value for value in values if not np.isnan(value)]
+    return float(np.mean(values)) if values else float("nan")
+
+
+def logloss(scores: Scores, labels: Labels) -> float:
+    """Mean negative log-likelihood in nats, probabilities clipped to [1e-7, 1 - 1e-7]; NaN without rows."""
+    if len(scores) == 0:
+        return float("nan")
+    p = np.clip(scores, 1e-7, 1 - 1e-7)
+    return float(-np.mean(np.where(labels == 1, np.log(p), np.log1p(-p))))
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The metrics of one set of rows."""
+
+    examples: int
+    auc: float
+    uauc: float
+    logloss: float
+
+    def as_dict(self) -> dict[str, float | int]:
+        return asdict(self)
+
+
+def measure(scores: Scores, labels: Labels, users: NDArray[np.int32]) -> Metrics:
+    """All metrics of n rows: scores (n,) probabilities of a like, labels (n,), users (n,)."""
+    return Metrics(len(scores), auc(scores, labels), uauc(scores, labels, users), logloss(scores, labels))

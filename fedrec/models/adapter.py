@@ -1,0 +1,131 @@
+"""One LoRA adapter as plain data: which layers it targets, its tensors, how it begins, its vector and its hash.
+
+An adapter of rank r is a dictionary with two fp32 CPU tensors for every targeted layer: `{layer}.A` (r, in) and
+`{layer}.B` (out, r), in PEFT's orientation. It adds (alpha / r) B A x to the layer's output (Hu et al. 2021, eq. 3).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from fedrec.config import LoraConfig
+from fedrec.errors import FedrecError, UsageError
+
+State = dict[str, Tensor]
+Shapes = dict[str, tuple[int, ...]]
+
+ALL_LINEAR = "all-linear"
+
+
+def target_layers(model: nn.Module, targets: str | tuple[str, ...]) -> dict[str, tuple[int, int]]:
+    """The targeted layers of `model` in its own order: name → (in, out). Reads shapes only: the meta device will do.
+
+    `all-linear` is every `nn.Linear` and `Conv1D` but the output embedding; otherwise a name targets the layers whose
+    path is it or ends in `.name`, as in PEFT.
+
+    Raises:
+        UsageError: a name matches no linear layer, or the output embedding.
+    """
+    layers = {name: _shape(layer) for name, layer in model.named_modules() if isinstance(layer, nn.Linear | Conv1D)}
+    head = _head(model)
+    inner = {name: shape for name, shape in layers.items() if name != head}
+    names = target_names(targets)
+    if names == ALL_LINEAR:
+        if not inner:
+            raise UsageError(f"lora.targets: {type(model).__name__} has no linear layer to adapt")
+        return inner
+    known = ", ".join(sorted({name.rpartition(".")[2] for name in inner}))
+    for target in names:
+        if head is not None and layer_matches(head, target):
+            raise UsageError(f"lora.targets: {target!r} is the output embedding, which has no adapter; use {known}")
+        if not any(layer_matches(name, target) for name in inner):
+            raise UsageError(f"lora.targets: {target!r} is no linear layer of this model; there are {known}")
+    return {name: shape for name, shape in inner.items() if any(layer_matches(name, target) for target in names)}
+
+
+def target_names(targets: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    """The configured targets: `all-linear`, or a tuple of names (a string may list them with commas)."""
+    if not isinstance(targets, str):
+        return targets
+    return ALL_LINEAR if targets == ALL_LINEAR else tuple(name.strip() for name in targets.split(","))
+
+
+def layer_matches(name: str, target: str) -> bool:
+    """Whether the target name means the layer of this path (PEFT's rule)."""
+    return name == target or name.endswith(f".{target}")
+
+
+def state_shapes(model: nn.Module, config: LoraConfig) -> Shapes:
+    """Key → shape of every tensor of an adapter of `model`."""
+    shapes: Shapes = {}
+    for name, (n_in, n_out) in target_layers(model, config.targets).items():
+        shapes[f"{name}.A"] = (config.rank, n_in)
+        shapes[f"{name}.B"] = (n_out, config.rank)
+    return shapes
+
+
+def initial_state(model: nn.Module, config: LoraConfig, seed: int) -> State:
+    """A new adapter, begun as PEFT does: A uniform in ±1/√in (Kaiming, a = √5), B zero, so it changes nothing yet.
+
+    Each layer draws from a generator of its own, seeded by (seed, layer): the result depends neither on the global
+    random state nor on which other layers are targeted.
+    """
+    state: State = {}
+    for key, shape in state_shapes(model, config).items():
+        state[key] = torch.zeros(shape)
+        if key.endswith(".A"):
+            digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
+            generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+            nn.init.kaiming_uniform_(state[key], a=math.sqrt(5), generator=generator)
+    return state
+
+
+def check_state(state: Mapping[str, Tensor], shapes: Shapes) -> None:
+    """Raise FedrecError unless `state` has exactly these keys and shapes and every number is finite."""
+    hint = "is it from another base model or other lora settings?"
+    for key in sorted(shapes.keys() ^ state.keys()):
+        raise FedrecError(f"adapter: {key} is {'missing' if key in shapes else 'unexpected'}; {hint}")
+    for key, tensor in state.items():
+        if tuple(tensor.shape) != shapes[key]:
+            raise FedrecError(f"adapter: {key} has shape {tuple(tensor.shape)}, expected {shapes[key]}; {hint}")
+        if not tensor.isfinite().all():
+            raise FedrecError(f"adapter: {key} has a number that is not finite; train it again with a lower train.lr")
+
+
+def flatten(state: Mapping[str, Tensor]) -> NDArray[np.float32]:
+    """All numbers of an adapter as one vector, in sorted key order."""
+    return np.concatenate([_array(state[key]).ravel() for key in sorted(state)])
+
+
+def state_hash(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 (hex) of an adapter: of every key, shape and little-endian fp32 content, in sorted key order."""
+    digest = hashlib.sha256()
+    for key in sorted(state):
+        digest.update(f"{key} {tuple(state[key].shape)}\n".encode())
+        digest.update(_array(state[key]).tobytes())
+    return digest.hexdigest()
+
+
+def _array(tensor: Tensor) -> NDArray[np.float32]:
+    return np.asarray(tensor.detach().cpu().numpy(), dtype="<f4")
+
+
+def _shape(layer: nn.Linear | Conv1D) -> tuple[int, int]:
+    rows, columns = layer.weight.shape
+    return (rows, columns) if isinstance(layer, Conv1D) else (columns, rows)  # Conv1D keeps its weight transposed
+
+
+def _head(model: nn.Module) -> str | None:
+    if not isinstance(model, PreTrainedModel):
+        return None
+    embedding = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    return next((name for name, module in model.named_modules() if module is embedding), None)

@@ -1,0 +1,193 @@
+"""The adapter bank: K LoRA adapters over one frozen language model, used without copying or changing the model.
+
+    bank = AdapterBank(model, config, width=8, seed=42)
+    with bank.use(Routed(3)):
+        logits = model(ids).logits        # adapter 3
+    logits = model(ids).logits            # the base model alone
+
+A forward hook on every targeted layer adds what the bank contributes where the bank is in use, and only there: each
+thread (and each asyncio task) has its own `use`. Several banks over one model may be in use at once; they add up.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Self, cast
+
+import torch
+from torch import Tensor, nn
+
+from fedrec.config import LoraConfig
+from fedrec.models.adapter import (
+    State,
+    check_state,
+    flatten,
+    initial_state,
+    state_hash,
+    state_shapes,
+    target_layers,
+)
+from fedrec.models.routing import Mixed, Routed, Routing, add
+
+__all__ = [
+    "AdapterBank",
+    "Mixed",
+    "Routed",
+    "Routing",
+    "State",
+    "checkpoint_contexts",
+    "flatten",
+    "initial_state",
+    "state_hash",
+    "state_shapes",
+    "target_layers",
+]
+
+# The routings in use here, by bank key. The keys are bare objects, so neither this nor a hook keeps a bank alive.
+_in_use: ContextVar[Mapping[object, Routing]] = ContextVar("adapter banks in use", default=MappingProxyType({}))
+
+
+class LoraStack(nn.Module):
+    """K adapters of one linear layer: A (K, r, in) and B (K, r, out), each B_k transposed, fp32."""
+
+    def __init__(self, width: int, rank: int, n_in: int, n_out: int, config: LoraConfig, device: torch.device) -> None:
+        super().__init__()
+        self.A = nn.Parameter(torch.zeros(width, rank, n_in, device=device))
+        self.B = nn.Parameter(torch.zeros(width, rank, n_out, device=device))
+        self.scale = config.alpha / rank
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, y: Tensor, routing: Routing) -> Tensor:
+        """y (..., out) plus what the adapters make of the layer's input x (..., in), in y's precision."""
+        s, up = routing.factors(self.dropout(x.to(y.dtype)), self.A, self.B)
+        return add(y, s, up, self.scale)
+
+
+class AdapterBank(nn.Module):
+    """K adapters over `model`. `parameters()` are the adapters; the model is no part of this module, and is frozen.
+
+    Gradients reach only the adapters that a batch was routed to. The others' are zero rather than None, so an
+    optimiser with momentum or weight decay over the whole bank still moves them: with such an optimiser, give every
+    adapter its rows in every step, or train in a bank of one.
+
+    Dropout acts on the adapters' input while the bank is in train mode (`bank.train()`, `bank.eval()`), whatever the
+    mode of the model, which several banks may share.
+
+    Gradient checkpointing runs the layers again in the backward pass, on a GPU in another thread, where the bank must
+    be in use too: enable it with `{"use_reentrant": False, "context_fn": checkpoint_contexts}`.
+    """
+
+    def __init__(self, model: nn.Module, config: LoraConfig, *, width: int = 1, seed: int = 0) -> None:
+        """Attach K = `width` adapters to `model`, each beginning as `initial_state(model, config, seed)`.
+
+        Raises:
+            UsageError: `config.targets` does not fit the model.
+        """
+        super().__init__()
+        model.requires_grad_(False)
+        self.width = width
+        self.layers = target_layers(model, config.targets)
+        self.shapes = state_shapes(model, config)
+        self._key = object()
+        self._stacks = nn.ModuleList()
+        handles = []
+        for name, (n_in, n_out) in self.layers.items():
+            layer = model.get_submodule(name)
+            stack = LoraStack(width, config.rank, n_in, n_out, config, next(layer.parameters()).device)
+            self._stacks.append(stack)
+            handles.append(layer.register_forward_hook(_hook(self._key, stack)))
+        self._detach = weakref.finalize(self, _remove, handles)
+        initial = initial_state(model, config, seed)
+        for k in range(width):
+            self.load(k, initial)
+
+    @contextmanager
+    def use(self, routing: Routing) -> Iterator[None]:
+        """Within this block, in this thread, the model's layers include the adapters that `routing` names.
+
+        Raises:
+            IndexError, ValueError: the routing does not fit the bank's width.
+            RuntimeError: the bank is closed.
+        """
+        if not self._detach.alive:
+            raise RuntimeError("this adapter bank is closed: the model no longer knows it; make a new one")
+        ready = routing.ready(self.width, next(self.parameters()).device)
+        with _using({**_in_use.get(), self._key: ready}):
+            yield
+
+    def state(self, k: int) -> State:
+        """A copy of adapter k: `{layer}.A` (r, in) and `{layer}.B` (out, r), fp32 on the CPU."""
+        self._check(k)
+        state: State = {}
+        for name, a, b in self._tensors():
+            state[f"{name}.A"] = a[k].to("cpu", copy=True)
+            state[f"{name}.B"] = b[k].mT.to("cpu", copy=True, memory_format=torch.contiguous_format)
+        return state
+
+    def load(self, k: int, state: Mapping[str, Tensor]) -> None:
+        """Overwrite adapter k; FedrecError, and no change, if a key, shape or number of `state` is wrong."""
+        self._check(k)
+        check_state(state, self.shapes)
+        for name, a, b in self._tensors():
+            a[k].copy_(state[f"{name}.A"].detach())
+            b[k].copy_(state[f"{name}.B"].detach().mT)
+
+    def zero(self, k: int) -> None:
+        """Erase adapter k: A and B zero, so it says nothing, and learns nothing until a state is loaded."""
+        self._check(k)
+        for _, a, b in self._tensors():
+            a[k].zero_()
+            b[k].zero_()
+
+    def named_layers(self) -> Iterator[tuple[str, LoraStack]]:
+        """Every targeted layer's name and its stacked adapters."""
+        yield from zip(self.layers, cast(Iterable[LoraStack], self._stacks), strict=True)
+
+    def close(self) -> None:
+        """Detach the bank from the model. Its adapters can still be read. Dropping the last reference does it too."""
+        self._detach()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _tensors(self) -> Iterator[tuple[str, Tensor, Tensor]]:
+        for name, stack in self.named_layers():
+            yield name, stack.A.detach(), stack.B.detach()
+
+    def _check(self, k: int) -> None:
+        if not 0 <= k < self.width:
+            raise IndexError(f"adapter {k} of a bank of {self.width}")
+
+
+def checkpoint_contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """For torch.utils.checkpoint's `context_fn`: a recomputed block sees the banks that were in use in its forward."""
+    return nullcontext(), _using(_in_use.get())
+
+
+@contextmanager
+def _using(routings: Mapping[object, Routing]) -> Iterator[None]:
+    token = _in_use.set(routings)
+    try:
+        yield
+    finally:
+        _in_use.reset(token)
+
+
+def _hook(key: object, stack: LoraStack) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor | None]:
+    def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
+        routing = _in_use.get().get(key)
+        return None if routing is None else stack(inputs[0], output, routing)
+
+    return hook
+
+
+def _remove(handles: list[torch.utils.hooks.RemovableHandle]) -> None:
+    for handle in handles:
+        handle.remove()

@@ -1,0 +1,121 @@
+"""The base model: any Hugging Face causal language model, frozen, and what fedrec needs of one.
+
+Fedrec reads hidden states from the model's body and scores only the answer tokens, so the vocabulary's logits are never
+computed. Sequences are padded on the right and causal attention looks left, so no attention mask is needed either.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fedrec.errors import FedrecError
+from fedrec.hardware import torch_device
+
+_CONTEXT = 2048  # where a model does not say how long its input may be
+
+
+@dataclass(frozen=True)
+class Base:
+    """A loaded base model.
+
+    Attributes:
+        name: the id or folder name it was loaded by.
+        model: in evaluation mode, frozen.
+        tokenizer: its tokenizer.
+        context: its longest input, in tokens.
+    """
+
+    name: str
+    model: Any
+    tokenizer: Any
+    context: int
+
+
+@lru_cache(maxsize=2)
+def load_base(name: str, *, device: str = "cpu", precision: str = "fp32") -> Base:
+    """The model in a folder, or of a Hugging Face id; loaded once in a process.
+
+    With bf16 the frozen linear weights are kept in bf16, exactly as autocast would cast them at every use.
+
+    Raises:
+        FedrecError: missing, gated, broken, not a causal language model, or in need of code of its own.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    local = Path(name).is_dir()
+    if not local and (name.startswith((".", "/", "~")) or name.count("/") > 1):
+        raise FedrecError(f"--base {name}: no such folder")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=local)
+        model = AutoModelForCausalLM.from_pretrained(name, local_files_only=local, dtype=torch.float32)
+    except Exception as error:  # the hub, safetensors, tokenizers and the model's own code raise what they like
+        raise FedrecError(f"--base {name}: {_mend(name, local, error)}") from None
+    model = model.to(torch_device(device)).eval().requires_grad_(False)
+    if precision == "bf16":
+        _halve(model)
+    context = getattr(model.config, "max_position_embeddings", None) or _CONTEXT
+    return Base(Path(name).name if local else name, model, tokenizer, int(context))
+
+
+def hidden_states(model: Any, ids: Tensor) -> Tensor:
+    """(b, t, d) last hidden states of token ids (b, t), before the output embedding."""
+    hidden: Tensor = model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
+    return hidden
+
+
+def answer_logits(model: Any, hidden: Tensor, answers: tuple[int, int]) -> Tensor:
+    """(n, 2) logits of the two answer tokens after hidden states (n, d), as the whole model would give them.
+
+    Scaling and soft-capping are the families' own (Cohere, Granite; Gemma 2).
+    """
+    head, config = model.get_output_embeddings(), model.config
+    chosen = torch.tensor(answers, device=hidden.device)
+    bias = None if getattr(head, "bias", None) is None else head.bias[chosen].float()
+    logits = nn.functional.linear(hidden.float(), head.weight[chosen].float(), bias)
+    logits = (
+        logits * float(getattr(config, "logit_scale", None) or 1) / float(getattr(config, "logits_scaling", None) or 1)
+    )
+    cap = getattr(config, "final_logit_softcapping", None)
+    return logits if cap is None else cap * torch.tanh(logits / cap)
+
+
+def fingerprint(model: nn.Module) -> str:
+    """SHA-256 of the weights' names, types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _halve(model: Any) -> None:
+    """Linear weights in bf16; embeddings, norms and the output embedding stay as they are."""
+    head = model.get_output_embeddings()
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear) and layer is not head:
+            layer.to(torch.bfloat16)
+
+
+def _mend(name: str, local: bool, error: Exception) -> str:
+    text = " ".join(str(error).split())
+    lowered = text.lower()
+    if "gated" in lowered or "401" in lowered or "403" in lowered:
+        return "the model is gated: accept its terms on the hub and log in with `hf auth login`"
+    if "trust_remote_code" in lowered:
+        return "the model needs code of its own, which fedrec does not run; choose one that transformers knows"
+    if "not a valid model identifier" in lowered or "couldn't connect" in lowered or "offline" in lowered:
+        return "no such folder, and no such model reachable on the hub; check the name and the network"
+    if "unrecognized configuration class" in lowered:
+        return "not a causal language model"
+    what = "the folder holds no complete model" if local else "the model cannot be loaded"
+    return f"{what} ({text[:160]})"

@@ -1,0 +1,191 @@
+"""Making a small language model from nothing: a tokenizer, a Llama, batches of text and of timelines, one loop.
+
+Used for the embedded base model, and by experiments that build a better one from public film data. The loss is a
+weighted mean of next-token cross-entropies; the weights say what is to be learnt (every token of a text; in a
+timeline the answers above all).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from torch.nn import functional
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from fedrec.data.prompts import ANSWERS, ASK, Window
+
+START, END, PAD = "<s>", "</s>", "<pad>"
+_PIECES = r" ?\(\d{4}\)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+"  # a year in brackets may become one token
+
+
+@dataclass(frozen=True)
+class Batch:
+    """b sequences, padded on the right.
+
+    Attributes:
+        ids: (b, t) int64 token ids.
+        weight: (b, t) float32; `weight[i, j]` is the weight of predicting `ids[i, j + 1]`, 0 in the last column.
+    """
+
+    ids: torch.Tensor
+    weight: torch.Tensor
+
+
+def train_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
+    """A lower-cased byte-level BPE of at most `size` tokens, with marks for the structure of a timeline.
+
+    Equal texts in equal order give an equal tokenizer: ties between merges are broken by token, not by hash order.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase(), normalizers.Prepend(" ")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_PIECES), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size,
+        min_frequency=2,
+        special_tokens=[PAD, START, END, ASK, *ANSWERS],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=START,
+        eos_token=END,
+        pad_token=PAD,
+        additional_special_tokens=[ASK, *ANSWERS],
+    )
+
+
+def new_llama(vocabulary: int, width: int, layers: int, context: int, seed: int) -> LlamaForCausalLM:
+    """A Llama with tied embeddings and heads of 32 dimensions; its weights are drawn from `seed` alone."""
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=width,
+        intermediate_size=width * 8 // 3,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 32,
+        num_key_value_heads=width // 32,
+        max_position_embeddings=context,
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return LlamaForCausalLM(config)
+
+
+def language_batches(
+    documents: Sequence[Sequence[int]], end: int, length: int, batch: int, random: np.random.Generator
+) -> Iterator[Batch]:
+    """One pass over the documents in random order, joined by the token `end` and cut into rows of `length`."""
+    stream = [token for number in random.permutation(len(documents)) for token in (*documents[number], end)]
+    rows = [stream[start : start + length] for start in range(0, len(stream), length)]
+    for start in range(0, len(rows), batch):
+        yield _padded([(row, [1.0] * (len(row) - 1) + [0.0]) for row in rows[start : start + batch]])
+
+
+def timeline_batches(
+    windows: Sequence[Window],
+    labels: NDArray[np.int8],
+    answers: tuple[int, int],
+    batch: int,
+    random: np.random.Generator,
+    title_weight: float = 0.05,
+) -> Iterator[Batch]:
+    """One pass over windows of similar length together, batches in random order; an answer weighs 1, other tokens less.
+
+    Args:
+        labels: (n,) of the interactions that the windows were cut from.
+        answers: the tokens for a dislike and a like.
+    """
+    noisy = np.array([len(window.ids) for window in windows]) * random.uniform(0.9, 1.1, len(windows))
+    order = np.argsort(noisy, kind="stable")
+    for chosen in random.permutation(-(-len(order) // batch)):
+        rows = []
+        for number in order[chosen * batch : (chosen + 1) * batch]:
+            window = windows[number]
+            last = answers[labels[window.rows[-1]]]
+            weight = np.full(len(window.ids) + 1, title_weight)
+            weight[window.at] = 1.0
+            weight[-1] = 0.0
+            rows.append(([*window.ids.tolist(), last], weight.tolist()))
+        yield _padded(rows)
+
+
+def pretrain(
+    model: LlamaForCausalLM,
+    batches: Sequence[Batch],
+    lr: float,
+    bf16: bool,
+    advance: Callable[[float], None] = lambda loss: None,
+) -> list[float]:
+    """Trains all parameters, one AdamW step a batch, cosine schedule after a warm-up of 5 %; the loss of each step.
+
+    Args:
+        advance: told the loss after each step (to show progress).
+    """
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.95), weight_decay=0.05, fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _warm_cosine(len(batches)))
+    model.train()
+    losses = []
+    for batch in batches:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = next_token_loss(model, batch)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        losses.append(loss.item())
+        advance(losses[-1])
+    model.eval()
+    return losses
+
+
+def next_token_loss(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
+    """The weighted mean cross-entropy in nats; logits are computed where a weight stands and nowhere else.
+
+    No attention mask: what pads a row stands right of it, where causal attention does not look.
+    """
+    hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state
+    rows, columns = torch.nonzero(batch.weight, as_tuple=True)
+    weight = batch.weight[rows, columns]
+    losses = functional.cross_entropy(
+        model.lm_head(hidden[rows, columns]).float(), batch.ids[rows, columns + 1], reduction="none"
+    )
+    return (losses * weight).sum() / weight.sum()
+
+
+def _padded(rows: Sequence[tuple[Sequence[int], Sequence[float]]]) -> Batch:
+    longest = max(len(ids) for ids, _ in rows)
+    ids = torch.zeros(len(rows), longest, dtype=torch.int64)
+    weight = torch.zeros(len(rows), longest)
+    for number, (tokens, weights) in enumerate(rows):
+        ids[number, : len(tokens)] = torch.tensor(tokens)
+        weight[number, : len(weights)] = torch.tensor(weights)
+    return Batch(ids, weight)
+
+
+def _warm_cosine(steps: int) -> Callable[[int], float]:
+    warm = max(1, steps // 20)
+
+    def factor(step: int) -> float:
+        if step < warm:
+            return (step + 1) / warm
+        return float(0.5 * (1 + np.cos(np.pi * (step - warm) / max(1, steps - warm))))
+
+    return factor

@@ -1,0 +1,71 @@
+"""The best unseen items for one user of a run: the whole catalogue scored after one history, computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec import hardware
+from fedrec.errors import FedrecError, UsageError
+from fedrec.models.base import load_base
+from fedrec.models.peft_folder import load_peft
+from fedrec.scoring import score_candidates
+from fedrec.serving import encoder_of, serving
+from fedrec.store import ClientStore, Run
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """An item and the probability that the user likes it."""
+
+    item: str
+    title: str
+    score: float
+
+
+def recommend(run: Run, user: str, top: int) -> tuple[str, list[Recommendation]]:
+    """The user's client, and its `top` unseen items by falling score (ties by item order).
+
+    Raises:
+        UsageError: the run has no such user.
+        FedrecError: the user's client serves no model yet.
+    """
+    client = _client_of(run, user)
+    rows = client.interactions()
+    mine = rows.user == rows.user_ids.index(user)
+    items, labels = rows.item[mine], rows.label[mine]
+    unseen = np.setdiff1d(np.arange(len(run.catalogue)), items)
+    scores = score_items(run, client, items.tolist(), labels.tolist(), unseen.tolist())
+    best = np.argsort(-scores, kind="stable")[:top]
+    return client.name, [
+        Recommendation(run.catalogue.ids[unseen[i]], run.catalogue.titles[unseen[i]], float(scores[i])) for i in best
+    ]
+
+
+def score_items(
+    run: Run, client: ClientStore, items: list[int], labels: list[int], candidates: list[int]
+) -> NDArray[np.float64]:
+    """(m,) like-probability of each candidate item after a history of items and labels, by what the client serves."""
+    config = run.config
+    hardware.use_threads(config.train)
+    base = load_base(config.base, device=config.train.device, precision=config.train.precision)
+    encoder = encoder_of(run, base)
+    manifest = client.manifest
+    if manifest is None:
+        raise FedrecError(f"client {client.name} serves no model yet: continue with `--resume {run.folder}`")
+    shards = [load_peft(client.folder / shard["folder"])[0] for shard in manifest["shards"]]
+    with serving(base.model, config, shards) as (bank, routing):
+        return score_candidates(
+            base.model, encoder.past_of(items, labels), [encoder.question(item) for item in candidates],
+            encoder.template.answers, bank=bank, routing=routing, precision=config.train.precision,
+        )  # fmt: skip
+
+
+def _client_of(run: Run, user: str) -> ClientStore:
+    for name in run.clients:
+        client = run.client(name)
+        if user in client.interactions().user_ids:
+            return client
+    raise UsageError(f"--user {user}: no such user in {run.folder}; `fedrec data inspect --run {run.folder} --users 10`")

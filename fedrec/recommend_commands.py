@@ -1,0 +1,36 @@
+"""`fedrec recommend`: ranked titles for one user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def recommend(
+    user: Annotated[str, typer.Option(help="User id, as in the data set.")],
+    run: Annotated[Path | None, typer.Argument(help="A run's folder. None: the newest under runs/.")] = None,
+    top: Annotated[int, typer.Option(help="How many items.", min=1)] = 10,
+    json: Annotated[str | None, typer.Option(help="Write the list here as JSON; - is standard output.")] = None,
+) -> None:
+    """The best unseen items for one user, with the probability that the user likes each."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from fedrec.output import write_result
+    from fedrec.recommend import recommend as rank
+    from fedrec.store import open_run
+
+    opened = open_run(run)
+    client, found = rank(opened, user, top)
+    write_result({"run": opened.name, "user": user, "client": client, "items": [vars(item) for item in found]}, json)
+    if json == "-":
+        return
+    table = Table(title=f"for user {escape(user)} of {escape(client)}", title_justify="left")
+    for name, justify in (("", "right"), ("item", "left"), ("title", "left"), ("score", "right")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for place, item in enumerate(found, 1):
+        table.add_row(str(place), escape(item.item), escape(item.title), f"{item.score:.3f}")
+    Console().print(table)

@@ -1,0 +1,114 @@
+"""A run as one self-contained page: `result.json` in, one HTML file out that needs no network and no script.
+
+The same result gives the same bytes. Every name in a result is untrusted text and is escaped.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from fedrec import figures, heatmap, summary
+from fedrec.errors import FedrecError
+from fedrec.store import replacing
+from fedrec.summary import Result
+
+STRATEGIES = {
+    "pplr": "each client keeps a model of its own and takes from the others in proportion to their likeness (PPLR)",
+    "fedavg": "all clients train one shared model, averaged after every round (FedAvg)",
+    "fedprox": "one shared model, each client held close to it while it trains (FedProx)",
+    "ditto": "a shared model, and beside it each client's own, held close to the shared one (Ditto)",
+    "local": "each client trains alone and hears nothing of the others (local)",
+    "central": "all rows are brought to one place and train one model, which federation avoids (central)",
+}
+
+
+def write_report(result: Result, path: Path) -> None:
+    """Write the page of a result to `path`, at once: a reader never sees half a page.
+
+    Raises:
+        FedrecError: the file cannot be written.
+    """
+    page = render(result)
+    try:
+        with replacing(path) as draft:
+            draft.write_text(page, "utf-8")
+    except OSError as error:
+        raise FedrecError(
+            f"{path}: cannot write the report ({error.strerror}); choose a folder you may write"
+        ) from None
+
+
+def render(result: Result) -> str:
+    """The page as HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("fedrec"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("number", "count", "percent", "size", "duration", "clean"):
+        environment.filters[name] = getattr(summary, name)
+    return environment.get_template("report.html.j2").render(_content(result))
+
+
+def _content(result: Result) -> dict[str, Any]:
+    result = summary.complete(result)
+    before = summary.start(result)
+    return {
+        "result": result,
+        "overall": result["overall"],
+        "headline": _headline(result),
+        "share": summary.share_of_possible(result),
+        "beaten": summary.beats(result),
+        "trivial_names": summary.TRIVIAL,
+        "strategy_words": STRATEGIES.get(result["strategy"], result["strategy"]),
+        "before": {metric: summary.by_client(before, metric) for metric in ("auc", "uauc", "logloss")},
+        "before_overall": before["overall"],
+        "runs": summary.contenders(result),
+        "best": _best(result),
+        "shards": result["shards"],
+        "hidden": len(result["clients"]) - len(summary.shown_clients(result)),
+        "dropped": [(entry["round"], reply) for entry in result["history"] for reply in entry["dropped"]],
+        "settings": [
+            (key, json.dumps(value, ensure_ascii=False)) for key, value in summary.flat(result.get("config") or {})
+        ],
+        "figures": {name: Markup(svg) for name, svg in _figures(result).items()},
+    }
+
+
+def _figures(result: Result) -> dict[str, str]:
+    return {
+        "standing": figures.standing(result),
+        "learning": figures.learning(result),
+        "per_client": figures.per_client(result),
+        "similarity": heatmap.matrices(result, "similarity", "{} and {}: {}"),
+        "weights": heatmap.matrices(result, "weights", "of the new model of {}, the share of {}: {}"),
+        "heating": figures.heating(result),
+        "traffic": figures.traffic(result),
+    }
+
+
+def _headline(result: Result) -> str:
+    """The result in one sentence, in a newcomer's words."""
+    auc, best = result["overall"]["auc"], result.get("best_possible_auc")
+    if auc is None:
+        return "No test row could be ranked, so there is no AUC to report."
+    known = f", and {best:.0%} is the best anyone could do on these rows" if best else ""
+    return (
+        f"Of a title someone will like and one they will not, the model ranks the liked one higher {auc:.0%} "
+        f"of the time. Guessing gives 50%{known}."
+    )
+
+
+def _best(result: Result) -> dict[str, float]:
+    """The best value of each metric over the strategies, where more than one was run."""
+    overalls = [run["overall"] for _, run in summary.contenders(result)]
+    choice = {"auc": max, "mean_auc": max, "worst_auc": max, "uauc": max, "std_auc": min, "logloss": min}
+    known = {key: [overall[key] for overall in overalls if overall[key] is not None] for key in choice}
+    return {key: pick(known[key]) for key, pick in choice.items() if len(known[key]) > 1}

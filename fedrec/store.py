@@ -1,0 +1,249 @@
+"""A run on disk. Every file appears whole or not at all, so a run killed at any moment can be resumed.
+
+config.json              the resolved configuration; written first
+catalogue.json           the public items
+reference.json           facts of the data, trivial scorers, best possible AUC; written last of the preparation
+initial/                 the shared initial adapter, a PEFT folder
+rounds/0003/             models.safetensors (the last round's only), round.json
+clients/NAME/            what a client keeps to itself: see `ClientStore`
+baselines/STRATEGY/      runs of other strategies over the same data
+result.json, report.html
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from fedrec.config import RunConfig, parse
+from fedrec.data.table import Catalogue, Interactions
+from fedrec.errors import FedrecError, UsageError
+from fedrec.messages import Model, from_arrays, to_arrays
+
+RUNS = Path("runs")
+
+
+class Run:
+    """The folder of one run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @cached_property
+    def config(self) -> RunConfig:
+        return parse(read_json(self.folder / "config.json"))
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        content = read_json(self.folder / "catalogue.json")
+        return Catalogue(tuple(content["ids"]), tuple(content["titles"]))
+
+    @property
+    def reference(self) -> dict[str, Any]:
+        """What the preparation found out about the data."""
+        return read_json(self.folder / "reference.json")
+
+    @property
+    def prepared(self) -> bool:
+        return (self.folder / "reference.json").exists()
+
+    @property
+    def clients(self) -> tuple[str, ...]:
+        """The clients' names, sorted: client i of the partition is the i-th."""
+        return tuple(sorted(path.name for path in (self.folder / "clients").iterdir() if path.is_dir()))
+
+    def client(self, name: str) -> ClientStore:
+        return ClientStore(self.folder / "clients" / name)
+
+    def client_of(self) -> dict[str, str]:
+        """Each user's client (on the machine that holds them all)."""
+        return {user: name for name in self.clients for user in self.client(name).interactions().user_ids}
+
+    @property
+    def baselines(self) -> tuple[Run, ...]:
+        folder = self.folder / "baselines"
+        return tuple(Run(path) for path in sorted(folder.iterdir())) if folder.is_dir() else ()
+
+    # rounds
+
+    def last_round(self) -> int | None:
+        """The newest finished round; None before round 0, which publishes the initial adapter."""
+        folder = self.folder / "rounds"
+        done = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()] if folder.is_dir() else []
+        return max(done, default=None)
+
+    def write_round(self, number: int, models: Mapping[str, Model], entry: dict[str, Any]) -> None:
+        """Finish a round: every client's model and what happened. Older rounds' models are removed."""
+        rounds = self.folder / "rounds"
+        partial = rounds / f"{number:04d}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        flat = {f"{client}|{name}": a for client in models for name, a in to_arrays(models[client]).items()}
+        save_file(flat, partial / "models.safetensors")
+        write_json(partial / "round.json", entry)
+        partial.rename(rounds / f"{number:04d}")
+        for path in rounds.glob("[0-9]*/models.safetensors"):
+            if path.parent.name.isdecimal() and int(path.parent.name) < number:
+                path.unlink()
+
+    def read_models(self, number: int) -> dict[str, Model]:
+        """Every client's model after that round."""
+        arrays: dict[str, dict[str, NDArray[np.float32]]] = {}
+        for key, array in load_file(self.folder / "rounds" / f"{number:04d}" / "models.safetensors").items():
+            client, _, name = key.rpartition("|")
+            arrays.setdefault(client, {})[name] = array
+        return {client: from_arrays(named) for client, named in arrays.items()}
+
+    def history(self) -> list[dict[str, Any]]:
+        """What happened in each finished round."""
+        last = self.last_round()
+        numbers = range(0 if last is None else last + 1)
+        return [read_json(self.folder / "rounds" / f"{number:04d}" / "round.json") for number in numbers]
+
+
+class ClientStore:
+    """What a client keeps on its own side: its interactions, the model it serves, its training state.
+
+    data.npz             interactions
+    manifest.json        the model it serves: round, and folder and hash of each shard's adapter; replaced atomically
+    served-0003/         that model, a PEFT folder per shard
+    published.safetensors       the model the server sent last; training starts from it
+    personal-0003.safetensors   Ditto's personal model
+    scores.npz           the scores of its test rows by the served model
+    training/            checkpoints within the round
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def interactions(self) -> Interactions:
+        """
+        Raises:
+            FedrecError: there is no data.
+        """
+        path = self.folder / "data.npz"
+        try:
+            with np.load(path, allow_pickle=False) as content:
+                columns = dict(content)
+        except FileNotFoundError:
+            raise FedrecError(f"client {self.name}: no data at {path}; prepare the run again") from None
+        for ids in ("user_ids", "client_ids"):
+            columns[ids] = tuple(columns[ids].tolist())  # type: ignore[assignment]
+        return Interactions(**columns)  # type: ignore[arg-type]
+
+    def write_interactions(self, interactions: Interactions) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        columns: dict[str, Any] = {
+            name: value for name, value in vars(interactions).items() if isinstance(value, np.ndarray)
+        }
+        columns["user_ids"] = np.array(interactions.user_ids, dtype=np.str_)
+        columns["client_ids"] = np.array(interactions.client_ids, dtype=np.str_)
+        with replacing(self.folder / "data.npz") as partial, partial.open("wb") as file:
+            np.savez(file, **columns)
+
+    @property
+    def manifest(self) -> dict[str, Any] | None:
+        path = self.folder / "manifest.json"
+        return read_json(path) if path.exists() else None
+
+    def write_scores(self, **columns: NDArray[Any]) -> None:
+        with replacing(self.folder / "scores.npz") as partial, partial.open("wb") as file:
+            np.savez(file, **columns)
+
+    def scores(self) -> dict[str, NDArray[Any]] | None:
+        path = self.folder / "scores.npz"
+        if not path.exists():
+            return None
+        with np.load(path, allow_pickle=False) as content:
+            return dict(content)
+
+
+def open_run(path: str | Path | None = None) -> Run:
+    """The run in a folder; without one, the newest under runs/.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if path is not None:
+        if not (Path(path) / "config.json").is_file():
+            raise UsageError(f"{path}: no run there; `fedrec simulate --out {path}` makes one")
+        return Run(Path(path))
+    found = sorted(RUNS.glob("*/config.json"), key=lambda config: config.stat().st_mtime)
+    if not found:
+        raise UsageError("no run under runs/; `fedrec simulate` makes one")
+    return Run(found[-1].parent)
+
+
+def create_run(folder: Path, config: RunConfig) -> Run:
+    """A new run in an empty or missing folder.
+
+    Raises:
+        UsageError: a run is there already.
+    """
+    if (folder / "config.json").exists():
+        raise UsageError(f"{folder} holds a run: continue it with --resume {folder}, or choose another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "config.json", config.model_dump(mode="json"))
+    return Run(folder)
+
+
+class replacing:
+    """A context that gives a partial file's path and moves it into place at the end, if nothing was raised."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.partial = path.with_name(path.name + ".partial")
+
+    def __enter__(self) -> Path:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return self.partial
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self.partial.replace(self.path)
+        else:
+            self.partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """JSON with NaN as null, written atomically."""
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(finite(content), indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise FedrecError(f"{path}: no such file; is the run complete?") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise FedrecError(f"{path}: not JSON ({error}); restore it or start the run again") from None
+
+
+def finite(content: Any) -> Any:
+    """The content as JSON can hold it: NaN and infinities become null, numpy becomes Python."""
+    if isinstance(content, Mapping):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    if isinstance(content, np.ndarray):
+        return finite(content.tolist())
+    if isinstance(content, np.generic):
+        content = content.item()
+    return None if isinstance(content, float) and not np.isfinite(content) else content

@@ -1,0 +1,171 @@
+"""What a `result.json` says: the numbers derived from it, and how numbers are spelled. Pure functions on plain data.
+
+A result is one JSON document (a nested dict). A metric that could not be measured is NaN, None or left out there;
+`complete` makes all three None, and everything else here reads completed results.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Result = dict[str, Any]
+
+MAX_CLIENTS = 40  # more than this cannot be told apart on a page or a terminal
+MISSING = "–"
+METRICS = ("examples", "auc", "mean_auc", "worst_auc", "std_auc", "uauc", "logloss")
+CLIENT_FACTS = ("users", "train_rows")
+TRIVIAL = {
+    "item": "title's like-rate",
+    "user": "user's recent like-rate",
+    "sum": "sum of the two",
+}
+
+
+def complete(result: Result) -> Result:
+    """The result, its rounds and its baselines with every metric there, None where it is unknown."""
+    known: Result = _without_nan(result)
+    known["overall"] = _all_metrics(known["overall"])
+    known["clients"] = [{**dict.fromkeys(CLIENT_FACTS), **client} for client in known["clients"]]
+    known["history"] = [complete_round(entry) for entry in known["history"]]
+    known["baselines"] = [complete(baseline) for baseline in known.get("baselines", [])]
+    return known
+
+
+def complete_round(entry: Result) -> Result:
+    """The same for one round of the history."""
+    known: Result = _without_nan(entry)
+    return {**known, "overall": _all_metrics(known["overall"])}
+
+
+def _without_nan(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _without_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_nan(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def _all_metrics(overall: Result) -> Result:
+    return {**dict.fromkeys(METRICS), **overall}
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A metric with fixed digits; a dash where there is none."""
+    return MISSING if value is None else f"{value:.{digits}f}"
+
+
+def count(value: int | None) -> str:
+    """A number of things, in groups of three digits."""
+    return MISSING if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def change(before: float | None, after: float | None) -> str:
+    """The signed difference, or nothing where either side is missing."""
+    return "" if before is None or after is None else f"{after - before:+.4f}"
+
+
+def percent(value: float | None) -> str:
+    return MISSING if value is None else f"{100 * value:.0f}%"
+
+
+def size(count: float | None) -> str:
+    """Bytes in decimal units, three significant digits: 3.21 MB."""
+    if count is None:
+        return MISSING
+    units = ["B", "kB", "MB", "GB", "TB"]
+    while count >= 999.5 and len(units) > 1:
+        count /= 1000
+        del units[0]
+    return f"{count:.0f} {units[0]}" if units[0] == "B" or count >= 99.95 else f"{count:.3g} {units[0]}"
+
+
+def duration(seconds: float | None) -> str:
+    """A time a person can read: 4.1 s, 3 min 12 s, 2 h 05 min."""
+    if seconds is None:
+        return MISSING
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def clean(text: Any, width: int = 60) -> str:
+    """An untrusted name as one line of at most `width` characters, without control, format or bidirectional marks."""
+    line = " ".join("".join(" " if _invisible(letter) else letter for letter in str(text)).split()) or "?"
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def _invisible(letter: str) -> bool:
+    return unicodedata.category(letter)[0] in "CZ"
+
+
+def labels(names: Sequence[Any], width: int) -> list[str]:
+    """Clean names, numbered by position where cleaning or cutting made two of them equal."""
+    short = [clean(name, width) for name in names]
+    return short if len(set(short)) == len(short) else [f"{name} #{k}" for k, name in enumerate(short, 1)]
+
+
+def share_of_possible(result: Result) -> float | None:
+    """(AUC - 0.5) / (best possible AUC - 0.5), pooled over all test rows; None where either is unknown."""
+    auc, best = result["overall"]["auc"], result.get("best_possible_auc")
+    return None if auc is None or best is None or best <= 0.5 else (auc - 0.5) / (best - 0.5)
+
+
+def beats(result: Result) -> list[str]:
+    """The trivial scorers whose pooled AUC is below the run's."""
+    auc = result["overall"]["auc"]
+    return [name for name, value in result["trivial"].items() if auc is not None and value is not None and value < auc]
+
+
+def start(result: Result) -> Result:
+    """The measurement before the first round: `{"clients": …, "overall": …}`, unknown where the run has none."""
+    return result["history"][0] if result["history"] else {"clients": [], "overall": _all_metrics({})}
+
+
+def by_client(measurement: Result, metric: str) -> dict[str, float | None]:
+    """One metric of each client of a result or of one round."""
+    return {client["id"]: client[metric] for client in measurement["clients"]}
+
+
+def shown_clients(result: Result) -> list[int]:
+    """Positions of the clients that a figure or table shows: all, or the MAX_CLIENTS with the lowest AUC."""
+    aucs = [client["auc"] for client in result["clients"]]
+    lowest = sorted(range(len(aucs)), key=lambda k: (aucs[k] is None, aucs[k]))[:MAX_CLIENTS]
+    return sorted(lowest)
+
+
+def hidden_clients(result: Result) -> set[str]:
+    """The ids of the clients that `shown_clients` leaves out."""
+    shown = set(shown_clients(result))
+    return {client["id"] for k, client in enumerate(result["clients"]) if k not in shown}
+
+
+def last_with(result: Result, key: str) -> Result | None:
+    """The last round that recorded `key`, for example the similarities; None where no round did."""
+    return next((entry for entry in reversed(result["history"]) if entry.get(key)), None)
+
+
+def contenders(result: Result) -> list[tuple[str, Result]]:
+    """The run and its baselines with distinct names: the strategy, and the run where a strategy occurs twice."""
+    runs = [result, *result["baselines"]]
+    names = [run["strategy"] for run in runs]
+    named = [f"{name} ({run['run']})" if names.count(name) > 1 else name for name, run in zip(names, runs, strict=True)]
+    return list(zip(labels(named, 32), runs, strict=True))
+
+
+def beside(first: Result, others: Iterable[Result]) -> Result:
+    """`first` with the other runs added to its baselines (their own baselines left out)."""
+    return {**first, "baselines": [*first.get("baselines", []), *({**other, "baselines": []} for other in others)]}
+
+
+def flat(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """A nested configuration as dotted keys and values, the form that `--set` takes."""
+    rows: list[tuple[str, Any]] = []
+    for key, value in tree.items():
+        rows += flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else [(f"{prefix}{key}", value)]
+    return rows

@@ -1,0 +1,101 @@
+"""A run on the terminal: one line a round while it goes, and the table of its result at the end."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from fedrec.summary import (
+    TRIVIAL,
+    Result,
+    by_client,
+    change,
+    clean,
+    complete,
+    complete_round,
+    contenders,
+    count,
+    duration,
+    number,
+    percent,
+    share_of_possible,
+    shown_clients,
+    size,
+    start,
+)
+
+
+def round_line(entry: Result) -> str:
+    """One round of the history in one line of plain text, for live output."""
+    overall = complete_round(entry)["overall"]
+    parts = [f"round {entry['round']:>2}" if entry["round"] else "start   "]
+    parts.append(
+        "AUC {} (mean {}, worst {})".format(*(number(overall[key]) for key in ("auc", "mean_auc", "worst_auc")))
+    )
+    losses = [loss for loss in (entry.get("train_loss") or {}).values() if loss is not None]
+    if losses:
+        parts.append(f"train loss {number(sum(losses) / len(losses), 3)}")
+    if entry.get("bytes_up") or entry.get("bytes_down"):
+        parts.append(f"↓{size(entry['bytes_down'])} ↑{size(entry['bytes_up'])}")
+    parts.append(duration(entry.get("seconds")))
+    parts += [
+        f"dropped {clean(reply['client'])}: {clean(reply['reason'], 200)}" for reply in entry.get("dropped") or []
+    ]
+    return "  ".join(parts)
+
+
+def results_table(result: Result) -> RenderableType:
+    """The result per client and overall, before → after, and under it the strategies beside each other."""
+    result = complete(result)
+    return Group(_clients(result), "", _strategies(result))
+
+
+def _clients(result: Result) -> Table:
+    before = start(result)
+    table = _table(f"{clean(result['run'])}: each client's own later interactions")
+    _columns(table, "client", "rows", "AUC before", "after", "", "UAUC", "LogLoss")
+    aucs = by_client(before, "auc")
+    shown = shown_clients(result)
+    for k in shown:
+        client = result["clients"][k]
+        table.add_row(*_measured(client["id"], client, aucs.get(client["id"])))
+    hidden = len(result["clients"]) - len(shown)
+    if hidden:
+        table.add_row(Text(f"({hidden} more, all with a higher AUC)", "dim"))
+    table.add_section()
+    table.add_row(*_measured("all rows", result["overall"], before["overall"].get("auc")), style="bold")
+    return table
+
+
+def _measured(name: str, metrics: Result, before: float | None) -> list[Text]:
+    auc = metrics["auc"]
+    cells = [clean(name), count(metrics["examples"]), number(before), number(auc), change(before, auc)]
+    return [Text(cell) for cell in [*cells, number(metrics["uauc"]), number(metrics["logloss"])]]
+
+
+def _strategies(result: Result) -> Table:
+    table = _table("strategies beside each other (AUC)")
+    _columns(table, "strategy", "all rows", "mean", "worst", "std", "UAUC", "LogLoss", "bytes", "time")
+    for k, (name, run) in enumerate(contenders(result)):
+        overall = run["overall"]
+        metrics = [number(overall[key]) for key in ("auc", "mean_auc", "worst_auc", "std_auc", "uauc", "logloss")]
+        costs = [size(run["bytes_up"] + run["bytes_down"]), duration(run["seconds"])]
+        table.add_row(*map(Text, [name, *metrics, *costs]), style="bold" if k == 0 else "")
+    table.add_section()
+    for key, value in result["trivial"].items():
+        table.add_row(Text(TRIVIAL.get(key, key)), number(value), style="dim")
+    if result.get("best_possible_auc") is not None:
+        reached = f"best possible ({percent(share_of_possible(result))} of the way)"
+        table.add_row(reached, number(result["best_possible_auc"]), style="dim")
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=Text(title, "bold"), title_justify="left", box=None, pad_edge=False, header_style="dim")
+
+
+def _columns(table: Table, first: str, *others: str) -> None:
+    table.add_column(first)
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)

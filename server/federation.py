@@ -1,0 +1,235 @@
+"""The rounds of a federation, over any Flower Grid: ask, check, aggregate, publish, write down."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
+from flwr.serverapp import Grid
+
+from fedrec import messages
+from fedrec.errors import FedrecError
+from fedrec.messages import Model, State
+from fedrec.store import Run
+from server import balance, results
+from server.exchange import ask
+from server.replies import BadReply, Limits, Reply, check, check_together, decode
+from server.sampling import choose
+from server.strategies import STRATEGIES
+
+Entry = dict[str, Any]
+_MEET = 120.0  # seconds for all clients to appear
+
+
+class Federation:
+    """One run's rounds. State is in the run's folder: whatever is killed, the next start continues."""
+
+    def __init__(self, grid: Grid, run: Run, initial: State, on_round: Callable[[Entry], None]) -> None:
+        """
+        Args:
+            initial: the shared initial adapter, the same in every shard.
+            on_round: told of each finished round.
+        """
+        self.grid, self.run, self.initial, self.on_round = grid, run, initial, on_round
+        self.config = run.config
+        self.held: dict[str, int] = {}  # the round whose model a client is known to hold
+        size = messages.size_of(messages.to_arrays([initial] * self.config.shards))
+        self.limits = Limits(
+            max_abs=self.config.federation.max_abs, max_bytes=2 * size
+        )  # a wrong shape is named, a flood is not even read
+
+    def rounds(self) -> None:
+        """All rounds that are not done yet."""
+        self._meet()
+        last = self.run.last_round()
+        if last is None:
+            start = [self.initial] * self.config.shards
+            self._finish(0, dict.fromkeys(self.nodes, start), {}, time.monotonic())
+            last = 0
+        models = self.run.read_models(last)
+        for number in range(last + 1, self.config.federation.rounds + 1):
+            models = self._round(number, models)
+
+    def _round(self, number: int, models: Mapping[str, Model]) -> dict[str, Model]:
+        began = time.monotonic()
+        replies, entry = self._train(number, models)
+        enough = max(1, self.config.federation.min_replies)
+        if len(replies) < enough:
+            entry["skipped"] = f"{len(replies)} good replies, {enough} needed: the models stay as they were"
+            mixed = dict(models)
+        else:
+            aggregate = STRATEGIES[self.config.strategy](replies, models, self.initial, self.config, number)
+            mixed = aggregate.models
+            entry |= aggregate.record
+        self._finish(number, mixed, entry, began)
+        return mixed
+
+    def _train(self, number: int, models: Mapping[str, Model]) -> tuple[list[Reply], Entry]:
+        """The good replies of a round, sorted by client, and what happened."""
+        federation = self.config.federation
+        asked, needed = choose(
+            self.nodes, federation.fraction, federation.oversample, self.config.seed, number, federation.min_replies
+        )
+        entry: Entry = {"asked": asked, "dropped": [], "bytes_up": 0, "bytes_down": 0}
+        good: dict[str, Reply] = {}
+
+        def accept(client: str, message: Message) -> bool:
+            try:
+                reply = self._read(client, message, number, entry)
+            except BadReply as reason:
+                entry["dropped"].append({"client": client, "reason": str(reason)})
+                return False
+            good[client] = reply
+            return True
+
+        content: dict[str, Message] = {}
+        for client in asked:
+            holds = self.held.get(client) == number - 1
+            content[client] = self._message(messages.TRAIN, client, number, None if holds else models[client], entry)
+        late = ask(self.grid, content, accept, needed, federation.deadline)
+        if len(good) < needed:
+            entry["dropped"] += [{"client": c, "reason": f"no reply in {federation.deadline:g} s"} for c in late]
+        updates = {client: self._length(reply, models[client]) for client, reply in good.items()}
+        for client, reason in check_together(updates, federation.max_update_ratio).items():
+            entry["dropped"].append({"client": client, "reason": reason})
+            del good[client]
+        replies = [good[client] for client in sorted(good)]
+        entry["participants"] = [reply.client for reply in replies]
+        entry["train_loss"] = {reply.client: _mean_loss(reply) for reply in replies}
+        return replies, entry
+
+    def _read(self, client: str, message: Message, number: int, entry: Entry) -> Reply:
+        if message.has_error():
+            raise BadReply(f"it failed: {_one_line(message.error.reason)}")
+        arrays, config, metrics = _records(message)
+        entry["bytes_up"] += messages.size_of(arrays)
+        reply = decode(arrays, {**metrics, "client": config.get("client")})
+        check(
+            reply, client=client, round=number, expected=self.initial, announced=self.announced[client],
+            limits=self.limits,
+        )  # fmt: skip
+        return reply
+
+    def _length(self, reply: Reply, model: Model) -> float:
+        pairs = zip(reply.shards, model, strict=True)
+        return math.hypot(*(float(np.linalg.norm(balance.flatten(a) - balance.flatten(b))) for a, b in pairs))
+
+    def _finish(self, number: int, models: Mapping[str, Model], entry: Entry, began: float) -> None:
+        """Publish each client's model, have it measured, and write the round down."""
+        entry = {"round": number, "bytes_up": 0, "bytes_down": 0, "dropped": []} | entry
+        measured: dict[str, dict[str, float]] = {}
+        served: dict[str, str] = {}
+
+        def accept(client: str, message: Message) -> bool:
+            try:
+                if message.has_error():
+                    raise BadReply(f"it failed: {_one_line(message.error.reason)}")
+                _, config, metrics = _records(message)
+                measured.update(results.read_metrics(metrics, number, self.groups(client)))
+                served[client] = str(config.get("served"))
+            except BadReply as reason:
+                entry["dropped"].append({"client": client, "reason": f"evaluation: {reason}"})
+                return False
+            self.held[client] = number
+            return True
+
+        content = {c: self._message(messages.EVALUATE, c, number, models[c], entry) for c in self.nodes}
+        late = ask(self.grid, content, accept, len(self.nodes), self.config.federation.deadline)
+        entry["dropped"] += [{"client": client, "reason": "evaluation: no reply"} for client in late]
+        entry["clients"] = [{"id": group, **measured[group]} for group in sorted(measured)]
+        entry["overall"] = results.overall(self.run, number, entry["clients"])
+        entry["adapter_hash"] = _hash_of(served)
+        entry["seconds"] = time.monotonic() - began
+        self.run.write_round(number, models, entry)
+        self.on_round(entry)
+
+    def groups(self, client: str) -> list[str]:
+        """The groups of rows a client may speak for: its own, or everybody's with central training."""
+        central = self.config.strategy == "central"
+        return [fact["id"] for fact in self.run.reference["clients"]] if central else [client]
+
+    def _message(self, kind: str, client: str, number: int, model: Model | None, entry: Entry) -> Message:
+        config = ConfigRecord({"run": str(self.run.folder.resolve()), "round": number})
+        content = RecordDict({messages.CONFIG: config})
+        if model is not None:
+            arrays = messages.to_arrays(model)
+            content[messages.ARRAYS] = ArrayRecord({name: Array(array) for name, array in arrays.items()})
+            entry["bytes_down"] += messages.size_of(arrays)
+        return Message(content, dst_node_id=self.nodes[client], message_type=kind, group_id=str(number))
+
+    def _meet(self) -> None:
+        """Learn which node is which client, by the name it gives, and how many rows it announces."""
+        names = self.run.clients
+        self.nodes: dict[str, int] = {}
+        self.announced: dict[str, list[int]] = {}
+        nodes = _await_nodes(self.grid, len(names))
+        config = ConfigRecord({"run": str(self.run.folder.resolve()), "round": 0})
+        calls = {
+            str(node): Message(
+                RecordDict({messages.CONFIG: config}), dst_node_id=node, message_type=messages.INVENTORY, group_id="0"
+            )
+            for node in nodes
+        }
+
+        def accept(node: str, message: Message) -> bool:
+            if message.has_error():
+                raise FedrecError(f"node {node} cannot answer: {_one_line(message.error.reason)}")
+            _, facts, counts = _records(message)
+            client = str(facts.get("client"))
+            if client not in names or client in self.nodes:
+                raise FedrecError(f"node {node} says it is client {client!r}, which is unknown or already there")
+            self.nodes[client] = int(node)
+            try:
+                self.announced[client] = [int(counts[f"examples/{s}"]) for s in range(self.config.shards)]
+            except (KeyError, ValueError):
+                raise FedrecError(f"client {client} does not say how many rows it has in each shard") from None
+            return True
+
+        ask(self.grid, calls, accept, len(calls), _MEET)
+        if missing := sorted(set(names) - set(self.nodes)):
+            raise FedrecError(f"clients {', '.join(missing)} did not answer within {_MEET:g} s")
+        self.nodes = dict(sorted(self.nodes.items()))
+
+
+def _await_nodes(grid: Grid, wanted: int) -> list[int]:
+    end = time.monotonic() + _MEET
+    while len(nodes := sorted(grid.get_node_ids())) < wanted:
+        if time.monotonic() > end:
+            raise FedrecError(
+                f"the run has {wanted} clients but {len(nodes)} nodes are connected: "
+                f"start {wanted} (flwr run: --federation-config num-supernodes={wanted})"
+            )
+        time.sleep(0.2)
+    return nodes[:wanted]
+
+
+def _records(message: Message) -> tuple[dict[str, Any], Mapping[str, Any], dict[str, Any]]:
+    """Arrays, facts and metrics of a reply; whatever is no record of the right kind reads as empty."""
+    content = message.content
+    arrays = content.array_records.get(messages.ARRAYS, {})
+    facts = content.config_records.get(messages.CONFIG, {})
+    metrics = content.metric_records.get(messages.METRICS, {})
+    try:
+        return {name: array.numpy() for name, array in arrays.items()}, facts, dict(metrics)
+    except Exception as error:  # the bytes of an array are the client's own
+        raise BadReply(f"an array cannot be read: {_one_line(str(error))}") from None
+
+
+def _mean_loss(reply: Reply) -> float | None:
+    rows = sum(reply.examples)
+    return sum(x * n for x, n in zip(reply.loss, reply.examples, strict=True)) / rows if rows else None
+
+
+def _hash_of(served: Mapping[str, str]) -> str:
+    """SHA-256 over the clients' names and the models they say they serve."""
+    return hashlib.sha256("\n".join(f"{c} {served[c]}" for c in sorted(served)).encode()).hexdigest()
+
+
+def _one_line(text: str | None) -> str:
+    lines: Iterable[str] = (text or "no reason given").split("\n")
+    return " ".join(" ".join(lines).split())[:300]

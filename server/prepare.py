@@ -1,0 +1,139 @@
+"""From a configuration to a run ready for its first round: data split over clients, base model, first adapter."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+from fedrec.models.base import Base, load_base
+from fedrec.models.vectors import item_vectors
+from numpy.typing import NDArray
+
+from fedrec import hardware
+from fedrec.config import RunConfig
+from fedrec.data import partition
+from fedrec.data.load import load_dataset
+from fedrec.data.table import TEST, TRAIN, Dataset, Interactions
+from fedrec.data.trivial import trivial_auc
+from fedrec.errors import FedrecError
+from fedrec.messages import State
+from fedrec.metrics import auc
+from fedrec.models.adapter import initial_state
+from fedrec.models.peft_folder import load_peft, save_peft
+from fedrec.store import Run, create_run, write_json
+
+CENTRAL = "central"
+
+
+def prepare(config: RunConfig, folder: Path) -> Run:
+    """A new run in `folder`."""
+    return finish(create_run(folder, resolve(config)))
+
+
+def resolve(config: RunConfig) -> RunConfig:
+    """The configuration with what this machine decides filled in, so that every process computes alike."""
+    base = config.base
+    if base is not None and Path(base).is_dir():
+        base = str(Path(base).resolve())
+    path = config.data.path
+    data = config.data if path is None else config.data.model_copy(update={"path": str(Path(path).resolve())})
+    return config.model_copy(update={"train": hardware.resolve(config.train), "base": base, "data": data})
+
+
+def finish(run: Run) -> Run:
+    """Whatever is missing of a run's preparation; killed at any point, it is simply done again."""
+    if run.prepared:
+        return run
+    config = run.config
+    hardware.use_threads(config.train)
+    dataset = load_dataset(config.data, config.seed)
+    if config.base is None:
+        run = _with_base(run, _embedded(dataset, config))
+        config = run.config
+    assert config.base is not None
+    base = load_base(config.base, device=config.train.device, precision=config.train.precision)
+    names, client_of = _partition(dataset, config, base)
+    shutil.rmtree(run.folder / "clients", ignore_errors=True)
+    facts = _write_clients(run, dataset, names, client_of)
+    write_json(run.folder / "catalogue.json", vars(dataset.catalogue))
+    save_peft(run.folder / "initial", initial_state(base.model, config.lora, config.seed), config.lora, base.name)
+    write_json(run.folder / "reference.json", {"base": base.name, "clients": facts, **_reference(dataset)})
+    return run
+
+
+def initial_of(run: Run) -> State:
+    """The shared initial adapter."""
+    state, _ = load_peft(run.folder / "initial")
+    return {name: tensor.numpy() for name, tensor in state.items()}
+
+
+def _embedded(dataset: Dataset, config: RunConfig) -> str:
+    """The folder of the embedded base model for this catalogue."""
+    from fedrec.data.generated import make_world
+    from fedrec.models.embedded import ensure_embedded
+
+    world = make_world(config.data.world) if config.data.path is None else None
+    return str(ensure_embedded(dataset.catalogue, world))
+
+
+def _with_base(run: Run, base: str) -> Run:
+    write_json(run.folder / "config.json", run.config.model_copy(update={"base": base}).model_dump(mode="json"))
+    return Run(run.folder)
+
+
+def _partition(dataset: Dataset, config: RunConfig, base: Base) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """The clients' names, and each user's client."""
+    rows = dataset.interactions
+    match config.clients.by:
+        case "hash":
+            of = partition.by_hash(rows.user_ids, config.clients.count)
+        case "kmeans":
+            vectors = item_vectors(base, dataset.catalogue.titles)
+            of = partition.by_taste(rows, vectors, config.clients.count, config.seed)
+        case "column":
+            return rows.client_ids, partition.by_column(rows)
+    return partition.client_names(config.clients.count), of
+
+
+def _write_clients(
+    run: Run, dataset: Dataset, names: tuple[str, ...], client_of: NDArray[np.int32]
+) -> list[dict[str, int | str]]:
+    """Each client's own rows in its own folder; with central training one client holds all, measured by group."""
+    rows = dataset.interactions
+    client = client_of[rows.user]
+    facts: list[dict[str, int | str]] = []
+    for index, name in enumerate(names):
+        mine = client == index
+        users, trained = len(np.unique(rows.user[mine])), int((rows.split[mine] == TRAIN).sum())
+        if not trained:
+            raise FedrecError(f"client {name} has no train rows: use fewer clients (--clients) or another partition")
+        facts.append({"id": name, "users": users, "train_rows": trained})
+        if run.config.strategy != CENTRAL:
+            run.client(name).write_interactions(_of_users(rows, mine))
+    if run.config.strategy == CENTRAL:
+        run.client(CENTRAL).write_interactions(_of_users(rows, np.ones(len(rows), bool), client, names))
+    return facts
+
+
+def _of_users(
+    rows: Interactions, mine: NDArray[np.bool_], group: NDArray[np.int32] | None = None, groups: tuple[str, ...] = ()
+) -> Interactions:
+    """The chosen rows with user ids of their own, so that no client's file names another's users."""
+    users, index = np.unique(rows.user[mine], return_inverse=True)
+    return Interactions(
+        index.astype(np.int32), rows.item[mine], rows.label[mine], rows.time[mine], rows.split[mine],
+        tuple(rows.user_ids[user] for user in users), group, groups,
+    )  # fmt: skip
+
+
+def _reference(dataset: Dataset) -> dict[str, object]:
+    rows = dataset.interactions
+    test = rows.split == TEST
+    best = None if rows.truth is None else auc(rows.truth[test], rows.label[test])
+    return {
+        "data": dataset.name,
+        "trivial": trivial_auc(rows, test),
+        "best_possible_auc": best,
+        "notes": list(dataset.notes),
+    }

@@ -1,0 +1,83 @@
+"""From the clients' metrics to the run's result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fedrec.metrics import measure
+from fedrec.store import Run, write_json
+from server.replies import BadReply
+
+_HIGHEST = {"auc": 1.0, "uauc": 1.0, "logloss": 100.0}
+
+
+def read_metrics(metrics: Mapping[str, Any], number: int, groups: Collection[str]) -> dict[str, dict[str, float]]:
+    """The metrics of each group of rows a client reports, from keys `{group}/{metric}`.
+
+    Args:
+        groups: those the client may speak for.
+
+    Raises:
+        BadReply: another round's, another client's, or not what was asked.
+    """
+    if metrics.get("round") != number:
+        raise BadReply(f"it answers another round than {number}")
+    found: dict[str, dict[str, float]] = {}
+    for group in groups:
+        examples = metrics.get(f"{group}/examples")
+        if not isinstance(examples, int) or not 0 <= examples < 2**48:
+            raise BadReply(f"{group}/examples is no number of rows")
+        found[group] = {"examples": examples}
+        for name, highest in _HIGHEST.items():
+            value = metrics.get(f"{group}/{name}")
+            if not isinstance(value, float) or not (math.isnan(value) or 0 <= value <= highest):
+                raise BadReply(f"{group}/{name} is no number within 0 and {highest:g}")
+            found[group][name] = value
+    return found
+
+
+def overall(run: Run, number: int, clients: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Metrics over all clients: pooled over all test rows where this machine holds them, and over the clients' AUCs."""
+    aucs = np.array([client["auc"] for client in clients], float)
+    aucs = aucs[~np.isnan(aucs)]
+    spread = {"mean_auc": aucs.mean(), "worst_auc": aucs.min(), "std_auc": aucs.std()} if len(aucs) else {}
+    pooled = {"examples": int(sum(client["examples"] for client in clients))}
+    kept = [run.client(name).scores() for name in run.clients]
+    if all(scores is not None and int(scores["round"]) == number for scores in kept) and kept:
+        scores, labels, users = (np.concatenate([k[name] for k in kept if k]) for name in ("scores", "labels", "users"))
+        pooled = measure(scores, labels, np.unique(users, return_inverse=True)[1].astype(np.int32)).as_dict()  # type: ignore[assignment]
+    return {**pooled, **{key: float(value) for key, value in spread.items()}}
+
+
+def write_result(run: Run) -> dict[str, Any]:
+    """The run's result.json from its rounds and its baselines' results."""
+    history, reference, config = run.history(), run.reference, run.config
+    last = history[-1]
+    facts = {fact["id"]: fact for fact in reference["clients"]}
+    result = {
+        "run": run.name,
+        "strategy": config.strategy,
+        "rounds": last["round"],
+        "shards": config.shards,
+        "seed": config.seed,
+        "data": reference["data"],
+        "base": reference["base"],
+        "clients": [{**facts.get(client["id"], {}), **client} for client in last["clients"]],
+        "overall": last["overall"],
+        "trivial": reference["trivial"],
+        "best_possible_auc": reference["best_possible_auc"],
+        "history": history,
+        "bytes_up": sum(entry["bytes_up"] for entry in history),
+        "bytes_down": sum(entry["bytes_down"] for entry in history),
+        "seconds": sum(entry["seconds"] for entry in history),
+        "adapter_hash": last["adapter_hash"],
+        "config": config.model_dump(mode="json"),
+        "notes": reference["notes"],
+        "baselines": [write_result(baseline) for baseline in run.baselines if baseline.last_round() is not None],
+    }
+    write_json(run.folder / "result.json", result)
+    return result

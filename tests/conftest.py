@@ -1,0 +1,72 @@
+"""What the tests share: a tiny base model, a small data set, and runs over them in this process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+torch.set_num_threads(1)  # tiny models: threads only get in each other's way
+os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+TITLES = [f"{word} {thing} ({year})" for word in ("red", "blue", "old", "new") for thing, year in
+          (("storm", 1987), ("river", 1994), ("heart", 2001), ("city", 1979), ("mask", 2010))]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a random Llama of two layers and a tokenizer with the marks of a timeline."""
+    from fedrec.models.pretraining import new_llama, train_tokenizer
+
+    folder = tmp_path_factory.mktemp("base")
+    tokenizer = train_tokenizer(TITLES * 3, 360)
+    new_llama(len(tokenizer), 32, 2, 512, 0).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ratings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A CSV of 24 people with 12 ratings each, whose likes follow one word of the title."""
+    random = np.random.default_rng(1)
+    lines = ["user,item,rating,timestamp,title"]
+    for user in range(24):
+        for when, item in enumerate(random.permutation(len(TITLES))[:12]):
+            liked = ("red" in TITLES[item]) ^ (user % 2 == 0) ^ (random.random() < 0.1)
+            lines.append(f"u{user:02d},i{item},{5 if liked else 1},{1000 * user + 10 * when},{TITLES[item]}")
+    path = tmp_path_factory.mktemp("data") / "ratings.csv"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
+
+
+Settings = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def small(tiny_base: Path, ratings: Path) -> Settings:
+    """Dotted settings of a run of seconds; keyword `a__b` overrides `a.b`."""
+
+    def settings(**changes: Any) -> dict[str, Any]:
+        plain: dict[str, Any] = {
+            "base": str(tiny_base),
+            "data.path": str(ratings),
+            "data.like_above": 3,
+            "clients.count": 3,
+            "federation.rounds": 2,
+            "lora.rank": 2,
+            "train.batch": 4,
+            "train.lr": 5e-3,
+            "train.threads": 1,
+            "train.precision": "fp32",
+            "train.device": "cpu",
+            "prompt.window": 128,
+        }
+        return plain | {key.replace("__", "."): value for key, value in changes.items()}
+
+    return settings

@@ -1,0 +1,138 @@
+"""`fedrec data inspect`, and the loading of a configuration's data: figures, users, JSON, wrong use."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from fedrec import store
+from fedrec.config import DataConfig, RunConfig, WorldConfig
+from fedrec.data.commands import app
+from fedrec.data.load import load_dataset
+from fedrec.data.summary import summarise
+from fedrec.data.table import HISTORY, TEST, TRAIN
+from fedrec.errors import DataError, UsageError
+from tests.data.rows import ratings_frame
+
+
+@pytest.fixture
+def film_file(tmp_path: Path) -> Path:
+    frame = ratings_frame(5, 300)
+    frame.to_csv(tmp_path / "films.csv", index=False)
+    return tmp_path / "films.csv"
+
+
+def inspect(*arguments: object) -> str:
+    result = CliRunner().invoke(app, ["inspect", *map(str, arguments)])
+    if result.exception is not None:
+        raise result.exception
+    return result.output
+
+
+def figures(*arguments: object) -> dict[str, Any]:
+    tree: dict[str, Any] = json.loads(inspect(*arguments, "--json", "-"))
+    return tree
+
+
+def test_figures_are_those_of_the_file(film_file: Path) -> None:
+    frame = pd.read_csv(film_file, dtype={"user": str})
+    tree = figures(film_file, "--users", 3)
+    assert (tree["rows"], tree["users"], tree["items"]) == (
+        len(frame),
+        frame["user"].nunique(),
+        frame["item"].nunique(),
+    )
+    assert tree["like_rate"] == pytest.approx((frame["rating"] > 3).mean())
+    assert tree["titles_repeated"] == 2
+    assert sum(part["rows"] for part in tree["splits"].values()) == len(frame)
+    lengths = frame["user"].value_counts()
+    assert tree["rows_per_user"] == [lengths.quantile(q) for q in (0, 0.25, 0.5, 0.75, 1)]
+    assert tree["best_possible_auc"] is None
+    assert set(tree["trivial"]) == {"valid", "test"}
+    for user in tree["users_listed"]:
+        mine = frame[frame["user"] == user["user"]]
+        assert (user["rows"], user["likes"], user["client"]) == (len(mine), (mine["rating"] > 3).sum(), None)
+        assert user["train"] + user["valid"] + user["test"] == user["rows"]
+    assert [user["user"] for user in tree["users_listed"]] == ["1", "2", "3"]
+
+
+def test_options_reach_the_reader(film_file: Path) -> None:
+    strict = figures(film_file, "--like-above", 4, "--set", "data.split=global-time", "--format", "csv")
+    frame = pd.read_csv(film_file)
+    assert strict["like_rate"] == pytest.approx((frame["rating"] > 4).mean())
+    assert "split: global-time" in strict["notes"]
+    with film_file.open("a") as file:
+        file.write("1,1,many,5,T\n")
+    with pytest.raises(DataError, match="rating 'many' is not a number"):
+        inspect(film_file)
+    assert figures(film_file, "--skip-bad-rows")["skipped"] == 1
+
+
+def test_the_table_and_the_file_say_the_same(film_file: Path, tmp_path: Path) -> None:
+    shown = inspect(film_file, "--users", 1, "--json", tmp_path / "out.json")
+    tree = json.loads((tmp_path / "out.json").read_text("utf-8"))
+    for value in tree["trivial"]["test"].values():
+        assert f"{value:.3f}" in shown
+    assert f"{tree['rows']:,} rows" in shown
+    assert "2 items share their title" in shown
+
+
+def test_no_valid_rows_are_null_in_json(film_file: Path) -> None:
+    tree = figures(film_file, "--set", "data.valid_fraction=0")
+    assert tree["trivial"]["valid"]["sum"] is None
+    assert "valid" not in tree["splits"]
+
+
+def test_the_generated_world_is_the_default() -> None:
+    small = ("--set", "data.world.users=20", "--set", "data.world.items=60", "--set", "data.world.cohort=10")
+    tree = figures(*small)
+    assert (tree["name"], tree["users"], tree["items"]) == ("generated", 20, 60)
+    assert tree["best_possible_auc"] > 0.6
+
+
+def test_a_run_tells_its_users_clients(film_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = RunConfig(data=DataConfig(path=str(film_file), like_above=4))
+    run = SimpleNamespace(config=config, client_of=lambda: {"1": "client-3", "2": "client-0"})
+    monkeypatch.setattr(store, "open_run", {"some/run": run}.__getitem__)
+    tree = figures("--run", "some/run", "--users", 2)
+    assert [user["client"] for user in tree["users_listed"]] == ["client-3", "client-0"]
+    assert "client-3" in inspect("--run", "some/run", "--users", 2)
+    assert any("above 4 " in note for note in tree["notes"])
+    with pytest.raises(UsageError, match="--run reads the data of the run"):
+        inspect(film_file, "--run", "some/run")
+
+
+def test_train_rows_leaves_test_rows_alone(film_file: Path) -> None:
+    whole = load_dataset(DataConfig(path=str(film_file)), 1)
+    part = load_dataset(DataConfig(path=str(film_file), train_rows=20), 1)
+    again = load_dataset(DataConfig(path=str(film_file), train_rows=20), 1)
+    other = load_dataset(DataConfig(path=str(film_file), train_rows=20), 2)
+    assert (part.interactions.split == TRAIN).sum() == 20
+    assert (part.interactions.split == TEST).sum() == (whole.interactions.split == TEST).sum()
+    assert (part.interactions.split == HISTORY).sum() == (whole.interactions.split == TRAIN).sum() - 20
+    np.testing.assert_array_equal(part.interactions.item, whole.interactions.item)
+    np.testing.assert_array_equal(part.interactions.split, again.interactions.split)
+    assert not np.array_equal(part.interactions.split, other.interactions.split)
+
+
+def test_truth_beats_the_trivial_scorers() -> None:
+    world = WorldConfig(users=60, items=100, rows=30, cohort=10)
+    summary = summarise(load_dataset(DataConfig(world=world), 1))
+    assert summary.best_possible_auc is not None
+    assert summary.best_possible_auc > max(summary.trivial["test"].values())
+
+
+def test_help_needs_no_heavy_import() -> None:
+    heavy = {"torch", "pandas", "sklearn", "pyarrow"}
+    code = "import sys, fedrec.data.commands; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not heavy & set(done.stdout.split())

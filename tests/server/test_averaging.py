@@ -1,0 +1,73 @@
+"""Averages: identity on equals, permutation, convexity, exact sums."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from fedrec.messages import State
+from server.averaging import fedavg, weighted_sum
+
+FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
+COUNTS = st.integers(0, 10_000)
+
+
+def state(values: np.ndarray) -> State:
+    return {"layer.A": values.reshape(2, 3), "layer.B": values[::-1].reshape(3, 2)}
+
+
+STATES = st.lists(arrays(np.float32, 6, elements=FLOATS).map(state), min_size=1, max_size=5)
+
+
+@given(arrays(np.float32, 6, elements=FLOATS), st.lists(COUNTS, min_size=1, max_size=7))
+def test_the_mean_of_equals_is_that_state_bit_for_bit(values: np.ndarray, examples: list[int]) -> None:
+    one = state(values)
+    mean = fedavg([one] * len(examples), examples)
+    assert {key: array.tobytes() for key, array in mean.items()} == {key: array.tobytes() for key, array in one.items()}
+
+
+@given(st.data(), STATES)
+def test_every_value_lies_between_its_sources(data: st.DataObject, states: list[State]) -> None:
+    mean = fedavg(states, data.draw(st.lists(COUNTS, min_size=len(states), max_size=len(states))))
+    for key, value in mean.items():
+        sources = np.stack([state[key] for state in states])
+        assert value.dtype == np.float32
+        assert (sources.min(0) <= value).all() and (value <= sources.max(0)).all()
+
+
+@given(st.data(), STATES)
+def test_pairs_of_state_and_examples_may_be_permuted(data: st.DataObject, states: list[State]) -> None:
+    examples = data.draw(st.lists(COUNTS, min_size=len(states), max_size=len(states)))
+    order = data.draw(st.permutations(range(len(states))))
+    mean = fedavg(states, examples)
+    other = fedavg([states[i] for i in order], [examples[i] for i in order])
+    for key in mean:
+        size = np.abs(np.stack([state[key] for state in states])).max(initial=0).astype(np.float64)
+        assert np.abs(mean[key].astype(np.float64) - other[key]).max() <= 1e-6 * size
+
+
+def test_examples_are_the_weights() -> None:
+    low, high = state(np.zeros(6, np.float32)), state(np.full(6, 4, np.float32))
+    assert (fedavg([low, high], [3, 1])["layer.A"] == 1).all()
+    assert (fedavg([low, high], [0, 5])["layer.B"] == 4).all()
+
+
+def test_without_any_example_the_mean_is_plain() -> None:
+    low, high = state(np.zeros(6, np.float32)), state(np.full(6, 4, np.float32))
+    assert (fedavg([low, high], [0, 0])["layer.A"] == 2).all()
+
+
+def test_sums_are_in_float64() -> None:
+    """In float32 the small terms would vanish beside the large one, one by one."""
+    states = [state(np.full(6, value, np.float32)) for value in [1e8, *[1.0] * 64, -1e8]]
+    total = weighted_sum(states, np.ones(len(states)))
+    assert (total["layer.A"] == 64).all()
+
+
+def test_a_list_that_does_not_match_is_refused() -> None:
+    states = [state(np.zeros(6, np.float32))] * 2
+    with pytest.raises(ValueError):
+        weighted_sum(states, np.ones(3))

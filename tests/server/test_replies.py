@@ -1,0 +1,156 @@
+"""Replies: a good one passes, each kind of bad one is named in one line, and nothing else ever comes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedrec.messages import State
+from server.replies import BadReply, Limits, Reply, check, check_together, decode
+from tests.server.bad_replies import BAD_REPLIES, Arrays, ClientCrash, Metrics
+
+TEMPLATE: State = {"q.A": np.zeros((2, 3), np.float32), "q.B": np.zeros((4, 2), np.float32)}
+SIZE = sum(array.nbytes for array in TEMPLATE.values())
+LIMITS = Limits(max_abs=100, max_bytes=4 * SIZE)
+ANNOUNCED = (10, 0)
+
+
+def good() -> tuple[Arrays, Metrics]:
+    arrays: Arrays = {
+        f"shard/{shard}/{key}": np.full(value.shape, shard + 1, np.float32)
+        for shard in range(2)
+        for key, value in TEMPLATE.items()
+    }
+    metrics = {"client": "c-1", "round": 3, "loss/0": 0.7, "examples/0": 10, "loss/1": 0.0, "examples/1": 0}
+    return arrays, metrics
+
+
+def judge(arrays: Arrays, metrics: Metrics, limits: Limits = LIMITS) -> Reply:
+    reply = decode(arrays, metrics)
+    check(reply, client="c-1", round=3, expected=TEMPLATE, announced=ANNOUNCED, limits=limits)
+    return reply
+
+
+def test_a_good_reply_passes_and_says_what_was_sent() -> None:
+    reply = judge(*good())
+    assert (reply.client, reply.round, reply.loss, reply.examples) == ("c-1", 3, [0.7, 0.0], [10, 0])
+    assert [state["q.B"][0, 0] for state in reply.shards] == [1, 2]
+
+
+def test_other_metrics_are_left_alone() -> None:
+    arrays, metrics = good()
+    judge(arrays, {**metrics, "seconds": 1.5, "auc": [0.5, 0.6]})
+
+
+REASONS = {
+    "nan": "tensor shard/0/q.A is not finite",
+    "infinity": "tensor shard/0/q.A is not finite",
+    "huge finite value": "tensor shard/0/q.A holds 3e+38, beyond 100",
+    "wrong shape": "tensor shard/0/q.A has shape (6,), not (2, 3)",
+    "transposed": "tensor shard/0/q.A has shape (3, 2), not (2, 3)",
+    "wrong dtype": "tensor shard/0/q.A is <f8, not float32",
+    "missing key": "tensor shard/0/q.A is missing",
+    "extra key": "tensor 'shard/0/intruder.A' is unknown",
+    "extra shard": "it has 3 shards, not 2",
+    "wrong round": "it answers round 4, not 3",
+    "other client's name": "it says it is 'c-10', but 'c-1' was asked",
+    "empty": "it has no tensors",
+    "absurd loss": "loss 1e+30 of shard 0 is not within 0 and 100",
+    "negative loss": "loss -1 of shard 0 is not within 0 and 100",
+    "loss not a number": "loss/0 nan is not a finite number",
+    "negative examples": "examples -1 of shard 0 are not within 0 and the 10 announced",
+    "too many examples": f"examples {2**62} of shard 0 are not within 0 and the 10 announced",
+    "fractional examples": "examples/0 10.5 is not an integer",
+    "truncated bytes": "tensor shard/0/q.A is |u1, not float32",
+}
+
+
+@pytest.mark.parametrize("kind", sorted(BAD_REPLIES.keys() - {"error reply"}))
+def test_each_bad_reply_is_named(kind: str) -> None:
+    arrays, metrics = good()
+    with pytest.raises(BadReply) as caught:
+        judge(*BAD_REPLIES[kind](arrays, metrics))
+    assert str(caught.value) == REASONS[kind]
+    judge(arrays, metrics)  # the corruption left the original alone
+
+
+def test_a_crash_has_no_reply_to_judge() -> None:
+    with pytest.raises(ClientCrash):
+        BAD_REPLIES["error reply"](*good())
+
+
+def test_too_many_bytes() -> None:
+    with pytest.raises(BadReply, match=f"{2 * SIZE} bytes, more than {SIZE}"):
+        judge(*good(), Limits(max_abs=100, max_bytes=SIZE))
+
+
+@pytest.mark.parametrize(
+    "key", ["q.A", "shard/-1/q.A", "shard/01/q.A", "shard/0/q.C", "shard/٣/q.A", "shard/0/.A\n", "shard/9999999/q.A", 7]
+)
+def test_a_malformed_key_is_refused(key: Any) -> None:
+    arrays, metrics = good()
+    with pytest.raises(BadReply, match="is not shard/<number>/<layer>"):
+        decode({**arrays, key: np.zeros(1, np.float32)}, metrics)
+
+
+def test_a_gap_in_the_shards_is_refused() -> None:
+    arrays, metrics = good()
+    far = {key.replace("shard/1/", "shard/5/"): array for key, array in arrays.items()}
+    with pytest.raises(BadReply, match="shard 1 is missing, though shard 5 is there"):
+        decode(far, metrics)
+
+
+@pytest.mark.parametrize("key", ["client", "round", "loss/1", "examples/1"])
+def test_a_missing_metric_is_named(key: str) -> None:
+    arrays, metrics = good()
+    del metrics[key]
+    with pytest.raises(BadReply, match=f"^{key} None is not"):
+        decode(arrays, metrics)
+
+
+INTEGERS = st.integers() | st.sampled_from([10**6000, -(10**6000)])
+VALUES = st.none() | st.booleans() | INTEGERS | st.floats() | st.text() | st.binary() | st.lists(INTEGERS)
+DTYPES = st.sampled_from(["f4", "f8", ">f4", "f2", "i8", "c8", "O", "U3", "?", [("x", "f4")]])
+ARRAYS = st.builds(np.zeros, st.sampled_from([(), (0,), (2, 3), (4, 2), (1, 1, 1)]), DTYPES)
+KEYS = st.sampled_from([*good()[0], *good()[1], "shard/2/q.A", "shard/x/q.A"]) | st.text() | st.integers()
+
+
+@given(st.dictionaries(KEYS, ARRAYS | VALUES, max_size=4), st.dictionaries(KEYS, VALUES, max_size=6), st.booleans())
+def test_whatever_comes_in_only_a_one_line_bad_reply_comes_out(
+    arrays: dict[Any, Any], metrics: dict[Any, Any], on_top: bool
+) -> None:
+    if on_top:
+        arrays, metrics = {**good()[0], **arrays}, {**good()[1], **metrics}
+    try:
+        reply = judge(arrays, metrics)
+    except BadReply as error:
+        assert len(str(error).splitlines()) == 1
+        assert len(str(error)) < 200
+    else:
+        assert all(array.dtype == np.float32 for state in reply.shards for array in state.values())
+        assert reply.client == "c-1" and reply.round == 3 and len(reply.shards) == 2
+
+
+def test_an_update_out_of_proportion_is_named() -> None:
+    bad = check_together({"a": 1.0, "b": 1.2, "c": 0.9, "d": 50.0, "e": 0.0}, 20)
+    assert bad == {"d": "its update is 45.5 times as long as the median, more than 20"}
+
+
+@given(st.dictionaries(st.text(max_size=3), st.floats(0.5, 2), max_size=8), st.floats(4, 100))
+def test_updates_in_proportion_pass(updates: dict[str, float], ratio: float) -> None:
+    assert check_together(updates, ratio) == {}
+
+
+@given(st.floats(1e-6, 1e6), st.integers(0, 9))
+def test_clients_without_rows_do_not_move_the_median(length: float, empty: int) -> None:
+    updates = {f"empty-{i}": 0.0 for i in range(empty)} | dict.fromkeys("abc", length)
+    assert check_together(updates, 2) == {}
+    assert check_together(updates | {"far": 3 * length}, 2).keys() == {"far"}
+
+
+def test_two_updates_have_no_median_to_speak_of() -> None:
+    assert check_together({"a": 1.0, "b": 1e6, "c": 0.0}, 20) == {}

@@ -1,0 +1,61 @@
+"""The terminal's table and line."""
+
+import io
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from fedrec.summary import clean
+from fedrec.tables import results_table, round_line
+from tests.results import make_comparison, make_result
+
+
+def printed(result, width=140):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(results_table(result))
+    return console.file.getvalue()
+
+
+def test_each_client_and_strategy_has_its_numbers():
+    result = make_comparison()
+    lines = printed(result).splitlines()
+    before = {client["id"]: client["auc"] for client in result["history"][0]["clients"]}
+    for client in result["clients"]:
+        line = next(line for line in lines if line.startswith(client["id"]))
+        assert f"{before[client['id']]:.4f}  {client['auc']:.4f}" in line
+        assert f"{client['auc'] - before[client['id']]:+.4f}" in line
+    for run in [result, *result["baselines"]]:
+        line = next(line for line in lines if line.startswith(run["strategy"] + " "))
+        assert f"{run['overall']['mean_auc']:.4f}" in line and f"{run['overall']['worst_auc']:.4f}" in line
+    assert any(line.startswith("best possible (") and "0.8312" in line for line in lines)
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(["[red]x[/red]", "[/]", ":smile:"])
+)
+def test_a_name_is_no_markup(name):
+    result = make_result(clients=1, rounds=1)
+    result["clients"][0]["id"] = name
+    assert clean(name) in printed(result)
+
+
+def test_unknown_metrics_are_dashes():
+    result = make_result(clients=1, rounds=0)
+    result["clients"][0]["auc"] = float("nan")
+    result["overall"] = {"examples": 0}
+    assert printed(result).count("–") >= 8
+
+
+def test_only_the_lowest_of_many_clients_are_listed():
+    text = printed(make_result(clients=60, rounds=1))
+    assert "(20 more, all with a higher AUC)" in text and text.count("client-") == 40
+
+
+def test_a_round_is_one_line():
+    entry = make_comparison()["history"][2]
+    entry["dropped"][0]["reason"] = "two\nlines"
+    line = round_line(entry)
+    assert "\n" not in line and line.startswith("round  2")
+    assert f"{entry['overall']['auc']:.4f}" in line and "dropped client-3: two lines" in line
+    assert round_line(make_result()["history"][0]).startswith("start ")
