@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
@@ -23,8 +26,7 @@ def inventory(message: Message, context: Context) -> Message:
 def train(message: Message, context: Context) -> Message:
     """Train each shard's adapter on this client's rows of the shard."""
     client = local.Client(_run(message), _name(message, context))
-    number = int(message.content[messages.CONFIG]["round"])
-    model, metrics = client.train(number, _model(message))
+    model, metrics = client.train(_round(message), _model(message))
     return _reply(message, client.name, model, metrics)
 
 
@@ -32,18 +34,21 @@ def train(message: Message, context: Context) -> Message:
 def evaluate(message: Message, context: Context) -> Message:
     """Serve the published model from now on, and measure it on this client's test rows."""
     client = local.Client(_run(message), _name(message, context))
-    number = int(message.content[messages.CONFIG]["round"])
     published = _model(message)
     if published is None:
         raise ValueError("a published model must carry its adapters")
-    digest, metrics = client.publish(number, published)
+    digest, metrics = client.publish(_round(message), published)
     return _reply(message, client.name, None, metrics, served=digest)
 
 
 def _run(message: Message) -> Run:
-    from pathlib import Path
+    return Run(Path(str(message.content.config_records[messages.CONFIG]["run"])))
 
-    return Run(Path(str(message.content[messages.CONFIG]["run"])))
+
+def _round(message: Message) -> int:
+    number = message.content.config_records[messages.CONFIG]["round"]
+    assert isinstance(number, int)
+    return number
 
 
 def _name(message: Message, context: Context) -> str:
@@ -53,15 +58,15 @@ def _name(message: Message, context: Context) -> str:
 
 
 def _model(message: Message) -> messages.Model | None:
-    record = message.content.get(messages.ARRAYS)
-    return None if not record else messages.from_arrays({name: array.numpy() for name, array in record.items()})
+    record = message.content.array_records.get(messages.ARRAYS)
+    return None if record is None else messages.from_arrays({name: array.numpy() for name, array in record.items()})
 
 
 def _reply(
-    message: Message, name: str, model: messages.Model | None, metrics: dict[str, int | float], **facts: str
+    message: Message, name: str, model: messages.Model | None, metrics: Mapping[str, int | float], **facts: str
 ) -> Message:
     content = RecordDict(
-        {messages.CONFIG: ConfigRecord({"client": name, **facts}), messages.METRICS: MetricRecord(metrics)}
+        {messages.CONFIG: ConfigRecord({"client": name, **facts}), messages.METRICS: MetricRecord(dict(metrics))}
     )
     if model is not None:
         arrays = {key: Array(array) for key, array in messages.to_arrays(model).items()}

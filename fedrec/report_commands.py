@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Show what a finished run measured.")
 
-RunFolder = Annotated[Path | None, typer.Argument(help="folder of the run; left out = the newest under runs/")]
-
 
 @app.command()
 def report(
@@ -36,7 +34,7 @@ def report(
 
 @app.command()
 def evaluate(
-    run: RunFolder = None,
+    run: Annotated[Path | None, typer.Argument(help="the run's folder; left out = the newest under runs/")] = None,
     json_: Annotated[
         str | None,
         typer.Option(

@@ -53,7 +53,8 @@ class Run:
     @property
     def reference(self) -> dict[str, Any]:
         """What the preparation found out about the data."""
-        return read_json(self.folder / "reference.json")
+        reference: dict[str, Any] = read_json(self.folder / "reference.json")
+        return reference
 
     @property
     def prepared(self) -> bool:
@@ -143,9 +144,8 @@ class ClientStore:
                 columns = dict(content)
         except FileNotFoundError:
             raise FedrecError(f"client {self.name}: no data at {path}; prepare the run again") from None
-        for ids in ("user_ids", "client_ids"):
-            columns[ids] = tuple(columns[ids].tolist())  # type: ignore[assignment]
-        return Interactions(**columns)  # type: ignore[arg-type]
+        ids = {name: tuple(columns.pop(name).tolist()) for name in ("user_ids", "client_ids")}
+        return Interactions(**columns, **ids)
 
     def write_interactions(self, interactions: Interactions) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -162,7 +162,7 @@ class ClientStore:
         path = self.folder / "manifest.json"
         return read_json(path) if path.exists() else None
 
-    def write_scores(self, **columns: NDArray[Any]) -> None:
+    def write_scores(self, **columns: Any) -> None:
         with replacing(self.folder / "scores.npz") as partial, partial.open("wb") as file:
             np.savez(file, **columns)
 

@@ -94,7 +94,7 @@ def _execute(runs: list[Any], workers: int, json: str | None) -> None:
     for run in runs:
         prepared = finish(run)
         console.print(f"[bold]{prepared.config.strategy}[/bold] in {prepared.folder}")
-        run_simulation(prepared, workers, lambda entry: console.print(round_line(entry)))
+        run_simulation(prepared, workers, lambda entry: console.print(round_line(entry), markup=False, highlight=False, soft_wrap=True))
     result = write_result_and_page(runs[0])
     console.print(results_table(result))
     console.print(f"report: {runs[0].folder / 'report.html'}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 
 from fedrec import messages
@@ -121,7 +121,8 @@ class Federation:
 
     def _finish(self, number: int, models: Mapping[str, Model], entry: Entry, began: float) -> None:
         """Publish each client's model, have it measured, and write the round down."""
-        entry = {"round": number, "bytes_up": 0, "bytes_down": 0, "dropped": []} | entry
+        fresh: Entry = {"round": number, "bytes_up": 0, "bytes_down": 0, "dropped": []}
+        entry = fresh | entry
         measured: dict[str, dict[str, float]] = {}
         served: dict[str, str] = {}
 
@@ -208,14 +209,14 @@ def _await_nodes(grid: Grid, wanted: int) -> list[int]:
     return nodes[:wanted]
 
 
-def _records(message: Message) -> tuple[dict[str, Any], Mapping[str, Any], dict[str, Any]]:
+def _records(message: Message) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Arrays, facts and metrics of a reply; whatever is no record of the right kind reads as empty."""
     content = message.content
-    arrays = content.array_records.get(messages.ARRAYS, {})
-    facts = content.config_records.get(messages.CONFIG, {})
-    metrics = content.metric_records.get(messages.METRICS, {})
+    arrays = content.array_records.get(messages.ARRAYS) or ArrayRecord()
+    facts = content.config_records.get(messages.CONFIG) or ConfigRecord()
+    metrics = content.metric_records.get(messages.METRICS) or MetricRecord()
     try:
-        return {name: array.numpy() for name, array in arrays.items()}, facts, dict(metrics)
+        return {name: array.numpy() for name, array in arrays.items()}, dict(facts), dict(metrics)
     except Exception as error:  # the bytes of an array are the client's own
         raise BadReply(f"an array cannot be read: {_one_line(str(error))}") from None
 

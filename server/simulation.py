@@ -60,7 +60,7 @@ def _simulate_on_ray(run: Run, workers: int, on_round: Callable[[Entry], None]) 
         run_rounds(grid, run, on_round)
 
     # Ray counts tokens, not cores: each client takes one of `workers`, and computes with the run's own threads.
-    backend = {
+    backend: dict[str, dict[str, Any]] = {
         "init_args": {"num_cpus": workers, "include_dashboard": False},
         "client_resources": {"num_cpus": 1, "num_gpus": 0.0},
     }

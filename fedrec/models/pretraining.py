@@ -69,14 +69,14 @@ def train_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
 
 
 def new_llama(vocabulary: int, width: int, layers: int, context: int, seed: int) -> LlamaForCausalLM:
-    """A Llama with tied embeddings and heads of 32 dimensions; its weights are drawn from `seed` alone."""
+    """A Llama with tied embeddings and heads of 64 dimensions; its weights are drawn from `seed` alone."""
     config = LlamaConfig(
         vocab_size=vocabulary,
         hidden_size=width,
         intermediate_size=width * 8 // 3,
         num_hidden_layers=layers,
-        num_attention_heads=width // 32,
-        num_key_value_heads=width // 32,
+        num_attention_heads=max(1, width // 64),
+        num_key_value_heads=max(1, width // 64),
         max_position_embeddings=context,
         tie_word_embeddings=True,
         pad_token_id=0,

@@ -119,7 +119,7 @@ def test_a_bad_reply_is_dropped_and_named_and_poisons_nothing(kind: str, tmp_pat
 
 def test_a_round_without_enough_good_replies_leaves_the_models(tmp_path: Path, small: Settings) -> None:
     run = made(tmp_path / "run", small(federation__rounds=1, federation__min_replies=3))
-    run_rounds(LocalGrid(Corrupting(BAD_REPLIES["NaN"]), 3), run)  # type: ignore[arg-type]
+    run_rounds(LocalGrid(Corrupting(BAD_REPLIES["nan"]), 3), run)  # type: ignore[arg-type]
     last = result_of(run)["history"][-1]
     assert "2 good replies, 3 needed" in last["skipped"]
     initial = prepare.initial_of(run)
@@ -185,7 +185,7 @@ def test_preparation_killed_in_the_middle_is_done_again(
 def test_too_few_nodes_is_one_clear_line(tmp_path: Path, small: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.federation._MEET", 0.1)
     run = made(tmp_path / "run", small())
-    with pytest.raises(FedrecError, match="3 clients but 2 nodes.*num-supernodes=3"):
+    with pytest.raises(FedrecError, match=r"3 clients but 2 nodes.*num-supernodes=3"):
         run_rounds(LocalGrid(client_app, 2), run)
 
 
