@@ -1,7 +1,7 @@
 """A base model for real film data, from public text and public ratings only.
 
-It reads film-text (titles, years, genres, short articles) as ordinary language, then MovieTweetings as timelines. No row
-of the set it is to be measured on is ever read: `--without movietweetings` leaves the timelines out.
+It reads film-text (titles, years, genres, short articles) as ordinary language, then MovieTweetings as timelines. No
+row of the set it is to be measured on is ever read: `--without movietweetings` leaves the timelines out.
 
     python experiments/film_base.py --out runs/bases/film
 """
@@ -48,7 +48,9 @@ def film_texts(folder: Path, seed: int) -> list[str]:
     return texts
 
 
-def build(data: Path, out: Path, without: str, seed: int, vocabulary: int, tweet_passes: int, text_tokens: int) -> dict[str, object]:
+def build(
+    data: Path, out: Path, without: str, seed: int, vocabulary: int, tweet_passes: int, text_tokens: int
+) -> dict[str, object]:
     """The base in `out`; what went into it."""
     began = time.monotonic()
     texts = film_texts(data, seed)
@@ -59,7 +61,7 @@ def build(data: Path, out: Path, without: str, seed: int, vocabulary: int, tweet
     tokenizer = train_tokenizer([*texts, *titles], vocabulary)
     model = new_llama(len(tokenizer), width=256, layers=4, context=1024, seed=seed)
     numbers = np.random.default_rng(seed)
-    documents = tokenizer([text[:text_tokens * 4] for text in texts], add_special_tokens=False)["input_ids"]
+    documents = tokenizer([text[: text_tokens * 4] for text in texts], add_special_tokens=False)["input_ids"]
     documents = [ids[:text_tokens] for ids in documents]
     end = tokenizer.convert_tokens_to_ids(END)
     batches = list(language_batches(documents, end, 256, 16, numbers))

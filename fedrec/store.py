@@ -141,10 +141,10 @@ class ClientStore:
         path = self.folder / "data.npz"
         try:
             with np.load(path, allow_pickle=False) as content:
-                columns = dict(content)
+                columns: dict[str, Any] = dict(content)
         except FileNotFoundError:
             raise FedrecError(f"client {self.name}: no data at {path}; prepare the run again") from None
-        ids = {name: tuple(columns.pop(name).tolist()) for name in ("user_ids", "client_ids")}
+        ids: dict[str, Any] = {name: tuple(columns.pop(name).tolist()) for name in ("user_ids", "client_ids")}
         return Interactions(**columns, **ids)
 
     def write_interactions(self, interactions: Interactions) -> None:

@@ -110,7 +110,7 @@ def train(
                     hidden = hidden_states(model, ids)
                 logits = answer_logits(model, hidden[at], task.answers)
                 loss = torch.nn.functional.cross_entropy(logits.float(), labels)
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
             for parameter, centre in zip(parameters, anchors, strict=False):
                 parameter.grad.add_(parameter.detach() - centre, alpha=prox)  # type: ignore[union-attr]
             torch.nn.utils.clip_grad_norm_(parameters, config.clip)

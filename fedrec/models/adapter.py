@@ -127,5 +127,5 @@ def _shape(layer: nn.Linear | Conv1D) -> tuple[int, int]:
 def _head(model: nn.Module) -> str | None:
     if not isinstance(model, PreTrainedModel):
         return None
-    embedding = model.get_output_embeddings()  # type: ignore[no-untyped-call]
+    embedding = model.get_output_embeddings()
     return next((name for name, module in model.named_modules() if module is embedding), None)

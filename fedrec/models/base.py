@@ -57,10 +57,10 @@ def load_base(name: str, *, device: str = "cpu", precision: str = "fp32") -> Bas
         raise FedrecError(f"--base {name}: no such folder")
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=local)
-        model = AutoModelForCausalLM.from_pretrained(name, local_files_only=local, dtype=torch.float32)
+        model: Any = AutoModelForCausalLM.from_pretrained(name, local_files_only=local, dtype=torch.float32)
     except Exception as error:  # the hub, safetensors, tokenizers and the model's own code raise what they like
         raise FedrecError(f"--base {name}: {_mend(name, local, error)}") from None
-    model = model.to(torch_device(device)).eval().requires_grad_(False)
+    model.to(torch_device(device)).eval().requires_grad_(False)
     if precision == "bf16":
         _halve(model)
     context = getattr(model.config, "max_position_embeddings", None) or _CONTEXT

@@ -1,0 +1,1 @@
+"""One script a paper table or a benchmark; each writes its own figures to results/."""
