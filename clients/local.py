@@ -97,7 +97,7 @@ class Client:
         group = np.zeros(len(tested), np.int32) if tested.client is None else tested.client
         self.store.write_scores(
             round=np.array(number), scores=scores, labels=tested.label,
-            users=np.array(rows.user_ids, dtype=np.str_)[tested.user], group=group,
+            users=np.array(rows.user_ids, dtype=np.str_)[tested.user], items=tested.item, group=group,
         )  # fmt: skip
         metrics: dict[str, int | float] = {"round": number}
         for index, name in enumerate(rows.client_ids or (self.name,)):

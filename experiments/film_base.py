@@ -19,12 +19,13 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
+from transformers import LlamaForCausalLM
 
 from fedrec.config import DataConfig, PromptConfig
 from fedrec.data.load import load_dataset
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.table import Dataset
-from fedrec.models.pretraining import END, language_batches, new_llama, pretrain, timeline_batches, train_tokenizer
+from fedrec.models.pretraining import END, language_batches, new_llama, pretrain, train_tokenizer, token_batches
 
 ARTICLE = re.compile(r"^(The|A|An|Les?|La|Der|Die|Das|El) (.+)$")
 
@@ -65,8 +66,14 @@ def build(
     documents = [ids[:text_tokens] for ids in documents]
     end = tokenizer.convert_tokens_to_ids(END)
     batches = list(language_batches(documents, end, 256, 16, numbers))
-    losses = pretrain(model, batches, 2e-3, True, ticker("film text", len(batches)))
-    facts: dict[str, object] = {"text_tokens": sum(map(len, documents)), "text_loss": float(np.mean(losses[-50:]))}
+    facts: dict[str, object] = {"text_tokens": sum(map(len, documents))}
+    kept = out.with_name(out.name + "-text")
+    if kept.exists():
+        model = LlamaForCausalLM.from_pretrained(kept)
+    else:
+        losses = pretrain(model, batches, 2e-3, True, ticker("film text", len(batches)))
+        facts["text_loss"] = float(np.mean(losses[-50:]))
+        model.save_pretrained(kept)
     for cohort in cohorts:
         rows = cohort.interactions
         encoder = PromptEncoder(tokenizer, cohort.catalogue.titles, PromptConfig(), 1024)
@@ -74,7 +81,7 @@ def build(
         passes = [
             batch
             for _ in range(tweet_passes)
-            for batch in timeline_batches(windows, rows.label, encoder.template.answers, 8, numbers)
+            for batch in token_batches(windows, rows.label, encoder.template.answers, 3072, numbers)
         ]
         losses = pretrain(model, passes, 1e-3, True, ticker(cohort.name, len(passes)))
         facts[f"{cohort.name}_rows"] = len(rows)

@@ -14,16 +14,18 @@ import statistics
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
-from experiments.common import write_results
+from experiments.common import write_result
 from fedrec import config as configuration
+from fedrec.data.table import TRAIN
+from fedrec.metrics import auc
 from fedrec.store import Run, open_run
 from server.prepare import finish, prepare
 from server.simulation import simulate
 
-RESULTS = Path(__file__).parent / "results"
-OVERALL = ("auc", "mean_auc", "worst_auc", "std_auc", "uauc", "logloss")
+OVERALL = ("auc", "warm_auc", "mean_auc", "worst_auc", "std_auc", "uauc", "logloss")
 
 
 def run_one(folder: Path, settings: dict[str, Any], sets: tuple[str, ...]) -> dict[str, Any]:
@@ -35,7 +37,23 @@ def run_one(folder: Path, settings: dict[str, Any], sets: tuple[str, ...]) -> di
     if run.last_round() != run.config.federation.rounds or not (folder / "result.json").exists():
         simulate(run, workers=0, on_round=lambda entry: print(line(folder.name, entry), flush=True))
     result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    result["overall"]["warm_auc"] = warm_auc(open_run(folder))
     return result
+
+
+def warm_auc(run: Run) -> float:
+    """AUC over the test rows whose user and item both have train rows."""
+    rows = {name: run.client(name).interactions() for name in run.clients}
+    scores = {name: run.client(name).scores() for name in run.clients}
+    items = {int(item) for r in rows.values() for item in r.item[r.split == TRAIN]}
+    users = {r.user_ids[user] for r in rows.values() for user in set(r.user[r.split == TRAIN].tolist())}
+    found = [kept for kept in scores.values() if kept is not None]
+    warm = [
+        [u in users and i in items for u, i in zip(k["users"].tolist(), k["items"].tolist(), strict=True)]
+        for k in found
+    ]
+    chosen = np.concatenate([np.array(mask, bool) for mask in warm])
+    return auc(*(np.concatenate([kept[name] for kept in found])[chosen] for name in ("scores", "labels")))
 
 
 def line(name: str, entry: dict[str, Any]) -> str:
@@ -95,7 +113,7 @@ def main(
             kept = ("name", "seed", "overall", "clients", "seconds", "adapter_hash")
             runs = [{key: result[key] for key in kept} for result in results]
             trivial = results[0]["trivial"]
-            write_results(name, {"trivial": trivial, "settings": settings, "strategies": rows, "runs": runs})
+            write_result(name, {"trivial": trivial, "settings": settings, "strategies": rows, "runs": runs})
     for row in rows:
         print(json.dumps(row))
 

@@ -123,6 +123,7 @@ class RunConfig(Section):
     """Everything a run depends on."""
 
     strategy: Strategy = "pplr"
+    baselines: tuple[Strategy, ...] = Field((), description="strategies run beside it, over the same data")
     shards: int = Field(1, ge=1, le=256)
     seed: int = Field(42, ge=0)
     base: str | None = Field(None, description="Hugging Face id or folder; none = the embedded small Llama")

@@ -16,5 +16,11 @@ class UsageError(FedrecError):
     exit_code = 2
 
 
+class Interrupted(FedrecError):
+    """The user stopped the work; the message says how to continue it."""
+
+    exit_code = 130
+
+
 class DataError(FedrecError):
     """A data set broke its contract: the message names file, line number, value and mend."""

@@ -68,4 +68,6 @@ def _client_of(run: Run, user: str) -> ClientStore:
         client = run.client(name)
         if user in client.interactions().user_ids:
             return client
-    raise UsageError(f"--user {user}: no such user in {run.folder}; `fedrec data inspect --run {run.folder} --users 10`")
+    raise UsageError(
+        f"--user {user}: no such user in {run.folder}; `fedrec data inspect --run {run.folder} --users 10`"
+    )

@@ -99,7 +99,7 @@ def train(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_seed(task.key))
         done, total, rows = kept.restore(parameters, optimiser)
-        for step, batch in enumerate(_batches(task, config)):
+        for step, batch in enumerate(batches(task, config)):
             if step < done:
                 continue
             for group in optimiser.param_groups:
@@ -132,6 +132,15 @@ def learning_rate(config: TrainConfig, step: int, steps: int, round_: int, round
     done = (round_ + step / steps) / max(rounds, 1)
     fall = {"constant": 1.0, "linear": 1 - done, "cosine": 0.5 * (1 + math.cos(math.pi * done))}[config.schedule]
     return config.lr * warm * (0.05 + 0.95 * fall)
+
+
+def batches(task: Task, config: TrainConfig) -> Iterator[list[Window]]:
+    """The windows of each step, over all passes; their order follows from the task's key."""
+    generator = np.random.default_rng(_seed(task.key))
+    lengths = [len(window.ids) for window in task.windows]
+    for _ in range(config.epochs):
+        for batch in bucketed(lengths, config.batch, generator):
+            yield [task.windows[i] for i in batch]
 
 
 def bucketed(lengths: Sequence[int], batch: int, generator: np.random.Generator) -> list[np.ndarray[Any, Any]]:
@@ -202,14 +211,6 @@ class Checkpoint:
         torch.save(content, partial)
         partial.replace(self.path)
         self.last = time.monotonic()
-
-
-def _batches(task: Task, config: TrainConfig) -> Iterator[list[Window]]:
-    generator = np.random.default_rng(_seed(task.key))
-    lengths = [len(window.ids) for window in task.windows]
-    for _ in range(config.epochs):
-        for batch in bucketed(lengths, config.batch, generator):
-            yield [task.windows[i] for i in batch]
 
 
 def _tensors(batch: list[Window], task: Task, device: torch.device) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:

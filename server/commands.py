@@ -63,29 +63,41 @@ def _new(
     from fedrec.store import RUNS, create_run
     from server.prepare import resolve
 
-    first, *others = (strategy or "").split(",")
-    overrides |= {"strategy": first} if first else {}
+    if strategy:
+        overrides["strategy"], *overrides["baselines"] = strategy.split(",")
     main = resolve(configuration.load(config, overrides, sets))
-    baselines = [configuration.parse({**main.model_dump(), "strategy": name}) for name in others]
+    beside = _baselines(main)  # a mistake in one is told before anything is written
     folder = out or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{main.strategy}"
     if replace and (folder / "config.json").exists():
         shutil.rmtree(folder)
     run = create_run(folder, main)
-    return [run, *(create_run(folder / "baselines" / c.strategy, c) for c in baselines)]
+    return [run, *(create_run(folder / "baselines" / name, c) for name, c in beside.items())]
 
 
 def _reopened(folder: Path) -> list[Any]:
-    from fedrec.store import open_run
+    """The run and its baselines, where a kill may have come before some were created."""
+    from fedrec.store import create_run, open_run
 
     run = open_run(folder)
+    for name, config in _baselines(run.config).items():
+        if not (run.folder / "baselines" / name / "config.json").exists():
+            create_run(run.folder / "baselines" / name, config)
     return [run, *run.baselines]
 
 
+def _baselines(main: Any) -> dict[str, Any]:
+    """The configuration of each baseline by its name: that of the run, but for the strategy."""
+    from fedrec.config import parse
+
+    common = {**main.model_dump(), "baselines": ()}
+    return {name: parse({**common, "strategy": name}) for name in main.baselines}
+
+
 def _execute(runs: list[Any], workers: int, json: str | None) -> None:
-    from fedrec.tables import results_table, round_line
     from rich.console import Console
 
     from fedrec.output import write_result
+    from fedrec.tables import results_table, round_line
     from server.prepare import finish
     from server.simulation import simulate as run_simulation
     from server.simulation import write_result_and_page
@@ -94,7 +106,11 @@ def _execute(runs: list[Any], workers: int, json: str | None) -> None:
     for run in runs:
         prepared = finish(run)
         console.print(f"[bold]{prepared.config.strategy}[/bold] in {prepared.folder}")
-        run_simulation(prepared, workers, lambda entry: console.print(round_line(entry), markup=False, highlight=False, soft_wrap=True))
+        run_simulation(
+            prepared,
+            workers,
+            lambda entry: console.print(round_line(entry), markup=False, highlight=False, soft_wrap=True),
+        )
     result = write_result_and_page(runs[0])
     console.print(results_table(result))
     console.print(f"report: {runs[0].folder / 'report.html'}")

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import warnings
 from collections.abc import Callable
 from typing import Any
 
-from flwr.app import Context
-from flwr.serverapp import Grid, ServerApp
+from flwr.serverapp import Grid
 
-from fedrec.errors import FedrecError
 from fedrec.report import write_report
 from fedrec.store import Run
 from server.federation import Entry, Federation
@@ -40,31 +35,6 @@ def simulate(run: Run, workers: int, on_round: Callable[[Entry], None] = lambda 
 
         run_rounds(LocalGrid(client_app, len(run.clients)), run, on_round)
     else:
-        _simulate_on_ray(run, workers, on_round)
+        from server.workers import run_on_ray
 
-
-def _simulate_on_ray(run: Run, workers: int, on_round: Callable[[Entry], None]) -> None:
-    from clients.app import app as client_app
-
-    try:
-        import ray  # noqa: F401
-    except ImportError:
-        raise FedrecError("--workers needs Ray: pip install 'fedrec[simulation]', or use --workers 0") from None
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    from flwr.simulation import run_simulation
-
-    server_app = ServerApp()
-
-    @server_app.main()
-    def main(grid: Grid, context: Context) -> None:
-        run_rounds(grid, run, on_round)
-
-    # Ray counts tokens, not cores: each client takes one of `workers`, and computes with the run's own threads.
-    backend: dict[str, dict[str, Any]] = {
-        "init_args": {"num_cpus": workers, "include_dashboard": False},
-        "client_resources": {"num_cpus": 1, "num_gpus": 0.0},
-    }
-    logging.getLogger("flwr").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        run_simulation(server_app, client_app, len(run.clients), backend_config=backend)
+        run_on_ray(lambda grid: run_rounds(grid, run, on_round), len(run.clients), workers)

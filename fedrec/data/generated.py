@@ -135,9 +135,7 @@ def _tastes(
     return np.stack([strength[user] * np.cos(now), strength[user] * np.sin(now), era[user]], axis=1)
 
 
-def _times(
-    user: NDArray[np.int64], step: NDArray[np.int64], random: np.random.Generator
-) -> NDArray[np.int64]:
+def _times(user: NDArray[np.int64], step: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
     """(n,) seconds, rising along each timeline, with bursts in which several rows share a second."""
     gap = 1 + np.floor(random.exponential(200_000, len(user))).astype(np.int64)
     gap[random.random(len(user)) < BURST] = 0

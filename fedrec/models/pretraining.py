@@ -126,6 +126,41 @@ def timeline_batches(
         yield _padded(rows)
 
 
+def token_batches(
+    windows: Sequence[Window],
+    labels: NDArray[np.int8],
+    answers: tuple[int, int],
+    tokens: int,
+    random: np.random.Generator,
+    title_weight: float = 0.02,
+) -> Iterator[Batch]:
+    """One pass over windows, those of similar length together, about `tokens` tokens a batch, in random order.
+
+    Batches of equal size in tokens give every row about the same weight; batches of so many windows would let the many
+    people with a row or two outweigh the long histories, which have the most to teach.
+    """
+    noisy = np.array([len(window.ids) for window in windows]) * random.uniform(0.9, 1.1, len(windows))
+    groups: list[list[Window]] = [[]]
+    longest = 0
+    for number in np.argsort(noisy, kind="stable"):
+        longest = max(longest, len(windows[number].ids) + 1)
+        if groups[-1] and (len(groups[-1]) + 1) * longest > tokens:
+            groups.append([])
+            longest = len(windows[number].ids) + 1
+        groups[-1].append(windows[number])
+    for chosen in random.permutation(len(groups)):
+        yield _padded([_answered(window, labels, answers, title_weight) for window in groups[chosen]])
+
+
+def _answered(
+    window: Window, labels: NDArray[np.int8], answers: tuple[int, int], title_weight: float
+) -> tuple[list[int], list[float]]:
+    weight = np.full(len(window.ids) + 1, title_weight)
+    weight[window.at] = 1.0
+    weight[-1] = 0.0
+    return [*window.ids.tolist(), answers[labels[window.rows[-1]]]], weight.tolist()
+
+
 def pretrain(
     model: LlamaForCausalLM,
     batches: Sequence[Batch],

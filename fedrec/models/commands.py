@@ -1,0 +1,90 @@
+"""`fedrec base`: build the embedded base model, or look at any."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="The base model: build the embedded one, or look at any."
+)
+
+Json = Annotated[str | None, typer.Option(help="Write the result here as JSON; - is standard output.")]
+
+
+@app.command()
+def build(
+    data: Annotated[
+        str | None, typer.Option(help="Data set whose public titles it learns. None: the generated world.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Copy it into this folder too.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, as of a run.")] = None,
+    json: Json = None,
+) -> None:
+    """Build the embedded small Llama for a catalogue; the cached one is taken where it is there."""
+    import shutil
+
+    from fedrec import config as configuration
+    from fedrec.data.generated import make_world
+    from fedrec.data.load import load_dataset
+    from fedrec.errors import UsageError
+    from fedrec.models.embedded import ensure_embedded
+
+    if out is not None and out.exists():
+        raise UsageError(f"--out {out}: is there already; name a new folder")
+    config = configuration.load(overrides={} if data is None else {"data.path": data}, sets=tuple(set_ or ()))
+    dataset = load_dataset(config.data, config.seed)
+    world = make_world(config.data.world) if config.data.path is None else None
+    folder = ensure_embedded(dataset.catalogue, world)
+    if out is not None:
+        shutil.copytree(folder, out)
+    _show(str(out or folder), json)
+
+
+@app.command()
+def info(
+    name: Annotated[str, typer.Argument(help="Hugging Face id or folder.")],
+    json: Json = None,
+) -> None:
+    """Size, context, vocabulary, the layers that can take an adapter, and the tokens of the answers."""
+    _show(name, json)
+
+
+def _show(name: str, json: str | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from fedrec.output import write_result
+
+    facts = _facts(name)
+    write_result(facts, json)
+    if json == "-":
+        return
+    table = Table(show_header=False, title=name, title_justify="left")
+    for key, value in facts.items():
+        table.add_row(key.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
+    Console().print(table, markup=False)
+
+
+def _facts(name: str) -> dict[str, Any]:
+    from fedrec.data.prompts import template_of
+    from fedrec.models.adapter import target_layers
+    from fedrec.models.base import load_base
+
+    base = load_base(name)
+    template = template_of(base.tokenizer)
+    layers = target_layers(base.model, "all-linear")
+    return {
+        "base": name,
+        "architecture": type(base.model).__name__,
+        "parameters": base.model.num_parameters(),
+        "layers": base.model.config.num_hidden_layers,
+        "width": base.model.config.hidden_size,
+        "context": base.context,
+        "vocabulary": len(base.tokenizer),
+        "adapted_layers": len(layers),
+        "targets": sorted({layer.rpartition(".")[2] for layer in layers}),
+        "answers": {word: base.tokenizer.convert_ids_to_tokens(i) for word, i in zip(("No", "Yes"), template.answers, strict=True)},
+    }  # fmt: skip
