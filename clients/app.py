@@ -18,8 +18,9 @@ app = ClientApp()
 @app.query("inventory")
 def inventory(message: Message, context: Context) -> Message:
     """Who is behind this node, and how much there is to learn from; no person is named."""
-    client = local.Client(_run(message), _name(message, context))
-    return _reply(message, client.name, None, client.inventory())
+    name = _name(message, context)
+    counts = local.Client(_run(message), name).inventory() if name else {}
+    return _reply(message, name, None, counts)
 
 
 @app.train("lora")
@@ -52,9 +53,15 @@ def _round(message: Message) -> int:
 
 
 def _name(message: Message, context: Context) -> str:
-    """The client's name in the partition: its own configuration says who it is, never a node id."""
+    """The client's name in the partition: its own configuration says who it is, never a node id.
+
+    A node too many is nobody, and has no name.
+    """
     own = context.node_config.get("client")
-    return str(own) if own else _run(message).clients[int(context.node_config["partition-id"])]
+    if own:
+        return str(own)
+    names, place = _run(message).clients, int(context.node_config["partition-id"])
+    return names[place] if place < len(names) else ""
 
 
 def _model(message: Message) -> messages.Model | None:

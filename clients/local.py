@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fedrec.models.base import Base, load_base
 from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -22,6 +21,7 @@ from fedrec.errors import FedrecError
 from fedrec.messages import Model, from_arrays, to_arrays
 from fedrec.metrics import measure
 from fedrec.models.bank import AdapterBank, state_hash
+from fedrec.models.base import Base, load_base
 from fedrec.models.peft_folder import save_peft
 from fedrec.progress import bar
 from fedrec.scoring import score_windows

@@ -81,9 +81,9 @@ def build(
         passes = [
             batch
             for _ in range(tweet_passes)
-            for batch in token_batches(windows, rows.label, encoder.template.answers, 3072, numbers)
+            for batch in token_batches(windows, rows.label, encoder.template.answers, 1536, numbers)
         ]
-        losses = pretrain(model, passes, 1e-3, True, ticker(cohort.name, len(passes)))
+        losses = pretrain(model, passes, 7e-4, True, ticker(cohort.name, len(passes)))
         facts[f"{cohort.name}_rows"] = len(rows)
         facts[f"{cohort.name}_loss"] = float(np.mean(losses[-50:]))
     out.mkdir(parents=True, exist_ok=True)

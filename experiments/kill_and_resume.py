@@ -47,8 +47,8 @@ Settings = dict[str, Any]
 def settings(base: Path) -> Settings:
     """A run of seconds, with a checkpoint after every step."""
     return {
-        "base": str(base), "clients.count": 3, "federation.rounds": 2, "lora.rank": 2, "prompt.window": 128,
-        "train.batch": 2, "train.epochs": 2, "train.lr": 5e-3, "train.threads": 1, "train.precision": "fp32",
+        "base": str(base), "clients.count": 3, "federation.rounds": 3, "lora.rank": 2, "prompt.window": 128,
+        "train.batch": 2, "train.epochs": 3, "train.lr": 5e-3, "train.threads": 1, "train.precision": "fp32",
         "train.device": "cpu", "train.checkpoint_seconds": 0.0,
         **{f"data.world.{key}": value for key, value in WORLD},
     }  # fmt: skip

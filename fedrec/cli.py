@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
+import signal
 import sys
+from typing import NoReturn
 
 import click
 
-from fedrec.errors import FedrecError
+from fedrec.errors import FedrecError, Interrupted
 
 COMMANDS = {
     "simulate": ("server.commands:simulate", "Federated rounds on this machine: the main job."),
@@ -48,20 +51,49 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Exit 0 on success, 1 on failure, 2 on wrong use, 130 on Ctrl-C; a failure is one line that names the mend."""
+    """Exit 0 on success, 1 on failure, 2 on wrong use, 130 on Ctrl-C or SIGTERM.
+
+    A failure is one line on standard error that names the mend.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        cli.main(standalone_mode=False)
-    except click.ClickException as error:
+        cli.main(prog_name="fedrec", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _fail(_with_help(error), error.exit_code)
+    except Interrupted as error:
+        _leave(str(error))
     except FedrecError as error:
-        print(f"fedrec: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        print("fedrec: stopped; a run continues with `fedrec simulate --resume RUN`", file=sys.stderr)
-        sys.exit(130)
+        _leave("stopped")
     except BrokenPipeError:
         sys.stderr.close()
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print("fedrec:", " ".join(message.split()), file=sys.stderr)
+    sys.exit(code)
+
+
+def _leave(message: str) -> NoReturn:
+    """Exit at once: what counts is on disk, and threads of other libraries may wait for ever for what was stopped."""
+    print(f"fedrec: {message}", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(130)
+
+
+def _with_help(error: click.ClickException) -> str:
+    """What click says is wrong, and where to read what is right."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "fedrec"
+    message = error.format_message().replace(" (env var: 'None')", "").rstrip(".")  # typer 0.20 names a missing one
+    return f"{message}; see `{path} --help`"
 
 
 if __name__ == "__main__":

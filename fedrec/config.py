@@ -138,6 +138,9 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:
+        names = (self.strategy, *self.baselines)
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"strategy {twice[0]} is named twice")
         if self.strategy == "central" and self.federation.fraction < 1:
             raise ValueError("federation.fraction must be 1 with strategy central: there is one client")
         return self

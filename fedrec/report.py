@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from fedrec import figures, heatmap, summary
 from fedrec.errors import FedrecError
+from fedrec.page import PAGE
 from fedrec.store import replacing
 from fedrec.summary import Result
 
@@ -46,7 +47,6 @@ def write_report(result: Result, path: Path) -> None:
 def render(result: Result) -> str:
     """The page as HTML."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("fedrec"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -54,7 +54,7 @@ def render(result: Result) -> str:
     )
     for name in ("number", "count", "percent", "size", "duration", "clean"):
         environment.filters[name] = getattr(summary, name)
-    return environment.get_template("report.html.j2").render(_content(result))
+    return environment.from_string(PAGE).render(_content(result))
 
 
 def _content(result: Result) -> dict[str, Any]:

@@ -59,13 +59,17 @@ def evaluate(
 def _result(folder: Path) -> Result:
     """
     Raises:
-        FedrecError: the run is not finished.
+        FedrecError: the run is not finished, or its result is broken.
     """
     from fedrec.errors import FedrecError
     from fedrec.store import read_json
 
-    path = folder / "result.json"
+    path, again = folder / "result.json", f"`fedrec simulate --resume {folder}`"
     if not path.exists():
-        raise FedrecError(f"{path}: not there yet; finish the run with `fedrec simulate --resume {folder}`")
-    result: Result = read_json(path)
+        raise FedrecError(f"{path}: not there yet; finish the run with {again}")
+    try:
+        result: Result = read_json(path)
+        result["overall"], result["clients"], result["history"]
+    except (FedrecError, KeyError, TypeError):
+        raise FedrecError(f"{path}: not a run's result; {again} writes it again") from None
     return result

@@ -15,6 +15,7 @@ from fedrec.data.prompts import Tokens, Window
 from fedrec.hardware import autocast
 from fedrec.models.bank import AdapterBank, Routing
 from fedrec.models.base import answer_logits, hidden_states
+from fedrec.models.branching import branches
 from fedrec.training import answer_positions, pad
 
 _TOKENS = 8192  # tokens in a batch: enough to keep the cores busy, little memory
@@ -62,7 +63,7 @@ def score_candidates(
     bank: AdapterBank | None = None,
     routing: Routing | None = None,
     precision: str = "fp32",
-    batch: int = 128,
+    batch: int = 64,
 ) -> NDArray[np.float64]:
     """The like-probability of m candidates after one past, which is computed once and kept as keys and values.
 
@@ -74,14 +75,12 @@ def score_candidates(
     Returns:
         (m,) probabilities, equal to scoring each prompt by itself.
     """
-    from transformers import DynamicCache
-
     device = next(model.parameters()).device
     body: Any = model.get_decoder()  # type: ignore[operator]
     scores = np.empty(len(questions))
     with _using(bank, routing), autocast(device, precision):
         cache = body(input_ids=torch.tensor([past], device=device), use_cache=True).past_key_values
-        layers = [(layer.keys, layer.values) for layer in cache.layers]
+        branched = branches(cache, min(batch, len(questions)), max(map(len, questions), default=0))
         order = sorted(range(len(questions)), key=lambda i: len(questions[i]))
         for low in range(0, len(order), batch):
             chosen = order[low : low + batch]
@@ -89,10 +88,7 @@ def score_candidates(
             ids = torch.zeros(size, max(len(questions[i]) for i in chosen), dtype=torch.long)
             for row, i in enumerate(chosen):
                 ids[row, : len(questions[i])] = torch.tensor(questions[i])
-            branch = DynamicCache()
-            for number, (keys, values) in enumerate(layers):
-                branch.update(keys.expand(size, -1, -1, -1), values.expand(size, -1, -1, -1), number)
-            hidden = body(input_ids=ids.to(device), past_key_values=branch, use_cache=True).last_hidden_state
+            hidden = body(input_ids=ids.to(device), past_key_values=branched, use_cache=True).last_hidden_state
             last = torch.tensor([len(questions[i]) - 1 for i in chosen], device=device)
             logits = answer_logits(model, hidden[torch.arange(size, device=device), last], answers)
             scores[chosen] = _yes(logits)

@@ -194,13 +194,33 @@ def create_run(folder: Path, config: RunConfig) -> Run:
     """A new run in an empty or missing folder.
 
     Raises:
-        UsageError: a run is there already.
+        UsageError: something is there already, or nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / "config.json").exists():
+            mend = f"continue it with --resume {folder}, throw it away with --replace, or choose another --out"
+            raise UsageError(f"{folder} holds a run: {mend}")
+        if any(path.suffix != ".partial" for path in folder.iterdir()):
+            raise UsageError(f"{folder} is not empty: choose another --out")
+        write_json(folder / "config.json", config.model_dump(mode="json"))
+    except OSError as error:
+        raise UsageError(f"--out {folder}: cannot be written ({error.strerror}); choose another folder") from None
+    return Run(folder)
+
+
+def remove_run(folder: Path) -> None:
+    """Throw away the run in a folder, if there is one.
+
+    Raises:
+        UsageError: the folder's config.json is not that of a run, so nothing in it is touched.
     """
     if (folder / "config.json").exists():
-        raise UsageError(f"{folder} holds a run: continue it with --resume {folder}, or choose another --out")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "config.json", config.model_dump(mode="json"))
-    return Run(folder)
+        try:
+            Run(folder).config  # noqa: B018
+        except FedrecError:
+            raise UsageError(f"{folder} does not hold a run: remove it yourself, or choose another --out") from None
+        shutil.rmtree(folder)
 
 
 class replacing:

@@ -25,30 +25,37 @@ from fedrec.summary import (
     start,
 )
 
+_ROUND = "{:>5}  {:>6}  {:>6}  {:>6}  {:>6}  {:>7}  {}"
+ROUND_HEADER = _ROUND.format("round", "AUC", "mean", "worst", "loss", "bytes", "time")
+
 
 def round_line(entry: Result) -> str:
-    """One round of the history in one line of plain text, for live output."""
+    """One round of the history in one line of plain text under `ROUND_HEADER`, for live output.
+
+    AUC over all test rows, mean and worst of the clients', mean training loss, bytes sent and received, time; then
+    whatever went wrong.
+    """
     overall = complete_round(entry)["overall"]
-    parts = [f"round {entry['round']:>2}" if entry["round"] else "start   "]
-    parts.append(
-        "AUC {} (mean {}, worst {})".format(*(number(overall[key]) for key in ("auc", "mean_auc", "worst_auc")))
-    )
     losses = [loss for loss in (entry.get("train_loss") or {}).values() if loss is not None]
-    if losses:
-        parts.append(f"train loss {number(sum(losses) / len(losses), 3)}")
-    if entry.get("bytes_up") or entry.get("bytes_down"):
-        parts.append(f"↓{size(entry['bytes_down'])} ↑{size(entry['bytes_up'])}")
-    parts.append(duration(entry.get("seconds")))
-    parts += [
-        f"dropped {clean(reply['client'])}: {clean(reply['reason'], 200)}" for reply in entry.get("dropped") or []
+    line = _ROUND.format(
+        entry["round"] or "start",
+        *(number(overall[key]) for key in ("auc", "mean_auc", "worst_auc")),
+        number(sum(losses) / len(losses) if losses else None),
+        size(entry["bytes_up"] + entry["bytes_down"]),
+        duration(entry.get("seconds")),
+    )
+    faults = [
+        f"{clean(reply['client'])} dropped: {clean(reply['reason'], 200)}" for reply in entry.get("dropped") or []
     ]
-    return "  ".join(parts)
+    if entry.get("skipped"):
+        faults.append(f"skipped: {clean(entry['skipped'], 200)}")
+    return "  ".join([line, *faults])
 
 
 def results_table(result: Result) -> RenderableType:
-    """The result per client and overall, before → after, and under it the strategies beside each other."""
+    """The result per client and overall, before → after; the strategies beside each other; what is to beat."""
     result = complete(result)
-    return Group(_clients(result), "", _strategies(result))
+    return Group(_clients(result), "", _strategies(result), "", _yardsticks(result))
 
 
 def _clients(result: Result) -> Table:
@@ -82,12 +89,17 @@ def _strategies(result: Result) -> Table:
         metrics = [number(overall[key]) for key in ("auc", "mean_auc", "worst_auc", "std_auc", "uauc", "logloss")]
         costs = [size(run["bytes_up"] + run["bytes_down"]), duration(run["seconds"])]
         table.add_row(*map(Text, [name, *metrics, *costs]), style="bold" if k == 0 else "")
-    table.add_section()
+    return table
+
+
+def _yardsticks(result: Result) -> Table:
+    table = _table("to beat, on the same rows")
+    _columns(table, "scorer", "AUC")
     for key, value in result["trivial"].items():
-        table.add_row(Text(TRIVIAL.get(key, key)), number(value), style="dim")
+        table.add_row(Text(TRIVIAL.get(key, key)), number(value))
     if result.get("best_possible_auc") is not None:
-        reached = f"best possible ({percent(share_of_possible(result))} of the way)"
-        table.add_row(reached, number(result["best_possible_auc"]), style="dim")
+        reached = f"best possible ({percent(share_of_possible(result))} of the way reached)"
+        table.add_row(reached, number(result["best_possible_auc"]))
     return table
 
 

@@ -1,18 +1,20 @@
 """The Flower ServerApp: prepares the run named by the run configuration, or continues it, and runs its rounds.
 
-flwr run . local --stream -c 'config="run.toml" out="runs/one"'
+flwr run . local --stream -c 'config="/path/to/run.toml" out="/path/to/run"' --federation-config 'num-supernodes=5'
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from fedrec import config as configuration
-from fedrec.errors import UsageError
+from fedrec.errors import FedrecError, UsageError
 from fedrec.store import Run
+from fedrec.tables import ROUND_HEADER, round_line
 from server.simulation import run_rounds
 
 app = ServerApp()
@@ -20,17 +22,29 @@ app = ServerApp()
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    """Run the federation of `config` (a TOML file, optional) in the folder `out`."""
+    """Run the federation of `config` (a TOML file; empty = the defaults) in the folder `out`."""
+    try:
+        run = _run(_path(context, "config"), _path(context, "out"))
+        print(f"{run.config.strategy} in {run.folder}", ROUND_HEADER, sep="\n", flush=True)
+        run_rounds(grid, run, lambda entry: print(round_line(entry), flush=True))
+    except FedrecError:
+        sys.tracebacklimit = 0  # Flower prints the traceback of what ends a run; the user needs the one line
+        raise
+
+
+def _run(config: Path | None, out: Path | None) -> Run:
     from server.prepare import finish, prepare
 
-    settings = context.run_config
-    out = str(settings.get("out") or "")
-    if not Path(out).is_absolute():
-        raise UsageError(f"out = {out!r}: name the run's folder by an absolute path, -c 'out=\"/path/to/run\"'")
-    folder = Path(out)
-    if (folder / "config.json").exists():
-        run = finish(Run(folder))
-    else:
-        path = str(settings.get("config") or "")
-        run = prepare(configuration.load(Path(path) if path else None), folder)
-    run_rounds(grid, run)
+    if out is None:
+        raise UsageError("out is empty: name the run's folder, flwr run -c 'out=\"/path/to/run\"'")
+    if (out / "config.json").exists():
+        return finish(Run(out))
+    return prepare(configuration.load(config), out)
+
+
+def _path(context: Context, key: str) -> Path | None:
+    """A path of the run configuration: absolute, as the app runs in a folder of Flower's."""
+    value = str(context.run_config.get(key) or "")
+    if value and not Path(value).is_absolute():
+        raise UsageError(f"{key} = {value}: write an absolute path, flwr run -c '{key}=\"{Path.home() / value}\"'")
+    return Path(value) if value else None

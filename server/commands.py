@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fedrec.errors import UsageError
+from fedrec.errors import FedrecError, Interrupted, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def simulate(
@@ -47,7 +51,10 @@ def simulate(
         runs = _reopened(resume)
     else:
         runs = _new(overrides, strategy, config, tuple(set_ or ()), out, replace)
-    _execute(runs, workers, json)
+    try:
+        _execute(_prepared(runs, new=resume is None), workers, json)
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped; continue with `fedrec simulate --resume {runs[0].folder}`") from None
 
 
 def _new(
@@ -60,16 +67,16 @@ def _new(
 ) -> list[Any]:
     """The run and its baselines, created but not prepared."""
     from fedrec import config as configuration
-    from fedrec.store import RUNS, create_run
+    from fedrec.store import RUNS, create_run, remove_run
     from server.prepare import resolve
 
     if strategy:
-        overrides["strategy"], *overrides["baselines"] = strategy.split(",")
+        overrides["strategy"], *overrides["baselines"] = (name.strip() for name in strategy.split(","))
     main = resolve(configuration.load(config, overrides, sets))
     beside = _baselines(main)  # a mistake in one is told before anything is written
     folder = out or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{main.strategy}"
-    if replace and (folder / "config.json").exists():
-        shutil.rmtree(folder)
+    if replace:
+        remove_run(folder)
     run = create_run(folder, main)
     return [run, *(create_run(folder / "baselines" / name, c) for name, c in beside.items())]
 
@@ -93,25 +100,60 @@ def _baselines(main: Any) -> dict[str, Any]:
     return {name: parse({**common, "strategy": name}) for name in main.baselines}
 
 
+def _prepared(runs: list[Any], new: bool) -> list[Any]:
+    """The runs ready for their rounds; nothing is left of new ones that cannot be, so the place is free for a mend."""
+    from fedrec.store import remove_run
+    from server.prepare import finish_all
+
+    try:
+        return finish_all(runs)
+    except FedrecError:
+        if new:
+            remove_run(runs[0].folder)
+        raise
+
+
 def _execute(runs: list[Any], workers: int, json: str | None) -> None:
+    """All rounds of all runs, and what came of it: on standard output, or beside it where JSON goes there."""
     from rich.console import Console
 
     from fedrec.output import write_result
-    from fedrec.tables import results_table, round_line
-    from server.prepare import finish
-    from server.simulation import simulate as run_simulation
+    from fedrec.tables import results_table
     from server.simulation import write_result_and_page
 
-    console = Console(stderr=json == "-")
+    console = Console(stderr=json == "-", highlight=False)
+    if hint := _hint(workers, runs[0].config.train.threads):
+        console.print(hint, style="dim", soft_wrap=True)
     for run in runs:
-        prepared = finish(run)
-        console.print(f"[bold]{prepared.config.strategy}[/bold] in {prepared.folder}")
-        run_simulation(
-            prepared,
-            workers,
-            lambda entry: console.print(round_line(entry), markup=False, highlight=False, soft_wrap=True),
-        )
+        _rounds(run, workers, console)
     result = write_result_and_page(runs[0])
-    console.print(results_table(result))
-    console.print(f"report: {runs[0].folder / 'report.html'}")
+    console.print("", results_table(result), "", sep="\n")
+    console.print("report", runs[0].folder / "report.html", markup=False, soft_wrap=True)
     write_result(result, json)
+
+
+def _rounds(run: Any, workers: int, console: Console) -> None:
+    """One run, a line a round. Workers show no bars of their own, so a spinner says what is going on."""
+    from rich.text import Text
+
+    from fedrec.tables import ROUND_HEADER, round_line
+    from server.simulation import simulate as run_simulation
+
+    console.print(Text.assemble((run.config.strategy, "bold"), f" in {run.folder}"), soft_wrap=True)
+    console.print(ROUND_HEADER, style="dim", soft_wrap=True)
+    with console.status(f"starting {workers} workers") if workers else nullcontext() as status:
+
+        def on_round(entry: dict[str, Any]) -> None:
+            console.print(round_line(entry), markup=False, soft_wrap=True)
+            if status is not None:
+                status.update(f"round {entry['round'] + 1} of {run.config.federation.rounds}")
+
+        run_simulation(run, workers, on_round)
+
+
+def _hint(workers: int, threads: int) -> str:
+    """More threads than cores wait for each other."""
+    cores = len(os.sched_getaffinity(0))
+    if threads == 1 or workers * threads <= cores:
+        return ""
+    return f"{workers} workers with {threads} threads each share {cores} cores: --set train.threads=1 is faster"

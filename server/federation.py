@@ -23,7 +23,8 @@ from server.sampling import choose
 from server.strategies import STRATEGIES
 
 Entry = dict[str, Any]
-_MEET = 120.0  # seconds for all clients to appear
+_PATIENCE = 20.0  # seconds without a new node, after which no more are expected
+_MEET = 120.0  # seconds for all clients to say who they are
 
 
 class Federation:
@@ -168,20 +169,23 @@ class Federation:
         names = self.run.clients
         self.nodes: dict[str, int] = {}
         self.announced: dict[str, list[int]] = {}
-        nodes = _await_nodes(self.grid, len(names))
         config = ConfigRecord({"run": str(self.run.folder.resolve()), "round": 0})
         calls = {
             str(node): Message(
                 RecordDict({messages.CONFIG: config}), dst_node_id=node, message_type=messages.INVENTORY, group_id="0"
             )
-            for node in nodes
+            for node in _await_nodes(self.grid, len(names))
         }
+        faults: list[str] = []
 
         def accept(node: str, message: Message) -> bool:
             if message.has_error():
-                raise FedrecError(f"node {node} cannot answer: {_one_line(message.error.reason)}")
+                faults.append(f"node {node} cannot answer: {_one_line(message.error.reason)}")
+                return False
             _, facts, counts = _records(message)
             client = str(facts.get("client"))
+            if not client:  # a node too many
+                return False
             if client not in names or client in self.nodes:
                 raise FedrecError(f"node {node} says it is client {client!r}, which is unknown or already there")
             self.nodes[client] = int(node)
@@ -191,22 +195,28 @@ class Federation:
                 raise FedrecError(f"client {client} does not say how many rows it has in each shard") from None
             return True
 
-        ask(self.grid, calls, accept, len(calls), _MEET)
+        ask(self.grid, calls, accept, len(names), _MEET)
         if missing := sorted(set(names) - set(self.nodes)):
-            raise FedrecError(f"clients {', '.join(missing)} did not answer within {_MEET:g} s")
+            why = faults[0] if faults else f"no answer within {_MEET:g} s"
+            raise FedrecError(f"clients {', '.join(missing)} are not there: {why}")
         self.nodes = dict(sorted(self.nodes.items()))
 
 
 def _await_nodes(grid: Grid, wanted: int) -> list[int]:
-    end = time.monotonic() + _MEET
-    while len(nodes := sorted(grid.get_node_ids())) < wanted:
+    """The nodes, once there are enough of them for all clients."""
+    nodes, end = sorted(grid.get_node_ids()), time.monotonic() + _PATIENCE
+    while len(nodes) < wanted:
         if time.monotonic() > end:
             raise FedrecError(
                 f"the run has {wanted} clients but {len(nodes)} nodes are connected: "
                 f"start {wanted} (flwr run: --federation-config num-supernodes={wanted})"
             )
         time.sleep(0.2)
-    return nodes[:wanted]
+        found = sorted(grid.get_node_ids())
+        if len(found) > len(nodes):
+            end = time.monotonic() + _PATIENCE
+        nodes = found
+    return nodes
 
 
 def _records(message: Message) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

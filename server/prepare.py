@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from fedrec.models.base import Base, load_base
-from fedrec.models.vectors import item_vectors
 from numpy.typing import NDArray
 
 from fedrec import hardware
@@ -20,15 +19,22 @@ from fedrec.errors import FedrecError
 from fedrec.messages import State
 from fedrec.metrics import auc
 from fedrec.models.adapter import initial_state
+from fedrec.models.base import Base, load_base
 from fedrec.models.peft_folder import load_peft, save_peft
-from fedrec.store import Run, create_run, write_json
+from fedrec.models.vectors import item_vectors
+from fedrec.store import Run, create_run, remove_run, write_json
 
 CENTRAL = "central"
 
 
 def prepare(config: RunConfig, folder: Path) -> Run:
-    """A new run in `folder`."""
-    return finish(create_run(folder, resolve(config)))
+    """A new run in `folder`; nothing is left there if it cannot be prepared, so the mended one finds the place free."""
+    run = create_run(folder, resolve(config))
+    try:
+        return finish(run)
+    except FedrecError:
+        remove_run(folder)
+        raise
 
 
 def resolve(config: RunConfig) -> RunConfig:
@@ -43,23 +49,29 @@ def resolve(config: RunConfig) -> RunConfig:
 
 def finish(run: Run) -> Run:
     """Whatever is missing of a run's preparation; killed at any point, it is simply done again."""
-    if run.prepared:
-        return run
-    config = run.config
+    return finish_all([run])[0]
+
+
+def finish_all(runs: Sequence[Run]) -> list[Run]:
+    """The same for runs that differ in their strategy only: data, base model and partition are made once."""
+    if all(run.prepared for run in runs):
+        return list(runs)
+    config = runs[0].config
     hardware.use_threads(config.train)
     dataset = load_dataset(config.data, config.seed)
-    if config.base is None:
-        run = _with_base(run, _embedded(dataset, config))
-        config = run.config
-    assert config.base is not None
-    base = load_base(config.base, device=config.train.device, precision=config.train.precision)
+    named = config.base or _embedded(dataset, config)
+    runs = [run if run.config.base else _with_base(run, named) for run in runs]
+    base = load_base(named, device=config.train.device, precision=config.train.precision)
     names, client_of = _partition(dataset, config, base)
-    shutil.rmtree(run.folder / "clients", ignore_errors=True)
-    facts = _write_clients(run, dataset, names, client_of)
-    write_json(run.folder / "catalogue.json", vars(dataset.catalogue))
-    save_peft(run.folder / "initial", initial_state(base.model, config.lora, config.seed), config.lora, base.name)
-    write_json(run.folder / "reference.json", {"base": base.name, "clients": facts, **_reference(dataset)})
-    return run
+    initial, reference = initial_state(base.model, config.lora, config.seed), _reference(dataset)
+    for run in runs:
+        if not run.prepared:
+            shutil.rmtree(run.folder / "clients", ignore_errors=True)
+            facts = _write_clients(run, dataset, names, client_of)
+            write_json(run.folder / "catalogue.json", vars(dataset.catalogue))
+            save_peft(run.folder / "initial", initial, config.lora, base.name)
+            write_json(run.folder / "reference.json", {"base": base.name, "clients": facts, **reference})
+    return list(runs)
 
 
 def initial_of(run: Run) -> State:

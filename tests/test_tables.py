@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from fedrec.summary import clean
-from fedrec.tables import results_table, round_line
+from fedrec.tables import ROUND_HEADER, results_table, round_line
 from tests.results import make_comparison, make_result
 
 
@@ -56,6 +56,23 @@ def test_a_round_is_one_line():
     entry = make_comparison()["history"][2]
     entry["dropped"][0]["reason"] = "two\nlines"
     line = round_line(entry)
-    assert "\n" not in line and line.startswith("round  2")
-    assert f"{entry['overall']['auc']:.4f}" in line and "dropped client-3: two lines" in line
+    assert "\n" not in line and line.startswith("    2  ")
+    assert f"{entry['overall']['auc']:.4f}" in line and "client-3 dropped: two lines" in line
     assert round_line(make_result()["history"][0]).startswith("start ")
+
+
+def test_a_round_and_the_table_fit_a_terminal_of_80_columns():
+    result = make_comparison()
+    entry = result["history"][1] | {"dropped": [], "seconds": 754.3}
+    line = round_line(entry)
+    assert len(line) <= 79 and len(ROUND_HEADER) <= 79
+    for name, cell in (("worst", f"{entry['overall']['worst_auc']:.4f}"), ("bytes", "MB")):
+        assert ROUND_HEADER.index(name) + len(name) == line.index(cell) + len(cell), "columns end under their names"
+    rows = [row for row in printed(result, 80).splitlines() if row.strip()]
+    assert sum("client-" in row for row in rows) == 5
+    assert len(rows) == (2 + 5 + 1) + (2 + 6) + (2 + 3 + 1), "no row is broken in two"
+
+
+def test_a_skipped_round_says_why():
+    entry = make_result()["history"][1] | {"skipped": "1 good replies, 3 needed"}
+    assert "skipped: 1 good replies, 3 needed" in round_line(entry)

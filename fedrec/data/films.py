@@ -53,13 +53,14 @@ GENRES: dict[str, tuple[str, str]] = {
         "Refugee Startup Divorce Dementia Custody Foreclosure",
     ),
 }
-ADJECTIVES = {  # word → what it adds to the log-odds of a like
-    **dict.fromkeys("Golden Immortal Magnificent Timeless Luminous Unforgettable Masterful Sublime".split(), 1.1),
-    **dict.fromkeys("Silent Northern Second Crimson Hidden Distant Winter Midnight".split(), 0.0),
-    **dict.fromkeys("Cheap Endless Clumsy Tedious Hollow Shallow Recycled Dreary".split(), -1.1),
-}
-PLACES = "Lisbon Kyoto Zürich Cairo Montréal Odessa Boston Málaga Dakar Reykjavík".split()
-FORMS = ("The {adjective} {word}", "{adjective} {word} of {place}", "{word} and {other}", "{adjective} {word}")
+# adjectives of older films, of newer films; and what each adds to the log-odds of a like
+ADJECTIVES = (
+    ("Golden Immortal Magnificent Timeless", "Silent Northern Crimson Winter", "Cheap Clumsy Hollow Dreary"),
+    ("Viral Iconic Radiant Fearless", "Digital Urban Neon Remote", "Generic Bloated Rebooted Sponsored"),
+)
+WEIGHTS = (1.6, 0.0, -1.6)
+PLACES = ["Lisbon", "Kyoto", "Zürich", "Cairo", "Montréal", "Odessa", "Boston", "Málaga", "Dakar", "Reykjavík"]
+FORMS = ("The {adjective} {word}", "{adjective} {place} {word}", "{other} and {word}", "{adjective} {word}")
 
 Array = NDArray[np.float64]
 
@@ -90,15 +91,15 @@ def make_films(count: int, random: np.random.Generator) -> Films:
     genre = random.integers(len(GENRES), size=count)
     newer = random.random(count) < 0.5
     year = np.where(newer, random.integers(NEW_SINCE, YEARS[1] + 1, count), random.integers(YEARS[0], NEW_SINCE, count))
-    adjective = random.integers(len(ADJECTIVES), size=count)
+    praise = random.integers(len(WEIGHTS), size=count)
     form = random.integers(len(FORMS), size=count)
-    draws = random.random((3, count))
+    draws = random.random((4, count))
     model = np.where(random.random(count) < TWINS, random.integers(count, size=count), np.arange(count))
 
-    genre, newer, year, adjective, form = (column[model] for column in (genre, newer, year, adjective, form))
-    titles = [_title(*row) for row in zip(genre, newer, year, adjective, form, *draws[:, model], strict=True)]
+    genre, newer, year, praise, form = (column[model] for column in (genre, newer, year, praise, form))
+    titles = [_title(*row) for row in zip(genre, newer, year, praise, form, *draws[:, model], strict=True)]
     spoken = np.array(["{adjective}" in text for text in FORMS])[form]
-    weight = np.where(spoken, np.array(list(ADJECTIVES.values()))[adjective], 0.0)
+    weight = np.where(spoken, np.array(WEIGHTS)[praise], 0.0)
     angle = 2 * np.pi * genre / len(GENRES)
     era = (year - YEARS[0]) / (YEARS[1] - YEARS[0]) * 2 - 1
     return Films(
@@ -118,19 +119,16 @@ _WORDS = [tuple(part.split() for part in parts) for parts in GENRES.values()]
 _NAMES = list(GENRES)
 
 
-def _title(
-    genre: int, newer: bool, year: int, adjective: int, form: int, word: float, other: float, place: float
-) -> str:
+def _title(genre: int, newer: bool, year: int, praise: int, form: int, *draws: float) -> str:
     words = _WORDS[genre][int(newer)]
-    name = FORMS[form].format(
-        adjective=list(ADJECTIVES)[adjective],
-        word=words[int(word * len(words))],
-        other=words[int(other * len(words))],
-        place=PLACES[int(place * len(PLACES))],
+    adjectives = ADJECTIVES[int(newer)][praise].split()
+    choices = (adjectives, words, words, PLACES)
+    adjective, word, other, place = (
+        choice[int(draw * len(choice))] for choice, draw in zip(choices, draws, strict=True)
     )
-    return f"{name} ({year})"
+    return f"{FORMS[form].format(adjective=adjective, word=word, other=other, place=place)} ({year})"
 
 
 def _description(title: str, genre: int, year: int, weight: float) -> str:
     praise = {-1: "weak", 0: "decent", 1: "acclaimed"}[int(np.sign(weight))]
-    return f"{title} is a {praise} {_NAMES[genre]} film of the {year // 10 * 10}s, for lovers of {_NAMES[genre]}."
+    return f"{title}: {_NAMES[genre]}, {praise}, {year // 10 * 10}s."

@@ -72,7 +72,7 @@ def template_of(tokenizer: Any) -> Template:
     marks = tokenizer.convert_tokens_to_ids([ASK, *ANSWERS])
     vocabulary = tokenizer.get_vocab()
     if all(mark in vocabulary for mark in (ASK, *ANSWERS)):
-        return Template(start, (marks[0],), (marks[1], marks[2]), ((), ()))
+        return Template(start, (), (marks[1], marks[2]), ((), ()))
     no, yes = (_encode(tokenizer, f" {word}\n") for word in ("No", "Yes"))
     shared = 0
     while shared < min(len(no), len(yes)) and no[shared] == yes[shared]:

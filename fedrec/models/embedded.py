@@ -27,11 +27,10 @@ from fedrec.data.table import Catalogue, Interactions
 from fedrec.hardware import resolve
 from fedrec.models.pretraining import (
     END,
-    Batch,
     language_batches,
     new_llama,
     pretrain,
-    timeline_batches,
+    token_batches,
     train_tokenizer,
 )
 from fedrec.progress import bar
@@ -44,14 +43,15 @@ class Recipe:
 
     version: int = 1
     vocabulary: int = 4000
-    width: int = 256
+    width: int = 192
     layers: int = 4
     context: int = 1024
     language_passes: int = 12
     timeline_passes: int = 2
     window: int = 256
-    batch: int = 4
-    lr: float = 2e-3
+    batch_tokens: int = 1024
+    language_lr: float = 2e-3
+    timeline_lr: float = 7e-4
     seed: int = 1
 
 
@@ -88,13 +88,22 @@ def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Inte
     windows = encoder.windows(cohort, np.ones(len(cohort), bool))
     random = np.random.default_rng(recipe.seed)
     end = tokenizer.convert_tokens_to_ids(END)
-    batches: list[Batch] = []
-    for _ in range(recipe.language_passes):
-        batches += language_batches(documents, end, recipe.window, recipe.batch, random)
-    for _ in range(recipe.timeline_passes):
-        batches += timeline_batches(windows, cohort.label, encoder.template.answers, recipe.batch, random)
+    rows = recipe.batch_tokens // recipe.window
+    language = [
+        batch
+        for _ in range(recipe.language_passes)
+        for batch in language_batches(documents, end, recipe.window, rows, random)
+    ]
+    timelines = [
+        batch
+        for _ in range(recipe.timeline_passes)
+        for batch in token_batches(windows, cohort.label, encoder.template.answers, recipe.batch_tokens, random)
+    ]
+    bf16 = hardware.precision == "bf16"
     with bar("base model") as tick:
-        losses = pretrain(model, batches, recipe.lr, hardware.precision == "bf16", _counter(tick, len(batches)))
+        advance = _counter(tick, len(language) + len(timelines))
+        pretrain(model, language, recipe.language_lr, bf16, advance)
+        losses = pretrain(model, timelines, recipe.timeline_lr, bf16, advance)
     folder.mkdir(parents=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -1,4 +1,8 @@
-{# A run as one page. All styles and pictures are inside; there is no script and nothing is fetched. #}
+"""The template of a run's page, in Jinja. It is Python because a Flower app bundle carries no other files."""
+
+# ruff: noqa: E501
+
+PAGE = r"""{# A run as one page. All styles and pictures are inside; there is no script and nothing is fetched. #}
 {% macro plural(count, word) %}{{ count }} {{ word }}{{ "" if count == 1 else "s" }}{% endmacro %}
 {% macro stat(name, value, note="") %}
     <div><dt>{{ name }}</dt><dd>{{ value }}</dd>{% if note %}<dd class="note">{{ note }}</dd>{% endif %}</div>
@@ -240,3 +244,4 @@ footer { margin-top: 1.5rem; color: var(--muted); font-size: .85rem; }
 <footer>Made by fedrec. This page holds everything it shows: it loads nothing and runs no script.</footer>
 </body>
 </html>
+"""

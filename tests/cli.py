@@ -1,0 +1,56 @@
+"""The `fedrec` command as tests call it: in this process, or as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+FEDREC = [sys.executable, "-m", "fedrec.cli"]
+ROOT = Path(__file__).parent.parent
+
+
+def as_sets(settings: dict[str, Any]) -> list[str]:
+    """Dotted settings as arguments."""
+    return [part for key, value in settings.items() for part in ("--set", f"{key}={json.dumps(value)}")]
+
+
+def as_toml(settings: dict[str, Any], path: Path) -> Path:
+    """Dotted settings as a configuration file."""
+    path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()), "utf-8")
+    return path
+
+
+def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
+    """A process that runs `fedrec` with the arguments, on one thread, away from the tests' own group."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "COLUMNS": "80"}
+    return subprocess.Popen(
+        [*FEDREC, *map(str, arguments)], cwd=cwd, env=environment, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def run(*arguments: object, cwd: Path, seconds: float = 240) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of `fedrec` with the arguments."""
+    process = start(*arguments, cwd=cwd)
+    out, err = process.communicate(timeout=seconds)
+    return process.returncode, out, err
+
+
+def until(happened: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 240) -> None:
+    """Wait for something that a process does."""
+    end = time.monotonic() + seconds
+    while not happened():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def hash_of(run: Path) -> str:
+    """The adapter hash in a run's result."""
+    return str(json.loads((run / "result.json").read_text())["adapter_hash"])

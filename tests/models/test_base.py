@@ -1,0 +1,170 @@
+"""Loading a base model: frozen, the same logits as the whole model gives, and one clear line for whatever is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    CohereConfig,
+    Gemma2Config,
+    GraniteConfig,
+    PretrainedConfig,
+    T5Config,
+    T5ForConditionalGeneration,
+)
+
+from fedrec.errors import FedrecError
+from fedrec.models.base import answer_logits, fingerprint, hidden_states, load_base
+from fedrec.models.embedded import cache
+from fedrec.models.pretraining import new_llama, train_tokenizer
+from fedrec.models.vectors import item_vectors
+from tests.models.tiny import FAMILIES
+
+SIZES = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
+SCALED: dict[str, PretrainedConfig] = {
+    "gemma2": Gemma2Config(**SIZES, num_key_value_heads=1, head_dim=8, final_logit_softcapping=0.5, initializer_range=0.5),
+    "cohere": CohereConfig(**SIZES, logit_scale=0.25, initializer_range=0.3, pad_token_id=0),
+    "granite": GraniteConfig(**SIZES, logits_scaling=8.0, initializer_range=0.3),
+}
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, *SCALED])
+def test_answer_logits_are_those_of_the_whole_model(family: str) -> None:
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config({**FAMILIES, **SCALED}[family]).eval()
+    head = model.get_output_embeddings()
+    if getattr(head, "bias", None) is not None:
+        torch.nn.init.normal_(head.bias)
+    ids = torch.randint(50, (3, 9))
+    with torch.no_grad():
+        whole = model(input_ids=ids).logits
+        answers = answer_logits(model, hidden_states(model, ids).flatten(0, 1), (7, 31)).view(3, 9, 2)
+    torch.testing.assert_close(answers, whole[..., [7, 31]].float(), rtol=1e-5, atol=1e-5)
+
+
+def test_a_bias_of_the_output_embedding_counts() -> None:
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(FAMILIES["llama"]).eval()
+    model.lm_head = torch.nn.Linear(16, 50, bias=True)
+    hidden = torch.randn(4, 16)
+    torch.testing.assert_close(answer_logits(model, hidden, (3, 2)), model.lm_head(hidden)[:, [3, 2]])
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, *SCALED])
+def test_padding_on_the_right_changes_nothing(family: str) -> None:
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config({**FAMILIES, **SCALED}[family]).eval()
+    ids = torch.randint(50, (2, 6))
+    padded = torch.cat([ids, torch.zeros(2, 5, dtype=torch.long)], dim=1)
+    with torch.no_grad():
+        alone, within = hidden_states(model, ids), hidden_states(model, padded)[:, :6]
+    assert alone.shape == (2, 6, alone.shape[-1])
+    torch.testing.assert_close(alone, within, rtol=1e-4, atol=1e-5)
+
+
+def test_a_loaded_base_is_frozen_and_kept(tiny_base: Path) -> None:
+    base = load_base(str(tiny_base))
+    assert not base.model.training
+    assert not any(parameter.requires_grad for parameter in base.model.parameters())
+    assert {parameter.dtype for parameter in base.model.parameters()} == {torch.float32}
+    assert base.context == 512
+    assert load_base(str(tiny_base)) is base
+
+
+def test_bf16_halves_linear_weights_only(tiny_base: Path) -> None:
+    model = load_base(str(tiny_base), precision="bf16").model
+    assert model.model.layers[0].mlp.up_proj.weight.dtype == torch.bfloat16
+    assert model.lm_head.weight.dtype == model.model.norm.weight.dtype == torch.float32
+
+
+def test_a_fingerprint_sees_every_weight() -> None:
+    model = new_llama(40, 32, 1, 64, 0)
+    before = fingerprint(model)
+    assert before == fingerprint(new_llama(40, 32, 1, 64, 0))
+    for parameter in model.parameters():
+        with torch.no_grad():
+            parameter.view(-1)[-1] += 1
+        changed = fingerprint(model)
+        assert changed != before
+        before = changed
+
+
+def test_item_vectors_depend_on_the_title_alone(tiny_base: Path) -> None:
+    base = load_base(str(tiny_base))
+    titles = ["red storm (1987)", "city", "the old and the new river of the blue mask (1994)"] * 30
+    together = item_vectors(base, titles)
+    assert together.shape == (90, 32)
+    assert together.dtype == "float32"
+    for number in (0, 1, 2, 89):
+        alone = item_vectors(base, [titles[number]])[0]
+        assert together[number] == pytest.approx(alone, rel=1e-3, abs=1e-5)
+    assert abs(together[0] - together[1]).max() > 1e-3
+
+
+def one_line(name: str) -> str:
+    with pytest.raises(FedrecError) as caught:
+        load_base(name)
+    text = str(caught.value)
+    assert "\n" not in text
+    assert name in text
+    return text
+
+
+def test_no_such_folder(tmp_path: Path) -> None:
+    assert "no such folder" in one_line(str(tmp_path / "none"))
+
+
+def test_no_such_model_on_the_hub() -> None:
+    assert "hub" in one_line("nobody-at-all/no-such-model")
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    one_line(str(tmp_path))
+
+
+def saved(folder: Path, tokenizer: bool = True) -> Path:
+    new_llama(300, 32, 1, 64, 0).save_pretrained(folder)
+    if tokenizer:
+        train_tokenizer(["red storm", "blue river"] * 3, 300).save_pretrained(folder)
+    return folder
+
+
+def test_a_folder_without_weights(tmp_path: Path) -> None:
+    (saved(tmp_path) / "model.safetensors").unlink()
+    assert "no complete model" in one_line(str(tmp_path))
+
+
+def test_a_folder_with_broken_weights(tmp_path: Path) -> None:
+    weights = saved(tmp_path) / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    assert "no complete model" in one_line(str(tmp_path))
+
+
+def test_a_folder_without_a_tokenizer(tmp_path: Path) -> None:
+    one_line(str(saved(tmp_path, tokenizer=False)))
+
+
+def test_a_model_that_is_no_causal_language_model(tmp_path: Path) -> None:
+    saved(tmp_path)
+    config = T5Config(vocab_size=300, d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2)
+    T5ForConditionalGeneration(config).save_pretrained(tmp_path)
+    assert "not a causal language model" in one_line(str(tmp_path))
+
+
+def test_code_of_a_model_never_runs(tmp_path: Path) -> None:
+    path = saved(tmp_path) / "config.json"
+    config = json.loads(path.read_text("utf-8"))
+    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model"}}
+    path.write_text(json.dumps(config), "utf-8")
+    (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n", "utf-8")
+    assert "code of its own" in one_line(str(tmp_path))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FEDREC_CACHE", str(tmp_path))
+    assert cache() == tmp_path

@@ -1,0 +1,74 @@
+"""`flwr run` with a Flower home, a SuperLink and ports of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+from tests.cli import ROOT
+
+PARTS = ("fedrec", "clients", "server", "tests", "pyproject.toml", "LICENSE", "README.md", ".gitignore")
+
+
+class Flower:
+    """Flower's command line over a copy of the app; `close` ends the SuperLink that the first run started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.app, self.home = folder / "app", folder / "home"
+        self.home.mkdir()
+        (self.home / "config.toml").write_text(
+            '[superlink]\ndefault = "local"\n\n[superlink.local]\naddress = ":local:"\n'
+        )
+        self.ports = _free_ports(2)
+        self.app.mkdir()
+        for name in PARTS:
+            path = ROOT / name
+            copy = shutil.copytree if path.is_dir() else shutil.copy
+            copy(path, self.app / name)
+
+    def __call__(self, *arguments: str, seconds: float = 300) -> str:
+        """What `flwr` with the arguments prints, in the app's folder, without colours."""
+        environment = os.environ | {
+            "FLWR_HOME": str(self.home),
+            "FLWR_LOCAL_SUPERLINK_HTTP_API_PORT": str(self.ports[0]),
+            "FLWR_LOCAL_CONTROL_API_PORT": str(self.ports[1]),
+            "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
+            "FLWR_DISABLE_UPDATE_CHECK": "1",
+            "FLWR_TELEMETRY_ENABLED": "0",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        done = subprocess.run(
+            ["flwr", *arguments], cwd=self.app, env=environment, timeout=seconds, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+        return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
+
+    def run(self, nodes: int, **settings: object) -> str:
+        """What a run of the app over so many simulated nodes prints."""
+        given = " ".join(f'{key}="{value}"' for key, value in settings.items())
+        federation = f"num-supernodes={nodes} client-resources-num-cpus=1 init-args-num-cpus=2"
+        return self("run", ".", "local", "--stream", "-c", given, "--federation-config", federation)
+
+    def close(self) -> None:
+        for process in psutil.process_iter(["cmdline"]):
+            words = process.info["cmdline"] or []
+            if any("flower-superlink" in word for word in words) and any(str(self.ports[0]) in word for word in words):
+                for child in [process, *process.children(recursive=True)]:
+                    child.kill()
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
