@@ -25,7 +25,7 @@ from fedrec.config import DataConfig, PromptConfig
 from fedrec.data.load import load_dataset
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.table import Dataset
-from fedrec.models.pretraining import END, language_batches, new_llama, pretrain, train_tokenizer, token_batches
+from fedrec.models.pretraining import END, language_batches, new_llama, pretrain, token_batches, train_tokenizer
 
 ARTICLE = re.compile(r"^(The|A|An|Les?|La|Der|Die|Das|El) (.+)$")
 

@@ -6,7 +6,8 @@
     one by one    each candidate's whole prompt by itself
 
 Each repetition, in alternating order, takes another user, and another part of the catalogue for the prompts alone, so
-that all items have been compared in the end; seconds are per candidate. A ratio is the median of those within a repetition.
+that all items have been compared in the end; seconds are per candidate. A ratio is the median of the ratios within a
+repetition.
 
     python -m experiments.recommend_speed
 """

@@ -15,6 +15,7 @@ everything after start-up, with the measuring of all test rows after each round 
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 import tempfile
@@ -245,6 +246,7 @@ def main(
     set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value of the configuration.")] = None,
 ) -> None:
     """Measure all variants; write results/rounds_per_second.json and .svg."""
+    logging.getLogger("flwr").setLevel(logging.ERROR)
     named = {"base": base, "data.path": data, "clients.count": clients, "federation.rounds": rounds}
     overrides = {"strategy": "fedavg"} | {key: value for key, value in named.items() if value is not None}
     with tempfile.TemporaryDirectory() as folder:

@@ -38,4 +38,7 @@ def _word_features(titles: tuple[str, ...]) -> np.ndarray[tuple[int, int], np.dt
     words = [set(re.findall(r"[^\W\d_]{3,}|\b(?:1[89]|20)\d(?=\d\b)", title.lower())) for title in titles]
     common = [word for word, _ in Counter(word for row in words for word in sorted(row)).most_common(WORDS)]
     features = np.array([[word in row for word in common] for row in words], float).reshape(len(titles), len(common))
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1)
+    unit: np.ndarray[tuple[int, int], np.dtype[np.float64]] = features / np.maximum(
+        np.linalg.norm(features, axis=1, keepdims=True), 1
+    )
+    return unit

@@ -73,7 +73,7 @@ class Films:
         catalogue: ids and titles.
         genre: (m,) index into `GENRES`.
         year: (m,) year of release.
-        mood: (m, 3) features that tastes weigh: the place on the ring of genres (a unit vector), and the era in [-1, 1].
+        mood: (m, 3) features that tastes weigh: the place on the ring of genres (a unit vector), the era in [-1, 1].
         quality: (m,) what every person's log-odds of a like share.
         descriptions: one sentence for each film older than `NEW_SINCE`, with genre, decade and quality in words.
     """
@@ -96,7 +96,8 @@ def make_films(count: int, random: np.random.Generator) -> Films:
     draws = random.random((4, count))
     model = np.where(random.random(count) < TWINS, random.integers(count, size=count), np.arange(count))
 
-    genre, newer, year, praise, form = (column[model] for column in (genre, newer, year, praise, form))
+    genre, newer, year = genre[model], newer[model], year[model]
+    praise, form = praise[model], form[model]
     titles = [_title(*row) for row in zip(genre, newer, year, praise, form, *draws[:, model], strict=True)]
     spoken = np.array(["{adjective}" in text for text in FORMS])[form]
     weight = np.where(spoken, np.array(WEIGHTS)[praise], 0.0)

@@ -142,4 +142,5 @@ def _times(user: NDArray[np.int64], step: NDArray[np.int64], random: np.random.G
     start = random.integers(0, YEAR_SECONDS // 2, user[-1] + 1)
     total = np.cumsum(gap)
     first = step == 0
-    return start[user] + total - total[first][user]
+    times: NDArray[np.int64] = start[user] + total - total[first][user]
+    return times

@@ -28,7 +28,7 @@ Tokens = tuple[int, ...]
 Rows = NDArray[np.intp]
 
 NO, YES = 0, 1
-ASK, ANSWERS = "<ask>", ("<no>", "<yes>")  # the embedded tokenizer's own marks
+ANSWERS = ("<no>", "<yes>")  # the embedded tokenizer's own marks
 _INSTRUCTION = "Films one person watched, in order, and whether they liked each.\n"
 _MAX_CHARS = 300
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -69,10 +69,9 @@ def template_of(tokenizer: Any) -> Template:
         FedrecError: Yes and No begin with the same token, so no score can be read off.
     """
     start: Tokens = () if tokenizer.bos_token_id is None else (tokenizer.bos_token_id,)
-    marks = tokenizer.convert_tokens_to_ids([ASK, *ANSWERS])
-    vocabulary = tokenizer.get_vocab()
-    if all(mark in vocabulary for mark in (ASK, *ANSWERS)):
-        return Template(start, (), (marks[1], marks[2]), ((), ()))
+    marks = [tokenizer.get_vocab().get(mark) for mark in ANSWERS]
+    if None not in marks:  # they end a title by themselves: the answer is read at its last token
+        return Template(start, (), (marks[NO], marks[YES]), ((), ()))
     no, yes = (_encode(tokenizer, f" {word}\n") for word in ("No", "Yes"))
     shared = 0
     while shared < min(len(no), len(yes)) and no[shared] == yes[shared]:

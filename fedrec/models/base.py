@@ -30,12 +30,14 @@ class Base:
         model: in evaluation mode, frozen.
         tokenizer: its tokenizer.
         context: its longest input, in tokens.
+        precision: what it computes in, fp32 or bf16; see `hardware.autocast`.
     """
 
     name: str
     model: Any
     tokenizer: Any
     context: int
+    precision: str
 
 
 @lru_cache(maxsize=2)
@@ -64,7 +66,7 @@ def load_base(name: str, *, device: str = "cpu", precision: str = "fp32") -> Bas
     if precision == "bf16":
         _halve(model)
     context = getattr(model.config, "max_position_embeddings", None) or _CONTEXT
-    return Base(Path(name).name if local else name, model, tokenizer, int(context))
+    return Base(Path(name).name if local else name, model, tokenizer, int(context), precision)
 
 
 def hidden_states(model: Any, ids: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ def build(
         str | None, typer.Option(help="Data set whose public titles it learns. None: the generated world.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Copy it into this folder too.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Build it anew, even if it is cached.")] = False,
     set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, as of a run.")] = None,
     json: Json = None,
 ) -> None:
@@ -37,7 +38,7 @@ def build(
     config = configuration.load(overrides={} if data is None else {"data.path": data}, sets=tuple(set_ or ()))
     dataset = load_dataset(config.data, config.seed)
     world = make_world(config.data.world) if config.data.path is None else None
-    folder = ensure_embedded(dataset.catalogue, world)
+    folder = ensure_embedded(dataset.catalogue, world, force=force)
     if out is not None:
         shutil.copytree(folder, out)
     _show(str(out or folder), json)
@@ -45,10 +46,19 @@ def build(
 
 @app.command()
 def info(
-    name: Annotated[str, typer.Argument(help="Hugging Face id or folder.")],
+    name: Annotated[
+        str | None, typer.Argument(help="Hugging Face id or folder. None: the embedded one of the generated world.")
+    ] = None,
     json: Json = None,
 ) -> None:
     """Size, context, vocabulary, the layers that can take an adapter, and the tokens of the answers."""
+    from fedrec.config import WorldConfig
+    from fedrec.data.generated import make_world
+    from fedrec.models.embedded import ensure_embedded
+
+    if name is None:
+        world = make_world(WorldConfig())
+        name = str(ensure_embedded(world.private.catalogue, world))
     _show(name, json)
 
 
@@ -86,5 +96,5 @@ def _facts(name: str) -> dict[str, Any]:
         "vocabulary": len(base.tokenizer),
         "adapted_layers": len(layers),
         "targets": sorted({layer.rpartition(".")[2] for layer in layers}),
-        "answers": {word: base.tokenizer.convert_ids_to_tokens(i) for word, i in zip(("No", "Yes"), template.answers, strict=True)},
-    }  # fmt: skip
+        "answers": dict(zip(("No", "Yes"), base.tokenizer.convert_ids_to_tokens(list(template.answers)), strict=True)),
+    }

@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +42,7 @@ from fedrec.store import write_json
 class Recipe:
     """How the model is made; part of its identity in the cache."""
 
-    version: int = 1
+    version: int = 3
     vocabulary: int = 4000
     width: int = 192
     layers: int = 4
@@ -55,11 +56,14 @@ class Recipe:
     seed: int = 1
 
 
-def ensure_embedded(catalogue: Catalogue, world: World | None = None, recipe: Recipe | None = None) -> Path:
+def ensure_embedded(
+    catalogue: Catalogue, world: World | None = None, recipe: Recipe | None = None, *, force: bool = False
+) -> Path:
     """The folder of the embedded model for a catalogue; built, with progress, if it is not there yet.
 
     Args:
         world: the generated world the catalogue belongs to, with its public cohort and texts; none for real data.
+        force: build it anew, even if it is there.
     """
     recipe = recipe or Recipe()
     texts = world.text if world is not None else ()
@@ -67,18 +71,17 @@ def ensure_embedded(catalogue: Catalogue, world: World | None = None, recipe: Re
     folder = cache() / f"base-{_key(catalogue, texts, cohort, recipe)}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):  # two processes may want it at once
-        if not folder.exists():
+        if force or not folder.exists():
             partial = folder.with_name(folder.name + ".partial")
             shutil.rmtree(partial, ignore_errors=True)
             build(partial, catalogue, texts, cohort, recipe)
+            shutil.rmtree(folder, ignore_errors=True)
             partial.rename(folder)
     return folder
 
 
 def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Interactions, recipe: Recipe) -> None:
     """Make the model and its tokenizer in `folder`."""
-    hardware = resolve(TrainConfig(device="cpu"))
-    torch.set_num_threads(hardware.threads)
     titles = sorted(set(catalogue.titles))
     tokenizer = train_tokenizer([*texts, *titles], recipe.vocabulary)
     model = new_llama(len(tokenizer), recipe.width, recipe.layers, recipe.context, recipe.seed)
@@ -87,7 +90,7 @@ def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Inte
     encoder = PromptEncoder(tokenizer, catalogue.titles, prompts, recipe.context)
     windows = encoder.windows(cohort, np.ones(len(cohort), bool))
     random = np.random.default_rng(recipe.seed)
-    end = tokenizer.convert_tokens_to_ids(END)
+    end: int = tokenizer.get_vocab()[END]
     rows = recipe.batch_tokens // recipe.window
     language = [
         batch
@@ -99,20 +102,34 @@ def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Inte
         for _ in range(recipe.timeline_passes)
         for batch in token_batches(windows, cohort.label, encoder.template.answers, recipe.batch_tokens, random)
     ]
+    hardware = resolve(TrainConfig(device="cpu"))
     bf16 = hardware.precision == "bf16"
-    with bar("base model") as tick:
+    with bar("base model") as tick, _threads(hardware.threads):
         advance = _counter(tick, len(language) + len(timelines))
         pretrain(model, language, recipe.language_lr, bf16, advance)
         losses = pretrain(model, timelines, recipe.timeline_lr, bf16, advance)
     folder.mkdir(parents=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    write_json(folder / "built.json", {**vars(recipe), "steps": len(losses), "loss": float(np.mean(losses[-50:]))})
+    facts = {"steps": len(losses), "loss": float(np.mean(losses[-50:]))}
+    machine = {"threads": hardware.threads, "precision": hardware.precision}
+    write_json(folder / "built.json", {**vars(recipe), **machine, **facts})
 
 
 def cache() -> Path:
     """Where built models are kept."""
     return Path(os.environ.get("FEDREC_CACHE") or Path.home() / ".cache" / "fedrec")
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """The number of threads belongs to the run that asks for a base: it is given back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _counter(tick: Callable[[int, int], None], total: int) -> Callable[[float], None]:

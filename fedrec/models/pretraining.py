@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from fedrec.data.prompts import ANSWERS, ASK, Window
+from fedrec.data.prompts import ANSWERS, Window
 
 START, END, PAD = "<s>", "</s>", "<pad>"
 _PIECES = r" ?\(\d{4}\)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+"  # a year in brackets may become one token
@@ -31,10 +30,12 @@ class Batch:
     Attributes:
         ids: (b, t) int64 token ids.
         weight: (b, t) float32; `weight[i, j]` is the weight of predicting `ids[i, j + 1]`, 0 in the last column.
+        answers: tokens that compete with each other only, as in the score of a row; none in plain text.
     """
 
     ids: torch.Tensor
     weight: torch.Tensor
+    answers: tuple[int, ...] = ()
 
 
 def train_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
@@ -54,7 +55,7 @@ def train_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
     trainer = trainers.BpeTrainer(
         vocab_size=size,
         min_frequency=2,
-        special_tokens=[PAD, START, END, ASK, *ANSWERS],
+        special_tokens=[PAD, START, END, *ANSWERS],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
@@ -64,7 +65,7 @@ def train_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
         bos_token=START,
         eos_token=END,
         pad_token=PAD,
-        additional_special_tokens=[ASK, *ANSWERS],
+        additional_special_tokens=list(ANSWERS),
     )
 
 
@@ -98,34 +99,6 @@ def language_batches(
         yield _padded([(row, [1.0] * (len(row) - 1) + [0.0]) for row in rows[start : start + batch]])
 
 
-def timeline_batches(
-    windows: Sequence[Window],
-    labels: NDArray[np.int8],
-    answers: tuple[int, int],
-    batch: int,
-    random: np.random.Generator,
-    title_weight: float = 0.05,
-) -> Iterator[Batch]:
-    """One pass over windows of similar length together, batches in random order; an answer weighs 1, other tokens less.
-
-    Args:
-        labels: (n,) of the interactions that the windows were cut from.
-        answers: the tokens for a dislike and a like.
-    """
-    noisy = np.array([len(window.ids) for window in windows]) * random.uniform(0.9, 1.1, len(windows))
-    order = np.argsort(noisy, kind="stable")
-    for chosen in random.permutation(-(-len(order) // batch)):
-        rows = []
-        for number in order[chosen * batch : (chosen + 1) * batch]:
-            window = windows[number]
-            last = answers[labels[window.rows[-1]]]
-            weight = np.full(len(window.ids) + 1, title_weight)
-            weight[window.at] = 1.0
-            weight[-1] = 0.0
-            rows.append(([*window.ids.tolist(), last], weight.tolist()))
-        yield _padded(rows)
-
-
 def token_batches(
     windows: Sequence[Window],
     labels: NDArray[np.int8],
@@ -149,7 +122,7 @@ def token_batches(
             longest = len(windows[number].ids) + 1
         groups[-1].append(windows[number])
     for chosen in random.permutation(len(groups)):
-        yield _padded([_answered(window, labels, answers, title_weight) for window in groups[chosen]])
+        yield _padded([_answered(window, labels, answers, title_weight) for window in groups[chosen]], answers)
 
 
 def _answered(
@@ -194,25 +167,31 @@ def pretrain(
 def next_token_loss(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
     """The weighted mean cross-entropy in nats; logits are computed where a weight stands and nowhere else.
 
+    An answer is predicted among the answers alone: against the whole vocabulary a model spends its first hundreds of
+    steps on telling answers from words, and learns to read histories late or never.
     No attention mask: what pads a row stands right of it, where causal attention does not look.
     """
     hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state
     rows, columns = torch.nonzero(batch.weight, as_tuple=True)
     weight = batch.weight[rows, columns]
-    losses = functional.cross_entropy(
-        model.lm_head(hidden[rows, columns]).float(), batch.ids[rows, columns + 1], reduction="none"
-    )
+    targets = batch.ids[rows, columns + 1]
+    logits = model.lm_head(hidden[rows, columns]).float()
+    if batch.answers:
+        answers = torch.tensor(batch.answers)
+        words = torch.ones(logits.shape[1], dtype=torch.bool).index_fill(0, answers, False)
+        logits = logits.masked_fill(torch.isin(targets, answers)[:, None] & words, -torch.inf)
+    losses = functional.cross_entropy(logits, targets, reduction="none")
     return (losses * weight).sum() / weight.sum()
 
 
-def _padded(rows: Sequence[tuple[Sequence[int], Sequence[float]]]) -> Batch:
+def _padded(rows: Sequence[tuple[Sequence[int], Sequence[float]]], answers: tuple[int, ...] = ()) -> Batch:
     longest = max(len(ids) for ids, _ in rows)
     ids = torch.zeros(len(rows), longest, dtype=torch.int64)
     weight = torch.zeros(len(rows), longest)
     for number, (tokens, weights) in enumerate(rows):
         ids[number, : len(tokens)] = torch.tensor(tokens)
         weight[number, : len(weights)] = torch.tensor(weights)
-    return Batch(ids, weight)
+    return Batch(ids, weight, answers)
 
 
 def _warm_cosine(steps: int) -> Callable[[int], float]:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from fedrec.data.prompts import encode_titles
+from fedrec.hardware import autocast
 from fedrec.models.base import Base, hidden_states
 
 _BATCH = 64
@@ -27,7 +28,8 @@ def item_vectors(base: Base, titles: Sequence[str]) -> NDArray[np.float32]:
         ids = torch.zeros(len(chosen), int(lengths.max()), dtype=torch.long)
         for row, i in enumerate(chosen):
             ids[row, : len(tokens[i])] = torch.tensor(tokens[i])
-        hidden = hidden_states(base.model, ids.to(device)).float().cpu()
+        with autocast(device, base.precision):
+            hidden = hidden_states(base.model, ids.to(device)).float().cpu()
         inside = torch.arange(ids.shape[1]) < lengths[:, None]
         vectors[chosen] = ((hidden * inside[..., None]).sum(1) / lengths[:, None]).numpy()
     return vectors

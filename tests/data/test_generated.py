@@ -23,9 +23,7 @@ def world() -> World:
     return make_world(WorldConfig())
 
 
-@given(
-    st.integers(0, 2**32), st.integers(10, 40), st.integers(50, 90), st.integers(5, 20), st.integers(10, 40)
-)
+@given(st.integers(0, 2**32), st.integers(10, 40), st.integers(50, 90), st.integers(5, 20), st.integers(10, 40))
 @settings(max_examples=20, deadline=None)
 def test_any_world_is_as_large_as_asked(seed: int, users: int, items: int, rows: int, cohort: int) -> None:
     world = make_world(WorldConfig(seed=seed, users=users, items=items, rows=rows, cohort=cohort))

@@ -26,7 +26,9 @@ from tests.models.tiny import FAMILIES
 
 SIZES = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
 SCALED: dict[str, PretrainedConfig] = {
-    "gemma2": Gemma2Config(**SIZES, num_key_value_heads=1, head_dim=8, final_logit_softcapping=0.5, initializer_range=0.5),
+    "gemma2": Gemma2Config(
+        **SIZES, num_key_value_heads=1, head_dim=8, final_logit_softcapping=0.5, initializer_range=0.5
+    ),
     "cohere": CohereConfig(**SIZES, logit_scale=0.25, initializer_range=0.3, pad_token_id=0),
     "granite": GraniteConfig(**SIZES, logits_scaling=8.0, initializer_range=0.3),
 }

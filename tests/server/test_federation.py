@@ -167,6 +167,14 @@ def test_a_killed_run_resumes_to_the_same_hash(strategy: str, alive: int, tmp_pa
     assert result_of(again)["adapter_hash"] == whole["adapter_hash"]
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_clients_by_taste_in_both_precisions(precision: str, tmp_path: Path, small: Settings) -> None:
+    run = made(tmp_path / "run", small(clients__by="kmeans", clients__count=2, train__precision=precision))
+    simulate(run, workers=0)
+    tastes = [{int(user[1:]) % 2 for user in run.client(name).interactions().user_ids} for name in run.clients]
+    assert tastes in ([{0}, {1}], [{1}, {0}])  # the people who like what the others do not
+
+
 def test_preparation_killed_in_the_middle_is_done_again(
     tmp_path: Path, small: Settings, monkeypatch: pytest.MonkeyPatch, plain: dict[str, Any]
 ) -> None:

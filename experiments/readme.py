@@ -1,0 +1,74 @@
+"""Puts the figures of results/ into the README, between its markers, so that no figure there is written by hand.
+
+python -m experiments.readme
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).parent.parent / "README.md"
+
+
+def demo(result: dict[str, Any]) -> str:
+    first = result["runs"][0]
+    trivial = max(first["trivial"].values())
+    lines = [
+        f"On {result['machine']['cpus']} cores the demo took {result['seconds']:.0f} s with nothing built before. "
+        f"PPLR's AUC over all test rows went from {result['auc_before']:.3f}, before any private row, to "
+        f"**{first['overall']['auc']:.3f}**: {result['share_of_the_way']:.0%} of the way from guessing to the best "
+        f"possible {first['best_possible_auc']:.3f}. The best trivial scorer reaches {trivial:.3f} on the same rows.",
+        "",
+        *table([{"strategy": run["strategy"], **run["overall"]} for run in result["runs"]]),
+    ]
+    return "\n".join(lines)
+
+
+def strategies(result: dict[str, Any]) -> str:
+    settings, trivial = result["settings"], result["trivial"]
+    seeds = max(row["seeds"] for row in result["strategies"])
+    lines = [
+        f"{settings['clients']} clients ({settings['by']}), {settings['rounds']} rounds, {seeds} seed(s), base "
+        f"`{Path(settings['base']).name}`; trivial scorers on the same rows: item {trivial['item']:.3f}, "
+        f"recent user {trivial['user']:.3f}, sum {trivial['sum']:.3f}.",
+        "",
+        *table(result["strategies"]),
+    ]
+    return "\n".join(lines)
+
+
+def table(rows: list[dict[str, Any]]) -> list[str]:
+    """A Markdown table of strategies."""
+    heads = {
+        "auc": "AUC, all rows",
+        "mean_auc": "mean client",
+        "worst_auc": "worst client",
+        "std_auc": "std",
+        "uauc": "UAUC",
+        "logloss": "LogLoss",
+    }
+    lines = ["| strategy | " + " | ".join(heads.values()) + " |", "|---|" + "---:|" * len(heads)]
+    return lines + [f"| {row['strategy']} | " + " | ".join(f"{row[key]:.4f}" for key in heads) + " |" for row in rows]
+
+
+SECTIONS = {"demo": demo, "ml-1m-like": strategies, "ml-100k": strategies, "movietweetings": strategies}
+
+
+def main() -> None:
+    """Fill every section whose result is there."""
+    text = README.read_text("utf-8")
+    for name, write in SECTIONS.items():
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            body = write(json.loads(path.read_text()))
+            marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+            text = marked.sub(lambda match, body=body: match[1] + body + "\n" + match[2], text)
+    README.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    main()

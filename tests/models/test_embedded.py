@@ -1,0 +1,240 @@
+"""The embedded base: built once, whole or not at all, equal for equal input, and made of public things only."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from fedrec.config import PromptConfig, WorldConfig
+from fedrec.data.generated import World, make_world
+from fedrec.data.prompts import ANSWERS, PromptEncoder, Window, clean_title
+from fedrec.data.table import Catalogue
+from fedrec.models import embedded
+from fedrec.models.base import fingerprint, load_base
+from fedrec.models.commands import app
+from fedrec.models.embedded import Recipe, ensure_embedded
+from fedrec.models.pretraining import (
+    Batch,
+    language_batches,
+    new_llama,
+    next_token_loss,
+    pretrain,
+    token_batches,
+    train_tokenizer,
+)
+
+RECIPE = Recipe(vocabulary=400, width=64, layers=1, context=128, language_passes=1, timeline_passes=1, window=128)
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return make_world(WorldConfig(users=10, items=50, rows=5, cohort=10))
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    monkeypatch.setenv("FEDREC_CACHE", str(tmp_path))
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
+    return tmp_path
+
+
+def weights(folder: Path) -> str:
+    load_base.cache_clear()
+    return fingerprint(load_base(str(folder)).model)
+
+
+def test_it_is_built_once_and_loads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = ensure_embedded(world.private.catalogue, world, RECIPE)
+    base = load_base(str(folder))
+    assert base.context == 128
+    assert all(answer in base.tokenizer.get_vocab() for answer in ANSWERS)
+    monkeypatch.setattr(embedded, "build", lambda *_: pytest.fail("built again"))
+    assert ensure_embedded(world.private.catalogue, world, RECIPE) == folder
+
+
+def test_equal_input_gives_an_equal_model(world: World) -> None:
+    folder = ensure_embedded(world.private.catalogue, world, RECIPE)
+    first, tokenizer = weights(folder), (folder / "tokenizer.json").read_bytes()
+    assert ensure_embedded(world.private.catalogue, world, RECIPE, force=True) == folder
+    assert weights(folder) == first
+    assert (folder / "tokenizer.json").read_bytes() == tokenizer
+
+
+def test_other_input_is_another_model(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "build", lambda folder, *_: folder.mkdir())
+    catalogue = world.private.catalogue
+    renamed = Catalogue(catalogue.ids, ("Another (1999)", *catalogue.titles[1:]))
+    flipped = replace(world, cohort=replace(world.cohort, label=1 - world.cohort.label))
+    folders = {
+        ensure_embedded(catalogue, world, RECIPE),
+        ensure_embedded(renamed, world, RECIPE),
+        ensure_embedded(catalogue, flipped, RECIPE),
+        ensure_embedded(catalogue, replace(world, text=()), RECIPE),
+        ensure_embedded(catalogue, None, RECIPE),
+        ensure_embedded(catalogue, world, replace(RECIPE, seed=2)),
+    }
+    assert len(folders) == 6
+
+
+def test_private_rows_have_no_part_in_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "build", lambda folder, *_: folder.mkdir())
+    rows = world.private.interactions
+    other = replace(world, private=replace(world.private, interactions=replace(rows, label=1 - rows.label)))
+    catalogue = world.private.catalogue
+    assert ensure_embedded(catalogue, other, RECIPE) == ensure_embedded(catalogue, world, RECIPE)
+
+
+def test_a_killed_build_leaves_nothing_that_is_taken_for_a_model(
+    world: World, monkeypatch: pytest.MonkeyPatch, own_cache: Path
+) -> None:
+    save = embedded.write_json  # the last thing a build does
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(embedded, "write_json", killed)
+    with pytest.raises(KeyboardInterrupt):
+        ensure_embedded(world.private.catalogue, world, RECIPE)
+    assert [path.suffix for path in own_cache.iterdir() if path.is_dir()] == [".partial"]
+    monkeypatch.setattr(embedded, "write_json", save)
+    folder = ensure_embedded(world.private.catalogue, world, RECIPE)
+    assert [path for path in own_cache.iterdir() if path.is_dir()] == [folder]
+    load_base(str(folder))
+
+
+def _build_slowly(done: Path) -> None:
+    def build(folder: Path, *_: object) -> None:
+        folder.mkdir()
+        with done.open("a") as log:
+            log.write("built\n")
+
+    embedded.build = build  # type: ignore[assignment]
+    world = make_world(WorldConfig(users=10, items=50, rows=5, cohort=10))
+    ensure_embedded(world.private.catalogue, world, RECIPE)
+
+
+def test_two_processes_at_once_build_it_once(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=_build_slowly, args=(log,)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    assert log.read_text() == "built\n"
+
+
+def test_the_run_keeps_its_number_of_threads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    before = torch.get_num_threads()
+    folder = ensure_embedded(world.private.catalogue, world, RECIPE)
+    assert torch.get_num_threads() == before
+    assert json.loads((folder / "built.json").read_text())["threads"] == 2
+
+
+def test_a_tokenizer_is_deterministic_lower_cased_and_loses_nothing() -> None:
+    texts = ["The Séance of Kyoto (1987)", "Солярис (1972)", "冒険, again! (2001)"] * 4
+    one, two = train_tokenizer(texts, 400), train_tokenizer(texts, 400)
+    assert one.backend_tokenizer.to_str() == two.backend_tokenizer.to_str()
+    for text in (*texts, "never seen: ÿ 🎬"):
+        ids = one(text, add_special_tokens=False)["input_ids"]
+        assert one.decode(ids).strip() == clean_title(text).lower()
+
+
+def test_a_year_in_brackets_becomes_one_token() -> None:
+    tokenizer = train_tokenizer([f"{word} (1987)" for word in ("red", "blue", "old", "new")], 400)
+    assert tokenizer.tokenize("unseen (1987)")[-1] == "Ġ(1987)"
+    assert tokenizer.tokenize("mask(1987")[-1] != "Ġ(1987)"
+
+
+def test_language_batches_hold_every_token_once() -> None:
+    documents = [[10 + number] * (number % 7 + 1) for number in range(40)]
+    batches = list(language_batches(documents, 2, 16, 4, np.random.default_rng(0)))
+    tokens = torch.cat([batch.ids.flatten() for batch in batches])
+    for number, document in enumerate(documents):
+        assert (tokens == 10 + number).sum() == len(document)
+    assert (tokens == 2).sum() == len(documents)
+    assert all(batch.ids.shape[1] <= 16 and (batch.weight[:, -1] == 0).all() for batch in batches)
+
+
+def test_token_batches_teach_every_answer_once(world: World) -> None:
+    tokenizer = train_tokenizer(world.private.catalogue.titles, 400)
+    encoder = PromptEncoder(tokenizer, world.private.catalogue.titles, PromptConfig(window=64), 64)
+    cohort = world.cohort
+    windows = encoder.windows(cohort, np.ones(len(cohort), bool))
+    answers = encoder.template.answers
+    batches = list(token_batches(windows, cohort.label, answers, 256, np.random.default_rng(0)))
+    taught = []
+    for batch in batches:
+        assert batch.ids.numel() <= 256 or len(batch.ids) == 1
+        rows, columns = torch.nonzero(batch.weight == 1, as_tuple=True)
+        taught += batch.ids[rows, columns + 1].tolist()
+    assert sorted(taught) == sorted(answers[label] for label in cohort.label)
+
+
+def test_the_loss_is_the_weighted_mean_and_ignores_padding() -> None:
+    model = new_llama(40, 64, 1, 32, 0)
+    ids = torch.randint(6, 40, (2, 6), generator=torch.Generator().manual_seed(0))
+    weight = torch.tensor([[1.0, 0, 0.5, 0, 0, 0], [0, 2.0, 0, 0, 0, 0]])
+    with torch.no_grad():
+        logs = torch.log_softmax(model(input_ids=ids).logits, -1)
+        wanted = -(logs[0, 0, ids[0, 1]] + 0.5 * logs[0, 2, ids[0, 3]] + 2 * logs[1, 1, ids[1, 2]]) / 3.5
+        padded = Batch(torch.nn.functional.pad(ids, (0, 4)), torch.nn.functional.pad(weight, (0, 4)))
+        torch.testing.assert_close(next_token_loss(model, Batch(ids, weight)), wanted)
+        torch.testing.assert_close(next_token_loss(model, padded), wanted)
+
+
+def test_an_answer_is_predicted_among_answers_alone() -> None:
+    model = new_llama(40, 64, 1, 32, 0)
+    ids = torch.tensor([[9, 10, 5, 11]])
+    weight = torch.tensor([[0, 1.0, 0.5, 0]])
+    with torch.no_grad():
+        logits = model(input_ids=ids).logits[0]
+        answer = -torch.log_softmax(logits[1, [4, 5]], -1)[1]
+        word = -torch.log_softmax(logits[2], -1)[11]
+        wanted = (answer + 0.5 * word) / 1.5
+        torch.testing.assert_close(next_token_loss(model, Batch(ids, weight, (4, 5))), wanted)
+
+
+def test_pretraining_learns_and_tells_each_step() -> None:
+    model = new_llama(40, 64, 1, 32, 0)
+    ids = torch.arange(6, 36).repeat(2, 1)
+    batch = Batch(ids, torch.cat([torch.ones(2, 29), torch.zeros(2, 1)], 1))
+    told: list[float] = []
+    losses = pretrain(model, [batch] * 40, 3e-3, False, told.append)
+    assert told == losses
+    assert len(losses) == 40
+    assert losses[-1] < 0.5 * losses[0]
+    assert not model.training
+
+
+def test_a_window_ends_with_its_last_answer(world: World) -> None:
+    window = Window(np.array([1, 10, 4, 11]), np.array([1, 3]), np.array([0, 1]))
+    (batch,) = token_batches([window], np.array([0, 1], np.int8), (4, 5), 64, np.random.default_rng(0), 0.0)
+    assert batch.ids.tolist() == [[1, 10, 4, 11, 5]]
+    assert batch.weight.tolist() == [[0, 1, 0, 1, 0]]
+
+
+def test_the_commands_build_and_describe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(embedded, "Recipe", lambda: RECIPE)
+    sizes = [
+        f"data.world.{name}={value}" for name, value in (("users", 10), ("items", 50), ("rows", 5), ("cohort", 10))
+    ]
+    sets = [part for size in sizes for part in ("--set", size)]
+    built = CliRunner().invoke(app, ["build", "--out", str(tmp_path / "base"), "--json", "-", *sets])
+    assert built.exit_code == 0, built.output
+    told = CliRunner().invoke(app, ["info", str(tmp_path / "base"), "--json", "-"])
+    facts = json.loads(told.stdout)
+    assert facts == json.loads(built.stdout)
+    assert (facts["layers"], facts["width"], facts["context"]) == (1, 64, 128)
+    assert facts["adapted_layers"] == 7
+    assert facts["answers"] == {"No": "<no>", "Yes": "<yes>"}
+    assert facts["parameters"] == load_base(str(tmp_path / "base")).model.num_parameters()
