@@ -1,13 +1,14 @@
 """A plain federated fine-tuning app in FlowerTune's manner, for ours to be measured against.
 
 As in Flower's FlowerTune examples each message loads the base model from disk, wraps it with PEFT, sets the received
-adapter, trains, and returns the adapter's weights; the server is Flower's own FedAvg. The loss is the causal language
-model's cross-entropy over the whole vocabulary, on the answers alone, as TALLRec trains.
+adapter, trains, and returns the adapter's weights; the server is Flower's own FedAvg, which measures the model after
+each round. The loss is the causal language model's cross-entropy over the whole vocabulary, on the answers alone, as
+TALLRec trains.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -66,16 +67,31 @@ def client_app(run: Run, plan: Plan) -> ClientApp:
     return app
 
 
-def serve(grid: Grid, run: Run, out: Path) -> None:
-    """All rounds by Flower's FedAvg, from the run's initial adapter; `out` becomes a PEFT folder of the result."""
-    clients = len(run.clients)
+def serve(grid: Grid, run: Run, out: Path, measure: Callable[[Path], float]) -> float:
+    """All rounds by Flower's FedAvg, from the run's initial adapter.
+
+    Args:
+        out: each round's adapter goes here, as a PEFT folder.
+        measure: the score of such a folder, taken after each round.
+
+    Returns:
+        The score after the last round.
+    """
+    clients, rounds, initial = len(run.clients), run.config.federation.rounds, run.folder / "initial"
     strategy = FedAvg(fraction_evaluate=0.0, min_train_nodes=clients, min_available_nodes=clients)
-    initial = run.folder / "initial"
+
+    def evaluate(number: int, arrays: ArrayRecord) -> MetricRecord | None:
+        if number == 0:
+            return None
+        folder = out / f"round-{number}"
+        folder.mkdir(parents=True)
+        save_file(arrays.to_torch_state_dict(), folder / WEIGHTS, {"format": "pt"})
+        (folder / CONFIG).write_text((initial / CONFIG).read_text("utf-8"), "utf-8")
+        return MetricRecord({"score": measure(folder)})
+
     start = ArrayRecord(load_file(initial / WEIGHTS))
-    result = strategy.start(grid, start, num_rounds=run.config.federation.rounds)
-    out.mkdir(parents=True)
-    save_file(result.arrays.to_torch_state_dict(), out / WEIGHTS, {"format": "pt"})
-    (out / CONFIG).write_text((initial / CONFIG).read_text("utf-8"), "utf-8")
+    result = strategy.start(grid, start, num_rounds=rounds, evaluate_fn=evaluate)
+    return float(result.evaluate_metrics_serverapp[rounds]["score"])
 
 
 def load(run: Run) -> tuple[Any, Any]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import psutil
 import torch
 import typer
 from flwr.app import Message
@@ -58,37 +60,40 @@ def settings(base: Path) -> Settings:
 
 
 def start(folder: Path, strategy: str, configured: Settings) -> subprocess.Popen[bytes]:
-    """`fedrec simulate`: a new run, or the one in the folder resumed."""
-    command = [str(Path(sys.executable).with_name("fedrec")), "simulate"]
+    """`fedrec simulate`: a new run, or the one in the folder resumed. What it says goes beside the folder."""
+    command = [sys.executable, "-m", "fedrec.cli", "simulate"]
     if (folder / "config.json").exists():
         command += ["--resume", str(folder)]
     else:
         command += ["--out", str(folder), "--strategy", strategy]
         command += [word for key, value in configured.items() for word in ("--set", f"{key}={value}")]
     environment = {**os.environ, "FLWR_TELEMETRY_ENABLED": "0", "HF_HUB_OFFLINE": "1"}
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".log").open("wb") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
 
 
 def finish(folder: Path, strategy: str, configured: Settings) -> float:
-    """Let it run to its end; seconds it took."""
-    began = time.monotonic()
-    process = start(folder, strategy, configured)
-    _, errors = process.communicate()
-    if process.returncode:
-        raise SystemExit(f"{folder}: exit code {process.returncode}: {errors.decode().strip()[-500:]}")
-    return time.monotonic() - began
+    """Let it run to its end; the seconds it computed."""
+    began = os.times().children_user + os.times().children_system
+    if code := start(folder, strategy, configured).wait():
+        raise SystemExit(f"{folder}: exit code {code}: {folder.with_suffix('.log').read_text()[-500:]}")
+    return os.times().children_user + os.times().children_system - began
 
 
-def kill(folder: Path, strategy: str, configured: Settings, seconds: float) -> str | None:
-    """Start it and kill it after so many seconds; what it was doing, or None if it had ended by then."""
+def kill(folder: Path, strategy: str, configured: Settings, seconds: float) -> str:
+    """Start it and kill it when it has computed for so many seconds; what it was doing.
+
+    Computed, not passed: so the moments mean the same however busy the machine is.
+    """
     process = start(folder, strategy, configured)
-    try:
-        process.communicate(timeout=seconds)
-        return None
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-    return doing(folder)
+    watched = psutil.Process(process.pid)
+    while process.poll() is None:
+        used = watched.cpu_times()
+        if used.user + used.system >= seconds:
+            process.kill()
+        time.sleep(0.005)
+    return doing(folder) if process.returncode == -signal.SIGKILL else "ended before"
 
 
 def doing(folder: Path) -> str:
@@ -140,7 +145,7 @@ def kills(count: int, seed: int, folder: Path, configured: Settings) -> dict[str
         for part in (moment, *again):
             seconds = part * life[strategy]
             hit = kill(run, strategy, configured, seconds)
-            hits.append({"after_seconds": seconds, "hit": hit or "ended before"})
+            hits.append({"after_cpu_seconds": seconds, "hit": hit})
         finish(run, strategy, configured)
         found = outcome(run)
         rows.append({

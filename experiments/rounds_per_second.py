@@ -8,7 +8,7 @@
 The same base, rows, steps, threads, precision and seeds; the apps run behind the same Grid in this process, so neither
 Ray nor a network is measured. Each is run several times, in alternating order; a ratio is the median of the ratios
 within a repetition. "training" is the time within the training messages (of the loop: its steps). "rounds" is
-everything after start-up, with the measuring of all test rows after each round where there is one.
+everything after start-up, with all test rows measured after each round.
 
     python -m experiments.rounds_per_second
 """
@@ -128,14 +128,15 @@ def fedrec(setting: Setting, folder: Path) -> Measured:
 
 def plain(prompt: PromptConfig, micro: int) -> Callable[[Setting, Path], Measured]:
     def run_it(setting: Setting, folder: Path) -> Measured:
-        run = setting.run
-        app = Timed(flowertune.client_app(run, flowertune.Plan(prompt, micro, setting.steps)))
+        def measure(adapter: Path) -> float:
+            with serving(setting.base.model, setting.config, [load_peft(adapter)[0]]) as (bank, routing):
+                return setting.evaluate(bank, routing, prompt)
+
+        app = Timed(flowertune.client_app(setting.run, flowertune.Plan(prompt, micro, setting.steps)))
+        grid = LocalGrid(app, len(setting.run.clients))  # type: ignore[arg-type]
         began = perf_counter()
-        flowertune.serve(LocalGrid(app, len(run.clients)), run, folder)  # type: ignore[arg-type]
-        seconds = perf_counter() - began
-        state, _ = load_peft(folder)
-        with serving(setting.base.model, setting.config, [state]) as (bank, routing):
-            return Measured(app.seconds["train"], seconds, setting.evaluate(bank, routing, prompt))
+        reached = flowertune.serve(grid, setting.run, folder, measure)
+        return Measured(app.seconds["train"], perf_counter() - began, reached)
 
     return run_it
 

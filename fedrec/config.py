@@ -25,7 +25,7 @@ class WorldConfig(Section):
     """The generated world of films, used when no data set is named."""
 
     users: int = Field(240, ge=10, description="private users, spread over the clients")
-    items: int = Field(600, ge=50, description="films in the catalogue")
+    items: int = Field(1200, ge=50, description="films in the catalogue")
     rows: int = Field(40, ge=5, description="mean number of interactions of a user")
     cohort: int = Field(1200, ge=10, description="public users, in no client, whom the base model may read")
     seed: int = Field(7, ge=0, description="seed of the world itself; the run's seed does not change it")
@@ -83,7 +83,7 @@ class TrainConfig(Section):
 
     lr: float = Field(1e-3, gt=0)
     epochs: int = Field(1, ge=1, description="passes over the client's rows in a round")
-    batch: int = Field(8, ge=1, description="windows in a batch")
+    batch: int = Field(2, ge=1, description="windows in a batch")
     clip: float = Field(1.0, gt=0, description="gradient norm")
     weight_decay: float = Field(0.0, ge=0)
     warmup: int = Field(20, ge=0, description="steps of linear warm-up, in the first round only")

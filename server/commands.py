@@ -146,7 +146,8 @@ def _rounds(run: Any, workers: int, console: Console) -> None:
         def on_round(entry: dict[str, Any]) -> None:
             console.print(round_line(entry), markup=False, soft_wrap=True)
             if status is not None:
-                status.update(f"round {entry['round'] + 1} of {run.config.federation.rounds}")
+                last = run.config.federation.rounds
+                status.update(f"round {entry['round'] + 1} of {last}" if entry["round"] < last else "writing the page")
 
         run_simulation(run, workers, on_round)
 
@@ -156,4 +157,4 @@ def _hint(workers: int, threads: int) -> str:
     cores = len(os.sched_getaffinity(0))
     if threads == 1 or workers * threads <= cores:
         return ""
-    return f"{workers} workers with {threads} threads each share {cores} cores: --set train.threads=1 is faster"
+    return f"hint: {workers} workers with {threads} threads each share {cores} cores: --set train.threads=1 is faster"

@@ -16,6 +16,7 @@ from fedrec.data.table import Catalogue
 
 YEARS = (1960, 2019)
 NEW_SINCE = 2000
+NEWER = 0.2  # part of the catalogue
 TWINS = 0.02  # part of the catalogue that carries the title of another film
 
 # genre → words of older films, words of newer films; in the order of the ring
@@ -87,9 +88,9 @@ class Films:
 
 
 def make_films(count: int, random: np.random.Generator) -> Films:
-    """`count` films, about half of them newer than `NEW_SINCE`; a few carry title, year and genre of another film."""
+    """`count` films, part of them newer than `NEW_SINCE`; a few carry title, year and genre of another film."""
     genre = random.integers(len(GENRES), size=count)
-    newer = random.random(count) < 0.5
+    newer = random.random(count) < NEWER
     year = np.where(newer, random.integers(NEW_SINCE, YEARS[1] + 1, count), random.integers(YEARS[0], NEW_SINCE, count))
     praise = random.integers(len(WEIGHTS), size=count)
     form = random.integers(len(FORMS), size=count)

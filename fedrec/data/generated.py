@@ -47,8 +47,8 @@ class Population:
     drift: float
 
 
-PRIVATE = Population("user", 1_577_836_800, bias=0.7, taste=0.9, era=0.4, drift=np.pi / 3)
-PUBLIC = Population("public", 946_684_800, bias=0.7, taste=0.9, era=0.4, drift=np.pi / 3)
+PRIVATE = Population("user", 1_577_836_800, bias=1.0, taste=0.9, era=0.4, drift=np.pi / 3)
+PUBLIC = Population("public", 946_684_800, bias=1.0, taste=0.9, era=0.4, drift=np.pi / 3)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from filelock import FileLock
+from transformers.utils import logging
 
 from fedrec.config import PromptConfig, TrainConfig
 from fedrec.data.cohort import imagined_cohort
@@ -42,18 +43,18 @@ from fedrec.store import write_json
 class Recipe:
     """How the model is made; part of its identity in the cache."""
 
-    version: int = 3
+    version: int = 4
     vocabulary: int = 4000
-    width: int = 192
+    width: int = 128
     layers: int = 4
     context: int = 1024
-    language_passes: int = 12
+    language_passes: int = 6
     timeline_passes: int = 2
     window: int = 256
     batch_tokens: int = 1024
     language_lr: float = 2e-3
     timeline_lr: float = 7e-4
-    seed: int = 1
+    seed: int = 2
 
 
 def ensure_embedded(
@@ -108,6 +109,7 @@ def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Inte
         advance = _counter(tick, len(language) + len(timelines))
         pretrain(model, language, recipe.language_lr, bf16, advance)
         losses = pretrain(model, timelines, recipe.timeline_lr, bf16, advance)
+    logging.disable_progress_bar()
     folder.mkdir(parents=True)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

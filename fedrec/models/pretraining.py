@@ -80,6 +80,7 @@ def new_llama(vocabulary: int, width: int, layers: int, context: int, seed: int)
         num_key_value_heads=max(1, width // 64),
         max_position_embeddings=context,
         tie_word_embeddings=True,
+        initializer_range=width**-0.5,  # words lie apart from the start, so that an adapter can tell rare ones
         pad_token_id=0,
         bos_token_id=1,
         eos_token_id=2,

@@ -99,10 +99,10 @@ def test_newer_films_have_words_of_their_own() -> None:
 
 
 def test_the_public_knows_nothing_of_newer_films_or_private_people(world: World) -> None:
-    films = make_films(600, np.random.default_rng(WorldConfig().seed))
+    films = make_films(WorldConfig().items, np.random.default_rng(WorldConfig().seed))
     assert films.catalogue == world.private.catalogue
     assert (films.year[world.cohort.item] < NEW_SINCE).all()
-    assert (films.year[world.private.interactions.item] >= NEW_SINCE).mean() > 0.3
+    assert (films.year[world.private.interactions.item] >= NEW_SINCE).mean() > 0.1
     newer = {title for title, year in zip(films.catalogue.titles, films.year, strict=True) if year >= NEW_SINCE}
     assert not any(text.startswith(tuple(newer)) for text in world.text)
     assert not set(world.cohort.user_ids) & set(world.private.interactions.user_ids)

@@ -78,7 +78,7 @@ def test_other_input_is_another_model(world: World, monkeypatch: pytest.MonkeyPa
         ensure_embedded(catalogue, flipped, RECIPE),
         ensure_embedded(catalogue, replace(world, text=()), RECIPE),
         ensure_embedded(catalogue, None, RECIPE),
-        ensure_embedded(catalogue, world, replace(RECIPE, seed=2)),
+        ensure_embedded(catalogue, world, replace(RECIPE, seed=RECIPE.seed + 1)),
     }
     assert len(folders) == 6
 
@@ -238,3 +238,10 @@ def test_the_commands_build_and_describe(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert facts["adapted_layers"] == 7
     assert facts["answers"] == {"No": "<no>", "Yes": "<yes>"}
     assert facts["parameters"] == load_base(str(tmp_path / "base")).model.num_parameters()
+
+
+def test_words_a_model_never_read_lie_apart() -> None:
+    vectors = new_llama(400, 128, 1, 32, 0).get_input_embeddings().weight[10:].detach()
+    cosines = torch.nn.functional.normalize(vectors) @ torch.nn.functional.normalize(vectors).T
+    assert vectors.norm(dim=1).mean() == pytest.approx(1, abs=0.05)
+    assert (cosines - torch.eye(390)).abs().max() < 0.6

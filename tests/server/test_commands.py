@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from fedrec.data.load import load_dataset
 from fedrec.errors import UsageError
-from server.commands import _new, _reopened
+from server import prepare
+from server.commands import _new, _prepared, _reopened
 from tests.conftest import Settings
 
 
@@ -30,3 +32,18 @@ def test_a_mistaken_baseline_is_told_before_anything_is_written(tmp_path: Path, 
     with pytest.raises(UsageError, match=r"federation\.fraction must be 1"):
         _new(small(federation__fraction=0.5), "pplr,central", None, (), tmp_path / "run", False)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_and_its_baselines_are_prepared_from_one_reading(
+    tmp_path: Path, small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[object] = []
+    monkeypatch.setattr(prepare, "load_dataset", lambda *given: read.append(given) or load_dataset(*given))
+    runs = _prepared(_new(small(clients__by="kmeans"), "pplr,local,central", None, (), tmp_path / "run", False), True)
+    assert all(run.prepared for run in runs)
+    assert len(read) == 1
+    pplr, local, central = (run.reference for run in runs)
+    assert pplr == local == central
+    for name in runs[0].clients:
+        assert runs[0].client(name).interactions().user_ids == runs[1].client(name).interactions().user_ids
+    assert runs[2].clients == ("central",)
