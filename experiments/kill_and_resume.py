@@ -101,12 +101,13 @@ def doing(folder: Path) -> str:
     if not (folder / "config.json").exists():
         return "starting"
     main = open_run(folder)
-    for run in (main, *main.baselines):
-        last, name = run.last_round(), run.config.strategy
-        if not run.prepared:
-            return f"preparing {name}"
+    runs = (main, *main.baselines)
+    if not all(run.prepared for run in runs):
+        return "preparing"
+    for run in runs:
+        last = run.last_round()
         if last is None or last < run.config.federation.rounds:
-            return f"round {0 if last is None else last + 1} of {name}"
+            return f"round {0 if last is None else last + 1} of {run.config.strategy}"
     return "writing the result"
 
 
