@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from fedrec.config import DataConfig
 from fedrec.data.load import load_dataset
+from fedrec.data.table import Dataset
 from fedrec.errors import UsageError
 from server import prepare
 from server.commands import _new, _prepared, _reopened
@@ -38,7 +40,12 @@ def test_a_run_and_its_baselines_are_prepared_from_one_reading(
     tmp_path: Path, small: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[object] = []
-    monkeypatch.setattr(prepare, "load_dataset", lambda *given: read.append(given) or load_dataset(*given))
+
+    def counted(config: DataConfig, seed: int) -> Dataset:
+        read.append(config)
+        return load_dataset(config, seed)
+
+    monkeypatch.setattr(prepare, "load_dataset", counted)
     runs = _prepared(_new(small(clients__by="kmeans"), "pplr,local,central", None, (), tmp_path / "run", False), True)
     assert all(run.prepared for run in runs)
     assert len(read) == 1
