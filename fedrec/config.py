@@ -81,8 +81,8 @@ class LoraConfig(Section):
 class TrainConfig(Section):
     """Local training."""
 
-    lr: float = Field(1e-3, gt=0)
-    epochs: int = Field(1, ge=1, description="passes over the client's rows in a round")
+    lr: float = Field(1.5e-3, gt=0)
+    epochs: int = Field(2, ge=1, description="passes over the client's rows in a round")
     batch: int = Field(2, ge=1, description="windows in a batch")
     clip: float = Field(1.0, gt=0, description="gradient norm")
     weight_decay: float = Field(0.0, ge=0)

@@ -14,7 +14,7 @@ def recommend(
     top: Annotated[int, typer.Option(help="How many items.", min=1)] = 10,
     json: Annotated[str | None, typer.Option(help="Write the list here as JSON; - is standard output.")] = None,
 ) -> None:
-    """The best unseen items for one user, with the probability that the user likes each."""
+    """The best unseen items for one user, with scores; of the run in folder RUN, or the newest under runs/."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

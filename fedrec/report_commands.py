@@ -20,7 +20,7 @@ def report(
         typer.Argument(metavar="[RUN]...", help="the run, then others to set beside it; left out = the newest"),
     ] = None,
 ) -> None:
-    """Write the run's page, report.html, again; further runs appear beside the first."""
+    """Write a run's page, report.html, again: of the run in folder RUN, or the newest; more RUNs appear beside it."""
     from fedrec.report import write_report
     from fedrec.store import open_run
     from fedrec.summary import beside
@@ -42,7 +42,7 @@ def evaluate(
         ),
     ] = None,
 ) -> None:
-    """Print the metrics per client and overall."""
+    """Print the metrics per client and overall, of the run in folder RUN, or the newest under runs/."""
     from fedrec.output import write_result
     from fedrec.store import open_run
 

@@ -30,7 +30,7 @@ def inspect(
     sets: Annotated[list[str] | None, typer.Option("--set", help="section.key=value of the configuration.")] = None,
     out: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write the figures as JSON.")] = None,
 ) -> None:
-    """Counts, splits, like-rates, history lengths, and the AUC of trivial and best possible scorers."""
+    """Counts, like-rates, history lengths and the AUC to beat, of the data at PATH, or of the generated world."""
     from dataclasses import asdict
 
     from fedrec.data.load import load_dataset

@@ -16,7 +16,7 @@ from fedrec.data.table import Catalogue
 
 YEARS = (1960, 2019)
 NEW_SINCE = 2000
-NEWER = 0.2  # part of the catalogue
+NEWER = 0.35  # part of the catalogue
 TWINS = 0.02  # part of the catalogue that carries the title of another film
 
 # genre → words of older films, words of newer films; in the order of the ring
@@ -59,7 +59,7 @@ ADJECTIVES = (
     ("Golden Immortal Magnificent Timeless", "Silent Northern Crimson Winter", "Cheap Clumsy Hollow Dreary"),
     ("Viral Iconic Radiant Fearless", "Digital Urban Neon Remote", "Generic Bloated Rebooted Sponsored"),
 )
-WEIGHTS = (1.6, 0.0, -1.6)
+WEIGHTS = (1.8, 0.0, -1.8)
 PLACES = ["Lisbon", "Kyoto", "Zürich", "Cairo", "Montréal", "Odessa", "Boston", "Málaga", "Dakar", "Reykjavík"]
 FORMS = ("The {adjective} {word}", "{adjective} {place} {word}", "{other} and {word}", "{adjective} {word}")
 

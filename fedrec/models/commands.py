@@ -51,7 +51,7 @@ def info(
     ] = None,
     json: Json = None,
 ) -> None:
-    """Size, context, vocabulary, the layers that can take an adapter, and the tokens of the answers."""
+    """Size, context, vocabulary, layers that take adapters, tokens of the answers, of NAME: an id or a folder."""
     from fedrec.config import WorldConfig
     from fedrec.data.generated import make_world
     from fedrec.models.embedded import ensure_embedded
