@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint clean
 
 demo: $(VENV)/ready
-	$(BIN)/fedrec simulate --strategy pplr,fedavg,local --rounds 3 --out runs/demo --replace
+	$(BIN)/fedrec simulate --strategy pplr,local --rounds 3 --out runs/demo --replace
 
 test: lint
 	$(BIN)/python -m pytest

@@ -20,7 +20,7 @@ import typer
 
 from experiments.common import write_result
 
-COMMAND = ("simulate", "--strategy", "pplr,fedavg,local", "--rounds", "3", "--out", "runs/demo", "--replace")
+COMMAND = ("simulate", "--strategy", "pplr,local", "--rounds", "3", "--out", "runs/demo", "--replace")
 PICTURE = Path("docs/report.png")
 KEPT = ("strategy", "overall", "trivial", "best_possible_auc", "bytes_up", "bytes_down", "seconds", "adapter_hash")
 

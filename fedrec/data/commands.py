@@ -11,7 +11,7 @@ from fedrec.errors import UsageError
 if TYPE_CHECKING:
     from fedrec.data.summary import Summary, UserSummary
 
-app = typer.Typer(no_args_is_help=True, help="What is in a data set.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="What is in a data set.")
 
 
 @app.callback()
