@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(add_completion=False, 
+app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="The base model: build the embedded one, or look at any."
 )
 
