@@ -16,10 +16,8 @@ from flwr.serverapp import Grid, ServerApp
 from fedrec.errors import FedrecError
 
 _QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",  # no stack trace for being told to stop
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # workers see the GPUs, though Ray counts none
-    "FLWR_TELEMETRY_ENABLED": "0",
 }
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +57,13 @@ def test_a_run_and_its_baselines_are_prepared_from_one_reading(
     for name in runs[0].clients:
         assert runs[0].client(name).interactions().user_ids == runs[1].client(name).interactions().user_ids
     assert runs[2].clients == ("central",)
+
+
+def test_nothing_is_reported_home() -> None:
+    code = "import server.workers, os; from flwr.supercore import telemetry as t; print(t.FLWR_TELEMETRY_ENABLED, "
+    code += "os.environ['RAY_USAGE_STATS_ENABLED'])"
+    environment = {
+        k: v for k, v in os.environ.items() if k not in ("FLWR_TELEMETRY_ENABLED", "RAY_USAGE_STATS_ENABLED")
+    }
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "0 0\n"
