@@ -179,7 +179,8 @@ def _show(value: object) -> str:
     """A value from outside on one short line; a huge integer or a nested thing is not even spelled out."""
     match value:
         case str():
-            return ascii(value if len(value) <= 60 else value[:57] + "...")
+            text = ascii(value[:60])  # escapes make it longer
+            return text if len(text) <= 62 else text[:58] + "...'"
         case None | bool() | float():
             return repr(value)
         case int() if value.bit_length() <= 64:
