@@ -3,7 +3,7 @@
 It reads film-text (titles, years, genres, short articles) as ordinary language, then MovieTweetings as timelines. No
 row of the set it is to be measured on is ever read: `--without movietweetings` leaves the timelines out.
 
-    python experiments/film_base.py --out runs/bases/film
+    python -m experiments.film_base --out runs/bases/film
 """
 
 from __future__ import annotations
