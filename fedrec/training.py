@@ -87,11 +87,14 @@ def train(
     """
     if not task.windows:
         return Outcome(start, 0.0, 0, 0)
-    bank.load(0, start)
-    bank.train()
     device = next(model.parameters()).device
     parameters = list(bank.parameters())
-    anchors = _like(bank, anchor or start, parameters) if prox else []
+    anchors: list[Tensor] = []
+    if prox:
+        bank.load(0, anchor or start)
+        anchors = [parameter.detach().clone() for parameter in parameters]
+    bank.load(0, start)
+    bank.train()
     optimiser = torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True)
     per_epoch = math.ceil(len(task.windows) / config.batch)
     steps = per_epoch * config.epochs
@@ -216,15 +219,6 @@ class Checkpoint:
 def _tensors(batch: list[Window], task: Task, device: torch.device) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
     labels = task.labels[np.concatenate([window.rows for window in batch])]
     return pad(batch, device), answer_positions(batch, device), torch.from_numpy(labels).long().to(device)
-
-
-def _like(bank: AdapterBank, state: State, parameters: list[Any]) -> list[Tensor]:
-    """`state` in the layout of the bank's parameters."""
-    current = bank.state(0)
-    bank.load(0, state)
-    copies = [parameter.detach().clone() for parameter in parameters]
-    bank.load(0, current)
-    return copies
 
 
 def _seed(key: tuple[int, str, int, int]) -> int:
