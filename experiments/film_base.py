@@ -1,9 +1,10 @@
 """A base model for real film data, from public text and public ratings only.
 
-It reads film-text (titles, years, genres, short articles) as ordinary language, then MovieTweetings as timelines. No
-row of the set it is to be measured on is ever read: `--without movietweetings` leaves the timelines out.
+It reads film-text (titles, years, genres, short articles) as ordinary language, then one public data set as timelines:
+never the one it is to be measured on. A base for MovieTweetings learns to read timelines from MovieLens 100K.
 
     python -m experiments.film_base --out runs/bases/film
+    python -m experiments.film_base --out runs/bases/film-for-tweets --timelines ml-100k
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from transformers import LlamaForCausalLM
 from fedrec.config import DataConfig, PromptConfig
 from fedrec.data.load import load_dataset
 from fedrec.data.prompts import PromptEncoder
-from fedrec.data.table import Dataset
 from fedrec.models.pretraining import END, language_batches, new_llama, pretrain, token_batches, train_tokenizer
 
 ARTICLE = re.compile(r"^(The|A|An|Les?|La|Der|Die|Das|El) (.+)$")
@@ -50,16 +50,13 @@ def film_texts(folder: Path, seed: int) -> list[str]:
 
 
 def build(
-    data: Path, out: Path, without: str, seed: int, vocabulary: int, tweet_passes: int, text_tokens: int
+    data: Path, out: Path, timelines: str, seed: int, vocabulary: int, passes: int, text_tokens: int
 ) -> dict[str, object]:
     """The base in `out`; what went into it."""
     began = time.monotonic()
     texts = film_texts(data, seed)
-    cohorts: list[Dataset] = []
-    if without != "movietweetings":
-        cohorts.append(load_dataset(DataConfig(path=str(data / "movietweetings"), split="user-time"), seed))
-    titles = [title for cohort in cohorts for title in cohort.catalogue.titles]
-    tokenizer = train_tokenizer([*texts, *titles], vocabulary)
+    cohort = load_dataset(DataConfig(path=str(data / timelines), split="user-time"), seed)
+    tokenizer = train_tokenizer([*texts, *cohort.catalogue.titles], vocabulary)
     model = new_llama(len(tokenizer), width=256, layers=4, context=1024, seed=seed)
     numbers = np.random.default_rng(seed)
     documents = tokenizer([text[: text_tokens * 4] for text in texts], add_special_tokens=False)["input_ids"]
@@ -74,18 +71,16 @@ def build(
         losses = pretrain(model, batches, 2e-3, True, ticker("film text", len(batches)))
         facts["text_loss"] = float(np.mean(losses[-50:]))
         model.save_pretrained(kept)
-    for cohort in cohorts:
-        rows = cohort.interactions
-        encoder = PromptEncoder(tokenizer, cohort.catalogue.titles, PromptConfig(), 1024)
-        windows = encoder.windows(rows, np.ones(len(rows), bool))
-        passes = [
-            batch
-            for _ in range(tweet_passes)
-            for batch in token_batches(windows, rows.label, encoder.template.answers, 1536, numbers)
-        ]
-        losses = pretrain(model, passes, 7e-4, True, ticker(cohort.name, len(passes)))
-        facts[f"{cohort.name}_rows"] = len(rows)
-        facts[f"{cohort.name}_loss"] = float(np.mean(losses[-50:]))
+    rows = cohort.interactions
+    encoder = PromptEncoder(tokenizer, cohort.catalogue.titles, PromptConfig(), 1024)
+    windows = encoder.windows(rows, np.ones(len(rows), bool))
+    steps = [
+        batch
+        for _ in range(passes)
+        for batch in token_batches(windows, rows.label, encoder.template.answers, 1536, numbers)
+    ]
+    losses = pretrain(model, steps, 7e-4, True, ticker(cohort.name, len(steps)))
+    facts |= {"timelines": cohort.name, "rows": len(rows), "loss": float(np.mean(losses[-50:]))}
     out.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
@@ -108,16 +103,16 @@ def ticker(name: str, total: int):
 def main(
     out: Annotated[Path, typer.Option(help="Folder for the base model.")],
     data: Annotated[Path, typer.Option(help="The benchmark data.")] = Path("../shared/data"),
-    without: Annotated[str, typer.Option(help="'movietweetings' for a base that never saw it.")] = "",
+    timelines: Annotated[str, typer.Option(help="The public data set it reads as timelines.")] = "movietweetings",
     seed: int = 1,
     vocabulary: int = 6000,
-    tweet_passes: int = 1,
+    passes: Annotated[int, typer.Option(help="Passes over the timelines.")] = 2,
     text_tokens: Annotated[int, typer.Option(help="At most so many tokens of a film's text.")] = 40,
     threads: int = 2,
 ) -> None:
     """Build the base and print what went into it."""
     torch.set_num_threads(threads)
-    print(json.dumps(build(data, out, without, seed, vocabulary, tweet_passes, text_tokens), indent=1))
+    print(json.dumps(build(data, out, timelines, seed, vocabulary, passes, text_tokens), indent=1))
 
 
 if __name__ == "__main__":

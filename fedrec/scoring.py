@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,38 @@ from fedrec.models.base import answer_logits, hidden_states
 from fedrec.models.branching import branches
 from fedrec.training import answer_positions, pad
 
+Batches = Callable[[Sequence[Window]], Iterator[list[int]]]
+"""Which windows, by their positions, share a pass."""
+
 _TOKENS = 8192  # tokens in a batch: enough to keep the cores busy, little memory
+
+
+def by_length(windows: Sequence[Window]) -> Iterator[list[int]]:
+    """Windows of similar length, longest first, at most `_TOKENS` tokens with padding."""
+    batch: list[int] = []
+    for i in sorted(range(len(windows)), key=lambda i: -len(windows[i].ids)):
+        if batch and (len(batch) + 1) * len(windows[batch[0]].ids) > _TOKENS:
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
+
+
+def by_person(user: NDArray[np.int32]) -> Batches:
+    """One person's windows at a time, so that not even rounding depends on who else is there.
+
+    Args:
+        user: (n,) whose each row is.
+    """
+
+    def batches(windows: Sequence[Window]) -> Iterator[list[int]]:
+        for _, mine in groupby(range(len(windows)), key=lambda i: user[windows[i].rows[0]]):
+            positions = list(mine)
+            for batch in by_length([windows[i] for i in positions]):
+                yield [positions[i] for i in batch]
+
+    return batches
 
 
 @torch.inference_mode()
@@ -31,6 +63,7 @@ def score_windows(
     bank: AdapterBank | None = None,
     routing: Routing | None = None,
     precision: str = "fp32",
+    batches: Batches = by_length,
 ) -> NDArray[np.float64]:
     """The like-probability of every answered row.
 
@@ -38,19 +71,45 @@ def score_windows(
         windows: their `rows` are positions in the result.
         answers: the tokens of No and Yes.
         n: length of the result.
-        bank, routing: the adapters to apply; none = the base model alone. The routing must serve any batch size.
+        bank, routing: the adapters to apply, the same for all windows or one for each; none = the base model alone.
+        batches: which windows share a pass; `by_person` where one person's scores may not depend on who else is there.
 
     Returns:
         (n,) probabilities, NaN where no window answers the row.
     """
     scores = np.full(n, np.nan)
-    device = next(model.parameters()).device
-    for batch in _by_length(windows):
-        with _using(bank, routing), autocast(device, precision):
-            hidden = hidden_states(model, pad(batch, device))
-        logits = answer_logits(model, hidden[answer_positions(batch, device)], answers)
-        scores[np.concatenate([window.rows for window in batch])] = _yes(logits)
+    for rows, hidden in _answer_states(model, windows, bank, routing, precision, batches):
+        scores[rows] = _yes(answer_logits(model, hidden, answers))
     return scores
+
+
+@torch.inference_mode()
+def row_vectors(
+    model: torch.nn.Module, windows: Sequence[Window], n: int, *, precision: str = "fp32", batches: Batches = by_length
+) -> NDArray[np.float32]:
+    """(n, d): what the frozen base makes of every answered row's prompt, its last hidden state; NaN for other rows."""
+    width = int(model.config.hidden_size)  # type: ignore[union-attr, arg-type]
+    vectors = np.full((n, width), np.nan, np.float32)
+    for rows, hidden in _answer_states(model, windows, None, None, precision, batches):
+        vectors[rows] = hidden.float().cpu().numpy()
+    return vectors
+
+
+def _answer_states(
+    model: torch.nn.Module,
+    windows: Sequence[Window],
+    bank: AdapterBank | None,
+    routing: Routing | None,
+    precision: str,
+    batches: Batches,
+) -> Iterator[tuple[NDArray[np.intp], Tensor]]:
+    """The rows each batch answers, and the hidden states (k, d) at their answer positions."""
+    device = next(model.parameters()).device
+    for chosen in batches(windows):
+        batch = [windows[i] for i in chosen]
+        with _using(bank, routing and routing.take(torch.tensor(chosen))), autocast(device, precision):
+            hidden = hidden_states(model, pad(batch, device))
+        yield np.concatenate([window.rows for window in batch]), hidden[answer_positions(batch, device)]
 
 
 @torch.inference_mode()
@@ -98,18 +157,6 @@ def score_candidates(
 def _yes(logits: Tensor) -> NDArray[np.float64]:
     probability: NDArray[np.float64] = torch.softmax(logits.double(), dim=-1)[:, 1].cpu().numpy()
     return probability
-
-
-def _by_length(windows: Sequence[Window]) -> Iterator[list[Window]]:
-    """Batches of similar length, longest first, each of at most `_TOKENS` tokens with padding."""
-    batch: list[Window] = []
-    for window in sorted(windows, key=lambda w: -len(w.ids)):
-        if batch and (len(batch) + 1) * len(batch[0].ids) > _TOKENS:
-            yield batch
-            batch = []
-        batch.append(window)
-    if batch:
-        yield batch
 
 
 def _using(bank: AdapterBank | None, routing: Routing | None) -> Any:

@@ -138,24 +138,13 @@ class ClientStore:
         Raises:
             FedrecError: there is no data.
         """
-        path = self.folder / "data.npz"
         try:
-            with np.load(path, allow_pickle=False) as content:
-                columns: dict[str, Any] = dict(content)
+            return read_interactions(self.folder / "data.npz")
         except FileNotFoundError:
-            raise FedrecError(f"client {self.name}: no data at {path}; prepare the run again") from None
-        ids: dict[str, Any] = {name: tuple(columns.pop(name).tolist()) for name in ("user_ids", "client_ids")}
-        return Interactions(**columns, **ids)
+            raise FedrecError(f"client {self.name}: no data in {self.folder}; prepare the run again") from None
 
     def write_interactions(self, interactions: Interactions) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        columns: dict[str, Any] = {
-            name: value for name, value in vars(interactions).items() if isinstance(value, np.ndarray)
-        }
-        columns["user_ids"] = np.array(interactions.user_ids, dtype=np.str_)
-        columns["client_ids"] = np.array(interactions.client_ids, dtype=np.str_)
-        with replacing(self.folder / "data.npz") as partial, partial.open("wb") as file:
-            np.savez(file, **columns)
+        write_interactions(self.folder / "data.npz", interactions)
 
     @property
     def manifest(self) -> dict[str, Any] | None:
@@ -221,6 +210,23 @@ def remove_run(folder: Path) -> None:
         except FedrecError:
             raise UsageError(f"{folder} does not hold a run: remove it yourself, or choose another --out") from None
         shutil.rmtree(folder)
+
+
+def read_interactions(path: Path) -> Interactions:
+    with np.load(path, allow_pickle=False) as content:
+        columns: dict[str, Any] = dict(content)
+    ids: dict[str, Any] = {name: tuple(columns.pop(name).tolist()) for name in ("user_ids", "client_ids")}
+    return Interactions(**columns, **ids)
+
+
+def write_interactions(path: Path, interactions: Interactions) -> None:
+    columns: dict[str, Any] = {
+        name: value for name, value in vars(interactions).items() if isinstance(value, np.ndarray)
+    }
+    columns["user_ids"] = np.array(interactions.user_ids, dtype=np.str_)
+    columns["client_ids"] = np.array(interactions.client_ids, dtype=np.str_)
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, **columns)
 
 
 class replacing:

@@ -225,11 +225,17 @@ def _seed(key: tuple[int, str, int, int]) -> int:
     return int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:7], "big")
 
 
+def task_digest(task: Task, config: TrainConfig) -> str:
+    """SHA-256 of all that decides what a given start becomes: equal digests and starts give equal adapters."""
+    digest = hashlib.sha256(repr((task.key, task.round, task.rounds, task.answers, config)).encode())
+    for window in task.windows:
+        digest.update(window.ids.tobytes() + window.at.tobytes() + task.labels[window.rows].tobytes())
+    return digest.hexdigest()
+
+
 def _digest(start: State, task: Task, config: TrainConfig, prox: float, anchor: State | None) -> str:
-    digest = hashlib.sha256(repr((task.key, task.rounds, config, prox)).encode())
+    digest = hashlib.sha256(f"{task_digest(task, config)} {prox}".encode())
     for state in (start, anchor or {}):
         for name in sorted(state):
             digest.update(state[name].numpy().tobytes())
-    for window in task.windows:
-        digest.update(window.ids.tobytes() + window.at.tobytes() + task.labels[window.rows].tobytes())
     return digest.hexdigest()

@@ -67,8 +67,8 @@ def _new(
 ) -> list[Any]:
     """The run and its baselines, created but not prepared."""
     from fedrec import config as configuration
+    from fedrec.preparation import resolve
     from fedrec.store import RUNS, create_run, remove_run
-    from server.prepare import resolve
 
     if strategy:
         overrides["strategy"], *overrides["baselines"] = (name.strip() for name in strategy.split(","))

@@ -13,15 +13,14 @@ from fedrec import hardware
 from fedrec.config import RunConfig
 from fedrec.data import partition
 from fedrec.data.load import load_dataset
-from fedrec.data.table import TEST, TRAIN, Dataset, Interactions
-from fedrec.data.trivial import trivial_auc
+from fedrec.data.table import TRAIN, Dataset, Interactions
 from fedrec.errors import FedrecError
 from fedrec.messages import State
-from fedrec.metrics import auc
 from fedrec.models.adapter import initial_state
 from fedrec.models.base import Base, load_base
 from fedrec.models.peft_folder import load_peft, save_peft
 from fedrec.models.vectors import item_vectors
+from fedrec.preparation import base_name, facts_of, resolve
 from fedrec.store import Run, create_run, remove_run, write_json
 
 CENTRAL = "central"
@@ -37,16 +36,6 @@ def prepare(config: RunConfig, folder: Path) -> Run:
         raise
 
 
-def resolve(config: RunConfig) -> RunConfig:
-    """The configuration with what this machine decides filled in, so that every process computes alike."""
-    base = config.base
-    if base is not None and Path(base).is_dir():
-        base = str(Path(base).resolve())
-    path = config.data.path
-    data = config.data if path is None else config.data.model_copy(update={"path": str(Path(path).resolve())})
-    return config.model_copy(update={"train": hardware.resolve(config.train), "base": base, "data": data})
-
-
 def finish(run: Run) -> Run:
     """Whatever is missing of a run's preparation; killed at any point, it is simply done again."""
     return finish_all([run])[0]
@@ -59,11 +48,11 @@ def finish_all(runs: Sequence[Run]) -> list[Run]:
     config = runs[0].config
     hardware.use_threads(config.train)
     dataset = load_dataset(config.data, config.seed)
-    named = config.base or _embedded(dataset, config)
+    named = base_name(dataset, config)
     runs = [run if run.config.base else _with_base(run, named) for run in runs]
     base = load_base(named, device=config.train.device, precision=config.train.precision)
     names, client_of = _partition(dataset, config, base)
-    initial, reference = initial_state(base.model, config.lora, config.seed), _reference(dataset)
+    initial, reference = initial_state(base.model, config.lora, config.seed), facts_of(dataset)
     for run in runs:
         if not run.prepared:
             shutil.rmtree(run.folder / "clients", ignore_errors=True)
@@ -78,15 +67,6 @@ def initial_of(run: Run) -> State:
     """The shared initial adapter."""
     state, _ = load_peft(run.folder / "initial")
     return {name: tensor.numpy() for name, tensor in state.items()}
-
-
-def _embedded(dataset: Dataset, config: RunConfig) -> str:
-    """The folder of the embedded base model for this catalogue."""
-    from fedrec.data.generated import make_world
-    from fedrec.models.embedded import ensure_embedded
-
-    world = make_world(config.data.world) if config.data.path is None else None
-    return str(ensure_embedded(dataset.catalogue, world))
 
 
 def _with_base(run: Run, base: str) -> Run:
@@ -137,15 +117,3 @@ def _of_users(
         index.astype(np.int32), rows.item[mine], rows.label[mine], rows.time[mine], rows.split[mine],
         tuple(rows.user_ids[user] for user in users), group, groups,
     )  # fmt: skip
-
-
-def _reference(dataset: Dataset) -> dict[str, object]:
-    rows = dataset.interactions
-    test = rows.split == TEST
-    best = None if rows.truth is None else auc(rows.truth[test], rows.label[test])
-    return {
-        "data": dataset.name,
-        "trivial": trivial_auc(rows, test),
-        "best_possible_auc": best,
-        "notes": list(dataset.notes),
-    }

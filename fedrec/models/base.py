@@ -7,12 +7,14 @@ computed. Sequences are padded on the right and causal attention looks left, so 
 from __future__ import annotations
 
 import hashlib
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fedrec.errors import FedrecError
@@ -52,6 +54,8 @@ def load_base(name: str, *, device: str = "cpu", precision: str = "fp32") -> Bas
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
+    from fedrec.models.attention import use_matmul_attention
+
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     local = Path(name).is_dir()
@@ -63,6 +67,7 @@ def load_base(name: str, *, device: str = "cpu", precision: str = "fp32") -> Bas
     except Exception as error:  # the hub, safetensors, tokenizers and the model's own code raise what they like
         raise FedrecError(f"--base {name}: {_mend(name, local, error)}") from None
     model.to(torch_device(device)).eval().requires_grad_(False)
+    use_matmul_attention(model)
     if precision == "bf16":
         _halve(model)
     context = getattr(model.config, "max_position_embeddings", None) or _CONTEXT
@@ -98,6 +103,46 @@ def fingerprint(model: nn.Module) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A model as plain arrays, which processes of one machine can share: bf16 as int16, tied tensors once."""
+
+    config: Any
+    arrays: dict[str, NDArray[Any]]
+    halves: frozenset[str]
+
+
+def pack(model: Any) -> Packed:
+    """The model without whatever is attached to it."""
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in model.state_dict().items():
+        if all(tensor.data_ptr() != other.data_ptr() for other in tensors.values()):
+            tensors[name] = tensor.detach().cpu().contiguous()
+    halves = frozenset(name for name, tensor in tensors.items() if tensor.dtype == torch.bfloat16)
+    arrays = {n: (t.view(torch.int16) if n in halves else t).numpy() for n, t in tensors.items()}
+    return Packed(model.config, arrays, halves)
+
+
+def unpack(packed: Packed, device: str) -> Any:
+    """The same model, frozen, over the same memory where it computes on a CPU."""
+    from transformers import AutoModelForCausalLM
+
+    from fedrec.models.attention import use_matmul_attention
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # shared arrays are read-only, and nothing writes to a frozen model
+        tensors = {name: torch.from_numpy(array) for name, array in packed.arrays.items()}
+    for name in packed.halves:
+        tensors[name] = tensors[name].view(torch.bfloat16)
+    packed.config._attn_implementation = "sdpa"
+    model: Any = AutoModelForCausalLM.from_config(packed.config)
+    model.load_state_dict(tensors, strict=False, assign=True)
+    model.tie_weights()
+    model.to(torch_device(device)).eval().requires_grad_(False)
+    use_matmul_attention(model)
+    return model
 
 
 def _halve(model: Any) -> None:

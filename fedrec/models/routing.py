@@ -45,6 +45,10 @@ class Routed:
             raise IndexError(f"rows routed to adapters {int(low)} to {int(high)} of a bank of {width}")
         return Routed(self.index.to(device))
 
+    def take(self, rows: Tensor) -> Routed:
+        """The routing of some of the rows, (k,) int64."""
+        return self if isinstance(self.index, int) else Routed(self.index[rows])
+
     def factors(self, x: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """s and U for inputs x (..., in): s (..., r), U (r, out), or with a leading batch each."""
         if isinstance(self.index, int):
@@ -70,6 +74,10 @@ class Mixed:
         if self.weights.ndim not in (1, 2) or self.weights.shape[-1] != width:
             raise ValueError(f"weights {tuple(self.weights.shape)} over a bank of {width}: must be (K,) or (batch, K)")
         return Mixed(self.weights.to(device), self.form)
+
+    def take(self, rows: Tensor) -> Mixed:
+        """The routing of some of the rows, (k,) int64."""
+        return self if self.weights.ndim == 1 else Mixed(self.weights[rows], self.form)
 
     def factors(self, x: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """s (..., K r) and U (K r, out) for inputs x (..., in)."""

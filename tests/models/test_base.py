@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,12 @@ from transformers import (
 )
 
 from fedrec.errors import FedrecError
-from fedrec.models.base import answer_logits, fingerprint, hidden_states, load_base
+from fedrec.models.bank import AdapterBank
+from fedrec.models.base import answer_logits, fingerprint, hidden_states, load_base, pack, unpack
 from fedrec.models.embedded import cache
 from fedrec.models.pretraining import new_llama, train_tokenizer
 from fedrec.models.vectors import item_vectors
-from tests.models.tiny import FAMILIES
+from tests.models.tiny import CONFIG, FAMILIES, tiny_ids, tiny_model
 
 SIZES = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
 SCALED: dict[str, PretrainedConfig] = {
@@ -170,3 +172,22 @@ def test_code_of_a_model_never_runs(tmp_path: Path) -> None:
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FEDREC_CACHE", str(tmp_path))
     assert cache() == tmp_path
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_packed_model_is_the_model(family: str) -> None:
+    model = tiny_model(family)
+    with AdapterBank(model, CONFIG):  # what hangs on the model does not travel
+        packed = pickle.loads(pickle.dumps(pack(model)))
+    there = unpack(packed, "cpu")
+    assert fingerprint(there) == fingerprint(model)
+    assert not any(parameter.requires_grad for parameter in there.parameters())
+    with torch.no_grad():
+        torch.testing.assert_close(hidden_states(there, tiny_ids()), hidden_states(model, tiny_ids()), rtol=0, atol=0)
+
+
+def test_a_packed_model_keeps_its_precision(tiny_base: Path) -> None:
+    model = load_base(str(tiny_base), precision="bf16").model
+    there = unpack(pack(model), "cpu")
+    assert fingerprint(there) == fingerprint(model)
+    assert there.lm_head.weight.data_ptr() == there.model.embed_tokens.weight.data_ptr()

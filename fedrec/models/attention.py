@@ -1,0 +1,59 @@
+"""Attention for training on a CPU: three plain matmuls, where torch's fused kernel needs twice the time.
+
+softmax(Q K' / sqrt(d) + mask) V of whole sequences, with its t x t scores laid out in memory. Everything else (a GPU,
+no gradients, keys of a past, masks of the model's own, very long sequences) goes to `scaled_dot_product_attention`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AttentionInterface
+from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+NAME = "fedrec_matmul"
+_LONGEST = 1024
+
+
+def use_matmul_attention(model: Any) -> None:
+    """Make a model on a CPU use it, if it would use torch's fused attention."""
+    if model.device.type == "cpu" and model.config._attn_implementation == "sdpa":
+        model.set_attn_implementation(NAME)
+
+
+def attention(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **settings: Any
+) -> tuple[Tensor, None]:
+    """(b, t, heads, d) for queries (b, heads, t, d), keys and values (b, groups, t, d); transformers' interface."""
+    t = query.shape[2]
+    fused = (
+        not (torch.is_grad_enabled() and query.requires_grad)
+        or attention_mask is not None
+        or not getattr(module, "is_causal", True)
+        or not 1 < t == key.shape[2] <= _LONGEST
+        or query.device.type != "cpu"
+        or any(settings.get(name) for name in ("dropout", "sliding_window", "softcap", "s_aux", "position_bias"))
+    )
+    if fused:
+        out, _ = sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
+        return out, None
+    groups = query.shape[1] // key.shape[1]
+    q, k, v = (x.flatten(0, 1) for x in (query, repeat_kv(key, groups), repeat_kv(value, groups)))
+    scale = settings.get("scaling") or query.shape[-1] ** -0.5
+    scores = torch.baddbmm(_causal(t, q.dtype).expand(len(q), t, t), q, k.mT, alpha=scale)
+    mixed = torch.softmax(scores, -1) @ v
+    return mixed.view(query.shape[:-1] + value.shape[-1:]).transpose(1, 2).contiguous(), None
+
+
+@lru_cache(maxsize=64)
+def _causal(t: int, dtype: torch.dtype) -> Tensor:
+    """(t, t): 0 where a position may look, -inf where it may not."""
+    return torch.full((t, t), -torch.inf, dtype=dtype).triu(1)
+
+
+AttentionInterface.register(NAME, attention)
+AttentionMaskInterface.register(NAME, sdpa_mask)

@@ -1,0 +1,45 @@
+"""From a configuration and its data set to what every kind of run needs: this machine's choices, a base, facts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fedrec import hardware
+from fedrec.config import RunConfig
+from fedrec.data.table import TEST, Dataset
+from fedrec.data.trivial import trivial_auc
+from fedrec.metrics import auc
+
+
+def resolve(config: RunConfig) -> RunConfig:
+    """The configuration with what this machine decides filled in, so that every process computes alike."""
+    base = config.base
+    if base is not None and Path(base).is_dir():
+        base = str(Path(base).resolve())
+    path = config.data.path
+    data = config.data if path is None else config.data.model_copy(update={"path": str(Path(path).resolve())})
+    return config.model_copy(update={"train": hardware.resolve(config.train), "base": base, "data": data})
+
+
+def base_name(dataset: Dataset, config: RunConfig) -> str:
+    """The base model that is named, or the folder of the embedded one for this catalogue."""
+    if config.base:
+        return config.base
+    from fedrec.data.generated import make_world
+    from fedrec.models.embedded import ensure_embedded
+
+    world = make_world(config.data.world) if config.data.path is None else None
+    return str(ensure_embedded(dataset.catalogue, world))
+
+
+def facts_of(dataset: Dataset) -> dict[str, object]:
+    """The trivial scorers' AUC, the best possible one, and notes."""
+    rows = dataset.interactions
+    test = rows.split == TEST
+    best = None if rows.truth is None else auc(rows.truth[test], rows.label[test])
+    return {
+        "data": dataset.name,
+        "trivial": trivial_auc(rows, test),
+        "best_possible_auc": best,
+        "notes": list(dataset.notes),
+    }
