@@ -1,0 +1,60 @@
+"""Sharded models of seconds, and what a folder holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from fedrec.config import load
+from fedrec.data.load import load_dataset
+from fedrec.data.table import Dataset
+from fedrec.preparation import resolve
+from unlearning.method import Method, method_named
+from unlearning.model import ShardedModel
+from unlearning.places import Places
+from unlearning.pool import Pool
+from unlearning.selection import Selection, without
+
+
+class Maker:
+    """Makes models of one configuration, each in a folder of its own."""
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        self.folder = folder
+        self.config = resolve(load(overrides={"data.split": "user-time", "data.valid_fraction": 0.2, **settings}))
+        self.dataset = load_dataset(self.config.data, self.config.seed)
+        self._made = 0
+
+    def create(self, method: str | Method, *, gone: Selection | None = None, places: Places | None = None, **how: Any):
+        """An untrained model; with `gone`, of data that never held those rows."""
+        dataset = self.dataset if gone is None else self.never_had(gone)
+        self._made += 1
+        named = method_named(method, how.pop("shards", 3), **how) if isinstance(method, str) else method
+        return ShardedModel.create(self.folder / str(self._made), self.config, named, dataset, places)
+
+    def trained(self, method: str | Method, pool: Pool | None = None, **how: Any) -> ShardedModel:
+        model = self.create(method, **how)
+        model.train(pool)
+        return model
+
+    def never_had(self, gone: Selection) -> Dataset:
+        rows = self.dataset.interactions
+        kept = without(rows, gone.mask(rows, self.dataset.catalogue))
+        return Dataset(self.dataset.name, kept, self.dataset.catalogue)
+
+
+def content(model: ShardedModel) -> dict[str, bytes]:
+    """Every file of a model, with its predictions, by path."""
+    scores, wanted = model.test_scores()
+    save_file({"scores": np.ascontiguousarray(scores[wanted])}, model.folder / "predictions.safetensors")
+    files = (path for path in sorted(model.folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(model.folder)): path.read_bytes() for path in files}
+
+
+def same(one: ShardedModel, other: ShardedModel) -> None:
+    ours, theirs = content(one), content(other)
+    assert list(ours) == list(theirs)
+    assert [path for path in ours if ours[path] != theirs[path]] == []

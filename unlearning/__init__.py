@@ -1,0 +1,1 @@
+"""Forgetting: exactly, by retraining shards, or approximately. Knows nothing of Flower."""

@@ -1,0 +1,119 @@
+"""What a shard learns, slice after slice, and the training of it: from (seed, shard, rows) alone.
+
+Slice r goes on from the adapter after slice r - 1 and learns from the rows of slices 0 to r (SISA, Bourtoule et al.
+2021, section IV). With R slices each takes floor(2 E / (R + 1)) passes, at least one, so that all of them together cost
+about what E passes over the shard cost (algorithms.md 4).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from fedrec.config import LoraConfig, RunConfig, TrainConfig
+from fedrec.data.prompts import PromptEncoder
+from fedrec.data.table import HISTORY, TRAIN, Interactions
+from fedrec.models.adapter import State
+from fedrec.models.bank import AdapterBank
+from fedrec.training import Task, task_digest, train
+from unlearning.places import Places
+
+
+@dataclass(frozen=True)
+class Job:
+    """A shard and what it learns in each of its slices.
+
+    Attributes:
+        digests: SHA-256 of all that decides the adapter after each slice: equal digests, equal adapters.
+    """
+
+    shard: int
+    tasks: tuple[Task, ...]
+    digests: tuple[str, ...]
+
+    @property
+    def windows(self) -> int:
+        return sum(len(task.windows) for task in self.tasks)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The part of a job that is still to do: from slice `first`, starting with the adapter before it."""
+
+    job: Job
+    first: int
+    start: State
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of an assignment: the adapter after each of its slices; rows processed, steps and seconds."""
+
+    shard: int
+    first: int
+    states: tuple[State, ...]
+    rows: int
+    steps: int
+    seconds: float
+
+
+def make_jobs(
+    interactions: Interactions,
+    places: Places,
+    encoder: PromptEncoder,
+    shards: Sequence[int],
+    slices: int,
+    config: RunConfig,
+    origin: str,
+) -> list[Job]:
+    """The jobs of some shards.
+
+    Args:
+        origin: what stands for the base model and the initial adapter in the digests.
+    """
+    seen = (interactions.split == TRAIN) | (interactions.split == HISTORY)
+    rows, where = interactions.take(seen), places.take(seen)
+    settings = slice_settings(config.train, slices)
+    jobs = []
+    for shard in shards:
+        tasks, digests, before = [], [], origin
+        for upto in range(slices):
+            windows = encoder.windows(rows, where.learned(shard, upto))
+            task = Task(
+                windows, rows.label, encoder.template.answers, (config.seed, "shard", shard, upto), upto, slices
+            )
+            before = hashlib.sha256(f"{before} {task_digest(task, settings)}".encode()).hexdigest()
+            tasks.append(task)
+            digests.append(before)
+        jobs.append(Job(shard, tuple(tasks), tuple(digests)))
+    return jobs
+
+
+def slice_settings(train: TrainConfig, slices: int) -> TrainConfig:
+    """The training of one slice."""
+    return train.model_copy(update={"epochs": max(1, 2 * train.epochs // (slices + 1))})
+
+
+def run_assignment(
+    model: torch.nn.Module,
+    lora: LoraConfig,
+    settings: TrainConfig,
+    assignment: Assignment,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Trained:
+    """Train a shard. `on_step` is called with (steps done, steps) of each slice."""
+    began = time.perf_counter()
+    states, state, rows, steps = [], assignment.start, 0, 0
+    with AdapterBank(model, lora, width=1) as bank:
+        for task in assignment.job.tasks[assignment.first :]:
+            outcome = train(model, bank, state, task, settings, on_step=on_step)
+            state = outcome.state
+            states.append(state)
+            rows += outcome.rows
+            steps += outcome.steps
+    seconds = time.perf_counter() - began
+    return Trained(assignment.job.shard, assignment.first, tuple(states), rows, steps, seconds)

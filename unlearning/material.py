@@ -1,0 +1,61 @@
+"""What partitioners and aggregators read off the frozen base model, private and public."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec.config import RunConfig
+from fedrec.data.cohort import imagined_cohort
+from fedrec.data.prompts import PromptEncoder
+from fedrec.data.table import TRAIN, VALID, Catalogue, Interactions
+from fedrec.models.base import Base
+from fedrec.models.vectors import item_vectors
+from fedrec.scoring import by_person, row_vectors
+from unlearning.partition import Rows
+from unlearning.selection import row_keys
+
+_PUBLIC_SEED = 2  # of the imagined cohort; public, so no run's seed
+
+
+def fill_vectors(
+    base: Base, encoder: PromptEncoder, interactions: Interactions, kept: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """(n, d) vectors of the training and validation rows; NaN for other rows.
+
+    Args:
+        kept: (n, d) those that are known already; rows of NaN are computed.
+    """
+    wanted = (interactions.split == TRAIN) | (interactions.split == VALID)
+    if kept is not None:
+        wanted &= np.isnan(kept[:, 0])
+    new = row_vectors(
+        base.model, encoder.windows(interactions, wanted), len(interactions), precision=base.precision,
+        batches=by_person(interactions.user),
+    )  # fmt: skip
+    return new if kept is None else np.where(wanted[:, None], new, kept)
+
+
+def partition_rows(
+    interactions: Interactions, vectors: NDArray[np.float32], catalogue: Catalogue, base: Base, config: RunConfig
+) -> Rows:
+    """The training rows and what public things there are to sort them by."""
+    rows = interactions.split == TRAIN
+    items = item_vectors(base, catalogue.titles)
+    cohort = public_cohort(catalogue, config)
+    people = np.zeros((len(cohort.user_ids), items.shape[1]), np.float64)
+    np.add.at(people, cohort.user, items[cohort.item])
+    people /= np.bincount(cohort.user, minlength=len(people))[:, None]
+    return Rows(
+        interactions.user[rows], interactions.item[rows], interactions.label[rows], interactions.user_ids,
+        row_keys(interactions.take(rows), catalogue), vectors[rows], items, people.astype(np.float32),
+    )  # fmt: skip
+
+
+def public_cohort(catalogue: Catalogue, config: RunConfig) -> Interactions:
+    """People who are in no client: the generated world's own, or imagined ones."""
+    if config.data.path is None:
+        from fedrec.data.generated import make_world
+
+        return make_world(config.data.world).cohort
+    return imagined_cohort(catalogue, _PUBLIC_SEED)

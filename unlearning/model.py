@@ -1,0 +1,313 @@
+"""A recommender that can forget: S shards over one base model, each of which learnt from its own rows alone.
+
+    model = ShardedModel.create(folder, config, method, dataset)
+    model.train(Pool(workers=2))
+    model.forget(Selection(users=("42",)))      # withdrawn at once, trained again without them, served again
+
+Training and forgetting are one thing: a shard whose kept adapter was made from other rows than it should be made from
+(`Job.digests` tells) is trained, any other is left alone. So whatever was interrupted is simply done again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec import hardware
+from fedrec.config import RunConfig, parse
+from fedrec.data.prompts import PromptEncoder
+from fedrec.data.shards import by_hash
+from fedrec.data.table import TEST, VALID, Catalogue, Dataset
+from fedrec.models.adapter import initial_state, state_hash
+from fedrec.models.bank import AdapterBank, Routed
+from fedrec.models.base import Base, fingerprint, load_base
+from fedrec.scoring import by_person, score_windows
+from fedrec.store import read_json, write_json
+from unlearning.answers import Answers, Judged
+from unlearning.folder import read_manifest, shard_folder, write_manifest
+from unlearning.jobs import Assignment, Job, make_jobs, slice_settings
+from unlearning.material import fill_vectors, partition_rows
+from unlearning.method import Method
+from unlearning.places import Places, place, shards_that_saw
+from unlearning.pool import OnStep, Pool
+from unlearning.selection import Selection
+from unlearning.table import Table, load_table, save_table
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Training that was done: the shards, rows processed, optimiser steps and seconds, all together."""
+
+    shards: tuple[int, ...] = ()
+    rows: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """A deletion that is done.
+
+    Attributes:
+        rows: rows deleted.
+        shards: shards that were withdrawn and trained again.
+        withdrawn_seconds: from the call until nothing was served that saw the rows.
+        seconds: from the call until all shards were back.
+    """
+
+    rows: int
+    shards: tuple[int, ...]
+    cost: Cost
+    withdrawn_seconds: float
+    seconds: float
+
+
+def _silent(shard: int, step: int, steps: int) -> None:
+    pass
+
+
+class ShardedModel:
+    """A sharded model in a folder. One process at a time may change it; any number of threads may ask it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        content = read_json(folder / "method.json")
+        self.config: RunConfig = parse(content["run"])
+        self.method = Method.model_validate(content["method"])
+        items = read_json(folder / "catalogue.json")
+        self.catalogue = Catalogue(tuple(items["ids"]), tuple(items["titles"]))
+        self.table: Table = load_table(folder / "table.safetensors")
+        hardware.use_threads(self.config.train)
+        self.answers = self._snapshot()
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        config: RunConfig,
+        method: Method,
+        dataset: Dataset,
+        places: Places | None = None,
+        vectors: NDArray[np.float32] | None = None,
+    ) -> ShardedModel:
+        """A model of rows sorted into shards, untrained.
+
+        Args:
+            config: resolved, with a base.
+            places: where the rows live; none = where the method's partitioner puts them.
+            vectors: of the rows, where they are known (`fill_vectors`).
+        """
+        hardware.use_threads(config.train)
+        rows = dataset.interactions
+        base = _base(config)
+        if vectors is None:
+            vectors = fill_vectors(base, _encoder(base, dataset.catalogue, config), rows)
+        if places is None:
+            material = partition_rows(rows, vectors, dataset.catalogue, base, config)
+            places = place(rows, material, method.partitioner, method.shards, method.slices, config.seed)
+        scores = np.full((len(rows), method.shards), np.nan)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "catalogue.json", vars(dataset.catalogue))
+        save_table(folder / "table.safetensors", Table(rows, places, vectors, scores, ("",) * method.shards))
+        write_json(folder / "method.json", {"run": config.model_dump(mode="json"), "method": method.model_dump()})
+        return cls(folder)
+
+    @cached_property
+    def base(self) -> Base:
+        return _base(self.config)
+
+    @cached_property
+    def encoder(self) -> PromptEncoder:
+        return _encoder(self.base, self.catalogue, self.config)
+
+    @property
+    def shards(self) -> range:
+        return range(self.method.shards)
+
+    # training
+
+    def train(self, pool: Pool | None = None, on_step: OnStep = _silent) -> Cost:
+        """Train what is missing, judge it on the validation rows, and serve it."""
+        began = time.perf_counter()
+        initial = initial_state(self.base.model, self.config.lora, self.config.seed)
+        jobs = {job.shard: job for job in self.jobs()}
+        todo = []
+        for job in jobs.values():
+            first = _agreeing(shard_folder(self.folder, job.shard).digests, job.digests)
+            if first < len(job.digests):
+                start = shard_folder(self.folder, job.shard).adapter(first - 1) if first else initial
+                todo.append(Assignment(job, first, start))
+        rows = steps = 0
+        settings = slice_settings(self.config.train, self.method.slices)
+        for done in (pool or Pool()).train(self.base, self.config.lora, settings, todo, on_step):
+            shard_folder(self.folder, done.shard).write(done.first, done.states, jobs[done.shard].digests)
+            rows += done.rows
+            steps += done.steps
+        self._judge()
+        write_manifest(self.folder, {shard: shard_folder(self.folder, shard).hash for shard in self.shards})
+        self.answers = self._snapshot()
+        return Cost(tuple(each.job.shard for each in todo), rows, steps, time.perf_counter() - began)
+
+    def jobs(self) -> list[Job]:
+        """What every shard should have learnt, by the rows that are there."""
+        table = self.table
+        return make_jobs(
+            table.interactions, table.places, self.encoder, self.shards, self.method.slices, self.config, self.origin
+        )
+
+    @cached_property
+    def origin(self) -> str:
+        """What every adapter was made from, besides rows: base model, LoRA, seed."""
+        initial = initial_state(self.base.model, self.config.lora, self.config.seed)
+        return f"{fingerprint(self.base.model)} {state_hash(initial)} {self.config.lora!r}"
+
+    # answers
+
+    def scores(self, wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """(n,) like-probability of the wanted rows, each from its user's rows before it; NaN for other rows."""
+        rows = self.table.interactions
+        return self.answers.scores(self.encoder.windows(rows, wanted), rows.user)
+
+    def test_scores(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """The scores of the test rows, (n,) NaN for others, and which rows they are."""
+        wanted = self.table.interactions.split == TEST
+        return self.scores(wanted), wanted
+
+    # deletion
+
+    def withdraw(self, selection: Selection) -> tuple[int, ...]:
+        """Stop serving every shard that saw the selected rows, for good: `restore` brings back shards that did not.
+
+        Returns:
+            The shards withdrawn.
+
+        Raises:
+            UsageError: the selection is empty or names what is not there.
+        """
+        rows = self.table.interactions
+        selection.check(rows, self.catalogue)
+        write_json(self._pending, [each.model_dump() for each in (*self.pending, selection)])
+        touched = shards_that_saw(rows, self.table.places, selection.mask(rows, self.catalogue))
+        served = read_manifest(self.folder)
+        write_manifest(self.folder, {shard: digest for shard, digest in served.items() if shard not in touched})
+        self.answers = self._snapshot()
+        return touched
+
+    def restore(self, pool: Pool | None = None, on_step: OnStep = _silent) -> Cost:
+        """Delete what is to be forgotten, and train and serve the shards that miss. Interrupted, it can be repeated."""
+        rows = self.table.interactions
+        gone = np.zeros(len(rows), bool)
+        for selection in self.pending:
+            gone |= selection.mask(rows, self.catalogue)
+        if gone.any():
+            self.table = self.table.without(gone)
+            save_table(self.folder / "table.safetensors", self.table)
+            (self.folder / "predictions.safetensors").unlink(missing_ok=True)
+        cost = self.train(pool, on_step)
+        self._pending.unlink(missing_ok=True)
+        return cost
+
+    def forget(self, selection: Selection, pool: Pool | None = None, on_step: OnStep = _silent) -> Deletion:
+        """Withdraw what saw the selected rows, delete them, train the touched shards again and serve them."""
+        return self._forgetting(selection)(pool, on_step)
+
+    def forget_in_background(self, selection: Selection, pool: Pool | None = None) -> Future[Deletion]:
+        """The same, but return as soon as the shards are withdrawn; the rest goes on in a thread."""
+        executor = ThreadPoolExecutor(1)
+        future = executor.submit(self._forgetting(selection), pool)
+        executor.shutdown(wait=False)
+        return future
+
+    def _forgetting(self, selection: Selection) -> Callable[..., Deletion]:
+        """Withdraw; what it gives does the rest."""
+        began = time.perf_counter()
+        before = len(self.table.interactions)
+        touched = self.withdraw(selection)
+        withdrawn = time.perf_counter() - began
+
+        def finish(pool: Pool | None = None, on_step: OnStep = _silent) -> Deletion:
+            cost = self.restore(pool, on_step)
+            deleted = before - len(self.table.interactions)
+            return Deletion(deleted, touched, cost, withdrawn, time.perf_counter() - began)
+
+        return finish
+
+    @property
+    def pending(self) -> tuple[Selection, ...]:
+        """What is withdrawn, but not deleted yet."""
+        found = read_json(self._pending) if self._pending.exists() else []
+        return tuple(map(Selection.model_validate, found))
+
+    @property
+    def _pending(self) -> Path:
+        return self.folder / "pending.json"
+
+    # within
+
+    def _judge(self) -> None:
+        """Score the validation rows by every shard's adapter that is not judged yet, and read vectors that miss."""
+        table, encoder = self.table, self.encoder
+        rows = table.interactions
+        vectors = fill_vectors(self.base, encoder, rows, table.vectors)
+        scores = table.scores.copy()
+        hashes = tuple(shard_folder(self.folder, shard).hash for shard in self.shards)
+        if self.method.judges:
+            judging = self._judging()
+            with AdapterBank(self.base.model, self.config.lora) as bank:
+                bank.eval()
+                for shard in self.shards:
+                    known = ~np.isnan(scores[:, shard]) & (table.judged[shard] == hashes[shard])
+                    bank.load(0, shard_folder(self.folder, shard).adapter())
+                    found = score_windows(
+                        self.base.model, encoder.windows(rows, judging & ~known), encoder.template.answers, len(rows),
+                        bank=bank, routing=Routed(0), precision=self.base.precision, batches=by_person(rows.user),
+                    )  # fmt: skip
+                    scores[:, shard] = np.where(known, scores[:, shard], found)
+        self.table = Table(rows, table.places, vectors, scores, hashes)
+        save_table(self.folder / "table.safetensors", self.table)
+
+    def _judging(self) -> NDArray[np.bool_]:
+        """(n,) the validation rows that judge the shards: those of a part of the users, by a keyed hash."""
+        rows = self.table.interactions
+        chosen = by_hash(rows.user_ids, _PARTS, f"validation {self.config.seed}") < self.method.validation * _PARTS
+        judging: NDArray[np.bool_] = (rows.split == VALID) & chosen[rows.user]
+        return judging
+
+    def _snapshot(self) -> Answers:
+        """Answers of the shards in the manifest."""
+        table = self.table
+        judging = self._judging()
+        centres = np.zeros((len(self.shards), table.vectors.shape[1]), np.float32)
+        for shard in np.unique(table.places.shard[table.places.shard >= 0]):
+            centres[shard] = table.vectors[table.places.shard == shard].mean(axis=0)
+        judged = Judged(table.vectors[judging], table.interactions.label[judging], table.scores[judging], centres)
+        adapters = {shard: shard_folder(self.folder, shard).adapter() for shard in read_manifest(self.folder)}
+        answers = self.encoder.template.answers
+        return Answers(self.base, self.config.lora, self.method, self.config.seed, answers, adapters, judged)
+
+
+_PARTS = 10_000
+
+
+def _agreeing(kept: tuple[str, ...], wanted: tuple[str, ...]) -> int:
+    """How many slices from the first on need no training."""
+    for number, digest in enumerate(wanted):
+        if kept[number : number + 1] != (digest,):
+            return number
+    return len(wanted)
+
+
+def _base(config: RunConfig) -> Base:
+    assert config.base is not None
+    return load_base(config.base, device=config.train.device, precision=config.train.precision)
+
+
+def _encoder(base: Base, catalogue: Catalogue, config: RunConfig) -> PromptEncoder:
+    return PromptEncoder(base.tokenizer, catalogue.titles, config.prompt, base.context)

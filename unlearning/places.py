@@ -1,0 +1,63 @@
+"""Where each training row lives: its shard, and its slice of the shard (SISA, Bourtoule et al. 2021).
+
+A row's slice is a keyed hash of what moves together (the row, or its user), so nobody changes slices when others go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec.data.shards import by_hash
+from fedrec.data.table import TRAIN, Interactions
+from unlearning.partition import Partitioner
+from unlearning.partition.rows import Rows
+
+NOWHERE = -1
+
+
+@dataclass(frozen=True)
+class Places:
+    """
+    Attributes:
+        shard: (n,) int32 shard of every row, `NOWHERE` for rows that teach nothing (valid, test, history).
+        slice: (n,) int32 slice within the shard, likewise.
+    """
+
+    shard: NDArray[np.int32]
+    slice: NDArray[np.int32]
+
+    def take(self, rows: NDArray[np.bool_]) -> Places:
+        return Places(self.shard[rows], self.slice[rows])
+
+    def learned(self, shard: int, upto: int) -> NDArray[np.bool_]:
+        """(n,) the rows of a shard's slices 0 to `upto`."""
+        learned: NDArray[np.bool_] = (self.shard == shard) & (self.slice <= upto)
+        return learned
+
+
+def place(
+    interactions: Interactions, rows: Rows, partitioner: Partitioner, shards: int, slices: int, seed: int
+) -> Places:
+    """Sort the training rows into shards and slices.
+
+    Args:
+        rows: the training rows of `interactions`, in their order.
+    """
+    keys = [rows.user_ids[user] for user in rows.user] if partitioner.unit == "user" else rows.row_keys.tolist()
+    nowhere = np.full(len(interactions), NOWHERE, np.int32)
+    places = Places(nowhere.copy(), nowhere.copy())
+    teaching = interactions.split == TRAIN
+    places.shard[teaching] = partitioner.place(rows, shards, seed)
+    places.slice[teaching] = by_hash(keys, slices, f"slice {seed}")
+    return places
+
+
+def shards_that_saw(interactions: Interactions, places: Places, gone: NDArray[np.bool_]) -> tuple[int, ...]:
+    """The shards that learnt from a row that goes, or from a later row of its user, whose history it stands in."""
+    first = np.full(len(interactions.user_ids), len(interactions), np.int64)
+    np.minimum.at(first, interactions.user[gone], np.flatnonzero(gone))
+    saw = np.arange(len(interactions)) >= first[interactions.user]
+    return tuple(int(shard) for shard in np.unique(places.shard[saw]) if shard != NOWHERE)
