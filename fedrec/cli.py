@@ -18,6 +18,7 @@ COMMANDS = {
     "base": ("fedrec.models.commands:app", "The base model: build the embedded one, or look at any."),
     "recommend": ("fedrec.recommend_commands:recommend", "The best unseen items for one user."),
     "evaluate": ("fedrec.report_commands:evaluate", "A run's metrics, per client and overall."),
+    "unlearn": ("unlearning.commands:app", "Methods of unlearning side by side."),
     "report": ("fedrec.report_commands:report", "A run as one self-contained page."),
 }
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -19,6 +20,9 @@ class Section(BaseModel):
     """A frozen part of the configuration; an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+AnySection = TypeVar("AnySection", bound=Section)
 
 
 class WorldConfig(Section):
@@ -162,18 +166,29 @@ def load(path: Path | None = None, overrides: dict[str, Any] | None = None, sets
             raise UsageError(f"--config {path}: {error}") from None
     for key, value in (overrides or {}).items():
         _put(tree, key, value)
-    for text in sets:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"--set {text}: write it as section.key=value, for example --set train.lr=5e-4")
-        _put(tree, key.strip(), _value(value.strip()))
-    return parse(tree)
+    return parse(read_settings(sets, tree))
 
 
 def parse(tree: dict[str, Any]) -> RunConfig:
     """A configuration from plain data, or one UsageError that lists every mistake."""
+    return validated(RunConfig, tree)
+
+
+def read_settings(settings: Sequence[str], tree: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Settings such as `train.lr=5e-4` as a tree, laid over `tree`."""
+    tree = {} if tree is None else tree
+    for text in settings:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set {text}: write it as section.key=value, for example --set train.lr=5e-4")
+        _put(tree, key.strip(), _value(value.strip()))
+    return tree
+
+
+def validated(section: type[AnySection], tree: Any) -> AnySection:
+    """A section from plain data, or one UsageError that lists every mistake."""
     try:
-        return RunConfig.model_validate(tree)
+        return section.model_validate(tree)
     except ValidationError as error:
         faults = [_fault(item) for item in error.errors()]
         raise UsageError("configuration: " + "; ".join(faults)) from None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.config import RunConfig
+from fedrec.config import RunConfig, WorldConfig
 from fedrec.data.cohort import imagined_cohort
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.table import TRAIN, VALID, Catalogue, Interactions
@@ -41,21 +43,30 @@ def partition_rows(
 ) -> Rows:
     """The training rows and what public things there are to sort them by."""
     rows = interactions.split == TRAIN
-    items = item_vectors(base, catalogue.titles)
-    cohort = public_cohort(catalogue, config)
-    people = np.zeros((len(cohort.user_ids), items.shape[1]), np.float64)
-    np.add.at(people, cohort.user, items[cohort.item])
-    people /= np.bincount(cohort.user, minlength=len(people))[:, None]
+    items, people = _public(base, catalogue, config.data.world if config.data.path is None else None)
     return Rows(
         interactions.user[rows], interactions.item[rows], interactions.label[rows], interactions.user_ids,
-        row_keys(interactions.take(rows), catalogue), vectors[rows], items, people.astype(np.float32),
+        row_keys(interactions.take(rows), catalogue), vectors[rows], items, people,
     )  # fmt: skip
 
 
-def public_cohort(catalogue: Catalogue, config: RunConfig) -> Interactions:
-    """People who are in no client: the generated world's own, or imagined ones."""
-    if config.data.path is None:
-        from fedrec.data.generated import make_world
+@lru_cache(maxsize=1)
+def _public(
+    base: Base, catalogue: Catalogue, world: WorldConfig | None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Vectors of the items, and of people of a public cohort: the mean of their items' vectors."""
+    items = item_vectors(base, catalogue.titles)
+    cohort = public_cohort(catalogue, world)
+    people = np.zeros((len(cohort.user_ids), items.shape[1]), np.float64)
+    np.add.at(people, cohort.user, items[cohort.item])
+    people /= np.bincount(cohort.user, minlength=len(people))[:, None]
+    return items, people.astype(np.float32)
 
-        return make_world(config.data.world).cohort
-    return imagined_cohort(catalogue, _PUBLIC_SEED)
+
+def public_cohort(catalogue: Catalogue, world: WorldConfig | None) -> Interactions:
+    """People who are in no client: the generated world's own, or imagined ones."""
+    if world is None:
+        return imagined_cohort(catalogue, _PUBLIC_SEED)
+    from fedrec.data.generated import make_world
+
+    return make_world(world).cohort

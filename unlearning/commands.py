@@ -1,0 +1,114 @@
+"""`fedrec unlearn`: methods of unlearning side by side."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fedrec.errors import Interrupted, UsageError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Methods of unlearning side by side.")
+
+METHODS = "sisa,grapheraser,receraser,apa-d,apa-nd,strict,strict-hash"
+
+
+@app.callback()
+def _group() -> None:
+    """Methods of unlearning side by side."""
+
+
+@app.command()
+def compare(
+    data: Annotated[
+        str | None, typer.Option(help="Data set: file or folder. None: a generated world of films.")
+    ] = None,
+    methods: Annotated[
+        str, typer.Option(help="Names of methods, or PARTITIONER+AGGREGATOR; commas between. Retraining is always run.")
+    ] = METHODS,
+    shards: Annotated[int, typer.Option(help="Shards, each trained alone.", min=1, max=256)] = 4,
+    slices: Annotated[int, typer.Option(help="Slices of a shard, with a checkpoint after each.", min=1, max=64)] = 1,
+    unit: Annotated[str, typer.Option(help="What is deleted: row or user.")] = "user",
+    forget: Annotated[int, typer.Option(help="How many of them, drawn by the seed.", min=1)] = 1,
+    rows: Annotated[int | None, typer.Option(help="Keep only so many train rows, drawn by the seed.", min=1)] = None,
+    seeds: Annotated[str, typer.Option(help="Seeds; commas between.")] = "42",
+    workers: Annotated[
+        int, typer.Option(help="Shards trained at a time, as Ray tasks (RAY_ADDRESS); 0 = in this process.", min=0)
+    ] = 0,
+    gpus: Annotated[float, typer.Option(help="Part of a GPU that a shard needs, with workers.", min=0)] = 0.0,
+    base: Annotated[
+        str | None, typer.Option(help="Base model: Hugging Face id or folder. None: the embedded Llama.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the comparison; one that was begun is continued. None: a new one.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Throw away what --out holds.")] = False,
+    config: Annotated[Path | None, typer.Option(help="Configuration of the training, TOML.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; aggregation.tau=30 too.")] = None,
+    json: Annotated[str | None, typer.Option(help="Write the result here as JSON; - is standard output.")] = None,
+) -> None:
+    """Train each method, delete, and measure it against retraining everything without the deleted rows."""
+    from rich.console import Console
+
+    from fedrec import config as configuration
+    from fedrec.output import write_result
+    from fedrec.preparation import resolve
+    from fedrec.store import RUNS
+    from unlearning.compare import Plan, claim
+    from unlearning.compare import compare as run
+    from unlearning.pool import Pool
+    from unlearning.report import write_page
+    from unlearning.tables import results, telling
+
+    if unit not in ("row", "user"):
+        raise UsageError(f"--unit {unit}: choose row or user")
+    settings = [text for text in set_ or [] if not text.startswith(_OWN)]
+    named = {"data.path": data, "data.train_rows": rows, "base": base}
+    overrides = {key: value for key, value in named.items() if value is not None}
+    plan = Plan(
+        config=resolve(configuration.load(config, overrides, tuple(settings))),
+        methods=tuple(name.strip() for name in methods.split(",")),
+        shards=shards,
+        slices=slices,
+        unit="user" if unit == "user" else "row",
+        forget=forget,
+        seeds=_seeds(seeds),
+        **_weighing([text for text in set_ or [] if text.startswith(_OWN)]),
+    )
+    folder = out or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-unlearn"
+    claim(folder, plan, replace)
+    console = Console(stderr=json == "-", highlight=False)
+    try:
+        with telling(console) as told:
+            result = run(folder, plan, Pool(workers, gpus), told)
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped; the same command with --out {folder} continues it") from None
+    console.print("", results(result), "", sep="\n")
+    page = folder / "report.html"
+    write_page(result, page)
+    console.print("report", page, markup=False, soft_wrap=True)
+    write_result(result, json)
+
+
+_OWN = ("aggregation.", "validation=")
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
+        raise UsageError(f"--seeds {text}: write different whole numbers with commas between, for example 1,2,3")
+    return tuple(map(int, parts))
+
+
+def _weighing(settings: list[str]) -> dict[str, Any]:
+    """The settings of how shards are weighed: aggregation.KEY and validation."""
+    from fedrec.config import read_settings, validated
+    from unlearning.aggregation import AggregationConfig
+
+    tree = read_settings(settings)
+    return {
+        "validation": float(tree.get("validation", 1.0)),
+        "aggregation": validated(AggregationConfig, tree.get("aggregation", {})),
+    }

@@ -1,0 +1,248 @@
+"""Methods of exact unlearning side by side: train, delete, and measure against retraining everything."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec import hardware
+from fedrec.config import RunConfig
+from fedrec.data.load import load_dataset
+from fedrec.data.prompts import PromptEncoder
+from fedrec.data.table import TEST, TRAIN, Dataset
+from fedrec.errors import UsageError
+from fedrec.metrics import measure
+from fedrec.models.base import load_base
+from fedrec.preparation import base_name, facts_of
+from fedrec.store import read_json, write_json
+from unlearning.aggregation import AggregationConfig
+from unlearning.exactness import exactness
+from unlearning.inference import FORMS, seconds_per_row
+from unlearning.material import fill_vectors, partition_rows
+from unlearning.method import Method, method_named
+from unlearning.model import ShardedModel
+from unlearning.partition import describe
+from unlearning.pool import OnStep, Pool
+from unlearning.selection import Selection, row_keys
+
+RETRAINING = "retraining"
+INFERENCE_SHARDS = (1, 4, 8, 16)
+_INFERENCE_WINDOWS = 48
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared.
+
+    Attributes:
+        config: of every model, resolved; its seed is replaced by each of `seeds`.
+        methods: names as `method_named` reads them; retraining comes first by itself.
+        unit, forget: how many users or training rows are deleted, drawn by the seed.
+        validation: the part of the users whose validation rows judge the shards.
+    """
+
+    config: RunConfig
+    methods: tuple[str, ...]
+    shards: int
+    slices: int
+    unit: Literal["row", "user"]
+    forget: int
+    seeds: tuple[int, ...]
+    validation: float
+    aggregation: AggregationConfig
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=lambda section: section.model_dump()))
+        return plain
+
+    def method(self, name: str) -> Method:
+        return method_named(name, self.shards, self.slices, self.validation, self.aggregation)
+
+
+def claim(folder: Path, plan: Plan, replace: bool) -> None:
+    """Make a folder this comparison's, or find that it is already.
+
+    Raises:
+        UsageError: it holds another comparison, or something else.
+    """
+    wanted = plan.as_dict()
+    path = folder / "plan.json"
+    if replace and path.exists():
+        shutil.rmtree(folder)
+    if path.exists():
+        if read_json(path) != wanted:
+            mend = "give the same settings, throw it away with --replace, or choose another --out"
+            raise UsageError(f"{folder} holds another comparison: {mend}")
+    elif folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty: choose another --out")
+    write_json(path, wanted)
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Whom to tell what is going on: `on_method(name, seed)` at the start of each, `on_row(row)` at its end."""
+
+    on_method: Callable[[str, int], OnStep]
+    on_row: Callable[[Row], None]
+
+
+def compare(folder: Path, plan: Plan, pool: Pool, telling: Telling) -> dict[str, Any]:
+    """The result, as `compare.json` in the folder holds it. What is finished there already is not done again.
+
+    Raises:
+        UsageError: a method is unknown, or there is not so much to forget.
+    """
+    methods = [plan.method(name) for name in dict.fromkeys((RETRAINING, *plan.methods))]
+    rows: list[Row] = []
+    for seed in plan.seeds:
+        bench = Bench(plan, seed)
+        mine = []
+        for method in methods:
+            kept = folder / "rows" / f"{seed}-{method.name}.json"
+            if not kept.exists():
+                on_step = telling.on_method(method.name, seed)
+                write_json(kept, bench.measure(method, folder / "models" / f"{seed}-{method.name}", pool, on_step))
+            mine.append(read_json(kept))
+            mine[-1] |= beside(mine[-1], mine[0])
+            telling.on_row(mine[-1])
+        rows += mine
+    result = {
+        "data": bench.dataset.name,
+        "base": bench.base.name,
+        **facts_of(bench.dataset),
+        "unit": plan.unit,
+        "forget": plan.forget,
+        "seeds": list(plan.seeds),
+        "shards": plan.shards,
+        "slices": plan.slices,
+        "methods": rows,
+        "inference": list(bench.inference()),
+        "config": plan.config.model_dump(mode="json"),
+        "aggregation": plan.aggregation.model_dump(mode="json"),
+    }
+    write_json(folder / "compare.json", result)
+    return result
+
+
+class Bench:
+    """One seed's data, what is to be forgotten of it, and the measuring of a method."""
+
+    def __init__(self, plan: Plan, seed: int) -> None:
+        self.plan = plan
+        config = plan.config.model_copy(update={"seed": seed})
+        self.dataset = load_dataset(config.data, seed)
+        self.config = config.model_copy(update={"base": base_name(self.dataset, config)})
+        hardware.use_threads(config.train)
+        self.base = load_base(str(self.config.base), device=config.train.device, precision=config.train.precision)
+        catalogue = self.dataset.catalogue
+        self.encoder = PromptEncoder(self.base.tokenizer, catalogue.titles, config.prompt, self.base.context)
+        self.vectors = fill_vectors(self.base, self.encoder, self.dataset.interactions)
+        self.selection = draw(self.dataset, plan.unit, plan.forget, seed)
+
+    def measure(self, method: Method, folder: Path, pool: Pool, on_step: OnStep) -> Row:
+        """Train, delete, and what each was like; a model that was interrupted within its training is continued."""
+        model = self._model(method, folder)
+        before = model.table
+        gone = self.selection.mask(before.interactions, model.catalogue)
+        trained = model.train(pool, on_step)
+        first = _measured(model, ~gone)
+        deletion = model.forget(self.selection, pool, on_step)
+        second = _measured(model, np.ones(len(model.table.interactions), bool))
+        return {
+            "name": method.name,
+            "partition": method.partition,
+            "aggregator": method.aggregator,
+            "seed": self.config.seed,
+            "shards": method.shards,
+            "slices": method.slices,
+            **{f"{key}_before": value for key, value in first.items()},
+            **{f"{key}_after": value for key, value in second.items()},
+            "rows_trained": trained.rows,
+            "seconds_trained": trained.seconds,
+            "rows_processed": deletion.cost.rows,
+            "steps": deletion.cost.steps,
+            "seconds": deletion.seconds,
+            "withdrawn_seconds": deletion.withdrawn_seconds,
+            "shards_touched": len(deletion.shards),
+            "exact": exactness(model, before, gone),
+            **self._partition(model),
+            "bytes": sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
+        }
+
+    def inference(self) -> Iterator[Row]:
+        """Seconds per test row for several numbers of shards and ways of answering, beside one adapter."""
+        rows = self.dataset.interactions
+        windows = self.encoder.windows(rows, rows.split == TEST)[:_INFERENCE_WINDOWS]
+        answers = self.encoder.template.answers
+        for shards in INFERENCE_SHARDS:
+            for form in FORMS:
+                seconds = seconds_per_row(self.base, self.config.lora, windows, answers, shards, form)
+                yield {"shards": shards, "form": form, "seconds_per_row": seconds}
+
+    def _model(self, method: Method, folder: Path) -> ShardedModel:
+        if (folder / "method.json").exists():
+            model = ShardedModel(folder)
+            if not model.pending and len(model.table.interactions) == len(self.dataset.interactions):
+                return model
+        shutil.rmtree(folder, ignore_errors=True)
+        return ShardedModel.create(folder, self.config, method, self.dataset, vectors=self.vectors)
+
+    def _partition(self, model: ShardedModel) -> Row:
+        material = partition_rows(
+            model.table.interactions, model.table.vectors, model.catalogue, self.base, self.config
+        )
+        places = model.table.places
+        quality = describe(material, places.shard[places.shard >= 0], model.method.shards)
+        return {
+            "balance": quality.balance,
+            "shards_per_user": quality.shards_per_user,
+            "separation": quality.separation,
+            "like_rate_spread": quality.like_rate_spread,
+        }
+
+
+def beside(row: Row, retrained: Row) -> Row:
+    """What a method's figures are next to those of retraining everything."""
+    return {
+        "retrain_auc": retrained["auc_after"],
+        "difference": row["auc_after"] - retrained["auc_after"],
+        "rows_full": retrained["rows_processed"],
+        "steps_full": retrained["steps"],
+        "seconds_full": retrained["seconds"],
+    }
+
+
+def draw(dataset: Dataset, unit: Literal["row", "user"], count: int, seed: int) -> Selection:
+    """So many users, or training rows, by the seed.
+
+    Raises:
+        UsageError: there are fewer, or none would be left.
+    """
+    rows = dataset.interactions
+    teaching = np.flatnonzero(rows.split == TRAIN)
+    users = np.unique(rows.user[teaching])
+    there = users if unit == "user" else teaching
+    if count >= len(there):
+        raise UsageError(f"--forget {count}: there are {len(there)} {unit}s to learn from; forget fewer")
+    chosen = np.random.default_rng(seed).choice(there, count, replace=False)
+    if unit == "user":
+        return Selection(users=tuple(sorted(rows.user_ids[user] for user in chosen)))
+    return Selection(rows=tuple(sorted(row_keys(rows.take(np.sort(chosen)), dataset.catalogue))))
+
+
+def _measured(model: ShardedModel, staying: NDArray[np.bool_]) -> Row:
+    """Metrics on the test rows that stay."""
+    scores, test = model.test_scores()
+    rows, wanted = model.table.interactions, test & staying
+    metrics = measure(scores[wanted], rows.label[wanted], rows.user[wanted])
+    return {key: value for key, value in metrics.as_dict().items() if key != "examples"}

@@ -1,0 +1,64 @@
+"""How exact a deletion was, as found by comparing with a model that never had the rows.
+
+    strict            the same rows without the deleted ones, sorted into shards anew, make the same shards
+    given-partition   they make the same shards only in the places that were chosen when the deleted rows were there
+    no                they do not: something of the deleted rows is left
+
+Two shards are the same where everything that training depends on is (`Job.digests`); the tests show that equal digests
+give equal bytes. Weights and answers follow from the shards and the rows that are left.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearning.folder import read_manifest, shard_folder
+from unlearning.jobs import make_jobs
+from unlearning.material import partition_rows
+from unlearning.model import ShardedModel
+from unlearning.places import Places, place
+from unlearning.selection import without
+from unlearning.table import Table
+
+Exactness = Literal["strict", "given-partition", "no"]
+
+
+def exactness(model: ShardedModel, before: Table, gone: NDArray[np.bool_]) -> Exactness:
+    """
+    Args:
+        model: after the deletion.
+        before: its table before.
+        gone: (n,) the rows of `before` that were to go.
+    """
+    rows = without(before.interactions, gone)
+    kept = model.table.interactions
+    left = rows.user_ids == kept.user_ids and all(
+        np.array_equal(getattr(rows, name), getattr(kept, name)) for name in ("user", "item", "label", "time", "split")
+    )
+    if not left or model.pending:
+        return "no"
+    if _makes(model, _sorted_anew(model)):
+        return "strict"
+    return "given-partition" if _makes(model, before.places.take(~gone)) else "no"
+
+
+def _sorted_anew(model: ShardedModel) -> Places:
+    method, rows = model.method, model.table.interactions
+    material = partition_rows(rows, model.table.vectors, model.catalogue, model.base, model.config)
+    return place(rows, material, method.partitioner, method.shards, method.slices, model.config.seed)
+
+
+def _makes(model: ShardedModel, places: Places) -> bool:
+    """Whether the rows that are left, in these places, make the shards that are served."""
+    jobs = make_jobs(
+        model.table.interactions, places, model.encoder, model.shards, model.method.slices, model.config, model.origin
+    )
+    served = read_manifest(model.folder)
+    folders = [shard_folder(model.folder, job.shard) for job in jobs]
+    return all(
+        folder.digests == job.digests and served.get(job.shard) == folder.hash
+        for job, folder in zip(jobs, folders, strict=True)
+    )

@@ -1,0 +1,61 @@
+"""What an answer costs: seconds per row, by the number of shards and the way they answer together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from fedrec.config import LoraConfig
+from fedrec.data.prompts import Window
+from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
+from fedrec.models.base import Base
+from fedrec.scoring import score_windows
+
+FORMS = ("ND", "D", "passes")
+
+
+def seconds_per_row(
+    base: Base,
+    lora: LoraConfig,
+    windows: Sequence[Window],
+    answers: tuple[int, int],
+    shards: int,
+    form: str,
+    repeats: int = 3,
+) -> float:
+    """The best of some repeats over all windows.
+
+    Args:
+        form: "ND" or "D": adapters mixed in one pass, every window with weights of its own; "passes": one pass for each
+            shard, as SISA does.
+    """
+    n = int(max(window.rows.max() for window in windows)) + 1
+    rows = sum(len(window.rows) for window in windows)
+    generator = torch.Generator().manual_seed(0)
+    with AdapterBank(base.model, lora, width=shards) as bank:
+        bank.eval()
+        for k in range(shards):
+            bank.load(k, {key: 0.02 * torch.randn(shape, generator=generator) for key, shape in bank.shapes.items()})
+        routings: list[Routing] = [Routed(k) for k in range(shards)]
+        if form != "passes":
+            weights = torch.rand(len(windows), shards, generator=generator)
+            routings = [Mixed(weights / weights.sum(1, keepdim=True), "D" if form == "D" else "ND")]
+
+        def answer() -> None:
+            for routing in routings:
+                score_windows(base.model, windows, answers, n, bank=bank, routing=routing, precision=base.precision)
+
+        return _best(answer, repeats) / rows
+
+
+def _best(run: Callable[[], None], repeats: int) -> float:
+    run()  # warm up
+    taken = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        run()
+        taken.append(time.perf_counter() - began)
+    return float(np.min(taken))
