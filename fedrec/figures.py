@@ -130,7 +130,6 @@ def _curves(
     end_labels: bool = True,
 ) -> None:
     """Lines over rounds in `box` (left, top, width, height), named at their right end."""
-    left, top, width, height = box
     axes = drawing.panel(*box)
     axes.grid(axis="y")
     axes.spines["left"].set_visible(False)
@@ -154,14 +153,22 @@ def _curves(
     axes.set_xlim(rounds[0] - pad, rounds[-1] + pad)
     axes.set_xlabel("round")
     axes.margins(y=0.08)
-    if not end_labels:
-        return
+    if end_labels:
+        named = [(f"{label}\u2002{number(value, 3)}", value, colour) for label, value, colour in ends]
+        name_ends(drawing, axes, box, named)
+
+
+def name_ends(
+    drawing: Drawing, axes: Axes, box: tuple[float, float, float, float], ends: Sequence[tuple[str, float, str]]
+) -> None:
+    """Names of lines beside their right ends in `box` (left, top, width, height): text, height there, colour."""
+    left, top, width, height = box
     low, high = axes.get_ylim()
     pixels = [top + height * (high - value) / (high - low) for _, value, _ in ends]
-    for (label, value, colour), y, place in zip(ends, pixels, spread(pixels, 16, top, top + height), strict=True):
+    for (text, _, colour), y, place in zip(ends, pixels, spread(pixels, 16, top, top + height), strict=True):
         weight = "bold" if colour in SERIES else "normal"
         drawing.line((left + width + 3, left + width + 18), (y, place), MUTED, 0.6)
-        drawing.text(left + width + 22, place + 4, f"{label}\u2002{number(value, 3)}", color=colour, fontweight=weight)
+        drawing.text(left + width + 22, place + 4, text, color=colour, fontweight=weight)
 
 
 def _gaps(values: Sequence[float | None]) -> list[float]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -46,6 +47,17 @@ def use_threads(config: TrainConfig) -> None:
     """Make this process compute with the run's number of threads."""
     if config.threads and torch.get_num_threads() != config.threads:
         torch.set_num_threads(config.threads)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Within this block torch computes with so many threads; then with as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _fast_bf16(device: torch.device) -> bool:

@@ -33,6 +33,11 @@ class Judged:
     scores: NDArray[np.float64]
     centres: NDArray[np.float32]
 
+    def evidence(self, shards: Sequence[int]) -> Evidence:
+        """What is known of some of the shards; no rows to answer yet."""
+        chosen = list(shards)
+        return Evidence(self.vectors[:0], self.vectors, self.labels, self.scores[:, chosen], self.centres[chosen])
+
 
 class Answers:
     """The shards that serve, over one base model."""
@@ -53,14 +58,15 @@ class Answers:
             adapters: by shard; with none of them the base model answers alone.
         """
         self.shards = tuple(sorted(adapters))
-        self._base, self._method, self._seed, self._answers = base, method, seed, answers
-        self._judged = judged
+        self._base, self._method, self._answers = base, method, answers
+        self._width = judged.vectors.shape[1]
         self._bank: AdapterBank | None = None
         if self.shards:
             self._bank = AdapterBank(base.model, lora, width=len(self.shards))
             for k, shard in enumerate(self.shards):
                 self._bank.load(k, adapters[shard])
             self._bank.eval()
+            self._weigh = method.answers.prepare(judged.evidence(self.shards), method.aggregation, seed)
 
     def scores(self, windows: Sequence[Window], user: NDArray[np.int32]) -> NDArray[np.float64]:
         """The like-probability of every answered row.
@@ -88,15 +94,13 @@ class Answers:
     def _weights(self, windows: Sequence[Window], user: NDArray[np.int32]) -> NDArray[np.float64]:
         """(n, K) of every answered row; zero for other rows."""
         answered = np.concatenate([window.rows for window in windows])
-        vectors = np.zeros((len(answered), self._judged.centres.shape[1]), np.float32)
-        if self._method.judges:
+        vectors = np.zeros((len(answered), self._width), np.float32)
+        if self._method.answers.judges:
             vectors = row_vectors(
                 self._base.model, windows, len(user), precision=self._base.precision, batches=by_person(user)
             )[answered]
-        judged, chosen = self._judged, list(self.shards)
-        evidence = Evidence(vectors, judged.vectors, judged.labels, judged.scores[:, chosen], judged.centres[chosen])
-        weights = np.zeros((len(user), len(chosen)))
-        weights[answered] = self._method.answers.weigh(evidence, self._method.aggregation, self._seed)
+        weights = np.zeros((len(user), len(self.shards)))
+        weights[answered] = self._weigh(vectors)
         return weights
 
     def _pass(self, windows: Sequence[Window], user: NDArray[np.int32], routing: Routing | None) -> NDArray[np.float64]:

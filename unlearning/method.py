@@ -24,8 +24,6 @@ PUBLISHED = {
 }
 """Short names of the pairs PARTITIONER+AGGREGATOR that papers and the design propose."""
 
-_EQUAL = ("average-d", "average-nd", "sisa", "sisa-logit", "vote")
-
 
 class Method(Section):
     """
@@ -59,11 +57,6 @@ class Method(Section):
     @property
     def answers(self) -> Aggregator:
         return AGGREGATORS[self.aggregator]
-
-    @property
-    def judges(self) -> bool:
-        """Whether the shards' weights follow from validation rows and vectors, rather than being equal."""
-        return self.aggregator not in _EQUAL
 
 
 def method_named(

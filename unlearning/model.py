@@ -258,7 +258,7 @@ class ShardedModel:
         vectors = fill_vectors(self.base, encoder, rows, table.vectors)
         scores = table.scores.copy()
         hashes = tuple(shard_folder(self.folder, shard).hash for shard in self.shards)
-        if self.method.judges:
+        if self.method.answers.judges:
             judging = self._judging()
             with AdapterBank(self.base.model, self.config.lora) as bank:
                 bank.eval()

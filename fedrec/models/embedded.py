@@ -11,13 +11,11 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from filelock import FileLock
 from transformers.utils import logging
 
@@ -26,7 +24,7 @@ from fedrec.data.cohort import imagined_cohort
 from fedrec.data.generated import World
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.table import Catalogue, Interactions
-from fedrec.hardware import resolve
+from fedrec.hardware import resolve, threads
 from fedrec.models.pretraining import (
     END,
     language_batches,
@@ -105,7 +103,7 @@ def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Inte
     ]
     hardware = resolve(TrainConfig(device="cpu"))
     bf16 = hardware.precision == "bf16"
-    with bar("base model") as tick, _threads(hardware.threads):
+    with bar("base model") as tick, threads(hardware.threads):
         advance = _counter(tick, len(language) + len(timelines))
         pretrain(model, language, recipe.language_lr, bf16, advance)
         losses = pretrain(model, timelines, recipe.timeline_lr, bf16, advance)
@@ -121,17 +119,6 @@ def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Inte
 def cache() -> Path:
     """Where built models are kept."""
     return Path(os.environ.get("FEDREC_CACHE") or Path.home() / ".cache" / "fedrec")
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """The number of threads belongs to the run that asks for a base: it is given back."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _counter(tick: Callable[[int, int], None], total: int) -> Callable[[float], None]:

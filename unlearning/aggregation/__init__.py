@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unlearning.aggregation.adaptive import adaptive, major
 from unlearning.aggregation.combine import Form, combine
-from unlearning.aggregation.evidence import Evidence
+from unlearning.aggregation.evidence import Evidence, Weigher
 from unlearning.aggregation.grapheraser import lb_aggr
 from unlearning.aggregation.receraser import attention
 from unlearning.aggregation.settings import AggregationConfig
@@ -23,6 +23,7 @@ __all__ = [
     "Aggregator",
     "Evidence",
     "Form",
+    "Weigher",
     "combine",
     "row_weights_to_windows",
 ]
@@ -35,56 +36,63 @@ class Aggregator:
     Attributes:
         name: its key in `AGGREGATORS`.
         form: what the weights are for.
+        judges: it looks at validation rows and vectors; otherwise the weights are equal.
         learned: it is trained on the validation rows, so a deletion trains it again, at a cost that counts.
         source: paper and part.
-        shares: (evidence, settings, seed) to (n, K), rows summing to 1.
+        shares: from evidence (whose own rows are not looked at), settings and seed to what weighs rows, to a sum of 1.
     """
 
     name: str
     form: Form
+    judges: bool
     learned: bool
     source: str
-    shares: Callable[[Evidence, AggregationConfig, int], NDArray[np.float64]]
+    shares: Callable[[Evidence, AggregationConfig, int], Weigher]
 
-    def weigh(self, evidence: Evidence, settings: AggregationConfig, seed: int) -> NDArray[np.float64]:
-        """(n, K) weights >= 0: rows sum to `settings.scale` where adapters are mixed, to 1 where outputs are.
+    def prepare(self, evidence: Evidence, settings: AggregationConfig, seed: int) -> Weigher:
+        """What weighs rows: weights >= 0 that sum to `settings.scale` where adapters are mixed, to 1 where outputs are.
 
         Raises:
             FedrecError: the validation rows it needs are missing.
         """
         scale = settings.scale if self.form in ("ND", "D") else 1.0
-        return scale * self.shares(evidence, settings, seed)
+        shares = self.shares(evidence, settings, seed)
+        return lambda vectors: scale * shares(vectors)
+
+    def weigh(self, evidence: Evidence, settings: AggregationConfig, seed: int) -> NDArray[np.float64]:
+        """(n, K) weights of the evidence's own rows."""
+        return self.prepare(evidence, settings, seed)(evidence.vectors)
+
+
+def _each(
+    shares: Callable[[Evidence, AggregationConfig], NDArray[np.float64]],
+) -> Callable[[Evidence, AggregationConfig, int], Weigher]:
+    """An aggregator that learns nothing: every row is weighed by itself."""
+    return lambda evidence, settings, _: lambda vectors: shares(replace(evidence, vectors=vectors), settings)
 
 
 _APA = "Hu et al., arXiv 2404.10327"
 _SISA = "Bourtoule et al., arXiv 1912.03817"
+_RECERASER = "Chen et al., arXiv 2201.06820"
+_GRAPHERASER = "Chen et al., arXiv 2103.14991"
+
+_adaptive, _major, _semantic = _each(adaptive), _each(major), _each(semantic)
+_equal = _each(lambda evidence, _: average(evidence))
 
 AGGREGATORS: dict[str, Aggregator] = {
     aggregator.name: aggregator
     for aggregator in (
-        Aggregator("apa-d", "D", False, f"{_APA}, factors mixed", lambda e, s, _: adaptive(e, s)),
-        Aggregator("apa-nd", "ND", False, f"{_APA}, products mixed", lambda e, s, _: adaptive(e, s)),
-        Aggregator("average-d", "D", False, f"{_APA}, ablation", lambda e, s, _: average(e)),
-        Aggregator("average-nd", "ND", False, f"{_APA}, ablation", lambda e, s, _: average(e)),
-        Aggregator("major-d", "D", False, f"{_APA}, ablation", lambda e, s, _: major(e, s)),
-        Aggregator("major-nd", "ND", False, f"{_APA}, ablation", lambda e, s, _: major(e, s)),
-        Aggregator("semantic-nd", "ND", False, f"{_APA}, ablation", lambda e, s, _: semantic(e, s)),
-        Aggregator("sisa", "probability", False, f"{_SISA}, mean", lambda e, s, _: average(e)),
-        Aggregator("sisa-logit", "logit", False, f"{_SISA}, mean of logits", lambda e, s, _: average(e)),
-        Aggregator("vote", "vote", False, f"{_SISA}, majority vote", lambda e, s, _: average(e)),
-        Aggregator(
-            "receraser",
-            "logit",
-            True,
-            "Chen et al., arXiv 2201.06820, attention",
-            lambda e, s, seed: attention(e, seed),
-        ),
-        Aggregator(
-            "grapheraser",
-            "probability",
-            True,
-            "Chen et al., arXiv 2103.14991, LBAggr",
-            lambda e, s, _: lb_aggr(e),
-        ),
+        Aggregator("apa-d", "D", True, False, f"{_APA}, factors mixed", _adaptive),
+        Aggregator("apa-nd", "ND", True, False, f"{_APA}, products mixed", _adaptive),
+        Aggregator("average-d", "D", False, False, f"{_APA}, ablation", _equal),
+        Aggregator("average-nd", "ND", False, False, f"{_APA}, ablation", _equal),
+        Aggregator("major-d", "D", True, False, f"{_APA}, ablation", _major),
+        Aggregator("major-nd", "ND", True, False, f"{_APA}, ablation", _major),
+        Aggregator("semantic-nd", "ND", True, False, f"{_APA}, ablation", _semantic),
+        Aggregator("sisa", "probability", False, False, f"{_SISA}, mean", _equal),
+        Aggregator("sisa-logit", "logit", False, False, f"{_SISA}, mean of logits", _equal),
+        Aggregator("vote", "vote", False, False, f"{_SISA}, majority vote", _equal),
+        Aggregator("receraser", "logit", True, True, f"{_RECERASER}, attention", lambda e, _, seed: attention(e, seed)),
+        Aggregator("grapheraser", "probability", True, True, f"{_GRAPHERASER}, LBAggr", lambda e, _, __: lb_aggr(e)),
     )
 }

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.errors import FedrecError
+
+Weigher = Callable[[NDArray[np.float32]], NDArray[np.float64]]
+"""From vectors (n, d) of rows to weights (n, K) of the shards."""
 
 
 @dataclass(frozen=True, eq=False)

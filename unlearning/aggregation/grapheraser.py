@@ -14,20 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from unlearning.aggregation.evidence import Evidence, need_validation
+from unlearning.aggregation.evidence import Evidence, Weigher, need_validation
 
 _FLOOR = 1e-7  # as fedrec.metrics clips
 
 
-def lb_aggr(evidence: Evidence) -> NDArray[np.float64]:
-    """(n, K) the same learned weights in every row; rows sum to 1.
+def lb_aggr(evidence: Evidence) -> Weigher:
+    """Learned: from vectors (n, d) to the same weights (n, K) in every row, summing to 1.
 
     Raises:
         FedrecError: there are no validation rows.
     """
     need_validation(evidence)
     weights = optimal_weights(evidence.valid_scores, evidence.valid_labels)
-    return np.tile(weights, (len(evidence.vectors), 1))
+    return lambda vectors: np.tile(weights, (len(vectors), 1))
 
 
 def optimal_weights(scores: NDArray[np.float64], labels: NDArray[np.int8]) -> NDArray[np.float64]:

@@ -12,9 +12,6 @@ explicit dislikes, so BPR's pairs are not needed. Nothing of a shard is changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -22,7 +19,8 @@ from scipy.special import logit
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from unlearning.aggregation.evidence import Evidence, need_validation
+from fedrec.hardware import threads
+from unlearning.aggregation.evidence import Evidence, Weigher, need_validation
 
 _WIDTH, _ATTENTION = 64, 32  # of phi and of the hidden layer, as published
 _L2 = 1e-5  # on W_k and b_k, as published
@@ -31,8 +29,8 @@ _PACE = 0.06  # learning rate times d: Adam moves every entry of W_k by the rate
 _FLOOR = 1e-7  # as fedrec.metrics clips
 
 
-def attention(evidence: Evidence, seed: int) -> NDArray[np.float64]:
-    """(n, K) learned weights; rows sum to 1. The same evidence and seed give the same bytes.
+def attention(evidence: Evidence, seed: int) -> Weigher:
+    """Learned: from vectors (n, d) to weights (n, K), rows summing to 1. Equal evidence and seed give equal bytes.
 
     Raises:
         FedrecError: there are no validation rows.
@@ -45,12 +43,16 @@ def attention(evidence: Evidence, seed: int) -> NDArray[np.float64]:
 
     logits = torch.from_numpy(logit(np.clip(evidence.valid_scores, _FLOOR, 1 - _FLOOR)))
     labels = torch.from_numpy(evidence.valid_labels).double()
-    with _one_thread():
-        model = _Attention(evidence.vectors.shape[1], evidence.shards, seed)
+    model = _Attention(evidence.valid_vectors.shape[1], evidence.shards, seed)
+    with threads(1):  # the order of adding depends on their number
         _fit(model, features(evidence.valid_vectors), logits, labels)
-        with torch.no_grad():
-            weights: NDArray[np.float64] = model(features(evidence.vectors)).numpy()
-    return weights
+
+    def weigh(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+        with threads(1), torch.no_grad():
+            weights: NDArray[np.float64] = model(features(vectors)).numpy()
+        return weights
+
+    return weigh
 
 
 class _Attention(torch.nn.Module):
@@ -85,14 +87,3 @@ def _fit(model: _Attention, x: Tensor, logits: Tensor, labels: Tensor) -> None:
 
 def _glorot(rows: int, columns: int, random: torch.Generator) -> Tensor:
     return torch.randn(rows, columns, generator=random).double().mul((2 / (rows + columns)) ** 0.5)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """The order of adding depends on the number of threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -14,7 +14,7 @@ def kmeans_centres(vectors: Vectors, count: int, seed: int) -> NDArray[np.float6
     """(min(count, n), d) centres of n vectors, from one seeded k-means++ start."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     count = min(count, len(vectors))
     if not count:

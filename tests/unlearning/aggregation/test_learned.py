@@ -19,7 +19,8 @@ from unlearning.aggregation.receraser import attention
 def test_lb_aggr_prefers_the_better_shard_and_is_one_set_for_all_rows() -> None:
     found = evidence(valid=200)
     good = np.where(found.valid_labels == 1, 0.8, 0.2)
-    weights = lb_aggr(replace(found, valid_scores=np.column_stack([found.valid_scores[:, 0], good, 1 - good])))
+    columns = np.column_stack([found.valid_scores[:, 0], good, 1 - good])
+    weights = lb_aggr(replace(found, valid_scores=columns))(found.vectors)
     assert weights[0, 1] > weights[0, 0] > weights[0, 2]
     np.testing.assert_array_equal(weights, np.tile(weights[0], (7, 1)))
 
@@ -46,7 +47,7 @@ def test_lb_aggr_survives_a_certain_error() -> None:
 
 def test_attention_goes_to_the_shard_that_knows_the_half() -> None:
     found, scores, labels = halves(1)
-    weights = attention(found, 0)
+    weights = attention(found, 0)(found.vectors)
     left = found.vectors[:, 0] < 0
     assert weights[left, 0].mean() > 0.5 > weights[~left, 0].mean()
     alone = [auc(scores[:, k], labels) for k in range(2)]
@@ -55,18 +56,18 @@ def test_attention_goes_to_the_shard_that_knows_the_half() -> None:
 
 def test_attention_depends_on_the_seed_alone_not_on_threads_or_the_global_generator() -> None:
     found, before = evidence(), torch.get_num_threads()
-    weights = attention(found, 1)
+    weights = attention(found, 1)(found.vectors)
     torch.manual_seed(99)
     torch.set_num_threads(2)
     try:
-        assert attention(found, 1).tobytes() == weights.tobytes()
+        assert attention(found, 1)(found.vectors).tobytes() == weights.tobytes()
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
-    assert attention(found, 2).tobytes() != weights.tobytes()
+    assert attention(found, 2)(found.vectors).tobytes() != weights.tobytes()
 
 
 def test_attention_without_spread_in_the_vectors_is_finite() -> None:
     found = evidence()
     same = replace(found, valid_vectors=np.ones_like(found.valid_vectors))
-    assert np.isfinite(attention(same, 0)).all()
+    assert np.isfinite(attention(same, 0)(same.vectors)).all()
