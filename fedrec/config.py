@@ -186,7 +186,7 @@ def read_settings(settings: Sequence[str], tree: dict[str, Any] | None = None) -
 
 
 def validated(section: type[AnySection], tree: Any) -> AnySection:
-    """A section from plain data, or one UsageError that lists every mistake."""
+    """A section of the configuration from plain data, or one UsageError that lists every mistake."""
     try:
         return section.model_validate(tree)
     except ValidationError as error:

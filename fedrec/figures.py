@@ -154,8 +154,8 @@ def _curves(
     axes.set_xlabel("round")
     axes.margins(y=0.08)
     if end_labels:
-        named = [(f"{label}\u2002{number(value, 3)}", value, colour) for label, value, colour in ends]
-        name_ends(drawing, axes, box, named)
+        texts = [(f"{label}\u2002{number(value, 3)}", value, colour) for label, value, colour in ends]
+        name_ends(drawing, axes, box, texts)
 
 
 def name_ends(

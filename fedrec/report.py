@@ -5,17 +5,11 @@ The same result gives the same bytes. Every name in a result is untrusted text a
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
-
-from fedrec import figures, heatmap, summary
-from fedrec.errors import FedrecError
+from fedrec import figures, heatmap, shell, summary
 from fedrec.page import PAGE
-from fedrec.store import replacing
 from fedrec.summary import Result
 
 STRATEGIES = {
@@ -29,41 +23,31 @@ STRATEGIES = {
 
 
 def write_report(result: Result, path: Path) -> None:
-    """Write the page of a result to `path`, at once: a reader never sees half a page.
+    """Write the page of a result to `path`.
 
     Raises:
         FedrecError: the file cannot be written.
     """
-    page = render(result)
-    try:
-        with replacing(path) as draft:
-            draft.write_text(page, "utf-8")
-    except OSError as error:
-        raise FedrecError(
-            f"{path}: cannot write the report ({error.strerror}); choose a folder you may write"
-        ) from None
+    shell.write(render(result), path)
 
 
 def render(result: Result) -> str:
     """The page as HTML."""
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    for name in ("number", "count", "percent", "size", "duration", "clean"):
-        environment.filters[name] = getattr(summary, name)
-    return environment.from_string(PAGE).render(_content(result))
+    result = summary.complete(result)
+    return shell.render(PAGE, _content(result), _figures(result))
 
 
 def _content(result: Result) -> dict[str, Any]:
-    result = summary.complete(result)
     before = summary.start(result)
     return {
+        "kind": "federated run",
+        "title": result["run"],
+        "headline": _headline(result),
+        "notes": result["notes"],
+        "config": result.get("config") or {},
+        "command": "fedrec simulate",
         "result": result,
         "overall": result["overall"],
-        "headline": _headline(result),
         "share": summary.share_of_possible(result),
         "beaten": summary.beats(result),
         "trivial_names": summary.TRIVIAL,
@@ -75,10 +59,6 @@ def _content(result: Result) -> dict[str, Any]:
         "shards": result["shards"],
         "hidden": len(result["clients"]) - len(summary.shown_clients(result)),
         "dropped": [(entry["round"], reply) for entry in result["history"] for reply in entry["dropped"]],
-        "settings": [
-            (key, json.dumps(value, ensure_ascii=False)) for key, value in summary.flat(result.get("config") or {})
-        ],
-        "figures": {name: Markup(svg) for name, svg in _figures(result).items()},
     }
 
 

@@ -1,54 +1,17 @@
 """The report page: complete, self-contained, deterministic, safe with hostile names, and visible in a browser."""
 
-import os
 import re
-import shutil
-import subprocess
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matplotlib.image import imread
 
 from fedrec.errors import FedrecError
 from fedrec.report import render, write_report
 from fedrec.summary import clean, size
+from tests.pages import HOSTILE, Page, assert_ids_resolve, assert_self_contained, browse, browser, screenshot
 from tests.results import make_comparison, make_result
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-browser = pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="no chromium here")
-VOID = {"meta", "br", "hr", "img", "link", "input"}
-
-
-class Page(HTMLParser):
-    """Tags, attributes and text of a page; fails where tags do not nest."""
-
-    def __init__(self, source):
-        super().__init__()
-        self.tags, self.texts, self._open = [], [], []
-        self.feed(source)
-        self.close()
-        assert not self._open
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self._open.pop() == tag
-
-    def handle_data(self, data):
-        if data.strip():
-            self.texts.append(" ".join(data.split()))
-
-    def named(self, name):
-        return [attrs for tag, attrs in self.tags if tag == name]
 
 
 def renamed(result, names):
@@ -87,43 +50,15 @@ def test_every_figure_is_drawn_and_described():
 
 
 def test_the_page_is_self_contained():
-    source = render(make_comparison())
-    page = Page(source)
-    policy = next(meta["content"] for meta in page.named("meta") if meta.get("http-equiv") == "Content-Security-Policy")
-    assert "default-src 'none'" in policy and "script" not in policy
-    assert not {"script", "link", "img", "iframe", "object", "form", "base"} & {tag for tag, _ in page.tags}
-    for _, attrs in page.tags:
-        assert not [name for name in attrs if name.startswith("on") or name in ("src", "action")]
-        assert all(value.startswith("#") for name, value in attrs.items() if name.endswith("href"))
-    assert "@import" not in source and not re.search(r"url\((?!#)", source)
+    assert_self_contained(render(make_comparison()))
 
 
 def test_ids_are_unique_and_references_resolve():
-    page = Page(render(make_comparison(shards=2)))
-    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
-    assert len(ids) == len(set(ids))
-    used = {value[1:] for _, attrs in page.tags for name, value in attrs.items() if name.endswith("href")}
-    used |= {
-        found for _, attrs in page.tags for value in attrs.values() for found in re.findall(r"url\(#([^)]+)", value)
-    }
-    used |= {attrs["aria-labelledby"] for _, attrs in page.tags if "aria-labelledby" in attrs}
-    assert used and used <= set(ids)
+    assert_ids_resolve(render(make_comparison(shards=2)))
 
 
 def test_the_same_result_gives_the_same_bytes():
     assert render(make_comparison()) == render(make_comparison())
-
-
-HOSTILE = [
-    "<script>alert(1)</script>",
-    "$\\frac{",
-    '" onload="x',
-    "a\nb\u202ec",
-    "{{ 7*7 }}",
-    "]]>-->",
-    "#010301",
-    "&lt;",
-]
 
 
 def named_run():
@@ -215,32 +150,14 @@ def test_an_unwritable_place_is_one_line(tmp_path):
         write_report(make_result(clients=1, rounds=0), tmp_path / "file" / "report.html")
 
 
-FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-component-update",
-    "--disable-background-networking", "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr",
-]  # fmt: skip
-
-
-def browse(tmp_path, *arguments):
-    """Open the page of a comparison in a fresh headless browser; gives what the browser complained of."""
-    assert CHROMIUM, "CI needs a chromium"
-    page = tmp_path / "report.html"
-    write_report(make_comparison(), page)
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", *arguments, page.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    return [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-
-
 @browser
 @pytest.mark.parametrize(
-    ("scheme", "page", "line"), [(1, (244, 244, 242), (33, 102, 212)), (0, (15, 17, 21), (79, 157, 255))]
+    ("scheme", "page", "line"),
+    [("light", (244, 244, 242), (33, 102, 212)), ("dark", (15, 17, 21), (79, 157, 255))],
 )
 def test_the_screenshot_shows_the_page_in_light_and_dark(tmp_path, scheme, page, line):
-    shot = tmp_path / "page.png"
-    options = [f"--screenshot={shot}", "--window-size=1000,2600", f"--blink-settings=preferredColorScheme={scheme}"]
-    assert browse(tmp_path, *options) == []
-    pixels = (imread(shot)[:, :, :3] * 255).round().astype(int)
-    assert pixels.shape == (2600, 1000, 3)
+    write_report(make_comparison(), tmp_path / "report.html")
+    pixels = screenshot(tmp_path / "report.html", scheme, 2600)
     assert (pixels[:, :10] == page).all(), "the margin is the page's colour: nothing runs out of its column"
     assert (pixels[:, -10:] == page).all()
     assert (pixels == line).all(axis=2).sum() > 5000, "the bars and curves are drawn in the page's first series colour"
@@ -250,7 +167,8 @@ def test_the_screenshot_shows_the_page_in_light_and_dark(tmp_path, scheme, page,
 
 @browser
 def test_the_page_prints(tmp_path):
-    paper = tmp_path / "page.pdf"
-    assert browse(tmp_path, f"--print-to-pdf={paper}", "--blink-settings=preferredColorScheme=0") == []
+    page, paper = tmp_path / "report.html", tmp_path / "page.pdf"
+    write_report(make_comparison(), page)
+    assert browse(page, f"--print-to-pdf={paper}", "--blink-settings=preferredColorScheme=0") == []
     content = paper.read_bytes()
     assert content.startswith(b"%PDF") and 3 <= len(re.findall(rb"/Type\s*/Page\b", content)) <= 9

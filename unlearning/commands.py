@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -56,6 +56,7 @@ def compare(
     from fedrec.output import write_result
     from fedrec.preparation import resolve
     from fedrec.store import RUNS
+    from unlearning.aggregation.settings import settings_of
     from unlearning.compare import Plan, claim
     from unlearning.compare import compare as run
     from unlearning.pool import Pool
@@ -64,18 +65,20 @@ def compare(
 
     if unit not in ("row", "user"):
         raise UsageError(f"--unit {unit}: choose row or user")
-    settings = [text for text in set_ or [] if not text.startswith(_OWN)]
+    sets = set_ or []
     named = {"data.path": data, "data.train_rows": rows, "base": base}
     overrides = {key: value for key, value in named.items() if value is not None}
     plan = Plan(
-        config=resolve(configuration.load(config, overrides, tuple(settings))),
+        config=resolve(
+            configuration.load(config, overrides, tuple(text for text in sets if not text.startswith(_OWN)))
+        ),
         methods=tuple(name.strip() for name in methods.split(",")),
         shards=shards,
         slices=slices,
         unit="user" if unit == "user" else "row",
         forget=forget,
         seeds=_seeds(seeds),
-        **_weighing([text for text in set_ or [] if text.startswith(_OWN)]),
+        aggregation=settings_of([text for text in sets if text.startswith(_OWN)]),
     )
     folder = out or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-unlearn"
     claim(folder, plan, replace)
@@ -92,7 +95,7 @@ def compare(
     write_result(result, json)
 
 
-_OWN = ("aggregation.", "validation=")
+_OWN = "aggregation."
 
 
 def _seeds(text: str) -> tuple[int, ...]:
@@ -100,15 +103,3 @@ def _seeds(text: str) -> tuple[int, ...]:
     if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
         raise UsageError(f"--seeds {text}: write different whole numbers with commas between, for example 1,2,3")
     return tuple(map(int, parts))
-
-
-def _weighing(settings: list[str]) -> dict[str, Any]:
-    """The settings of how shards are weighed: aggregation.KEY and validation."""
-    from fedrec.config import read_settings, validated
-    from unlearning.aggregation import AggregationConfig
-
-    tree = read_settings(settings)
-    return {
-        "validation": float(tree.get("validation", 1.0)),
-        "aggregation": validated(AggregationConfig, tree.get("aggregation", {})),
-    }

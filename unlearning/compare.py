@@ -33,6 +33,7 @@ from unlearning.pool import OnStep, Pool
 from unlearning.selection import Selection, row_keys
 
 RETRAINING = "retraining"
+PLAN = "plan.json"
 INFERENCE_SHARDS = (1, 4, 8, 16)
 _INFERENCE_WINDOWS = 48
 
@@ -47,7 +48,6 @@ class Plan:
         config: of every model, resolved; its seed is replaced by each of `seeds`.
         methods: names as `method_named` reads them; retraining comes first by itself.
         unit, forget: how many users or training rows are deleted, drawn by the seed.
-        validation: the part of the users whose validation rows judge the shards.
     """
 
     config: RunConfig
@@ -57,8 +57,12 @@ class Plan:
     unit: Literal["row", "user"]
     forget: int
     seeds: tuple[int, ...]
-    validation: float
     aggregation: AggregationConfig
+
+    def __post_init__(self) -> None:
+        """A mistake in a method's name is told before anything is written."""
+        for name in self.methods:
+            self.method(name)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -66,26 +70,24 @@ class Plan:
         return plain
 
     def method(self, name: str) -> Method:
-        return method_named(name, self.shards, self.slices, self.validation, self.aggregation)
+        return method_named(name, self.shards, self.slices, self.aggregation)
 
 
 def claim(folder: Path, plan: Plan, replace: bool) -> None:
-    """Make a folder this comparison's, or find that it is already.
+    """See to it that a folder is free, or holds this comparison.
 
     Raises:
         UsageError: it holds another comparison, or something else.
     """
-    wanted = plan.as_dict()
-    path = folder / "plan.json"
+    path = folder / PLAN
     if replace and path.exists():
         shutil.rmtree(folder)
     if path.exists():
-        if read_json(path) != wanted:
+        if read_json(path) != plan.as_dict():
             mend = "give the same settings, throw it away with --replace, or choose another --out"
             raise UsageError(f"{folder} holds another comparison: {mend}")
     elif folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty: choose another --out")
-    write_json(path, wanted)
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def compare(folder: Path, plan: Plan, pool: Pool, telling: Telling) -> dict[str,
     rows: list[Row] = []
     for seed in plan.seeds:
         bench = Bench(plan, seed)
+        write_json(folder / PLAN, plan.as_dict())
         mine = []
         for method in methods:
             kept = folder / "rows" / f"{seed}-{method.name}.json"

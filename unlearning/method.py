@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Self
+from pydantic import Field
 
-from pydantic import Field, model_validator
-
-from fedrec.config import Section
+from fedrec.config import Section, validated
 from fedrec.errors import UsageError
 from unlearning.aggregation import AGGREGATORS, AggregationConfig, Aggregator
 from unlearning.partition import PARTITIONERS, Partitioner
@@ -29,7 +27,6 @@ class Method(Section):
     """
     Attributes:
         name: as the user gave it.
-        validation: the part of the users, by a keyed hash, whose validation rows judge the shards.
     """
 
     name: str
@@ -37,18 +34,7 @@ class Method(Section):
     aggregator: str
     shards: int = Field(4, ge=1, le=256)
     slices: int = Field(1, ge=1, le=64)
-    validation: float = Field(1.0, gt=0, le=1)
     aggregation: AggregationConfig = AggregationConfig()
-
-    @model_validator(mode="after")
-    def _known(self) -> Self:
-        for kind, name, table in (
-            ("partition", self.partition, PARTITIONERS),
-            ("aggregator", self.aggregator, AGGREGATORS),
-        ):
-            if name not in table:
-                raise ValueError(f"{kind} {name} is unknown: choose one of {', '.join(table)}")
-        return self
 
     @property
     def partitioner(self) -> Partitioner:
@@ -59,9 +45,7 @@ class Method(Section):
         return AGGREGATORS[self.aggregator]
 
 
-def method_named(
-    name: str, shards: int, slices: int = 1, validation: float = 1.0, aggregation: AggregationConfig | None = None
-) -> Method:
+def method_named(name: str, shards: int, slices: int = 1, aggregation: AggregationConfig | None = None) -> Method:
     """A method by its short name or as PARTITIONER+AGGREGATOR. Retraining has one shard and no slices.
 
     Raises:
@@ -75,7 +59,6 @@ def method_named(
         )
     if name == "retraining":
         shards = slices = 1
-    return Method(
-        name=name, partition=partition, aggregator=aggregator, shards=shards, slices=slices, validation=validation,
-        aggregation=aggregation or AggregationConfig(),
-    )  # fmt: skip
+    settings = (aggregation or AggregationConfig()).model_dump()
+    tree = {"name": name, "partition": partition, "aggregator": aggregator, "shards": shards, "slices": slices}
+    return validated(Method, {**tree, "aggregation": settings})

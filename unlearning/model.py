@@ -276,7 +276,10 @@ class ShardedModel:
     def _judging(self) -> NDArray[np.bool_]:
         """(n,) the validation rows that judge the shards: those of a part of the users, by a keyed hash."""
         rows = self.table.interactions
-        chosen = by_hash(rows.user_ids, _PARTS, f"validation {self.config.seed}") < self.method.validation * _PARTS
+        chosen = (
+            by_hash(rows.user_ids, _PARTS, f"validation {self.config.seed}")
+            < self.method.aggregation.validation * _PARTS
+        )
         judging: NDArray[np.bool_] = (rows.split == VALID) & chosen[rows.user]
         return judging
 

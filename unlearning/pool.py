@@ -8,7 +8,9 @@ the result is the same. Nodes of a cluster need fedrec installed.
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -127,21 +129,18 @@ def _ray(workers: int, threads: int, gpus: float) -> Iterator[Any]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
-    address = os.environ.get("RAY_ADDRESS")
     if ray.is_initialized():
         yield ray
         return
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    address = os.environ.get("RAY_ADDRESS")
+    how: dict[str, Any] = {"address": address}
+    if not address:  # Ray counts tokens, not cores: each shard takes as many as it has threads
+        how = {"address": "local", "num_cpus": workers * max(1, threads), "include_dashboard": False}
+        how["num_gpus"] = max(1, int(workers * gpus)) if gpus else 0
     try:
-        if address:
-            ray.init(address=address, **quiet)
-        else:
-            # Ray counts tokens, not cores: each shard takes as many as it has threads.
-            ray.init(
-                address="local", num_cpus=workers * max(1, threads), include_dashboard=False,
-                num_gpus=max(1, int(workers * gpus)) if gpus else 0, **quiet,
-            )  # fmt: skip
-    except (ConnectionError, RuntimeError, ValueError) as error:
+        _reach(address)
+        ray.init(**how, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, RuntimeError, ValueError) as error:
         where = f"RAY_ADDRESS = {address}" if address else "Ray"
         reason = str(error).strip().splitlines()[0]
         raise FedrecError(f"{where}: cannot be reached ({reason}); start it, or use --workers 0") from None
@@ -149,3 +148,10 @@ def _ray(workers: int, threads: int, gpus: float) -> Iterator[Any]:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _reach(address: str | None) -> None:
+    """OSError where nobody listens at host:port; Ray itself would go on trying for ten minutes."""
+    host, colon, port = (address or "").partition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=5).close()

@@ -52,34 +52,52 @@ def line(row: Row) -> str:
 
 
 def results(result: dict[str, Any]) -> RenderableType:
-    """All methods, means over the seeds, and what an answer costs."""
-    return Group(_methods(result), "", _inference(result))
+    """All methods, means over the seeds: how well they answer, what the deletion cost, and what an answer costs."""
+    return Group(_quality(result), "", _cost(result), "", _inference(result))
 
 
-def _methods(result: dict[str, Any]) -> Table:
+def _quality(result: dict[str, Any]) -> Table:
     seeds = len(result["seeds"])
     what = f"{result['forget']} {result['unit']}{'s' if result['forget'] > 1 else ''} deleted"
-    mean = f", mean of {seeds} seeds" if seeds > 1 else ""
-    table = _table(f"{result['data']}: {what}{mean}")
-    for name in ("AUC before", "after", "to retraining", "UAUC", "LogLoss", "shards again", "rows", "of full", "time",
-                 "of full", "size"):  # fmt: skip
+    table = _table(f"{result['data']}, {what}" + (f", mean of {seeds} seeds" if seeds > 1 else ""))
+    for name in ("AUC before", "after", "to retraining", "UAUC", "LogLoss"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("exact")
-    for name in dict.fromkeys(row["name"] for row in result["methods"]):
-        rows = [row for row in result["methods"] if row["name"] == name]
-
-        def mean_of(key: str, rows: list[Row] = rows) -> float:
-            return statistics.fmean(row[key] for row in rows)
-
+    for name, rows in _by_method(result):
         table.add_row(
-            Text(name), number(mean_of("auc_before")), number(mean_of("auc_after")), f"{mean_of('difference'):+.4f}",
-            number(mean_of("uauc_after")), number(mean_of("logloss_after")),
-            f"{mean_of('shards_touched'):.1f} of {rows[0]['shards']}", count(round(mean_of("rows_processed"))),
-            f"1/{mean_of('rows_full') / max(mean_of('rows_processed'), 1):.1f}", duration(mean_of("seconds")),
-            f"1/{mean_of('seconds_full') / mean_of('seconds'):.1f}", size(mean_of("bytes")),
-            Text("/".join(sorted({EXACT[row["exact"]] for row in rows}))),
+            Text(name), number(_mean(rows, "auc_before")), number(_mean(rows, "auc_after")),
+            f"{_mean(rows, 'difference'):+.4f}", number(_mean(rows, "uauc_after")),
+            number(_mean(rows, "logloss_after")), " / ".join(sorted({EXACT[row["exact"]] for row in rows})),
         )  # fmt: skip
     return table
+
+
+def _cost(result: dict[str, Any]) -> Table:
+    table = _table("the deletion, beside retraining everything")
+    for name in ("shards again", "rows", "", "time", "", "withdrawn in", "size"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, rows in _by_method(result):
+        table.add_row(
+            Text(name), f"{_mean(rows, 'shards_touched'):.1f} of {rows[0]['shards']}",
+            count(round(_mean(rows, "rows_processed"))), _part(rows, "rows_processed", "rows_full"),
+            duration(_mean(rows, "seconds")), _part(rows, "seconds", "seconds_full"),
+            f"{1000 * _mean(rows, 'withdrawn_seconds'):.0f} ms", size(_mean(rows, "bytes")),
+        )  # fmt: skip
+    return table
+
+
+def _by_method(result: dict[str, Any]) -> Iterator[tuple[str, list[Row]]]:
+    for name in dict.fromkeys(row["name"] for row in result["methods"]):
+        yield name, [row for row in result["methods"] if row["name"] == name]
+
+
+def _mean(rows: list[Row], key: str) -> float:
+    return statistics.fmean(row[key] for row in rows)
+
+
+def _part(rows: list[Row], key: str, full: str) -> str:
+    """How many times less than retraining everything."""
+    return f"1/{_mean(rows, full) / _mean(rows, key):.1f}" if _mean(rows, key) else "none"
 
 
 def _inference(result: dict[str, Any]) -> Table:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
 
-from fedrec.config import Section
+from fedrec.config import Section, read_settings, validated
 
 ErrorReading = Literal["probability", "absolute", "squared", "logloss"]
 
@@ -28,4 +29,18 @@ class AggregationConfig(Section):
     tau: float = Field(10.0, ge=0, allow_inf_nan=False, description="sharpness of the weights; 0 = equal")
     neighbours: int = Field(100, ge=1, description="validation rows that judge the adapters for one row")
     scale: float = Field(1.0, gt=0, allow_inf_nan=False, description="sum of the weights of mixed adapters")
+    validation: float = Field(1.0, gt=0, le=1, description="part of the users, by a keyed hash, who judge the adapters")
     temperature: float = Field(0.03, gt=0, description="of the softmax over the cosines to the shards' centres")
+
+
+def settings_of(settings: Sequence[str]) -> AggregationConfig:
+    """Settings from `aggregation.key=value`.
+
+    Raises:
+        UsageError: names every wrong key and value at once.
+    """
+    return validated(_Settings, read_settings(settings)).aggregation
+
+
+class _Settings(Section):
+    aggregation: AggregationConfig = AggregationConfig()

@@ -1,0 +1,235 @@
+"""A client's private data in one SQLite file: its rows, tombstones of what was erased, and what was used where.
+
+One rule decides what may be there, `tombstones.Refusal`: import and restore refuse by it, erasing deletes by it. The
+key of the tombstones is a file beside the vault. Once it is destroyed nobody can tell whom a tombstone named, and nobody
+can check what comes in: the vault can still be read and erased from, but takes no rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import sqlite3
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from clients import vault_key
+from clients.tombstones import Refusal, tombstones_of
+from clients.vault_erasure import (
+    count_refused,
+    delete_rows,
+    merge_tombstones,
+    replace_rows,
+    set_tombstones,
+    tombstones_in,
+)
+from clients.vault_results import Entry, Erased, Imported, Restored, Use
+from clients.vault_rows import content_hash, insert, named, occurrences, to_interactions
+from clients.vault_schema import DESTROYED, check_schema, copy, create, meta, reading, scrub, set_meta, writing
+from fedrec.data.table import Catalogue, Interactions
+from fedrec.errors import FedrecError, UsageError
+from fedrec.store import replacing
+
+if TYPE_CHECKING:
+    from unlearning.selection import Selection
+
+
+class Vault:
+    """The vault in a file. Each call is one transaction on a connection of its own: any thread or process may call.
+
+    Every method raises FedrecError where the file cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.key_path = vault_key.key_path(path)
+        with reading(path):
+            pass
+
+    @classmethod
+    def create(cls, path: Path) -> Vault:
+        """A new vault, or the one that is there. A key file that is there is kept: backups need it.
+
+        Raises:
+            UsageError: nothing can be written there.
+        """
+        create(path, lambda: vault_key.check_value(vault_key.make_key(vault_key.key_path(path))))
+        return cls(path)
+
+    # rows
+
+    def import_rows(self, rows: Interactions, catalogue: Catalogue) -> Imported:
+        """Add the rows that are not there yet and that no tombstone refuses.
+
+        A row is known by user, item and time; the n-th of several such rows in one import is the n-th in the vault.
+
+        Raises:
+            FedrecError: the key is missing or destroyed.
+        """
+        with writing(self.path) as db:
+            refusal = self._refusal(db)
+            by = [refusal.by(user, item, when) for user, item, when, *_ in named(rows, catalogue)]
+            refused = Counter(stone for stone in by if stone is not None)
+            count_refused(db, refused.items())
+            kept = np.array([stone is None for stone in by], bool)
+            added = insert(db, rows.take(kept), catalogue, occurrences(rows)[kept])
+        return Imported(added, int(kept.sum()) - added, refused.total())
+
+    def interactions(self, catalogue: Catalogue) -> Interactions:
+        """All rows, with only the users who have one, in the order in which they came.
+
+        Raises:
+            FedrecError: an item is not in the catalogue.
+        """
+        with reading(self.path) as db:
+            records = db.execute("SELECT user, item, label, time, split, client, truth, nth FROM rows").fetchall()
+            users = db.execute("SELECT id, name FROM users ORDER BY id").fetchall()
+            groups = db.execute("SELECT id, name FROM groups ORDER BY id").fetchall()
+        return to_interactions(records, users, groups, catalogue)
+
+    def users(self) -> list[tuple[str, int]]:
+        """Each user and how many rows they have."""
+        counts = "SELECT name, count(*) FROM users JOIN rows ON user = id GROUP BY id ORDER BY id"
+        with reading(self.path) as db:
+            return db.execute(counts).fetchall()
+
+    # erasure
+
+    def erase(self, selection: Selection, request: str) -> Erased:
+        """Delete the selected rows and set tombstones in one transaction; then nothing of them is left in the files.
+
+        A request that was done already changes nothing but clears the files again, as a crash may have prevented it.
+
+        Raises:
+            UsageError: nothing is selected, or the request selected something else before.
+            FedrecError: the key is missing; or a reader holds the old state, and only the clearing is left to do.
+        """
+        with writing(self.path) as db:
+            key = self._key(db)
+            lasting = key is not None
+            key = key or vault_key.new_key()  # no row can come back to a vault whose key is destroyed
+            stones = tombstones_of(selection, key)
+            done = db.execute("SELECT rows FROM erasures WHERE request = ?", (request,)).fetchone()
+            if done is None:
+                count = delete_rows(db, Refusal(key, stones))
+                set_tombstones(db, request, stones, count, lasting)
+            else:
+                (count,) = done
+                if lasting and set(tombstones_in(db, request)) != set(stones):
+                    raise UsageError(f"request {request}: it erased something else before; give this one another id")
+            found = db.execute("SELECT id FROM tombstones WHERE request = ? ORDER BY id", (request,)).fetchall()
+        scrub(self.path)
+        return Erased(count, tuple(stone for (stone,) in found))
+
+    def refuses(self, user: str, item: str, time: int) -> bool:
+        """
+        Raises:
+            FedrecError: the key is missing or destroyed.
+        """
+        with reading(self.path) as db:
+            return self._refusal(db).by(user, item, time) is not None
+
+    def tombstones(self) -> list[Entry]:
+        """The oldest first."""
+        with reading(self.path) as db:
+            found = db.execute(
+                "SELECT id, request, kind, since, until, made, refused FROM tombstones ORDER BY made, id"
+            )
+            return [Entry(*entry) for entry in found]
+
+    def destroy_key(self) -> None:
+        """Make it impossible for good to tell whom a tombstone names; ids, requests and counts stay.
+
+        The digests go first: a crash in between leaves a key to nothing, and a second call removes it.
+        """
+        with writing(self.path) as db:
+            set_meta(db, "key", DESTROYED)
+            db.execute("UPDATE tombstones SET digest = NULL")
+            db.execute("UPDATE uses SET digest = NULL")
+        vault_key.destroy(self.key_path)
+        scrub(self.path)
+
+    # what was used
+
+    def record_use(self, run: str, shard: int, number: int, rows: Interactions, catalogue: Catalogue) -> None:
+        """Note the rows that round `number` of a run trained a shard on; a round that is done again is noted again."""
+        with writing(self.path) as db:
+            key = self._key(db)
+            content = content_hash(named(rows, catalogue)).encode()
+            digest = None if key is None else hmac.digest(key, content, hashlib.sha256)
+            db.execute("INSERT OR REPLACE INTO uses VALUES (?, ?, ?, ?, ?)", (run, shard, number, len(rows), digest))
+
+    def uses(self) -> list[Use]:
+        """Everything that was used, sorted by run, shard and round."""
+        with reading(self.path) as db:
+            found = db.execute("SELECT run, shard, round, rows, lower(hex(digest)) FROM uses ORDER BY 1, 2, 3")
+            return [Use(run, shard, number, rows, digest or None) for run, shard, number, rows, digest in found]
+
+    def manifest(self) -> dict[str, Any]:
+        """Counts and the SHA-256 of the rows (`content_hash`); no person in it."""
+        rows = """SELECT users.name, item, time, label, split, coalesce(groups.name, '')
+            FROM rows JOIN users ON users.id = user LEFT JOIN groups ON groups.id = client"""
+        with reading(self.path) as db:
+            digest = content_hash(db.execute(rows))
+            count, users, items = db.execute(
+                "SELECT count(*), count(DISTINCT user), count(DISTINCT item) FROM rows"
+            ).fetchone()
+            stones, refused = db.execute("SELECT count(*), coalesce(sum(refused), 0) FROM tombstones").fetchone()
+            destroyed = meta(db, "key") == DESTROYED
+        return {
+            "rows": count, "users": users, "items": items, "sha256": digest,
+            "tombstones": stones, "refused": refused, "key_destroyed": destroyed,
+        }  # fmt: skip
+
+    # backups
+
+    def backup(self, path: Path) -> None:
+        """A copy of everything but the key; a file that is there is replaced.
+
+        Raises:
+            UsageError: nothing can be written there, or it is the vault itself.
+        """
+        if path.resolve() in (self.path.resolve(), self.key_path.resolve()):
+            raise UsageError(f"{path}: that is the vault itself; name another file")
+        try:
+            with replacing(path) as partial:
+                partial.unlink(missing_ok=True)
+                partial.touch(0o600)
+                copy(self.path, partial)
+        except OSError as error:
+            raise UsageError(f"{path}: no backup can be written there ({error.strerror}); name another file") from None
+
+    def restore(self, path: Path) -> Restored:
+        """Exchange the rows for those of a backup. The tombstones of both hold, so nothing erased returns.
+
+        Raises:
+            FedrecError: it is not a backup of this vault, or the key is missing or destroyed.
+        """
+        if not path.is_file():
+            raise UsageError(f"{path}: no such backup; name a file that `fedrec vault backup` made")
+        with writing(self.path, attached=path) as db:
+            check_schema(db, path, "backup")
+            if meta(db, "key", "backup") != meta(db, "key"):
+                raise FedrecError(
+                    f"{path}: a backup of another vault, or from before its key was destroyed; name another file"
+                )
+            merge_tombstones(db)
+            rows, refused = replace_rows(db, self._refusal(db))
+        scrub(self.path)
+        return Restored(rows, refused)
+
+    def _key(self, db: sqlite3.Connection) -> bytes | None:
+        """The key; none if it is destroyed."""
+        check = meta(db, "key")
+        return None if check in (None, DESTROYED) else vault_key.read_key(self.key_path, str(check))
+
+    def _refusal(self, db: sqlite3.Connection) -> Refusal:
+        key = self._key(db)
+        if key is None:
+            raise FedrecError(
+                f"{self.path}: its key is destroyed, so no row can be checked against tombstones; make a new vault"
+            )
+        return Refusal(key, tombstones_in(db))

@@ -1,0 +1,80 @@
+"""The statements by which rows leave a vault, and by which they stay away."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Iterable
+
+from clients.tombstones import Refusal, Tombstone
+
+ROW = "(SELECT name FROM {0}.users WHERE id = user), item, time"  # a row of that schema as `Refusal.by` takes it
+
+
+def tombstones_in(db: sqlite3.Connection, request: str | None = None) -> list[Tombstone]:
+    """Those of a request, or all."""
+    found = db.execute(
+        "SELECT kind, digest, since, until, id FROM tombstones WHERE request = coalesce(?, request)", (request,)
+    )
+    return [Tombstone(*columns) for columns in found]
+
+
+def set_tombstones(
+    db: sqlite3.Connection, request: str, tombstones: Iterable[Tombstone], rows: int, lasting: bool
+) -> None:
+    """Note what a request erased.
+
+    Args:
+        rows: how many rows it deleted.
+        lasting: whether the tombstones' key will be there to check by; if not, their digests are left out.
+    """
+    made = int(time.time())
+    db.execute("INSERT INTO erasures VALUES (?, ?, ?)", (request, rows, made))
+    db.executemany(
+        "INSERT INTO tombstones VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
+        ((t.id, request, t.kind, t.digest if lasting else None, t.since, t.until, made) for t in tombstones),
+    )
+
+
+def count_refused(db: sqlite3.Connection, rows: Iterable[tuple[str, int]]) -> None:
+    """Add to the number of rows that each tombstone refused."""
+    db.executemany("UPDATE tombstones SET refused = refused + ?2 WHERE id = ?1", rows)
+
+
+def delete_rows(db: sqlite3.Connection, refusal: Refusal) -> int:
+    """Delete the refused rows, and the users and clients who have none left; how many rows."""
+    db.create_function("refused_by", 3, refusal.by, deterministic=True)
+    gone = db.execute(f"DELETE FROM rows WHERE refused_by({ROW.format('main')}) NOT NULL").rowcount
+    db.execute("DELETE FROM users WHERE id NOT IN (SELECT user FROM rows)")
+    db.execute("DELETE FROM groups WHERE id NOT IN (SELECT client FROM rows WHERE client NOT NULL)")
+    return gone
+
+
+def merge_tombstones(db: sqlite3.Connection) -> None:
+    """Take over what the attached `backup` knows of erasures and uses and the vault does not."""
+    for table in ("tombstones", "erasures", "uses"):
+        db.execute(f"INSERT OR IGNORE INTO {table} SELECT * FROM backup.{table}")
+
+
+def replace_rows(db: sqlite3.Connection, refusal: Refusal) -> tuple[int, int]:
+    """Exchange the rows for those of the attached `backup` that are not refused; the numbers of rows taken and refused.
+
+    A refused row is never written.
+    """
+    refused: Counter[str] = Counter()
+
+    def may_come(user: str, item: str, time: int) -> bool:
+        stone = refusal.by(user, item, time)
+        if stone is not None:
+            refused[stone] += 1
+        return stone is None
+
+    db.create_function("may_come", 3, may_come)  # not "deterministic": SQLite calls it once a row
+    for table in ("rows", "users", "groups"):
+        db.execute(f"DELETE FROM main.{table}")
+    taken = db.execute(f"INSERT INTO rows SELECT * FROM backup.rows WHERE may_come({ROW.format('backup')})").rowcount
+    db.execute("INSERT INTO users SELECT * FROM backup.users WHERE id IN (SELECT user FROM main.rows)")
+    db.execute("INSERT INTO groups SELECT * FROM backup.groups WHERE id IN (SELECT client FROM main.rows)")
+    count_refused(db, refused.items())
+    return taken, refused.total()

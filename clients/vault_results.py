@@ -1,0 +1,54 @@
+"""What a vault's methods return: counts, ids of tombstones and keyed digests, no person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Imported:
+    """How many rows are new, were there already, and may not come back."""
+
+    added: int
+    repeated: int
+    refused: int
+
+
+@dataclass(frozen=True)
+class Restored:
+    """How many rows came back, and how many may not."""
+
+    rows: int
+    refused: int
+
+
+@dataclass(frozen=True)
+class Erased:
+    """How many rows a request deleted, and the ids of its tombstones."""
+
+    rows: int
+    tombstones: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A tombstone as anybody may see it; `made` in Unix seconds, `refused` counts the rows it kept out."""
+
+    id: str
+    request: str
+    kind: str
+    since: int | None
+    until: int | None
+    made: int
+    refused: int
+
+
+@dataclass(frozen=True)
+class Use:
+    """Rows that training used: how many, and HMAC-SHA256 of their content (none once the key is destroyed)."""
+
+    run: str
+    shard: int
+    round: int
+    rows: int
+    digest: str | None

@@ -1,0 +1,111 @@
+"""Rows of a vault: from `Interactions` into its tables and back, and the hash of what they say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec.data.table import Catalogue, Interactions
+from fedrec.errors import FedrecError
+
+Named = tuple[str, str, int, int, int, str]
+"""User id, item id, time, label, split, and the client's name or nothing."""
+
+
+def occurrences(rows: Interactions) -> NDArray[np.int64]:
+    """(n,) how many rows of the same user, time and item stand before each row."""
+    place = np.arange(len(rows))
+    again = np.zeros(len(rows), bool)
+    again[1:] = (np.diff(rows.user) == 0) & (np.diff(rows.time) == 0) & (np.diff(rows.item) == 0)
+    return place - np.maximum.accumulate(np.where(again, 0, place))
+
+
+def named(rows: Interactions, catalogue: Catalogue) -> Iterator[Named]:
+    """Each row in words that do not depend on the order of users, items or clients."""
+    client = [""] * len(rows) if rows.client is None else [rows.client_ids[index] for index in rows.client.tolist()]
+    columns = (rows.user, rows.item, rows.time, rows.label, rows.split)
+    for user, item, time, label, split, group in zip(*(c.tolist() for c in columns), client, strict=True):
+        yield rows.user_ids[user], catalogue.ids[item], time, label, split, group
+
+
+def content_hash(rows: Iterable[Named]) -> str:
+    """SHA-256 of the sorted rows, a line of JSON each: equal for equal data sets, in whatever order they came."""
+    digest = hashlib.sha256()
+    for row in sorted(rows):
+        digest.update(json.dumps(row).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def to_interactions(
+    records: Sequence[tuple[Any, ...]],
+    users: Sequence[tuple[int, str]],
+    groups: Sequence[tuple[int, str]],
+    catalogue: Catalogue,
+) -> Interactions:
+    """Interactions from records (user, item, label, time, split, client, truth, nth) and (number, name) of the rest.
+
+    Clients and truths are there if every row has one.
+
+    Raises:
+        FedrecError: an item is not in the catalogue.
+    """
+    user, item, label, time, split, client, truth, nth = zip(*records, strict=True) if records else ((),) * 8
+    place = {name: index for index, name in enumerate(catalogue.ids)}
+    try:
+        items = np.fromiter((place[name] for name in item), np.int32, len(item))
+    except KeyError as error:
+        raise FedrecError(
+            f"item {error} of the vault is not in the catalogue: use the one it was imported with"
+        ) from None
+    numbers, times = _renumber(user, users), np.array(time, np.int64)
+    order = np.lexsort((np.array(nth, np.int64), items, times, numbers))
+    client_of = None if not groups or None in client else _renumber(client, groups)[order]
+    return Interactions(
+        numbers[order], items[order], np.array(label, np.int8)[order], times[order], np.array(split, np.int8)[order],
+        tuple(name for _, name in users),
+        client_of, () if client_of is None else tuple(name for _, name in groups),
+        None if not records or None in truth else np.array(truth, np.float64)[order],
+    )  # fmt: skip
+
+
+def _renumber(numbers: Sequence[int], of: Sequence[tuple[int, str]]) -> NDArray[np.int32]:
+    """The place in `of` of each number; `of` is sorted by number."""
+    return np.searchsorted(np.array([number for number, _ in of], np.int64), np.array(numbers, np.int64)).astype(
+        np.int32
+    )
+
+
+def insert(db: sqlite3.Connection, rows: Interactions, catalogue: Catalogue, nth: NDArray[np.int64]) -> int:
+    """Add the rows that are not there yet.
+
+    Args:
+        nth: (n,) as `occurrences` counts, of the rows before any was left out.
+
+    Returns:
+        How many were added.
+    """
+    users = _numbers(db, "users", rows.user_ids, np.unique(rows.user))
+    client: list[int | None] = [None] * len(rows)
+    if rows.client is not None:
+        groups = _numbers(db, "groups", rows.client_ids, np.arange(len(rows.client_ids)))
+        client = [groups[index] for index in rows.client.tolist()]
+    truth = [None] * len(rows) if rows.truth is None else rows.truth.tolist()
+    columns = (
+        [users[index] for index in rows.user.tolist()], [catalogue.ids[index] for index in rows.item.tolist()],
+        rows.label.tolist(), rows.time.tolist(), rows.split.tolist(), client, truth, nth.tolist(),
+    )  # fmt: skip
+    added = db.executemany("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", zip(*columns, strict=True))
+    return max(added.rowcount, 0)  # -1 where there was nothing to insert
+
+
+def _numbers(db: sqlite3.Connection, table: str, names: Sequence[str], wanted: NDArray[np.intp]) -> dict[int, int]:
+    """The number in the table of each wanted name, by its index; names are added where they are missing."""
+    db.executemany(f"INSERT OR IGNORE INTO {table} (name) VALUES (?)", ((names[index],) for index in wanted.tolist()))
+    number = {name: at for at, name in db.execute(f"SELECT id, name FROM {table}")}
+    return {index: number[names[index]] for index in wanted.tolist()}

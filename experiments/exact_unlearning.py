@@ -1,0 +1,89 @@
+"""The paper's table again (APA, arXiv 2404.10327): exact methods after a deletion, beside retraining everything.
+
+    python -m experiments.exact_unlearning --data ../shared/data/ml-100k --rows 1024 --unit row \
+        --set data.split=tallrec --set prompt.history=10 --set train.batch=8
+    python -m experiments.exact_unlearning --data ../shared/data/ml-1m-like --shards 4,8,16
+
+Every comparison lands in runs/unlearning/ and is continued when the script is started again.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import typer
+
+from experiments.common import write_result
+from fedrec import config as configuration
+from fedrec.preparation import resolve
+from unlearning.aggregation.settings import settings_of
+from unlearning.compare import Plan, Telling, claim, compare
+from unlearning.pool import Pool
+from unlearning.tables import line
+
+PAPER = "sisa,grapheraser,receraser,apa-d,apa-nd"
+STRICT = "apa-user,strict,strict-hash"
+KEYS = (
+    "auc_before", "auc_after", "difference", "uauc_after", "logloss_after", "rows_processed", "rows_full", "steps",
+    "seconds", "seconds_full", "withdrawn_seconds", "shards_touched", "bytes", "shards_per_user", "separation",
+)  # fmt: skip
+
+
+def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row per method: mean and spread over the seeds."""
+    found = []
+    for name in dict.fromkeys(row["name"] for row in rows):
+        mine = [row for row in rows if row["name"] == name]
+        entry: dict[str, Any] = {"name": name, "seeds": len(mine), "exact": sorted({row["exact"] for row in mine})}
+        for key in KEYS:
+            values = [row[key] for row in mine]
+            entry[key] = statistics.fmean(values)
+            entry[f"{key}_spread"] = statistics.stdev(values) if len(values) > 1 else None
+        found.append(entry)
+    return found
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="The data set.")] = Path("../shared/data/ml-1m-like"),
+    base: Annotated[str, typer.Option(help="Base model, as experiments.film_base makes it.")] = "runs/bases/film",
+    methods: str = f"{PAPER},{STRICT}",
+    shards: Annotated[str, typer.Option(help="Numbers of shards.")] = "4",
+    slices: int = 1,
+    unit: str = "user",
+    forget: int = 1,
+    rows: Annotated[int | None, typer.Option(help="Keep only so many train rows.")] = None,
+    seeds: str = "1,2,3",
+    workers: int = 0,
+    name: Annotated[str, typer.Option(help="Name of the result; none = that of the data.")] = "",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="Further settings.")] = None,
+) -> None:
+    """Compare at every number of shards, and write the tables."""
+    if not data.exists():
+        raise SystemExit(f"{data}: not there; name the data set with --data")
+    name = f"unlearning-{name or data.name}"
+    sets = set_ or []
+    overrides = {"data.path": str(data), "base": base, **({} if rows is None else {"data.train_rows": rows})}
+    theirs = tuple(text for text in sets if not text.startswith("aggregation."))
+    config = resolve(configuration.load(overrides=overrides, sets=theirs))
+    telling = Telling(lambda *_: lambda *__: None, lambda row: print(line(row), flush=True))
+    tables: dict[str, Any] = {}
+    for number in map(int, shards.split(",")):
+        plan = Plan(
+            config, tuple(methods.split(",")), number, slices, cast(Literal["row", "user"], unit), forget,
+            tuple(map(int, seeds.split(","))), settings_of([text for text in sets if text.startswith("aggregation.")]),
+        )  # fmt: skip
+        folder = Path("runs/unlearning") / f"{name}-{number}"
+        claim(folder, plan, replace=False)
+        result = compare(folder, plan, Pool(workers), telling)
+        tables[str(number)] = {"methods": summary(result["methods"]), "runs": result["methods"]}
+        settings = {"base": base, "unit": unit, "forget": forget, "rows": rows, "slices": slices, "set": sets}
+        write_result(name, {"trivial": result["trivial"], "settings": settings, "shards": tables})
+        for row in tables[str(number)]["methods"]:
+            print(json.dumps(row))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,112 @@
+"""`fedrec unlearn compare` from the command line: what it prints and writes, goes on with, and says of mistakes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from fedrec.errors import FedrecError
+from fedrec.store import read_json
+from tests.cli import as_sets
+from tests.conftest import Settings
+from unlearning.commands import app
+
+METHODS = {
+    "name", "seed", "auc_before", "auc_after", "retrain_auc", "rows_processed", "rows_full", "steps", "seconds",
+    "seconds_full", "shards_touched", "exact",
+}  # fmt: skip
+
+
+@pytest.fixture
+def settings(small: Settings) -> list[str]:
+    return as_sets(small(train__epochs=1, data__split="user-time", data__valid_fraction=0.2))
+
+
+def compare(settings: list[str], *arguments: object) -> Result:
+    return CliRunner().invoke(app, ["compare", *settings, *map(str, arguments)])
+
+
+def test_methods_side_by_side(settings: list[str], tmp_path: Path) -> None:
+    out, result = tmp_path / "out", tmp_path / "result.json"
+    ran = compare(
+        settings, "--methods", "sisa,strict-hash", "--shards", "3", "--slices", "2", "--forget", "2",
+        "--seeds", "1,2", "--out", out, "--json", result,
+    )  # fmt: skip
+    assert ran.exit_code == 0, ran.output
+    found = json.loads(result.read_text())
+    rows = found["methods"]
+    assert [(row["seed"], row["name"]) for row in rows] == [
+        (seed, name) for seed in (1, 2) for name in ("retraining", "sisa", "strict-hash")
+    ]
+    for row in rows:
+        assert set(row) >= METHODS
+        retrained = next(other for other in rows if other["seed"] == row["seed"])
+        assert row["retrain_auc"] == retrained["auc_after"]
+        assert row["exact"] == ("given-partition" if row["name"] == "sisa" else "strict")
+        assert row["rows_full"] == retrained["rows_processed"]
+    assert {row["shards"] for row in found["inference"]} == {1, 4, 8, 16}
+    assert (out / "report.html").read_text().startswith("<!doctype html>")
+    for expected in ("strict-hash", "given its partition", "shards again", "one pass a shard"):
+        assert expected in ran.stdout
+
+
+def test_a_second_run_goes_on_and_does_nothing_twice(settings: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    chosen = ("--methods", "strict-hash", "--shards", "2", "--out", out)
+    assert compare(settings, *chosen).exit_code == 0
+    before = read_json(tmp_path / "out" / "compare.json")["methods"]
+    again = compare(settings, *chosen, "--json", "-")
+    assert json.loads(again.stdout)["methods"] == before
+    other = compare(settings, *chosen, "--slices", "2")
+    assert "holds another comparison" in str(other.exception)
+    assert compare(settings, *chosen, "--slices", "2", "--replace").exit_code == 0
+
+
+def test_a_comparison_killed_in_a_deletion_starts_that_method_again(settings: list[str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    chosen = ("--methods", "strict-hash", "--shards", "2", "--out", out)
+    assert compare(settings, *chosen).exit_code == 0
+    (row,) = (out / "rows").glob("*-strict-hash.json")
+    before = {key: value for key, value in read_json(row).items() if "seconds" not in key}
+    row.unlink()  # as if killed after the deletion, before its figures were written
+    assert compare(settings, *chosen).exit_code == 0
+    assert {key: value for key, value in read_json(row).items() if "seconds" not in key} == before
+
+
+@pytest.mark.parametrize("unit", ["row", "user"])
+def test_a_partition_by_rows_is_compared_too(settings: list[str], tmp_path: Path, unit: str) -> None:
+    ran = compare(settings, "--methods", "hash-row+average-d", "--unit", unit, "--out", tmp_path / "out", "--json", "-")
+    rows = json.loads(ran.stdout)["methods"]
+    assert [row["exact"] for row in rows] == ["strict", "strict"]
+    assert rows[1]["rows_processed"] < rows[1]["rows_full"] or rows[1]["shards_touched"] == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--methods", "apa"), "method apa: choose retraining, sisa"),
+        (("--methods", "hash+apa"), "method hash+apa: choose"),
+        (("--unit", "film"), "--unit film: choose row or user"),
+        (("--forget", "24"), "--forget 24: there are 24 users to learn from; forget fewer"),
+        (("--seeds", "1,x"), "--seeds 1,x: write different whole numbers"),
+        (("--seeds", "1,1"), "--seeds 1,1: write different"),
+        (("--shards", "0"), "0 is not in the range"),
+        (("--set", "aggregation.tau=-1"), "aggregation.tau = -1"),
+        (("--set", "aggregation.taux=1"), "taux is not a setting"),
+        (("--set", "aggregation.validation=2"), "aggregation.validation = 2"),
+        (("--set", "train.lr=fast"), "train.lr"),
+        (("--set", "data.path=nowhere.csv"), "nowhere.csv"),
+    ],
+)
+def test_wrong_use_is_one_line_and_writes_nothing(
+    settings: list[str], tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    ran = compare(settings, "--out", tmp_path / "out", *arguments)
+    assert ran.exit_code != 0
+    message = str(ran.exception) if isinstance(ran.exception, FedrecError) else ran.stderr
+    assert told in message
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,97 @@
+"""The evidence beside a certificate: a folder of canonical JSON files, and MANIFEST.json with the SHA-256 of each.
+
+request.json         the request: at least `id` and `pseudonym`
+plan.json            the impact plan: at least `thresholds`, fixed before the run
+config.json          the resolved configuration
+participation.jsonl  who took part in each round run again: `participation`
+adapters.json        hashes before and after, as in the certificate
+data_manifest.json   `before` and `after`: hashes and counts of the rows, no person
+verification.json    `unlearning.verification.Report`
+audit.jsonl          `unlearning.audit.excerpt` for the request
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fedrec.config import Section
+from unlearning.certificates.canonical import canonical, parse
+from unlearning.certificates.chain import Line, linked
+from unlearning.certificates.fields import Count, Digest
+
+MANIFEST = "MANIFEST.json"
+PARTS = (
+    "request.json", "plan.json", "config.json", "participation.jsonl", "adapters.json", "data_manifest.json",
+    "verification.json", "audit.jsonl",
+)  # fmt: skip
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\.jsonl?")
+
+
+class Round(Section):
+    """One round of one shard that was run again.
+
+    Attributes:
+        seed: from which the round's clients were drawn.
+        models: the hash of each participating client's model after the round.
+    """
+
+    shard: Count
+    round: Count
+    seed: int
+    models: dict[str, Digest]
+
+
+def participation(rounds: Sequence[Round]) -> list[Line]:
+    """The content of participation.jsonl: the rounds, each with the hash of the one before."""
+    return linked(entry.model_dump(mode="json") for entry in rounds)
+
+
+def write_bundle(folder: Path, parts: Mapping[str, Any]) -> str:
+    """Write a bundle, whole or not at all, in place of one that is there; returns the SHA-256 of its manifest.
+
+    Args:
+        parts: content by file name; of a `.jsonl` a sequence of lines. All of `PARTS`, and others if need be.
+
+    Raises:
+        ValueError: a name is not that of a plain .json or .jsonl file, a part is missing, or has no canonical form.
+    """
+    for name in parts:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"evidence file {name!r}: use a plain name of small letters that ends in .json or .jsonl")
+    if missing := sorted({*PARTS} - {*parts}):
+        raise ValueError(f"evidence: {', '.join(missing)} missing")
+    contents = {name: _encoded(name, content) for name, content in parts.items()}
+    hashes = {name: hashlib.sha256(raw).hexdigest() for name, raw in contents.items()}
+    manifest = canonical({"files": hashes})
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name, raw in {**contents, MANIFEST: manifest}.items():
+        (partial / name).write_bytes(raw)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+    return hashlib.sha256(manifest).hexdigest()
+
+
+def read_manifest(raw: bytes) -> dict[str, str]:
+    """The SHA-256 of each file by name.
+
+    Raises:
+        ValueError: it is not a manifest, or names something else than plain files.
+    """
+    content = parse(raw)
+    files = content.get("files") if isinstance(content, dict) else None
+    if not isinstance(files, dict) or not all(_NAME.fullmatch(name) for name in files):
+        raise ValueError("not a list of plain files")
+    return files
+
+
+def _encoded(name: str, content: Any) -> bytes:
+    if name.endswith(".jsonl"):
+        return b"".join(canonical(line) + b"\n" for line in content)
+    return canonical(content)

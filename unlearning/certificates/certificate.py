@@ -1,0 +1,213 @@
+"""The certificate of an erasure: what was done, how strong the claim is, and the hashes by which anyone can check it.
+
+    file = canonical({"certificate": …, "signature": …, "public_key": …, "key_id": …}),
+    signature = Ed25519(canonical(certificate)),   certificate.previous = SHA-256(file before)
+
+It never says "forgotten" unqualified: retrained without, or approximately forgotten to a threshold.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AwareDatetime, Field, ValidationError
+
+from fedrec.config import Section
+from fedrec.store import replacing
+from unlearning.certificates.canonical import canonical, digest
+from unlearning.certificates.fields import (
+    Code,
+    Condition,
+    Count,
+    Digest,
+    KeyId,
+    Line,
+    Mark,
+    Outcome,
+    Pseudonym,
+    RequestId,
+    Seconds,
+)
+from unlearning.keys import OperatorKeys, key_id, write_public
+
+RETRAINED = "retrained without"
+_APPROXIMATE = "approximately forgotten to threshold "
+
+
+def approximately(threshold: float) -> str:
+    """The claim of a method that is not exact: `Thresholds.membership` of its verification.
+
+    Raises:
+        ValueError: the threshold is not above zero.
+    """
+    if not (math.isfinite(threshold) and threshold > 0):
+        raise ValueError(f"threshold {threshold}: must be above 0")
+    return _APPROXIMATE + canonical(threshold).decode()
+
+
+def claimed_threshold(claim: str) -> float | None:
+    """The threshold of an approximate claim; None for an exact one.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if claim == RETRAINED:
+        return None
+    threshold = float(claim.removeprefix(_APPROXIMATE))
+    if claim != approximately(threshold):
+        raise ValueError(f"claim {claim!r}: not of the two that can be made")
+    return threshold
+
+
+def _check_claim(claim: str) -> str:
+    claimed_threshold(claim)
+    return claim
+
+
+class Adapter(Section):
+    """One client's adapter of one shard: its hash before and after; None where there is none."""
+
+    client: Line
+    shard: Count
+    before: Digest | None
+    after: Digest | None
+
+
+class Recipient(Section):
+    """Who holds or held a copy and was told (GDPR Art. 19)."""
+
+    name: Line
+    notified: date | None
+
+
+class Remainder(Section):
+    """Something that stays, and until when; None = not known."""
+
+    what: Line
+    until: date | None = None
+
+
+class DpBudget(Section):
+    """The (ε, δ) spent on the people who remain, erasure included."""
+
+    epsilon: float = Field(ge=0)
+    delta: float = Field(ge=0, lt=1)
+
+
+class Operators(Section):
+    """Key ids of who asked, who approved and who signed."""
+
+    requester: KeyId
+    approver: KeyId
+    signer: KeyId
+
+
+class Certificate(Section):
+    """What is certified.
+
+    Attributes:
+        scope: the erased rows are those that meet all of these conditions of the request.
+        rounds: that were run again, in each of the shards.
+        dataset_before, dataset_after: `digest` of the data manifest's two sides.
+        withdrawn_seconds, restored_seconds: from the start of the run to served-without, and to trained again.
+        verification_report, evidence: SHA-256 of the bundle's `verification.json` and `MANIFEST.json`.
+        exceptions: what was left on purpose, such as backups beyond use.
+        elsewhere: copies out of reach, such as exported adapters.
+        previous: SHA-256 of the certificate file before this one.
+        audit_head: the hash of the audit log's last line before this certificate.
+    """
+
+    schema_version: Literal["fedrec/erasure-certificate/1"] = "fedrec/erasure-certificate/1"
+    request: RequestId
+    pseudonym: Pseudonym
+    scope: tuple[Condition, ...] = Field(min_length=1)
+    method: Code
+    claim: Annotated[str, AfterValidator(_check_claim)]
+    code_version: Line
+    config: Digest
+    seeds: dict[str, int]
+    dataset_before: Digest
+    dataset_after: Digest
+    adapters: tuple[Adapter, ...]
+    shards: tuple[Count, ...]
+    rounds: Count
+    clients: tuple[Line, ...]
+    withdrawn_seconds: Seconds
+    restored_seconds: Seconds
+    verification_report: Digest
+    verdict: Outcome
+    dp: DpBudget | None = None
+    tombstone: Mark | None
+    recipients: tuple[Recipient, ...] = ()
+    exceptions: tuple[Remainder, ...] = ()
+    elsewhere: tuple[Remainder, ...] = ()
+    operators: Operators
+    issued_at: AwareDatetime
+    evidence: Digest
+    audit_head: Digest
+    previous: Digest | None
+
+
+class SignedCertificate(Section):
+    """A certificate with its signature.
+
+    Attributes:
+        signature: base64 of the 64 bytes.
+        public_key: PEM.
+    """
+
+    certificate: Certificate
+    signature: str
+    public_key: str
+    key_id: KeyId
+
+    def as_bytes(self) -> bytes:
+        """The file's content."""
+        return canonical(self.model_dump(mode="json"))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file: what the next certificate names as `previous`."""
+        return digest(self.model_dump(mode="json"))
+
+    def save(self, path: Path) -> None:
+        with replacing(path) as partial:
+            partial.write_bytes(self.as_bytes())
+
+
+def issue(
+    facts: Mapping[str, Any],
+    keys: OperatorKeys,
+    signer: str,
+    previous: str | None,
+    passphrase: str | None = None,
+) -> SignedCertificate:
+    """Sign a certificate. The same facts, signer and previous one give the same bytes.
+
+    Args:
+        facts: the fields of `Certificate` but `previous`; `operators` with `requester` and `approver`.
+        previous: the `digest` of the certificate issued last; None for the first.
+
+    Raises:
+        ValueError: a fact is missing, unknown or not of its type. The message does not repeat the value.
+        FedrecError: the signer cannot sign.
+    """
+    public = keys.public(signer)
+    content = {**facts, "operators": {**facts.get("operators", {}), "signer": key_id(public)}, "previous": previous}
+    try:
+        certificate = Certificate.model_validate(content)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['type']}" for found in error.errors())
+        raise ValueError(f"certificate: {wrong}") from None
+    signature = keys.sign(signer, canonical(certificate.model_dump(mode="json")), passphrase)
+    return SignedCertificate(
+        certificate=certificate,
+        signature=base64.b64encode(signature).decode(),
+        public_key=write_public(public),
+        key_id=key_id(public),
+    )

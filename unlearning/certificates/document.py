@@ -1,0 +1,179 @@
+"""A certificate for people: one page to read or print, and the reply to the person whose data it was.
+
+Neither says "forgotten" unqualified. The words of the claim are those of the certificate.
+"""
+
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+from fedrec import shell
+from fedrec.errors import UsageError
+from fedrec.summary import clean, count, duration
+from unlearning.certificates.certificate import (
+    Certificate,
+    Recipient,
+    Remainder,
+    SignedCertificate,
+    claimed_threshold,
+)
+
+_CONDITIONS = {
+    "person": "of this person",
+    "client": "of this client of the federation",
+    "items": "about the named titles",
+    "rows": "that were named one by one",
+    "dates": "within the named dates",
+}
+_TOMBSTONE = (
+    "A mark made from the identifier with a secret key, from which nobody without the key can tell who is meant. It is kept so "
+    "that a restored copy of the data is refused."
+)
+
+
+def page(signed: SignedCertificate) -> str:
+    """The certificate as one self-contained HTML page; a picture of it, while the proof is the signed file."""
+    certificate = signed.certificate
+    content = {
+        "kind": "erasure",
+        "title": "Certificate of erasure",
+        "headline": f"{_erased(certificate)} {_outcome(certificate)}",
+        "notes": [
+            f"Code {certificate.code_version}, configuration {certificate.config}.",
+            "This page is for reading; the proof is the signed file. `fedrec forget verify CERTIFICATE --bundle FOLDER` checks it, offline.",
+        ],
+        "config": {},
+        "command": "",
+        "certificate": certificate,
+        "sha256": signed.digest,
+        "stats": _stats(certificate),
+        "rows": _rows(certificate),
+        "remains": [_remainder(entry) for entry in _remains(certificate)],
+        "told": [_told(entry) for entry in certificate.recipients],
+    }
+    return shell.render(_PAGE, content, {})
+
+
+def reply(signed: SignedCertificate, language: str = "en") -> str:
+    """The answer to the data subject, as plain text.
+
+    Raises:
+        UsageError: there is no text in that language.
+    """
+    if language != "en":
+        raise UsageError(f"language {language!r}: there is a text in en only; translate that one")
+    certificate = signed.certificate
+    remains = [_TOMBSTONE] * (certificate.tombstone is not None) + [_remainder(e) for e in _remains(certificate)]
+    parts = {
+        "What was erased": [_erased(certificate)],
+        "What became of the model": [_outcome(certificate), _withdrawn(certificate)],
+        "What remains, and until when": remains or ["Nothing that we know of."],
+        "Who else was told": [_told(entry) for entry in certificate.recipients]
+        or ["Nobody else had received the data."],
+        "How to check this": [
+            f"A signed certificate records it: SHA-256 {signed.digest}, key {signed.key_id}. Ask us for a copy."
+        ],
+        "How to complain": [
+            "If you think that this is wrong or incomplete, answer this message. You may also complain to a data-protection "
+            "authority, above all where you live or work or where you think the law was broken (GDPR Art. 77), and go to court (Art. 79)."
+        ],
+    }
+    head = f"Your request for erasure {certificate.request}\n{certificate.issued_at:%Y-%m-%d}\n"
+    return "\n".join([head, *(_paragraph(title, lines) for title, lines in parts.items())])
+
+
+def _paragraph(title: str, lines: list[str]) -> str:
+    return f"{title}\n" + "".join(f"  - {line}\n" for line in lines)
+
+
+def _erased(certificate: Certificate) -> str:
+    return f"Every record {', '.join(_CONDITIONS[condition] for condition in certificate.scope)} was erased."
+
+
+def _outcome(certificate: Certificate) -> str:
+    if certificate.verdict == "FAIL":
+        return "The check of the model afterwards did not pass, so nothing is claimed of the model, and the request stays open."
+    if claimed_threshold(certificate.claim) is None:
+        return f"What the model had learned with them was {certificate.claim} them."
+    return f"What the model had learned from them was {certificate.claim}, which is a measured limit and not proof of absence."
+
+
+def _withdrawn(certificate: Certificate) -> str:
+    withdrawn, restored = duration(certificate.withdrawn_seconds), duration(certificate.restored_seconds)
+    return f"The parts that had learned from them were out of use {withdrawn} after the work began; it ended after {restored}."
+
+
+def _remains(certificate: Certificate) -> tuple[Remainder, ...]:
+    return certificate.exceptions + certificate.elsewhere
+
+
+def _remainder(entry: Remainder) -> str:
+    return f"{clean(entry.what, 200)}, " + (f"until {entry.until}" if entry.until else "with no date set")
+
+
+def _told(entry: Recipient) -> str:
+    return f"{clean(entry.name, 200)}, " + (f"told on {entry.notified}" if entry.notified else "not told yet")
+
+
+def _stats(certificate: Certificate) -> list[tuple[str, str, str]]:
+    return [
+        ("Verification", certificate.verdict, "against limits fixed before the run"),
+        ("Out of use after", duration(certificate.withdrawn_seconds), "from the start of the work"),
+        ("Trained again after", duration(certificate.restored_seconds), f"by {certificate.method}"),
+    ]
+
+
+def _rows(certificate: Certificate) -> list[tuple[str, str]]:
+    changed = sum(adapter.before != adapter.after for adapter in certificate.adapters)
+    rows = [
+        ("Request", certificate.request),
+        ("Person, as a pseudonym", certificate.pseudonym),
+        ("Claim", certificate.claim),
+        ("Shards", ", ".join(map(str, certificate.shards)) or "none"),
+        ("Rounds run again in each", count(certificate.rounds)),
+        ("Clients that took part", count(len(certificate.clients))),
+        ("Adapters changed", f"{count(changed)} of {count(len(certificate.adapters))}"),
+        ("Data before", certificate.dataset_before),
+        ("Data after", certificate.dataset_after),
+        ("Verification report", certificate.verification_report),
+        ("Evidence", certificate.evidence),
+        ("Asked, approved, signed by key", " · ".join(certificate.operators.model_dump().values())),
+        ("Certificate before", certificate.previous or "none, this is the first"),
+    ]
+    if certificate.dp is not None:
+        rows.append(("Privacy budget spent", f"ε {certificate.dp.epsilon:g}, δ {certificate.dp.delta:g}"))
+    return rows
+
+
+_PAGE = r"""{% extends "shell" %}
+{% from "words" import stat %}
+{% block facts %}Issued {{ certificate.issued_at.strftime("%Y-%m-%d %H:%M %Z") }}. SHA-256 of the signed file <code>{{ sha256 }}</code>.{% endblock %}
+{% block body %}
+<section aria-labelledby="done">
+  <h2 id="done">What was done</h2>
+  <dl class="stats">
+  {% for name, value, note in stats %}
+    {{ stat(name, value, note|clean) }}
+  {% endfor %}
+  </dl>
+  <div class="scroll"><table><tbody>
+  {% for name, value in rows %}
+    <tr><th scope="row">{{ name }}</th><td><code>{{ value|clean(400) }}</code></td></tr>
+  {% endfor %}
+  </tbody></table></div>
+</section>
+<section aria-labelledby="remains">
+  <h2 id="remains">What remains, and who was told</h2>
+  {% if remains %}
+  <ul>{% for entry in remains %}<li>{{ entry }}</li>{% endfor %}</ul>
+  {% else %}
+  <p class="say">No copy is known to remain.</p>
+  {% endif %}
+  {% if told %}
+  <ul>{% for entry in told %}<li><bdi>{{ entry }}</bdi></li>{% endfor %}</ul>
+  {% else %}
+  <p class="say">No recipient had to be told.</p>
+  {% endif %}
+</section>
+{% endblock %}
+"""

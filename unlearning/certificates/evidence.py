@@ -1,0 +1,164 @@
+"""Check an evidence bundle: every file by its hash, and that the files say what the certificate says."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from unlearning.audit import check_excerpt
+from unlearning.certificates.bundle import MANIFEST, PARTS, read_manifest
+from unlearning.certificates.canonical import digest, parse
+from unlearning.certificates.certificate import Certificate, claimed_threshold
+from unlearning.certificates.chain import breaks
+from unlearning.verification import Report, verdict
+
+Parts = Mapping[str, Any]
+
+
+class Check(NamedTuple):
+    name: str
+    ok: bool
+    why: str
+
+
+def check_bundle(certificate: Certificate, folder: Path) -> list[Check]:
+    """The checks of a bundle; what the files say is only judged once all are the ones that were certified."""
+    faults = list(_file_faults(certificate, folder))
+    if faults:
+        return [Check("evidence files", False, fault) for fault in faults]
+    checks = [Check("evidence files", True, "all as certified")]
+    try:
+        parts = {name: _content(folder / name) for name in PARTS}
+    except ValueError as error:
+        return [*checks, Check("evidence form", False, str(error))]
+    for name, fault_of in _CHECKS.items():
+        try:
+            fault = fault_of(certificate, parts)
+        except (KeyError, TypeError, AttributeError, ValueError):
+            fault = "not in the form that a bundle has"
+        checks.append(Check(name, not fault, fault or "as certified"))
+    return checks
+
+
+def _file_faults(certificate: Certificate, folder: Path) -> Iterator[str]:
+    """The manifest against the certificate, and each file against the manifest."""
+    try:
+        raw = (folder / MANIFEST).read_bytes()
+    except OSError:
+        yield f"{folder / MANIFEST} cannot be read"
+        return
+    if hashlib.sha256(raw).hexdigest() != certificate.evidence:
+        yield f"{MANIFEST} was altered, or is of another certificate"
+        return
+    try:
+        named = read_manifest(raw)
+    except ValueError as error:
+        yield f"{MANIFEST}: {error}"
+        return
+    for name in sorted({*PARTS} - {*named}):
+        yield f"{name} is not in the manifest"
+    for name in sorted({path.name for path in folder.iterdir()} - {*named, MANIFEST}):
+        yield f"{name} does not belong there"
+    for name, sha256 in named.items():
+        path = folder / name
+        if not path.is_file():
+            yield f"{name} is missing"
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+            yield f"{name} was altered"
+
+
+def _content(path: Path) -> Any:
+    try:
+        if path.suffix == ".jsonl":
+            return [parse(line) for line in path.read_bytes().split(b"\n")[:-1]]
+        return parse(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from None
+
+
+def _request(certificate: Certificate, parts: Parts) -> str:
+    same = parts["request.json"]["id"], parts["request.json"]["pseudonym"]
+    return "" if same == (certificate.request, certificate.pseudonym) else "request.json is of another request"
+
+
+def _configuration(certificate: Certificate, parts: Parts) -> str:
+    return "" if digest(parts["config.json"]) == certificate.config else "config.json is not the one certified"
+
+
+def _data(certificate: Certificate, parts: Parts) -> str:
+    manifest = parts["data_manifest.json"]
+    sides = digest(manifest["before"]), digest(manifest["after"])
+    same = sides == (certificate.dataset_before, certificate.dataset_after)
+    return "" if same else "data_manifest.json is not the one certified"
+
+
+def _adapters(certificate: Certificate, parts: Parts) -> str:
+    same = parts["adapters.json"] == [adapter.model_dump(mode="json") for adapter in certificate.adapters]
+    return "" if same else "adapters.json has other hashes than the certificate"
+
+
+def _participation(certificate: Certificate, parts: Parts) -> str:
+    """The chain, and that each shard's rounds and the clients in them are those of the certificate."""
+    lines = parts["participation.jsonl"]
+    for number, why in breaks(lines):
+        return f"participation.jsonl, line {number}: {why}"
+    expected = dict.fromkeys(certificate.shards, certificate.rounds) if certificate.rounds else {}
+    if Counter(shard for shard, _ in {(line["shard"], line["round"]) for line in lines}) != Counter(expected):
+        return "participation.jsonl has other shards or rounds than the certificate"
+    strangers = {client for line in lines for client in line["models"]} - {*certificate.clients}
+    return f"participation.jsonl names clients that the certificate does not: {len(strangers)}" if strangers else ""
+
+
+def _verification(certificate: Certificate, parts: Parts) -> str:
+    """The verdict follows from the measures, by the thresholds that the plan fixed, and carries the claim."""
+    content, thresholds = parts["verification.json"], parts["plan.json"]["thresholds"]
+    if digest(content) != certificate.verification_report:
+        return "verification.json is not the one certified"
+    try:
+        report = Report.model_validate(content)
+    except ValidationError:
+        return "verification.json is not a report"
+    if report.thresholds.model_dump(mode="json") != thresholds:
+        return "the thresholds are not those of the plan"
+    if verdict(report.measures, report.thresholds) != report or report.verdict != certificate.verdict:
+        return "the verdict does not follow from the measures"
+    if report.verdict == "FAIL":
+        return "; ".join(f"{distance.name}: {distance.why}" for distance in report.distances if not distance.ok)
+    threshold, end = claimed_threshold(certificate.claim), report.thresholds.membership_end
+    if threshold is not None and (threshold, "far") != (report.thresholds.membership, end):
+        return "the claim is stronger than what was verified"
+    return ""
+
+
+def _audit(certificate: Certificate, parts: Parts) -> str:
+    problems = check_excerpt(parts["audit.jsonl"], certificate.request, certificate.audit_head)
+    return f"audit.jsonl, line {problems[0].line}: {problems[0].why}" if problems else ""
+
+
+def _plan(certificate: Certificate, parts: Parts) -> str:
+    """The audit log names the plan's hash before erasing begins, so no threshold was chosen after the fact."""
+    named = digest(parts["plan.json"])
+    for line in parts["audit.jsonl"]:
+        facts = line.get("facts", {})
+        if facts.get("plan") == named:
+            return ""
+        if facts.get("state") == "erasing":
+            break
+    return "the audit log does not name this plan before the erasing began"
+
+
+_CHECKS: dict[str, Callable[[Certificate, Parts], str]] = {
+    "request": _request,
+    "configuration": _configuration,
+    "data": _data,
+    "adapters": _adapters,
+    "participation": _participation,
+    "verification": _verification,
+    "audit log": _audit,
+    "plan": _plan,
+}

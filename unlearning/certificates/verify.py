@@ -1,0 +1,152 @@
+"""Verify a certificate offline, from its bytes: every altered byte fails, and what could not be checked is said."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from fedrec.errors import FedrecError
+from unlearning.certificates.canonical import canonical, parse
+from unlearning.certificates.certificate import SignedCertificate
+from unlearning.certificates.evidence import Check, check_bundle
+from unlearning.keys import key_id, read_public, verify, write_public
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was checked, and what could not be for want of something."""
+
+    checks: tuple[Check, ...]
+    unchecked: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return all(check.ok for check in self.checks)
+
+
+def verify_certificate(
+    path: Path,
+    *,
+    bundle: Path | None = None,
+    trusted: Mapping[str, bytes] | None = None,
+    previous: Path | None = None,
+) -> Verdict:
+    """Check a certificate file.
+
+    Args:
+        bundle: the folder of evidence beside it.
+        trusted: public keys (32 bytes) by key id. Without them the signature shows only that nothing was altered since
+            somebody signed it, not who.
+        previous: the file of the certificate before it.
+
+    Raises:
+        FedrecError: there is no such file.
+    """
+    raw = _read(path)
+    signed, why = _parsed(raw)
+    checks = [Check("form", signed is not None, why)]
+    if signed is None:
+        return Verdict(tuple(checks))
+    passed = signed.certificate.verdict == "PASS"
+    checks.append(_signature(signed))
+    checks.append(Check("verdict", passed, "PASS" if passed else "FAIL: the erasure is not shown to have worked"))
+    unchecked = []
+    if trusted is None:
+        unchecked.append("who signed: no trusted keys were given")
+    else:
+        checks.append(_trusted(signed, trusted))
+    if previous is not None:
+        named = hashlib.sha256(_read(previous)).hexdigest() == signed.certificate.previous
+        checks.append(
+            Check("previous certificate", named, str(previous) if named else f"{previous} is not the one named")
+        )
+    elif signed.certificate.previous is not None:
+        unchecked.append("the chain: the certificate before was not given")
+    if bundle is None:
+        unchecked.append("the evidence: no bundle was given")
+    else:
+        checks += check_bundle(signed.certificate, bundle)
+    return Verdict(tuple(checks), tuple(unchecked))
+
+
+def verify_chain(folder: Path, *, trusted: Mapping[str, bytes] | None = None) -> Verdict:
+    """Check every certificate (*.json) of a folder, and that they are one chain from a first to a last.
+
+    That the newest were removed cannot be seen from the others.
+
+    Raises:
+        FedrecError: there is no certificate.
+    """
+    files = {hashlib.sha256(_read(path)).hexdigest(): path for path in sorted(folder.glob("*.json"))}
+    if not files:
+        raise FedrecError(f"{folder}: no certificate there; name the folder that holds them")
+    checks: list[Check] = []
+    followers: dict[str | None, Path] = {}
+    for path in files.values():
+        single = verify_certificate(path, trusted=trusted)
+        checks += [Check(f"{path.name}: {check.name}", check.ok, check.why) for check in single.checks]
+        if (signed := _parsed(_read(path))[0]) is None:
+            continue
+        before = signed.certificate.previous
+        if before is not None and before not in files:
+            checks.append(Check(f"{path.name}: chain", False, "the certificate before it is missing or was altered"))
+        if before in followers:
+            checks.append(Check(f"{path.name}: chain", False, f"follows the same one as {followers[before].name}"))
+        followers.setdefault(before, path)
+    if None not in followers:
+        checks.append(Check("chain", False, "no certificate is the first"))
+    if all(check.ok for check in checks):
+        checks.append(Check("chain", True, f"{len(files)} in a row"))
+    return Verdict(tuple(checks), () if trusted is not None else ("who signed: no trusted keys were given",))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FedrecError(f"{path}: cannot be read ({error.strerror}); name a certificate file") from None
+
+
+def _parsed(raw: bytes) -> tuple[SignedCertificate | None, str]:
+    """The certificate, if the bytes are exactly what this version of the schema would write; else why not."""
+    try:
+        content = parse(raw)
+        signed = SignedCertificate.model_validate(content)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"])) or "the whole"
+        return None, f"{where} is not as the schema wants it"
+    except ValueError as error:
+        return None, f"not a certificate: {error}"
+    if signed.as_bytes() != raw:
+        return None, "not written as the schema wants it"
+    return signed, f"canonical, {signed.certificate.schema_version}"
+
+
+def _signature(signed: SignedCertificate) -> Check:
+    """The signature, and that signature, key and key id are each spelled in the one way they can be."""
+    name = "signature"
+    try:
+        public = read_public(signed.public_key.encode())
+        signature = base64.b64decode(signed.signature, validate=True)
+    except ValueError:
+        return Check(name, False, "the key or the signature cannot be read")
+    if write_public(public) != signed.public_key or base64.b64encode(signature).decode() != signed.signature:
+        return Check(name, False, "the key or the signature is not in canonical form")
+    if not key_id(public) == signed.key_id == signed.certificate.operators.signer:
+        return Check(name, False, "the key is not that of the signer whom the certificate names")
+    if not verify(public, canonical(signed.certificate.model_dump(mode="json")), signature):
+        return Check(name, False, "the certificate was altered, or not signed with this key")
+    return Check(name, True, f"Ed25519, key {signed.key_id}")
+
+
+def _trusted(signed: SignedCertificate, trusted: Mapping[str, bytes]) -> Check:
+    known = trusted.get(signed.key_id)
+    if known is None:
+        return Check("signer", False, f"key {signed.key_id} is not among the trusted ones")
+    same = write_public(known) == signed.public_key
+    return Check("signer", same, f"key {signed.key_id} is trusted" if same else "another key of the same id is trusted")

@@ -1,0 +1,243 @@
+"""A comparison as one self-contained page: `compare.json` in, one HTML file out that needs no network and no script.
+
+The same result gives the same bytes. Every name in a result is untrusted text and is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fedrec import shell
+from fedrec.store import finite
+from fedrec.summary import MISSING, TRIVIAL, clean, count, duration, number, percent, size
+from unlearning import figures
+from unlearning.page import PAGE
+from unlearning.standings import EXACTNESS, Standing, standings
+
+_FEDERATED = ("strategy", "baselines", "shards", "seed", "clients", "federation", "pplr", "prox")  # no shard's training
+
+_Spell = Callable[[float | None], str]
+_Best = Callable[[Iterable[float]], float]
+
+
+def write_page(result: dict[str, Any], path: Path) -> None:
+    """Write the page of a comparison to `path`.
+
+    Raises:
+        FedrecError: the file cannot be written.
+    """
+    shell.write(render(result), path)
+
+
+def render(result: dict[str, Any]) -> str:
+    """The page as HTML."""
+    result = finite(result)
+    methods = standings(result)
+    drawn = {
+        "auc": figures.auc(methods),
+        "cost": figures.cost(methods),
+        "tradeoff": figures.tradeoff(methods),
+        "inference": figures.inference(result),
+    }
+    return shell.render(PAGE, _content(result, methods), drawn)
+
+
+def _content(result: dict[str, Any], methods: Sequence[Standing]) -> dict[str, Any]:
+    several = len(result["seeds"]) > 1
+    meaning = "Means over the seeds, ± the standard deviation. " if several else ""
+    training = {key: value for key, value in result["config"].items() if key not in _FEDERATED}
+    return {
+        "kind": "unlearning",
+        "title": f"Forgetting {_deleted(result)}",
+        "headline": _headline(result, methods),
+        "notes": result["notes"],
+        "config": training | {"aggregation": result["aggregation"]},
+        "command": "fedrec unlearn compare",
+        "result": result,
+        "several": several,
+        "stats": _stats(methods),
+        "answers": _table(methods, _ANSWERS),
+        "costs": _table(methods, _COSTS),
+        "partitions": _table(methods, _PARTITIONS),
+        "meaning": f"{meaning}A star marks the best of each column, Retraining left out."
+        if len(methods) > 2
+        else meaning,
+        "exactness": EXACTNESS.values(),
+        "trivial_names": TRIVIAL,
+    }
+
+
+def _deleted(result: dict[str, Any]) -> str:
+    return f"{count(result['forget'])} {result['unit']}{'' if result['forget'] == 1 else 's'}"
+
+
+def _headline(result: dict[str, Any], methods: Sequence[Standing]) -> str:
+    """What was deleted, and what the cheapest and the best exact method make of it, in plain words."""
+    verb = "was" if result["forget"] == 1 else "were"
+    begin = f"{_deleted(result)} {verb} deleted from {clean(result['data'])}."
+    chosen = _chosen(methods)
+    if chosen is None:
+        return f"{begin} Beside Retraining, no method was exact."
+    cheapest, best = chosen
+    if cheapest is best:
+        known = "The cheapest exact method" if len(methods) > 2 else "The method"
+        return f"{begin} {known}, {best.name}, {_costs(best)}, and its AUC ends {_gap(best)}."
+    return (
+        f"{begin} The cheapest exact method, {cheapest.name}, {_costs(cheapest)}, and its AUC ends {_gap(cheapest)}. "
+        f"The one with the highest AUC, {best.name}, {_costs(best)}, and ends {_gap(best)}."
+    )
+
+
+def _chosen(methods: Sequence[Standing]) -> tuple[Standing, Standing] | None:
+    """The exact method with the fewest rows, and the one with the highest AUC; ties by the other."""
+    exact = [method for method in methods[1:] if method.exact != "no"]
+    if not exact:
+        return None
+    unknown = float("inf")
+
+    def dear(method: Standing) -> float:
+        rows = method.mean("rows_processed")
+        return unknown if rows is None else rows
+
+    def poor(method: Standing) -> float:
+        auc = method.mean("auc_after")
+        return unknown if auc is None else -auc
+
+    cheapest = min(exact, key=lambda method: (dear(method), poor(method)))
+    return cheapest, min(exact, key=lambda method: (poor(method), dear(method)))
+
+
+def _costs(method: Standing) -> str:
+    share = method.share("rows_processed")
+    known = "an unknown part" if share is None else percent(share)
+    return f"trains again on {known} of the rows that full retraining takes"
+
+
+def _gap(method: Standing) -> str:
+    difference = method.mean("difference")
+    if difference is None:
+        return "where no test row could be ranked"
+    if abs(difference) < 5e-5:
+        return "level with Retraining's"
+    std = method.std("difference")
+    spread = "" if std is None else f" (±\N{NO-BREAK SPACE}{number(std)} over {len(method.rows)} seeds)"
+    return f"{abs(difference):.4f} {'above' if difference > 0 else 'below'} Retraining's{spread}"
+
+
+def _stats(methods: Sequence[Standing]) -> list[tuple[str, str, str]]:
+    """Name, value and note of the figures to see first."""
+    full = methods[0]
+    note = f"{_rows(full.mean('rows_processed'))} rows, {duration(full.mean('seconds'))}"
+    stats = [("AUC of Retraining", number(full.mean("auc_after")), note)]
+    if chosen := _chosen(methods):
+        cheapest, best = chosen
+        stats = [
+            ("Rows of the cheapest exact method", percent(cheapest.share("rows_processed")), cheapest.name),
+            ("AUC of the best beside Retraining", _signed(best.mean("difference")), best.name),
+            *stats,
+        ]
+    withdrawn = [seconds for method in methods for seconds in method.values("withdrawn_seconds")]
+    return [*stats, ("Withdrawn within", f"{_milliseconds(max(withdrawn, default=None))} ms", "the slowest of all")]
+
+
+class _Column(NamedTuple):
+    """What a column shows of each method, and how it is spelled.
+
+    Attributes:
+        spread: how the standard deviation is spelled; None leaves it out.
+        best: picks the best of the values.
+    """
+
+    title: str
+    of: Callable[[Standing], Any]
+    spell: Callable[[Any], str]
+    key: str = ""
+    spread: _Spell | None = None
+    best: _Best | None = None
+
+
+def _mean(title: str, key: str, spell: _Spell, best: _Best | None = None, spread: _Spell | None = None) -> _Column:
+    return _Column(title, lambda method: method.mean(key), spell, key, spread, best)
+
+
+def _share(cost: str) -> _Column:
+    return _Column("of full", lambda method: method.share(cost), percent)
+
+
+def _fact(title: str, key: str, spell: Callable[[Any], str] = clean) -> _Column:
+    return _Column(title, lambda method: method.rows[0][key], spell)
+
+
+def _rows(value: float | None) -> str:
+    return count(None if value is None else round(value))
+
+
+def _signed(value: float | None) -> str:
+    return MISSING if value is None else f"{value:+.4f}"
+
+
+def _milliseconds(value: float | None) -> str:
+    return number(None if value is None else 1000 * value, 1)
+
+
+def _short(value: float | None) -> str:
+    return number(value, 2)
+
+
+_ANSWERS = (
+    _mean("AUC before", "auc_before", number),
+    _mean("AUC after", "auc_after", number, max, number),
+    _mean("To Retraining", "difference", _signed, None, number),
+    _mean("UAUC", "uauc_after", number, max, number),
+    _mean("LogLoss", "logloss_after", number, min, number),
+)
+_COSTS = (
+    _mean("Shards again", "shards_touched", _short, min),
+    _mean("Rows", "rows_processed", _rows, min, _rows),
+    _share("rows_processed"),
+    _mean("Steps", "steps", _rows, min),
+    _mean("Time", "seconds", duration, min, duration),
+    _share("seconds"),
+    _mean("Withdrawn, ms", "withdrawn_seconds", _milliseconds, min, _milliseconds),
+    _mean("Stored", "bytes", size, min),
+)
+_PARTITIONS = (
+    _fact("Partition", "partition"),
+    _fact("Aggregator", "aggregator"),
+    _fact("Shards", "shards", count),
+    _mean("Balance", "balance", _short, min, _short),
+    _mean("Shards per user", "shards_per_user", _short, min),
+    _mean("Separation", "separation", _short),
+    _Column("Exact", lambda method: EXACTNESS[method.exact][0], str),
+)
+
+
+class _Cell(NamedTuple):
+    text: str
+    spread: str
+    best: bool
+
+
+def _table(methods: Sequence[Standing], columns: Sequence[_Column]) -> dict[str, Any]:
+    """Titles, and the name and cells of each method."""
+    filled = [_cells(methods, column) for column in columns]
+    return {
+        "titles": [column.title for column in columns],
+        "rows": [(method.name, cells) for method, cells in zip(methods, zip(*filled, strict=True), strict=True)],
+    }
+
+
+def _cells(methods: Sequence[Standing], column: _Column) -> list[_Cell]:
+    """The cells of a column; the best of the methods beside Retraining is marked where they differ as they are read."""
+    values = [column.of(method) for method in methods]
+    texts = [column.spell(value) for value in values]
+    rivals = [value for value in values[1:] if value is not None]
+    best = column.spell(column.best(rivals)) if column.best and len(set(texts[1:])) > 1 else None
+    cells = []
+    for k, (method, text) in enumerate(zip(methods, texts, strict=True)):
+        std = method.std(column.key) if column.spread else None
+        spread = column.spread(std) if column.spread and std is not None else ""
+        cells.append(_Cell(text, spread, k > 0 and text == best))
+    return cells

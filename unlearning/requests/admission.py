@@ -1,0 +1,65 @@
+"""Who is let in: signed by a registered operator, approved by another, and not too much of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from fedrec.errors import FedrecError
+from unlearning.requests import rows
+from unlearning.requests.policy import Policy
+from unlearning.requests.request import Request
+from unlearning.requests.schema import IS_OPEN, requests
+from unlearning.requests.signing import Authority
+
+
+class Rejected(FedrecError):
+    """Turned away at the door: nothing was changed.
+
+    Attributes:
+        cause: "unsigned", "wrong signature", "self-approved" or "flood".
+        operator: who was turned away, where a signature proved the name; what anybody may claim could name a person.
+    """
+
+    def __init__(self, message: str, cause: str, operator: str | None = None) -> None:
+        super().__init__(message)
+        self.cause, self.operator = cause, operator
+
+
+def check_signature(authority: Authority, operator: str, message: bytes, signature: bytes | None) -> bytes:
+    """The signature, found good."""
+    if not signature:
+        raise Rejected(f"operator {operator!r}: not signed; sign with the operator's key", "unsigned")
+    if not authority.check(operator, message, signature):
+        raise Rejected(
+            f"operator {operator!r}: not registered, or signed with another key; see `fedrec forget keys`",
+            "wrong signature",
+        )
+    return signature
+
+
+def check_four_eyes(policy: Policy, request: Request, approver: str) -> None:
+    if policy.four_eyes and approver == request.requester:
+        raise Rejected(
+            f"request {request.id}: {approver!r} asked for it; another operator must approve it",
+            "self-approved",
+            approver,
+        )
+
+
+def check_amount(connection: Connection, policy: Policy, requester: str, now: datetime) -> None:
+    """Each request costs retraining, so a flood of them is an attack."""
+    mine = requests.c.requester == requester
+    lately = rows.count(connection, mine, requests.c.received_at > now - timedelta(hours=1))
+    if lately >= policy.max_submissions_per_hour:
+        raise Rejected(
+            f"operator {requester!r}: {lately} requests within an hour; wait, or raise max_submissions_per_hour",
+            "flood", requester,
+        )  # fmt: skip
+    unfinished = rows.count(connection, mine, IS_OPEN)
+    if unfinished >= policy.max_open_per_requester:
+        raise Rejected(
+            f"operator {requester!r}: {unfinished} open requests; finish some, or raise max_open_per_requester",
+            "flood", requester,
+        )  # fmt: skip

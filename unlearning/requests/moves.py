@@ -1,0 +1,116 @@
+"""What happens to a request, as pure functions from the request before to the request after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypedDict
+
+from fedrec.errors import FedrecError
+from unlearning.requests.deadlines import last_day
+from unlearning.requests.policy import Policy
+from unlearning.requests.request import Identity, Request
+from unlearning.requests.states import OPEN, STOPPED, State, may_move
+
+
+class Facts(TypedDict, total=False):
+    """What is known of a request on reaching a state. For their meaning see `Request`; `reason` goes to its reasons."""
+
+    reason: str
+    shards: Sequence[int]
+    plan: Mapping[str, Any]
+    certificate: str
+    timings: Mapping[str, float]
+
+
+def advanced(request: Request, to: State, facts: Facts, now: datetime) -> Request:
+    """In state `to`; the same request where it is there already.
+
+    Raises:
+        FedrecError: that move is not allowed, or lacks what it needs: an approval, a plan, a reason, a certificate.
+    """
+    if request.state == to:
+        return request
+    after = _moved(request, to, now)
+    if "shards" in facts:
+        after = replace(after, shards=tuple(sorted(set(facts["shards"]))))
+    if "plan" in facts:
+        after = replace(after, plan=dict(facts["plan"]))
+    after = replace(
+        after,
+        certificate=facts.get("certificate", request.certificate),
+        timings={**after.timings, **facts.get("timings", {})},
+        reasons={**request.reasons, to.value: facts["reason"]} if "reason" in facts else request.reasons,
+    )
+    if missing := _missing(after):
+        raise FedrecError(f"request {request.id}: it cannot be {to} without {missing}")
+    return after
+
+
+def approved(request: Request, approver: str, identity: Identity, signature: bytes, now: datetime) -> Request:
+    """Identified and approved; the same request where it was before."""
+    if request.decision == "approved":
+        return request
+    decided = replace(request, decision="approved", approver=approver, identity=identity, approval=signature)
+    return _moved(decided, State.IDENTIFIED, now)
+
+
+def refused(request: Request, reason: str, complaint_route: str, now: datetime) -> Request:
+    """Ended without effect, with the reasons and the route for a complaint that Art. 12(4) asks for."""
+    if request.state == State.REFUSED:
+        return request
+    if not reason.strip() or not complaint_route.strip():
+        raise FedrecError(f"request {request.id}: a refusal gives a reason and the route for a complaint (Art. 12(4))")
+    reasons = {**request.reasons, "refused": reason, "complaint": complaint_route}
+    return _moved(replace(request, decision="refused", reasons=reasons), State.REFUSED, now)
+
+
+def resumed(request: Request, now: datetime) -> Request:
+    """A held or failed request, back where it stopped."""
+    if request.state not in STOPPED or request.came_from is None:
+        raise FedrecError(f"request {request.id} is {request.state}, neither held nor failed: nothing to release")
+    return _moved(request, request.came_from, now)
+
+
+def extended(request: Request, reason: str, policy: Policy, now: datetime) -> Request:
+    """With the longer time of Art. 12(3), counted from the receipt; once, and before the first time is over."""
+    if not reason.strip():
+        raise FedrecError(f"request {request.id}: an extension gives the person a reason (Art. 12(3))")
+    if request.state not in OPEN:
+        raise FedrecError(f"request {request.id} is {request.state}: only an open request can be extended")
+    if request.extended:
+        raise FedrecError(f"request {request.id} was extended once already, to {request.due_at}: answer it by then")
+    if now.date() > request.due_at:
+        raise FedrecError(
+            f"request {request.id} was due on {request.due_at}: an extension comes before that day is over"
+        )
+    months = policy.response_months + policy.extension_months
+    due = last_day(request.received_at.date(), months, policy.next_working_day)
+    return replace(request, extended=True, due_at=due, reasons={**request.reasons, "extended": reason})
+
+
+def _moved(request: Request, to: State, now: datetime) -> Request:
+    if not may_move(request.state, to, request.came_from):
+        stopped = f" at {request.came_from}" if request.came_from else ""
+        raise FedrecError(f"request {request.id} is {request.state}{stopped}: it cannot become {to}")
+    return replace(
+        request,
+        state=to,
+        came_from=request.state if to in STOPPED else None,
+        timings={to.value: (now - request.received_at).total_seconds(), **request.timings},
+    )
+
+
+def _missing(request: Request) -> str | None:
+    """What its state needs and it does not have."""
+    needs = {
+        State.IDENTIFIED: ("an approval", request.decision),
+        State.PLANNED: ("a plan and its shards", request.plan is not None and request.shards is not None),
+        State.CLOSED: ("a certificate", request.certificate),
+        State.REFUSED: ("reasons: see refuse", request.decision == "refused"),
+        State.HELD: ("a reason", request.reasons.get("held")),
+        State.FAILED: ("a reason", request.reasons.get("failed")),
+    }
+    what, there = needs.get(request.state, ("", True))
+    return None if there else what

@@ -1,0 +1,19 @@
+"""What a ledger allows: time to answer, how much one requester may ask, who may approve, how long a batch waits."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from fedrec.config import Section
+
+
+class Policy(Section):
+    """The rules of a ledger."""
+
+    response_months: int = Field(1, ge=1, le=12, description="calendar months to answer in")
+    extension_months: int = Field(2, ge=1, le=12, description="months that an extension adds, once")
+    next_working_day: bool = Field(False, description="a last day on a weekend becomes the Monday after it")
+    four_eyes: bool = Field(True, description="the approver must be another operator than the requester")
+    max_open_per_requester: int = Field(1000, ge=1)
+    max_submissions_per_hour: int = Field(500, ge=1, description="of one requester")
+    batch_window: float = Field(0.0, ge=0, le=168, description="hours a batch waits for more, from its first request")

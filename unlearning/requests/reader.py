@@ -1,0 +1,68 @@
+"""What a ledger can be asked, without changing it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from fedrec.errors import UsageError
+from unlearning.requests import rows
+from unlearning.requests.database import Database
+from unlearning.requests.request import Request
+from unlearning.requests.schema import IS_OPEN, requests
+from unlearning.requests.states import State
+
+
+class Reader:
+    """The requests in a database. An unknown id is a UsageError in every method; `now` is the clock's if left out."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, id: str) -> Request:
+        with self._database.reading() as connection:
+            return one(connection, id)
+
+    def list(self, state: State | None = None) -> Sequence[Request]:
+        """All, or those in a state, the first due first."""
+        conditions = [] if state is None else [requests.c.state == state]
+        with self._database.reading() as connection:
+            return rows.read(connection, *conditions)
+
+    def open_requests(self) -> Sequence[Request]:
+        """What is not ended, the first due first, so late ones lead."""
+        with self._database.reading() as connection:
+            return rows.read(connection, IS_OPEN)
+
+    def late(self, now: datetime | None = None) -> Sequence[Request]:
+        """The open requests whose last day is over."""
+        with self._database.reading() as connection:
+            return rows.read(connection, IS_OPEN, requests.c.due_at < moment(now).date())
+
+    def counts(self) -> dict[State, int]:
+        """How many requests are in each state that has any."""
+        with self._database.reading() as connection:
+            return rows.count_states(connection)
+
+    def step_done(self, id: str, step: str) -> bool:
+        return step in self.steps(id)
+
+    def steps(self, id: str) -> dict[str, dict[str, Any]]:
+        """The facts of each step that was done, in order."""
+        with self._database.reading() as connection:
+            one(connection, id)
+            return rows.read_steps(connection, id)
+
+
+def one(connection: Connection, id: str) -> Request:
+    found = rows.read(connection, requests.c.id == id)
+    if not found:
+        raise UsageError(f"request {id}: not in the ledger; `fedrec forget list` shows those that are")
+    return found[0]
+
+
+def moment(now: datetime | None) -> datetime:
+    return datetime.now(UTC) if now is None else now.astimezone(UTC)

@@ -1,0 +1,84 @@
+"""One request, as the ledger keeps it (erasure reference, section 2)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from unlearning.requests.scope import Scope
+from unlearning.requests.states import STOPPED, State
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whether the person is who they say, and how that was found out."""
+
+    result: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """
+    Attributes:
+        id: a random UUID.
+        received_at: UTC.
+        pseudonym: keyed hash of the subject, hexadecimal.
+        sealed: the `Selection`, which only the holder of the subject's key can open.
+        ground: the legal ground, for example "17(1)(b)".
+        due_at: the last day to answer, UTC.
+        decision: "approved", "refused", or None as long as it is open.
+        reasons: why it was refused, held, failed or extended, by that word; with "complaint", the route for one.
+        requester, approver: operators.
+        approval: the approver's signature of `approval_message`. The requester's is checked and not kept: it is over
+            the person's id, so whoever tried ids on it would learn which one it was.
+        came_from: the state in which it was held or failed.
+        shards: the shards to train again; None until planned.
+        certificate: its path or hash.
+        timings: seconds from receipt to the first time in each state, by state, and what the executor measured.
+    """
+
+    id: str
+    received_at: datetime
+    channel: str
+    pseudonym: str
+    scope: Scope
+    sealed: bytes
+    ground: str
+    requester: str
+    due_at: date
+    state: State = State.RECEIVED
+    came_from: State | None = None
+    identity: Identity | None = None
+    extended: bool = False
+    decision: str | None = None
+    reasons: dict[str, str] = field(default_factory=dict)
+    approver: str | None = None
+    approval: bytes | None = None
+    shards: tuple[int, ...] | None = None
+    plan: dict[str, Any] | None = None
+    certificate: str | None = None
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def reached(self) -> State:
+        """How far it is, also while it is held or failed."""
+        return self.came_from if self.state in STOPPED and self.came_from else self.state
+
+    @property
+    def four_eyes(self) -> bool:
+        """Whether another than the requester approved it."""
+        return self.approver is not None and self.approver != self.requester
+
+    def public(self) -> dict[str, Any]:
+        """Everything but what is sealed, as JSON takes it."""
+        fields = asdict(self)
+        del fields["sealed"]
+        return {
+            **fields,
+            "received_at": self.received_at.isoformat(),
+            "due_at": self.due_at.isoformat(),
+            "approval": self.approval.hex() if self.approval else None,
+            "four_eyes": self.four_eyes,
+        }

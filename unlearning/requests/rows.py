@@ -1,0 +1,75 @@
+"""Requests in and out of their table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, select, update
+
+from unlearning.requests.request import Identity, Request
+from unlearning.requests.schema import requests, steps
+from unlearning.requests.scope import Kind, Scope
+from unlearning.requests.states import TERMINAL, State
+
+Facts = Mapping[str, Any]
+NAMES = tuple(field.name for field in fields(Request))
+COLUMNS = [requests.c[name] for name in NAMES]
+
+
+def add(connection: Connection, request: Request, open_key: str) -> None:
+    """A new request; `open_key` is that of no open one."""
+    connection.execute(insert(requests).values(open_key=open_key, **_row(request)))
+
+
+def save(connection: Connection, request: Request) -> None:
+    """A request that is there already, as it is now."""
+    values = _row(request)
+    if request.state in TERMINAL:
+        values["open_key"] = None
+    connection.execute(update(requests).where(requests.c.id == request.id).values(values))
+
+
+def read(connection: Connection, *conditions: ColumnElement[bool]) -> list[Request]:
+    """The requests that meet them all, the first due first."""
+    order = requests.c.due_at, requests.c.received_at, requests.c.id
+    found = connection.execute(select(*COLUMNS).where(*conditions).order_by(*order))
+    return [_request(row) for row in found.mappings()]
+
+
+def count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
+    return connection.execute(select(func.count()).select_from(requests).where(*conditions)).scalar_one()
+
+
+def count_states(connection: Connection) -> dict[State, int]:
+    found = connection.execute(select(requests.c.state, func.count()).group_by(requests.c.state))
+    return dict(found.tuples().all())
+
+
+def read_steps(connection: Connection, request_id: str) -> dict[str, dict[str, Any]]:
+    """The facts of each step that was done, in the order they were."""
+    chosen = select(steps.c.step, steps.c.facts).where(steps.c.request == request_id)
+    return dict(connection.execute(chosen.order_by(steps.c.seconds, steps.c.step)).tuples().all())
+
+
+def add_step(connection: Connection, request_id: str, step: str, seconds: float, facts: Facts) -> None:
+    connection.execute(insert(steps).values(request=request_id, step=step, seconds=seconds, facts=dict(facts)))
+
+
+def _row(request: Request) -> dict[str, Any]:
+    return {
+        **{name: getattr(request, name) for name in NAMES},
+        "scope": asdict(request.scope),
+        "identity": request.identity and asdict(request.identity),
+        "shards": None if request.shards is None else list(request.shards),
+    }
+
+
+def _request(row: RowMapping) -> Request:
+    values = dict(row)
+    scope = values["scope"]
+    values["scope"] = Scope(**{**scope, "kind": Kind(scope["kind"]), "items": tuple(scope["items"])})
+    values["identity"] = values["identity"] and Identity(**values["identity"])
+    values["shards"] = None if values["shards"] is None else tuple(values["shards"])
+    return Request(**values)

@@ -1,0 +1,103 @@
+"""The ledger's tables and their versions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Column, Connection, Index, Table
+from sqlalchemy.types import TypeDecorator
+
+from fedrec.errors import FedrecError
+from unlearning.requests.states import OPEN, State
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime, also on SQLite, which keeps no time zone."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        if value is None or value.tzinfo is None:
+            return None if value is None else value.replace(tzinfo=UTC)
+        moment: datetime = value.astimezone(UTC)
+        return moment
+
+
+metadata = sa.MetaData()
+json = sa.JSON(none_as_null=True)
+state = sa.Enum(State, native_enum=False, length=16, values_callable=lambda states: [state.value for state in states])
+
+versions = Table("schema_version", metadata, Column("version", sa.Integer, nullable=False))
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", sa.String(36), primary_key=True),
+    # What is asked and of whom, as a keyed hash; empty once the request has ended. No two open requests share it.
+    Column("open_key", sa.String(64), unique=True),
+    Column("received_at", Instant, nullable=False),
+    Column("channel", sa.Text, nullable=False),
+    Column("pseudonym", sa.String(64), nullable=False),
+    Column("scope", json, nullable=False),
+    Column("sealed", sa.LargeBinary, nullable=False),
+    Column("ground", sa.Text, nullable=False),
+    Column("requester", sa.Text, nullable=False),
+    Column("due_at", sa.Date, nullable=False),
+    Column("state", state, nullable=False),
+    Column("came_from", state),
+    Column("identity", json),
+    Column("extended", sa.Boolean, nullable=False),
+    Column("decision", sa.String(16)),
+    Column("reasons", json, nullable=False),
+    Column("approver", sa.Text),
+    Column("approval", sa.LargeBinary),
+    Column("shards", json),
+    Column("plan", json),
+    Column("certificate", sa.Text),
+    Column("timings", json, nullable=False),
+    Index("by_state", "state", "due_at"),
+    Index("by_requester", "requester", "state"),
+    Index("by_arrival", "requester", "received_at"),
+)
+
+IS_OPEN = requests.c.state.in_(OPEN)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("request", sa.ForeignKey(requests.c.id), primary_key=True),
+    Column("step", sa.String(64), primary_key=True),
+    Column("seconds", sa.Float, nullable=False, comment="since the request was received"),
+    Column("facts", json, nullable=False),
+)
+
+Upgrade = Callable[[Connection], None]
+UPGRADES: Sequence[Upgrade] = ()
+"""From version 1 to 2, from 2 to 3 and so on. `metadata` is always the newest version; an upgrade never reads it."""
+
+
+def bring_up(connection: Connection, upgrades: Sequence[Upgrade] = UPGRADES) -> None:
+    """Make the tables, or bring those of an older version up to this one's, within the connection's transaction.
+
+    Raises:
+        FedrecError: they are of a newer version than this program knows.
+    """
+    newest = 1 + len(upgrades)
+    if not sa.inspect(connection).has_table(versions.name):
+        metadata.create_all(connection)
+        connection.execute(sa.insert(versions).values(version=newest))
+        return
+    version = connection.execute(sa.select(versions.c.version)).scalar_one()
+    if version > newest:
+        raise FedrecError(f"the ledger has schema version {version}, this fedrec knows {newest}: use a newer fedrec")
+    if version < newest:
+        for upgrade in upgrades[version - 1 :]:
+            upgrade(connection)
+        connection.execute(sa.update(versions).values(version=newest))

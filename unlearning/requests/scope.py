@@ -1,0 +1,81 @@
+"""What a request covers, as far as anybody may read it; the whole of it is sealed in the request (see `subjects`)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from fedrec.errors import UsageError
+from unlearning.selection import Selection
+
+
+class Kind(StrEnum):
+    """Who or what is to be forgotten."""
+
+    USER = "user"
+    CLIENT = "client"
+    ITEM = "item"
+    DATES = "dates"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The public side of a request.
+
+    Attributes:
+        client: the client concerned; None = all.
+        items, since, until: as in `Selection`, for requests that concern no one person; a person's own are sealed.
+        partial: only some of the user's rows.
+    """
+
+    kind: Kind
+    client: str | None = None
+    items: tuple[str, ...] = ()
+    since: int | None = None
+    until: int | None = None
+    partial: bool = False
+
+
+def scope_of(selection: Selection, client: str | None) -> Scope:
+    """
+    Raises:
+        UsageError: it names nothing, or several people: a request is of one person.
+    """
+    users = _users(selection)
+    if len(users) > 1:
+        raise UsageError(f"one request names {len(users)} users: submit one for each")
+    if users:
+        return Scope(Kind.USER, client, partial=selection != Selection(users=selection.users))
+    if selection == Selection():
+        if client is None:
+            raise UsageError("nothing is named to be forgotten: name a user, a client, items or dates")
+        return Scope(Kind.CLIENT, client)
+    kind = Kind.ITEM if selection.items else Kind.DATES
+    return Scope(kind, client, tuple(sorted(set(selection.items))), selection.since, selection.until)
+
+
+def subject_of(selection: Selection, client: str | None) -> str:
+    """Whom or what it is about, as `SubjectKeys.pseudonym` takes it: `user:42`, whatever else the request says."""
+    scope = scope_of(selection, client)
+    if scope.kind is Kind.USER:
+        return f"user:{_users(selection).pop()}"
+    if scope.kind is Kind.CLIENT:
+        return f"client:{client}"
+    return f"{scope.kind}:{canonical([scope.items, scope.since, scope.until]).decode()}"
+
+
+def described(selection: Selection, client: str | None) -> dict[str, Any]:
+    """The whole scope as plain data, the same however it was spelled."""
+    lists = {name: sorted(set(getattr(selection, name))) for name in ("users", "items", "rows")}
+    return {**lists, "since": selection.since, "until": selection.until, "client": client}
+
+
+def canonical(content: Any) -> bytes:
+    """JSON with sorted keys and no spaces, UTF-8: equal content gives equal bytes."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _users(selection: Selection) -> set[str]:
+    return {*selection.users, *(row.rsplit("\t", 2)[0] for row in selection.rows)}

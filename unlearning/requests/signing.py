@@ -1,0 +1,47 @@
+"""What an operator signs, and who checks it. The messages are canonical JSON, so both sides build the same bytes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Protocol
+
+from unlearning.requests.request import Request
+from unlearning.requests.scope import canonical, described
+from unlearning.selection import Selection
+
+
+class Authority(Protocol):
+    """Knows the registered operators and their public keys."""
+
+    def check(self, operator: str, message: bytes, signature: bytes) -> bool:
+        """Whether the signature is this operator's over the message; False for an operator it does not know."""
+
+
+def submission_message(
+    selection: Selection, *, channel: str, ground: str, requester: str, client: str | None = None
+) -> bytes:
+    """What the requester signs. It holds the person's id: do not keep it, nor the signature."""
+    return canonical(
+        {
+            "says": "forget",
+            "scope": described(selection, client),
+            "channel": channel,
+            "ground": ground,
+            "requester": requester,
+        }
+    )
+
+
+def approval_message(request: Request, approver: str, identity: str) -> bytes:
+    """What the approver signs: this request, of this pseudonym and scope, whose person was identified that way."""
+    return canonical(
+        {
+            "says": "approved",
+            "request": request.id,
+            "pseudonym": request.pseudonym,
+            "scope": asdict(request.scope),
+            "requester": request.requester,
+            "approver": approver,
+            "identity": identity,
+        }
+    )

@@ -1,0 +1,194 @@
+"""Whether an erasure worked: measured distances against thresholds that were fixed before the run. Pure.
+
+Every distance is zero at best and fails above its threshold. Membership is two-sided: a model to which forgotten rows
+look *less* familiar than rows it never saw (AUC far below 0.5) is over-forgotten, betrays them as well, and fails too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from fedrec.config import Section
+from fedrec.metrics import Scores, auc
+from unlearning.certificates.fields import Count, Outcome
+
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+_NORMAL_95 = 1.959963984540054
+
+
+class Thresholds(Section):
+    """Stored with the plan before the run. What is counted (traces, faulty adapters, unequal hashes) may never occur.
+
+    Attributes:
+        membership: how far the AUC of membership inference may lie from the reference.
+        membership_end: which end of its 95 % interval is meant. `near`: the interval must come that close, so that
+            chance among few rows does not fail; enough where shards were retrained without the rows, which is proof by
+            itself. `far`: the whole interval must be that close, which is what an approximate claim has to show.
+        utility: the loss of AUC on retained rows that is allowed.
+        distribution: Kolmogorov-Smirnov distance to the reference's scores of the forgotten rows.
+    """
+
+    membership: float = Field(0.1, gt=0)
+    membership_end: Literal["near", "far"] = "near"
+    utility: float = Field(0.05, gt=0)
+    distribution: float = Field(0.2, gt=0)
+
+
+class Measures(Section):
+    """What was measured after the erasure. None: not measured, and not judged.
+
+    Attributes:
+        membership_auc, membership_low, membership_high: `membership_auc` of forgotten rows against rows never seen.
+        membership_reference: that AUC for a model retrained without the rows; 0.5 where there is none.
+        utility: AUC on retained rows after the erasure minus before (or minus that of the reference).
+        distribution: `ks` of the forgotten rows' scores by this model and by the reference.
+        traces: places where something of what was erased is still found.
+        adapters_not_finite, adapters_untrained: see `adapter_faults`.
+        unequal_adapters: adapters whose hash differs from that of a run that never had the rows.
+    """
+
+    membership_auc: Probability | None = None
+    membership_low: Probability | None = None
+    membership_high: Probability | None = None
+    membership_reference: Probability = 0.5
+    utility: float | None = Field(None, allow_inf_nan=False)
+    distribution: Probability | None = None
+    traces: Count
+    adapters_not_finite: Count
+    adapters_untrained: Count
+    unequal_adapters: Count | None = None
+
+
+class Distance(Section):
+    """One measure against its threshold.
+
+    Attributes:
+        multiple: value / threshold; None where the threshold is zero.
+    """
+
+    name: str
+    value: float
+    threshold: float
+    multiple: float | None
+    ok: bool
+    why: str
+
+
+class Report(Section):
+    """What was measured, what was allowed, how far off each is, and the verdict that follows."""
+
+    measures: Measures
+    thresholds: Thresholds
+    distances: tuple[Distance, ...]
+    verdict: Outcome
+
+
+def verdict(measures: Measures, thresholds: Thresholds) -> Report:
+    """PASS where every measured distance is within its threshold.
+
+    An approximate claim (`membership_end` = far) without a measured AUC has shown nothing, and fails.
+    """
+    distances = (
+        *_membership(measures, thresholds),
+        *_measured("utility lost", _lost(measures.utility), thresholds.utility),
+        *_measured("scores to the reference's", measures.distribution, thresholds.distribution),
+        *_measured("traces found", measures.traces),
+        *_measured("adapters not finite", measures.adapters_not_finite),
+        *_measured("adapters untrained", measures.adapters_untrained),
+        *_measured("adapters unlike the re-derived", measures.unequal_adapters),
+    )
+    passed = all(distance.ok for distance in distances)
+    return Report(measures=measures, thresholds=thresholds, distances=distances, verdict="PASS" if passed else "FAIL")
+
+
+def membership_auc(forgotten: Scores, unseen: Scores) -> tuple[float, float, float]:
+    """How well a score tells forgotten rows (m,) from rows never seen (n,): AUC and 95 % interval; NaN without either.
+
+    The interval is Newcombe's (Statistics in Medicine 25:559, 2006, method 5): all θ with |AUC - θ| ≤ z √V(θ),
+
+        V(θ) = θ(1-θ) [1 + N (1-θ)/(2-θ) + N θ/(1+θ)] / (mn),   N = (m+n)/2 - 1.
+
+    It needs no resampling and holds where DeLong's collapses, with few rows or perfect separation, as one person's rows
+    are. It takes rows as independent, which those of one person are not quite.
+
+    Args:
+        forgotten, unseen: higher = more like what was trained on, for example minus the row's loss.
+    """
+    m, n = len(forgotten), len(unseen)
+    if not m or not n:
+        return math.nan, math.nan, math.nan
+    known = np.repeat(np.array([1, 0], np.int8), [m, n])
+    value, pairs = auc(np.concatenate([forgotten, unseen]), known), (m + n) / 2 - 1
+
+    def within(theta: float) -> bool:
+        spread = 1 + pairs * (1 - theta) / (2 - theta) + pairs * theta / (1 + theta)
+        return abs(value - theta) <= _NORMAL_95 * math.sqrt(theta * (1 - theta) * spread / (m * n))
+
+    def end(outside: float) -> float:
+        inside = value
+        for _ in range(60):
+            middle = (inside + outside) / 2
+            inside, outside = (middle, outside) if within(middle) else (inside, middle)
+        return inside
+
+    return value, end(0.0), end(1.0)
+
+
+def ks(one: Scores, other: Scores) -> float:
+    """Kolmogorov-Smirnov distance max |F(x) - G(x)| of the distributions of (m,) and (n,) scores; NaN without either."""
+    if not len(one) or not len(other):
+        return math.nan
+    both = np.concatenate([one, other])
+    first, second = (np.searchsorted(np.sort(part), both, side="right") / len(part) for part in (one, other))
+    return float(np.abs(first - second).max())
+
+
+def adapter_faults(adapters: Iterable[Mapping[str, NDArray[Any]]]) -> tuple[int, int]:
+    """How many adapters hold a value that is not finite, and how many have a `lora_B` of zeros, which is no training.
+
+    Args:
+        adapters: each a mapping of PEFT's tensor names to arrays.
+    """
+    not_finite = untrained = 0
+    for tensors in adapters:
+        not_finite += not all(np.isfinite(tensor).all() for tensor in tensors.values())
+        untrained += not all(tensor.any() for name, tensor in tensors.items() if "lora_B" in name)
+    return not_finite, untrained
+
+
+def _membership(measures: Measures, thresholds: Thresholds) -> tuple[Distance, ...]:
+    value, low, high = measures.membership_auc, measures.membership_low, measures.membership_high
+    reference, limit, name = measures.membership_reference, thresholds.membership, "membership inference"
+    if value is None or low is None or high is None:
+        if thresholds.membership_end == "near":
+            return ()
+        why = "not measured, so nothing is shown"
+        return (Distance(name=name, value=1, threshold=limit, multiple=1 / limit, ok=False, why=why),)
+    if thresholds.membership_end == "near":
+        distance = max(low - reference, reference - high, 0.0)
+    else:
+        distance = max(high - reference, reference - low)
+    ok = distance <= limit
+    found = f"AUC {value:.3f}, 95 % interval {low:.3f} to {high:.3f}, reference {reference:.3f}"
+    side = "" if ok else (": still remembered" if value > reference else ": over-forgotten")
+    why = found + side
+    return (Distance(name=name, value=distance, threshold=limit, multiple=distance / limit, ok=ok, why=why),)
+
+
+def _measured(name: str, value: float | None, threshold: float = 0.0) -> tuple[Distance, ...]:
+    if value is None:
+        return ()
+    ok, multiple = value <= threshold, value / threshold if threshold else None
+    why = f"{value:g}, allowed {threshold:g}"
+    return (Distance(name=name, value=value, threshold=threshold, multiple=multiple, ok=ok, why=why),)
+
+
+def _lost(difference: float | None) -> float | None:
+    return None if difference is None else max(0.0, -difference)
