@@ -25,9 +25,9 @@ def inventory(message: Message, context: Context) -> Message:
 
 @app.train("lora")
 def train(message: Message, context: Context) -> Message:
-    """Train each shard's adapter on this client's rows of the shard."""
+    """Train the adapters of the shards that are asked for, each on this client's rows of it."""
     client = local.Client(_run(message), _name(message, context))
-    model, metrics = client.train(_round(message), _model(message))
+    model, metrics = client.train(_round(message), _model(message), _shards(message))
     return _reply(message, client.name, model, metrics)
 
 
@@ -50,6 +50,12 @@ def _round(message: Message) -> int:
     number = message.content.config_records[messages.CONFIG]["round"]
     assert isinstance(number, int)
     return number
+
+
+def _shards(message: Message) -> list[int]:
+    shards = message.content.config_records[messages.CONFIG]["shards"]
+    assert isinstance(shards, list)
+    return [int(shard) for shard in shards]
 
 
 def _name(message: Message, context: Context) -> str:

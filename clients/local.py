@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from fedrec.models.bank import AdapterBank, state_hash
 from fedrec.models.base import Base, load_base
 from fedrec.models.peft_folder import save_peft
 from fedrec.progress import bar
-from fedrec.scoring import score_windows
+from fedrec.scoring import by_person, score_windows
 from fedrec.serving import encoder_of, model_hash, serving
 from fedrec.store import Run, replacing, write_json
 from fedrec.training import Task, train
@@ -57,20 +58,20 @@ class Client:
         counts = np.bincount(shard_of[shard_of >= 0], minlength=self.config.shards)
         return {"users": len(rows.user_ids), **{f"examples/{s}": int(count) for s, count in enumerate(counts)}}
 
-    def train(self, number: int, model: Model | None) -> tuple[Model, dict[str, int | float]]:
-        """Round `number` (from 1): every shard's adapter learns from this client's rows of the shard.
+    def train(self, number: int, model: Model | None, shards: Sequence[int]) -> tuple[Model, dict[str, int | float]]:
+        """Round `number` (from 1): the adapters of some shards learn from this client's rows of each.
 
         Args:
-            model: the adapters to start from; none = those published last.
+            model: the adapters to start from, one of each of those shards; none = those published last, of all shards.
 
         Returns:
             The trained adapters; loss and rows of each shard.
         """
         start = self._published(number - 1) if model is None else model
         prox = self.config.prox if self.config.strategy == "fedprox" else 0.0
-        trained, losses, rows = self._train_model(number, start, "", prox, start)
+        trained, losses, rows = self._train_model(number, start, shards, "", prox, start)
         if self.config.strategy == "ditto":
-            self._train_personal(number, start)
+            self._train_personal(number, start, shards)
         metrics: dict[str, int | float] = {"round": number}
         metrics |= {f"loss/{s}": loss for s, loss in enumerate(losses)}
         metrics |= {f"examples/{s}": count for s, count in enumerate(rows)}
@@ -91,7 +92,7 @@ class Client:
         with serving(self.base.model, self.config, _tensors(served)) as (bank, routing):
             scores = score_windows(
                 self.base.model, self.encoder.windows(rows, wanted), self.encoder.template.answers, len(rows),
-                bank=bank, routing=routing, precision=self.config.train.precision,
+                bank=bank, routing=routing, precision=self.config.train.precision, batches=by_person(rows.user),
             )  # fmt: skip
         scores, tested = scores[wanted], rows.take(wanted)
         group = np.zeros(len(tested), np.int32) if tested.client is None else tested.client
@@ -107,7 +108,7 @@ class Client:
         return digest, metrics
 
     def _train_model(
-        self, number: int, start: Model, role: str, prox: float, anchor: Model
+        self, number: int, start: Model, shards: Sequence[int], role: str, prox: float, anchor: Model
     ) -> tuple[Model, list[float], list[int]]:
         config = self.config
         rows, shard_of = self._train_rows()
@@ -115,7 +116,7 @@ class Client:
         losses: list[float] = []
         counts: list[int] = []
         with AdapterBank(self.base.model, config.lora, width=1) as bank:
-            for shard, state in enumerate(start):
+            for shard, state, centre in zip(shards, start, anchor, strict=True):
                 checkpoint = self.store.folder / "training" / f"{role}shard-{shard}.pt"
                 windows = self.encoder.windows(rows, shard_of == shard)
                 task = Task(
@@ -125,7 +126,7 @@ class Client:
                 with bar(f"{self.name} round {number}") as tick:
                     outcome = train(
                         self.base.model, bank, _tensors([state])[0], task, config.train,
-                        prox=prox, anchor=_tensors([anchor[shard]])[0], checkpoint=checkpoint, on_step=tick,
+                        prox=prox, anchor=_tensors([centre])[0], checkpoint=checkpoint, on_step=tick,
                     )  # fmt: skip
                 checkpoint.unlink(missing_ok=True)
                 trained.append({name: tensor.numpy() for name, tensor in outcome.state.items()})
@@ -139,10 +140,10 @@ class Client:
         shard_of = by_hash(rows.user_ids, self.config.shards, str(self.config.seed))[rows.user]
         return rows, np.where(rows.split == TRAIN, shard_of, -1)
 
-    def _train_personal(self, number: int, received: Model) -> None:
+    def _train_personal(self, number: int, received: Model, shards: Sequence[int]) -> None:
         """Ditto (Li et al. 2021): a personal model, pulled towards the global one by the proximal term."""
         start = self._personal(number - 1) or received
-        personal, _, _ = self._train_model(number, start, "personal-", self.config.prox, received)
+        personal, _, _ = self._train_model(number, start, shards, "personal-", self.config.prox, received)
         with replacing(self._personal_path(number)) as partial:
             save_file(to_arrays(personal), partial)
         for path in self.store.folder.glob("personal-*.safetensors"):

@@ -1,8 +1,8 @@
 """A client's private data in one SQLite file: its rows, tombstones of what was erased, and what was used where.
 
 One rule decides what may be there, `tombstones.Refusal`: import and restore refuse by it, erasing deletes by it. The
-key of the tombstones is a file beside the vault. Once it is destroyed nobody can tell whom a tombstone named, and nobody
-can check what comes in: the vault can still be read and erased from, but takes no rows.
+key of the tombstones is a file beside the vault. Once it is destroyed nobody can tell whom a tombstone named, nor check
+what comes in: the vault can still be read and erased from, but takes no rows.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def doing(folder: Path) -> str:
     if not all(run.prepared for run in runs):
         return "preparing"
     for run in runs:
-        last = run.last_round()
+        last = run.rounds.last()
         if last is None or last < run.config.federation.rounds:
             return f"round {0 if last is None else last + 1} of {run.config.strategy}"
     return "writing the result"
@@ -196,7 +196,7 @@ def bad_replies(strategy: str, folder: Path, configured: Settings) -> list[dict[
     rows = []
     for kind, spoil in BAD_REPLIES.items():
         run = with_replies(spoil, config, folder / kind.replace(" ", "-"))
-        rounds = run.history()[1:]
+        rounds = run.rounds.history()[1:]
         dropped = [[drop["client"] for drop in entry["dropped"]] for entry in rounds]
         rows.append({
             "kind": kind, "strategy": strategy, "reason": rounds[0]["dropped"][0]["reason"],
@@ -216,7 +216,7 @@ def with_replies(spoil: Callable[[Arrays, Metrics], Wire], config: RunConfig, fo
 
 def same_models(one: Run, other: Run) -> bool:
     """Whether all clients' models after the last round are equal to the last bit."""
-    mine, theirs = (run.read_models(run.config.federation.rounds) for run in (one, other))
+    mine, theirs = (run.rounds.models(run.config.federation.rounds) for run in (one, other))
     return mine.keys() == theirs.keys() and all(
         a.keys() == b.keys() and all(np.array_equal(a[key], b[key]) for key in a)
         for client in mine

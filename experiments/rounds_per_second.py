@@ -123,7 +123,7 @@ def fedrec(setting: Setting, folder: Path) -> Measured:
     shutil.copytree(setting.run.folder, folder)
     run, app, marks = Run(folder), Timed(fedrec_app), []
     run_rounds(LocalGrid(app, len(run.clients)), run, lambda entry: marks.append(perf_counter()))  # type: ignore[arg-type]
-    return Measured(app.seconds[messages.TRAIN], marks[-1] - marks[0], run.history()[-1]["overall"]["auc"])
+    return Measured(app.seconds[messages.TRAIN], marks[-1] - marks[0], run.rounds.history()[-1]["overall"]["auc"])
 
 
 def plain(prompt: PromptConfig, micro: int) -> Callable[[Setting, Path], Measured]:

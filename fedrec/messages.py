@@ -1,7 +1,7 @@
 """What server and clients say to each other: message types, record names, and adapters as named arrays.
 
     query.inventory   →  the client's name, its users, and its train rows of each shard
-    train.lora        round, configuration [, adapters]  →  adapters, loss and rows per shard
+    train.lora        round, shards [, adapters]  →  adapters, loss and rows of each of those shards
     evaluate.like     round, configuration, adapters (published: the client keeps them)  →  metrics
 
 A model is S adapters, one a shard; the array of shard s is named `shard/{s}/{layer}.A` (or `.B`), float32.

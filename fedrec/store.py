@@ -77,41 +77,53 @@ class Run:
         folder = self.folder / "baselines"
         return tuple(Run(path) for path in sorted(folder.iterdir())) if folder.is_dir() else ()
 
-    # rounds
+    @property
+    def rounds(self) -> Rounds:
+        return Rounds(self.folder / "rounds")
 
-    def last_round(self) -> int | None:
+
+class Rounds:
+    """Finished rounds in a folder, each in one of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def last(self) -> int | None:
         """The newest finished round; None before round 0, which publishes the initial adapter."""
-        folder = self.folder / "rounds"
-        done = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()] if folder.is_dir() else []
+        done = [int(path.name) for path in self.folder.glob("*") if path.name.isdecimal()]
         return max(done, default=None)
 
-    def write_round(self, number: int, models: Mapping[str, Model], entry: dict[str, Any]) -> None:
+    def write(self, number: int, models: Mapping[str, Model], entry: dict[str, Any]) -> None:
         """Finish a round: every client's model and what happened. Older rounds' models are removed."""
-        rounds = self.folder / "rounds"
-        partial = rounds / f"{number:04d}.partial"
+        path, partial = self.folder / f"{number:04d}", self.folder / f"{number:04d}.partial"
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         flat = {f"{client}|{name}": a for client in models for name, a in to_arrays(models[client]).items()}
         save_file(flat, partial / "models.safetensors")
         write_json(partial / "round.json", entry)
-        partial.rename(rounds / f"{number:04d}")
-        for path in rounds.glob("[0-9]*/models.safetensors"):
-            if path.parent.name.isdecimal() and int(path.parent.name) < number:
-                path.unlink()
+        if path.exists():  # finished before, with other models
+            for file in partial.iterdir():
+                file.replace(path / file.name)
+            partial.rmdir()
+        else:
+            partial.rename(path)
+        for old in self.folder.glob("[0-9]*/models.safetensors"):
+            if old.parent.name.isdecimal() and int(old.parent.name) < number:
+                old.unlink()
 
-    def read_models(self, number: int) -> dict[str, Model]:
+    def models(self, number: int) -> dict[str, Model]:
         """Every client's model after that round."""
         arrays: dict[str, dict[str, NDArray[np.float32]]] = {}
-        for key, array in load_file(self.folder / "rounds" / f"{number:04d}" / "models.safetensors").items():
+        for key, array in load_file(self.folder / f"{number:04d}" / "models.safetensors").items():
             client, _, name = key.rpartition("|")
             arrays.setdefault(client, {})[name] = array
         return {client: from_arrays(named) for client, named in arrays.items()}
 
     def history(self) -> list[dict[str, Any]]:
         """What happened in each finished round."""
-        last = self.last_round()
+        last = self.last()
         numbers = range(0 if last is None else last + 1)
-        return [read_json(self.folder / "rounds" / f"{number:04d}" / "round.json") for number in numbers]
+        return [read_json(self.folder / f"{number:04d}" / "round.json") for number in numbers]
 
 
 class ClientStore:

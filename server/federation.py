@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,12 @@ from flwr.serverapp import Grid
 from fedrec import messages
 from fedrec.errors import FedrecError
 from fedrec.messages import Model, State
-from fedrec.store import Run
+from fedrec.store import Rounds, Run
 from server import balance, results
 from server.exchange import ask
 from server.replies import BadReply, Limits, Reply, check, check_together, decode
 from server.sampling import choose
-from server.strategies import STRATEGIES
+from server.strategies import STRATEGIES, Trained, among
 
 Entry = dict[str, Any]
 _PATIENCE = 20.0  # seconds without a new node, after which no more are expected
@@ -47,30 +46,89 @@ class Federation:
     def rounds(self) -> None:
         """All rounds that are not done yet."""
         self._meet()
-        last = self.run.last_round()
+        last = self.run.rounds.last()
         if last is None:
             start = [self.initial] * self.config.shards
             self._finish(0, dict.fromkeys(self.nodes, start), {}, time.monotonic())
             last = 0
-        models = self.run.read_models(last)
+        models = self.run.rounds.models(last)
         for number in range(last + 1, self.config.federation.rounds + 1):
             models = self._round(number, models)
 
+    def retrain(self, shards: Sequence[int], begun: Rounds) -> dict[str, Model]:
+        """All rounds of some shards again from their start, without serving anything on the way.
+
+        Args:
+            begun: where finished rounds are kept, so that an interrupted retraining goes on.
+
+        Returns:
+            Every client's adapters of those shards.
+        """
+        self._meet()
+        last = begun.last() or 0
+        models = begun.models(last) if last else dict.fromkeys(self.nodes, [self.initial] * len(shards))
+        for number in range(last + 1, self.config.federation.rounds + 1):
+            began = time.monotonic()
+            models, entry = self._train_round(number, models, shards)
+            begun.write(number, models, {"round": number, **entry, "seconds": time.monotonic() - began})
+        return models
+
+    def publish(self, number: int, models: Mapping[str, Model]) -> None:
+        """Serve models that were trained already, as those of round `number`."""
+        self._meet()
+        self._finish(number, models, {}, time.monotonic())
+
     def _round(self, number: int, models: Mapping[str, Model]) -> dict[str, Model]:
         began = time.monotonic()
-        replies, entry = self._train(number, models)
-        enough = max(1, self.config.federation.min_replies)
-        if len(replies) < enough:
-            entry["skipped"] = f"{len(replies)} good replies, {enough} needed: the models stay as they were"
-            mixed = dict(models)
-        else:
-            aggregate = STRATEGIES[self.config.strategy](replies, models, self.initial, self.config, number)
-            mixed = aggregate.models
-            entry |= aggregate.record
+        mixed, entry = self._train_round(number, models, range(self.config.shards))
         self._finish(number, mixed, entry, began)
         return mixed
 
-    def _train(self, number: int, models: Mapping[str, Model]) -> tuple[list[Reply], Entry]:
+    def _train_round(
+        self, number: int, models: Mapping[str, Model], shards: Sequence[int]
+    ) -> tuple[dict[str, Model], Entry]:
+        """Every client's next adapters of some shards, and what happened."""
+        replies, entry = self._train(number, models, shards)
+        enough = max(1, self.config.federation.min_replies)
+        mixed: dict[str, list[State]] = {client: [] for client in models}
+        for position, shard in enumerate(shards):
+            states = {client: model[position] for client, model in models.items()}
+            trained = self._trained(replies, position, states, entry, shard)
+            record: dict[str, Any] = {}
+            if len(trained) < enough:
+                where = f" of shard {shard}" if len(shards) > 1 else ""
+                entry["skipped"] = f"{len(trained)} good replies, {enough} needed: the models{where} stay as they were"
+            else:
+                aggregate = STRATEGIES[self.config.strategy](trained, states, self.initial, self.config, number)
+                states = aggregate.states
+                record = among(entry["participants"], [each.client for each in trained], aggregate.record)
+            for name, values in record.items():
+                entry.setdefault(name, []).append(values)
+            for client, state in states.items():
+                mixed[client].append(state)
+        return dict(mixed), entry
+
+    def _trained(
+        self, replies: Sequence[Reply], position: int, states: Mapping[str, State], entry: Entry, shard: int
+    ) -> list[Trained]:
+        """The replies that count in one shard: in proportion to each other."""
+        lengths = {
+            reply.client: float(
+                np.linalg.norm(balance.flatten(reply.shards[position]) - balance.flatten(states[reply.client]))
+            )
+            for reply in replies
+        }
+        wild = check_together(lengths, self.config.federation.max_update_ratio)
+        for client, reason in wild.items():
+            where = f"shard {shard}: " if self.config.shards > 1 else ""
+            entry["dropped"].append({"client": client, "reason": where + reason})
+        return [
+            Trained(reply.client, reply.shards[position], reply.loss[position], reply.examples[position])
+            for reply in replies
+            if reply.client not in wild
+        ]
+
+    def _train(self, number: int, models: Mapping[str, Model], shards: Sequence[int]) -> tuple[list[Reply], Entry]:
         """The good replies of a round, sorted by client, and what happened."""
         federation = self.config.federation
         asked, needed = choose(
@@ -81,7 +139,7 @@ class Federation:
 
         def accept(client: str, message: Message) -> bool:
             try:
-                reply = self._read(client, message, number, entry)
+                reply = self._read(client, message, number, shards, entry)
             except BadReply as reason:
                 entry["dropped"].append({"client": client, "reason": str(reason)})
                 return False
@@ -89,36 +147,28 @@ class Federation:
             return True
 
         content: dict[str, Message] = {}
+        whole = len(shards) == self.config.shards
         for client in asked:
-            holds = self.held.get(client) == number - 1
-            content[client] = self._message(messages.TRAIN, client, number, None if holds else models[client], entry)
+            holds = whole and self.held.get(client) == number - 1
+            model = None if holds else models[client]
+            content[client] = self._message(messages.TRAIN, client, number, model, entry, shards)
         late = ask(self.grid, content, accept, needed, federation.deadline)
         if len(good) < needed:
             entry["dropped"] += [{"client": c, "reason": f"no reply in {federation.deadline:g} s"} for c in late]
-        updates = {client: self._length(reply, models[client]) for client, reply in good.items()}
-        for client, reason in check_together(updates, federation.max_update_ratio).items():
-            entry["dropped"].append({"client": client, "reason": reason})
-            del good[client]
         replies = [good[client] for client in sorted(good)]
         entry["participants"] = [reply.client for reply in replies]
         entry["train_loss"] = {reply.client: _mean_loss(reply) for reply in replies}
         return replies, entry
 
-    def _read(self, client: str, message: Message, number: int, entry: Entry) -> Reply:
+    def _read(self, client: str, message: Message, number: int, shards: Sequence[int], entry: Entry) -> Reply:
         if message.has_error():
             raise BadReply(f"it failed: {_one_line(message.error.reason)}")
         arrays, config, metrics = _records(message)
         entry["bytes_up"] += messages.size_of(arrays)
         reply = decode(arrays, {**metrics, "client": config.get("client")})
-        check(
-            reply, client=client, round=number, expected=self.initial, announced=self.announced[client],
-            limits=self.limits,
-        )  # fmt: skip
+        announced = [self.announced[client][shard] for shard in shards]
+        check(reply, client=client, round=number, expected=self.initial, announced=announced, limits=self.limits)
         return reply
-
-    def _length(self, reply: Reply, model: Model) -> float:
-        pairs = zip(reply.shards, model, strict=True)
-        return math.hypot(*(float(np.linalg.norm(balance.flatten(a) - balance.flatten(b))) for a, b in pairs))
 
     def _finish(self, number: int, models: Mapping[str, Model], entry: Entry, began: float) -> None:
         """Publish each client's model, have it measured, and write the round down."""
@@ -140,14 +190,15 @@ class Federation:
             self.held[client] = number
             return True
 
-        content = {c: self._message(messages.EVALUATE, c, number, models[c], entry) for c in self.nodes}
+        shards = range(self.config.shards)
+        content = {c: self._message(messages.EVALUATE, c, number, models[c], entry, shards) for c in self.nodes}
         late = ask(self.grid, content, accept, len(self.nodes), self.config.federation.deadline)
         entry["dropped"] += [{"client": client, "reason": "evaluation: no reply"} for client in late]
         entry["clients"] = [{"id": group, **measured[group]} for group in sorted(measured)]
         entry["overall"] = results.overall(self.run, number, entry["clients"])
         entry["adapter_hash"] = _hash_of(served)
         entry["seconds"] = time.monotonic() - began
-        self.run.write_round(number, models, entry)
+        self.run.rounds.write(number, models, entry)
         self.on_round(entry)
 
     def groups(self, client: str) -> list[str]:
@@ -155,8 +206,10 @@ class Federation:
         central = self.config.strategy == "central"
         return [fact["id"] for fact in self.run.reference["clients"]] if central else [client]
 
-    def _message(self, kind: str, client: str, number: int, model: Model | None, entry: Entry) -> Message:
-        config = ConfigRecord({"run": str(self.run.folder.resolve()), "round": number})
+    def _message(
+        self, kind: str, client: str, number: int, model: Model | None, entry: Entry, shards: Sequence[int]
+    ) -> Message:
+        config = ConfigRecord({"run": str(self.run.folder.resolve()), "round": number, "shards": list(shards)})
         content = RecordDict({messages.CONFIG: config})
         if model is not None:
             arrays = messages.to_arrays(model)

@@ -33,7 +33,7 @@ class Reply:
     Attributes:
         client: the name it gives itself.
         round: the round it answers.
-        shards: its adapter in each of the S shards.
+        shards: its adapter in each of the shards it was asked for.
         loss: mean training loss in nats per shard; 0 in a shard without rows.
         examples: rows trained on per shard.
     """

@@ -55,7 +55,7 @@ def overall(run: Run, number: int, clients: Sequence[Mapping[str, Any]]) -> dict
 
 def write_result(run: Run) -> dict[str, Any]:
     """The run's result.json from its rounds and its baselines' results."""
-    history, reference, config = run.history(), run.reference, run.config
+    history, reference, config = run.rounds.history(), run.reference, run.config
     last = history[-1]
     facts = {fact["id"]: fact for fact in reference["clients"]}
     result = {
@@ -77,7 +77,7 @@ def write_result(run: Run) -> dict[str, Any]:
         "adapter_hash": last["adapter_hash"],
         "config": config.model_dump(mode="json"),
         "notes": reference["notes"],
-        "baselines": [write_result(baseline) for baseline in run.baselines if baseline.last_round() is not None],
+        "baselines": [write_result(baseline) for baseline in run.baselines if baseline.rounds.last() is not None],
     }
     write_json(run.folder / "result.json", result)
     return result

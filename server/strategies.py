@@ -1,7 +1,7 @@
-"""Strategies: from the clients' trained models to what each client gets next. Pure; shard by shard.
+"""Strategies: from the clients' trained adapters of one shard to what each client gets next. Pure.
 
-A strategy sees the good replies of one round, sorted by client, and gives each replying client its next model. A client
-that did not take part keeps its model, except where one global model is everybody's.
+A strategy sees the good replies of one round, sorted by client, and gives each replying client its next adapter. A
+client that did not take part keeps its own, except where one global adapter is everybody's. Shards never meet here.
 """
 
 from __future__ import annotations
@@ -14,55 +14,61 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.config import PplrConfig, RunConfig
-from fedrec.messages import Model, State
+from fedrec.messages import State
 from server import averaging, balance
-from server.replies import Reply
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a client made of one shard: its adapter, mean loss in nats (0 without rows), and rows trained on."""
+
+    client: str
+    state: State
+    loss: float
+    examples: int
 
 
 @dataclass(frozen=True)
 class Aggregate:
-    """Next models by client, and what the strategy has to tell of how it made them (one entry a shard)."""
+    """Next adapters by client.
 
-    models: dict[str, Model]
-    record: dict[str, list[Any]] = field(default_factory=dict)
+    Attributes:
+        record: what the strategy has to tell of how it made them; arrays over the n clients that replied: (n,) or
+            (n, n).
+    """
+
+    states: dict[str, State]
+    record: dict[str, balance.Matrix] = field(default_factory=dict)
 
 
-Strategy = Callable[[Sequence[Reply], Mapping[str, Model], State, RunConfig, int], Aggregate]
+Strategy = Callable[[Sequence[Trained], Mapping[str, State], State, RunConfig, int], Aggregate]
 
 
 def own(
-    replies: Sequence[Reply], models: Mapping[str, Model], initial: State, config: RunConfig, round_: int
+    trained: Sequence[Trained], states: Mapping[str, State], initial: State, config: RunConfig, round_: int
 ) -> Aggregate:
     """Everybody keeps what they trained: local training, and the one client of central training."""
-    return Aggregate(dict(models) | {reply.client: reply.shards for reply in replies})
+    return Aggregate(dict(states) | {each.client: each.state for each in trained})
 
 
 def fedavg(
-    replies: Sequence[Reply], models: Mapping[str, Model], initial: State, config: RunConfig, round_: int
+    trained: Sequence[Trained], states: Mapping[str, State], initial: State, config: RunConfig, round_: int
 ) -> Aggregate:
-    """One global model, weighted by examples (McMahan et al. 2017); FedProx and Ditto differ on the client only."""
-    shards = range(config.shards)
-    mean = [averaging.fedavg([r.shards[s] for r in replies], [r.examples[s] for r in replies]) for s in shards]
-    return Aggregate(dict.fromkeys(models, mean))
+    """One global adapter, weighted by examples (McMahan et al. 2017); FedProx and Ditto differ on the client only."""
+    mean = averaging.fedavg([each.state for each in trained], [each.examples for each in trained])
+    return Aggregate(dict.fromkeys(states, mean))
 
 
 def pplr(
-    replies: Sequence[Reply], models: Mapping[str, Model], initial: State, config: RunConfig, round_: int
+    trained: Sequence[Trained], states: Mapping[str, State], initial: State, config: RunConfig, round_: int
 ) -> Aggregate:
-    """Each client's own model, mixed by similarity and heating (PPLR, arXiv 2402.09959), from one snapshot."""
-    mixed: dict[str, Model] = {reply.client: [] for reply in replies}
-    record: dict[str, list[Any]] = {"similarity": [], "heating": [], "weights": []}
-    for shard in range(config.shards):
-        states = [reply.shards[shard] for reply in replies]
-        rows = np.array([reply.examples[shard] for reply in replies])
-        losses = np.array([reply.loss[shard] for reply in replies])
-        alike, heat, weights = _balance(states, rows > 0, losses, initial, config.pplr, round_)
-        for reply, state in zip(replies, balance.mix(states, weights), strict=True):
-            mixed[reply.client].append(state)
-        record["similarity"].append(alike.tolist())
-        record["heating"].append(heat.tolist())
-        record["weights"].append(weights.tolist())
-    return Aggregate(dict(models) | mixed, record)
+    """Each client's own adapter, mixed by similarity and heating (PPLR, arXiv 2402.09959), from one snapshot."""
+    new = [each.state for each in trained]
+    taught = np.array([each.examples > 0 for each in trained])
+    losses = np.array([each.loss for each in trained])
+    alike, heat, weights = _balance(new, taught, losses, initial, config.pplr, round_)
+    mixed = {each.client: state for each, state in zip(trained, balance.mix(new, weights), strict=True)}
+    return Aggregate(dict(states) | mixed, {"similarity": alike, "heating": heat, "weights": weights})
 
 
 def _balance(
@@ -103,3 +109,14 @@ STRATEGIES: dict[str, Strategy] = {
     "local": own,
     "central": own,
 }
+
+
+def among(clients: Sequence[str], counted: Sequence[str], record: Mapping[str, balance.Matrix]) -> dict[str, Any]:
+    """A shard's record over all clients that replied: one that did not count there keeps its adapter."""
+    inside = [clients.index(client) for client in counted]
+    found: dict[str, Any] = {}
+    for name, values in record.items():
+        whole = np.zeros(len(clients)) if values.ndim == 1 else np.eye(len(clients))
+        whole[inside if values.ndim == 1 else np.ix_(inside, inside)] = values
+        found[name] = whole.tolist()
+    return found

@@ -23,27 +23,27 @@ def model(seed: int, shards: int = 2) -> Model:
 
 def test_rounds_come_back_and_only_the_last_keeps_models(tmp_path: Path) -> None:
     run = create_run(tmp_path / "run", RunConfig())
-    assert run.last_round() is None
+    assert run.rounds.last() is None
     models = {"client-0": model(0), "a/b|c": model(1)}
-    run.write_round(0, models, {"round": 0, "auc": float("nan")})
-    run.write_round(1, models, {"round": 1})
-    assert run.last_round() == 1
-    back = run.read_models(1)
+    run.rounds.write(0, models, {"round": 0, "auc": float("nan")})
+    run.rounds.write(1, models, {"round": 1})
+    assert run.rounds.last() == 1
+    back = run.rounds.models(1)
     assert back.keys() == models.keys()
     for name, shards in models.items():
         for ours, theirs in zip(shards, back[name], strict=True):
             assert all(np.array_equal(ours[key], theirs[key]) for key in ours)
     assert not (run.folder / "rounds" / "0000" / "models.safetensors").exists()
-    assert run.history() == [{"round": 0, "auc": None}, {"round": 1}]
+    assert run.rounds.history() == [{"round": 0, "auc": None}, {"round": 1}]
 
 
 def test_a_round_that_was_being_written_does_not_count(tmp_path: Path) -> None:
     run = create_run(tmp_path / "run", RunConfig())
-    run.write_round(0, {"a": model(0)}, {})
+    run.rounds.write(0, {"a": model(0)}, {})
     (run.folder / "rounds" / "0001.partial").mkdir()
-    assert run.last_round() == 0
-    run.write_round(1, {"a": model(0)}, {})
-    assert run.last_round() == 1
+    assert run.rounds.last() == 0
+    run.rounds.write(1, {"a": model(0)}, {})
+    assert run.rounds.last() == 1
 
 
 def test_interactions_come_back(tmp_path: Path) -> None:

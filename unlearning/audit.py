@@ -59,7 +59,7 @@ class AuditLog:
         A line that a crash cut short is removed first, and a line `log-repaired` says how long it was.
 
         Raises:
-            ValueError: the event or a fact is not of `Facts`, or not of its type. The message does not repeat the value.
+            ValueError: the event or a fact is not of `Facts`, or not of its type. The message has no value.
             FedrecError: the last line was altered, so that nothing can follow it.
         """
         _refuse_unknown(event, facts)

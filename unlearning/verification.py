@@ -142,7 +142,7 @@ def membership_auc(forgotten: Scores, unseen: Scores) -> tuple[float, float, flo
 
 
 def ks(one: Scores, other: Scores) -> float:
-    """Kolmogorov-Smirnov distance max |F(x) - G(x)| of the distributions of (m,) and (n,) scores; NaN without either."""
+    """Kolmogorov-Smirnov distance max |F(x) - G(x)| of the distributions of (m,) and (n,) scores; NaN if empty."""
     if not len(one) or not len(other):
         return math.nan
     both = np.concatenate([one, other])

@@ -112,7 +112,7 @@ def test_a_bad_reply_is_dropped_and_named_and_poisons_nothing(kind: str, tmp_pat
     assert [drop["client"] for drop in entry["dropped"]] == ["client-1"]
     assert entry["dropped"][0]["reason"]
     assert "\n" not in entry["dropped"][0]["reason"]
-    for model in run.read_models(1).values():
+    for model in run.rounds.models(1).values():
         for state in model:
             assert all(np.isfinite(array).all() and np.abs(array).max() < 10 for array in state.values())
 
@@ -123,7 +123,7 @@ def test_a_round_without_enough_good_replies_leaves_the_models(tmp_path: Path, s
     last = result_of(run)["history"][-1]
     assert "2 good replies, 3 needed" in last["skipped"]
     initial = prepare.initial_of(run)
-    for model in run.read_models(1).values():
+    for model in run.rounds.models(1).values():
         assert all(np.array_equal(model[0][key], initial[key]) for key in initial)
 
 

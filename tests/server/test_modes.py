@@ -50,7 +50,7 @@ def test_a_run_begun_in_this_process_ends_with_workers(tmp_path: Path, small: Se
     begun = made(tmp_path / "run", small())
     with pytest.raises(KeyboardInterrupt):
         run_rounds(LocalGrid(Dying(8), 3), begun)  # type: ignore[arg-type]
-    assert begun.last_round() == 0
+    assert begun.rounds.last() == 0
     assert run("simulate", "--resume", begun.folder, "--workers", 2, cwd=tmp_path)[0] == 0
     assert hash_of(begun.folder) == expected
 

@@ -94,7 +94,7 @@ def _outcome(certificate: Certificate) -> str:
     if certificate.verdict == "FAIL":
         return "The check of the model afterwards did not pass, so nothing is claimed of the model, and the request stays open."
     if claimed_threshold(certificate.claim) is None:
-        return f"What the model had learned with them was {certificate.claim} them."
+        return f"The parts of the model that had learned from them were {certificate.claim} them."
     return f"What the model had learned from them was {certificate.claim}, which is a measured limit and not proof of absence."
 
 

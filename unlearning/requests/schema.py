@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Column, Connection, Index, Table
@@ -21,13 +20,10 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        return None if value is None else value.astimezone(UTC)
+        return value and value.astimezone(UTC)
 
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
-        if value is None or value.tzinfo is None:
-            return None if value is None else value.replace(tzinfo=UTC)
-        moment: datetime = value.astimezone(UTC)
-        return moment
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return value and (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
 
 
 metadata = sa.MetaData()
@@ -73,7 +69,7 @@ steps = Table(
     "steps",
     metadata,
     Column("request", sa.ForeignKey(requests.c.id), primary_key=True),
-    Column("step", sa.String(64), primary_key=True),
+    Column("step", sa.Text, primary_key=True),
     Column("seconds", sa.Float, nullable=False, comment="since the request was received"),
     Column("facts", json, nullable=False),
 )

@@ -2,8 +2,8 @@
 
 received → identified → planned → quarantined → erasing → verifying → published → closed
 
-Any of them but the last may be held, or fail, and goes on from where it stopped. Refused ends a request of which nothing
-has been carried out yet.
+Any of them but the last may be held, or fail, and goes on from where it stopped. Refused ends a request before anything
+was carried out.
 """
 
 from __future__ import annotations

@@ -1,0 +1,88 @@
+"""An office that handles requests: operators with keys, and a ledger they sign for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from unlearning.requests.ledger import Ledger
+from unlearning.requests.policy import Policy
+from unlearning.requests.request import Request
+from unlearning.requests.signing import approval_message, submission_message
+from unlearning.requests.states import PATH, State
+from unlearning.requests.subjects import SubjectKeys
+from unlearning.selection import Selection
+
+NOW = datetime(2026, 1, 31, 22, 30, tzinfo=UTC)
+PLAN = {"rounds": 3, "path": "exact"}
+
+
+class Operators:
+    """The keys of ada and ben; it knows them, and nobody else."""
+
+    def __init__(self) -> None:
+        self._keys = {
+            name: Ed25519PrivateKey.from_private_bytes(name.encode().ljust(32)) for name in ("ada", "ben", "eve")
+        }
+
+    def sign(self, operator: str, message: bytes) -> bytes:
+        return self._keys[operator].sign(message)
+
+    def check(self, operator: str, message: bytes, signature: bytes) -> bool:
+        if operator not in ("ada", "ben"):
+            return False
+        try:
+            self._keys[operator].public_key().verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+class Office:
+    """A ledger, and what it said happened."""
+
+    def __init__(self, url: str, folder: Path, **policy: Any) -> None:
+        self.operators = Operators()
+        self.keys = SubjectKeys(folder)
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.ledger = Ledger(
+            url, self.keys, Policy(**policy), self.operators, lambda kind, facts: self.events.append((kind, facts))
+        )
+
+    def submit(
+        self, selection: Selection, client: str | None = None, requester: str = "ada", now: datetime = NOW
+    ) -> Request:
+        """Signed and submitted."""
+        facts: dict[str, Any] = {"channel": "mail", "ground": "17(1)(b)", "requester": requester, "client": client}
+        signature = self.operators.sign(requester, submission_message(selection, **facts))
+        return self.ledger.submit(selection, signature=signature, now=now, **facts)
+
+    def user(self, name: str, **more: Any) -> Request:
+        return self.submit(Selection(users=(name,)), **more)
+
+    def approve(self, request: Request, approver: str = "ben", now: datetime = NOW) -> Request:
+        """Signed and approved."""
+        signature = self.operators.sign(approver, approval_message(request, approver, "passport"))
+        return self.ledger.approve(request.id, approver, identity="passport", signature=signature, now=now)
+
+    def plan(self, request: Request, *shards: int) -> Request:
+        """Approved and planned."""
+        self.approve(request)
+        return self.ledger.advance(request.id, State.PLANNED, plan=PLAN, shards=shards, now=NOW)
+
+    def bring(self, request: Request, to: State) -> Request:
+        """Along the path to a state, with all it needs."""
+        for state in PATH[: PATH.index(to) + 1]:
+            if state is State.IDENTIFIED:
+                request = self.approve(request)
+            elif state is State.PLANNED:
+                request = self.ledger.advance(request.id, state, plan=PLAN, shards=[2, 0], now=NOW)
+            elif state is State.CLOSED:
+                request = self.ledger.advance(request.id, state, certificate="certificates/1.json", now=NOW)
+            elif state is not State.RECEIVED:
+                request = self.ledger.advance(request.id, state, now=NOW)
+        return request

@@ -1,0 +1,27 @@
+"""The moves between states: where each leads, and that nobody is stuck."""
+
+from __future__ import annotations
+
+import pytest
+
+from unlearning.requests.states import OPEN, PATH, REFUSABLE, STOPPED, TERMINAL, TRANSITIONS, State, may_move
+
+
+def test_the_path_is_walked_one_state_at_a_time() -> None:
+    for here, state in enumerate(PATH):
+        forward = [there for there, to in enumerate(PATH) if may_move(state, to, None)]
+        assert forward == ([here + 1] if state not in TERMINAL else [])
+
+
+@pytest.mark.parametrize("state", sorted(OPEN - STOPPED))
+def test_an_open_request_can_stop_and_goes_on_where_it_was(state: State) -> None:
+    for stopped in STOPPED:
+        assert may_move(state, stopped, None)
+        assert [to for to in State if may_move(stopped, to, state)] == [state]
+
+
+def test_nothing_leaves_the_end_and_only_the_undone_is_refused() -> None:
+    assert all(not TRANSITIONS[state] for state in TERMINAL)
+    assert {state for state in State if may_move(state, State.REFUSED, None)} == REFUSABLE
+    assert State.QUARANTINED not in REFUSABLE
+    assert set(TRANSITIONS) == set(State) == OPEN | TERMINAL
