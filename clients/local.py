@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,20 +13,20 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from fedrec import hardware
+from fedrec.aggregation import AGGREGATORS
 from fedrec.config import RunConfig
 from fedrec.data.prompts import PromptEncoder
-from fedrec.data.shards import by_hash
-from fedrec.data.table import HISTORY, TEST, TRAIN, Interactions
+from fedrec.data.shards import by_hash, drawn
+from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.errors import FedrecError
 from fedrec.messages import Model, from_arrays, to_arrays
 from fedrec.metrics import measure
-from fedrec.models.bank import AdapterBank, state_hash
+from fedrec.models.bank import AdapterBank
 from fedrec.models.base import Base, load_base
-from fedrec.models.peft_folder import save_peft
 from fedrec.progress import bar
-from fedrec.scoring import by_person, score_windows
-from fedrec.serving import encoder_of, model_hash, serving
-from fedrec.store import Run, replacing, write_json
+from fedrec.served import answers_of, serve
+from fedrec.serving import encoder_of, judge
+from fedrec.store import Run, replacing
 from fedrec.training import Task, train
 
 
@@ -86,15 +85,18 @@ class Client:
             SHA-256 of the model served; examples, AUC, UAUC and LogLoss of each group of rows.
         """
         served = self._personal(number) or model if self.config.strategy == "ditto" else model
-        digest = self._serve(number, model, served)
-        rows = self.interactions
+        with replacing(self.store.folder / "published.safetensors") as partial:
+            save_file(to_arrays(model), partial, {"round": str(number)})
+        rows, adapters = self.interactions, _tensors(served)
+        judging = self._judging()
+        judged = judge(self.base, self.config, self.encoder, rows, judging, adapters)
+        users = [rows.user_ids[user] for user in rows.user[judging]]
+        digest = serve(self.store, number, adapters, judged, users, self.config, self.base.name)
         wanted = rows.split == TEST
-        with serving(self.base.model, self.config, _tensors(served)) as (bank, routing):
-            scores = score_windows(
-                self.base.model, self.encoder.windows(rows, wanted), self.encoder.template.answers, len(rows),
-                bank=bank, routing=routing, precision=self.config.train.precision, batches=by_person(rows.user),
-            )  # fmt: skip
-        scores, tested = scores[wanted], rows.take(wanted)
+        answers = answers_of(self.store, self.config, self.base, self.encoder)
+        scores = answers.scores(self.encoder.windows(rows, wanted), rows.user)[wanted]
+        answers.close()
+        tested = rows.take(wanted)
         group = np.zeros(len(tested), np.int32) if tested.client is None else tested.client
         self.store.write_scores(
             round=np.array(number), scores=scores, labels=tested.label,
@@ -168,23 +170,13 @@ class Client:
                     return from_arrays(load_file(path))
         raise FedrecError(f"client {self.name} does not hold the model of round {number}: send its adapters along")
 
-    def _serve(self, number: int, published: Model, served: Model) -> str:
-        with replacing(self.store.folder / "published.safetensors") as partial:
-            save_file(to_arrays(published), partial, {"round": str(number)})
-        folder = self.store.folder / f"served-{number:04d}"
-        shutil.rmtree(folder, ignore_errors=True)
-        for shard, state in enumerate(_tensors(served)):
-            save_peft(folder / f"shard-{shard}", state, self.config.lora, self.base.name)
-        hashes = [state_hash(state) for state in _tensors(served)]
-        manifest = {
-            "round": number,
-            "shards": [{"folder": f"{folder.name}/shard-{s}", "sha256": digest} for s, digest in enumerate(hashes)],
-        }
-        write_json(self.store.folder / "manifest.json", manifest)
-        for path in self.store.folder.glob("served-*"):
-            if path != folder:
-                shutil.rmtree(path)
-        return model_hash(hashes)
+    def _judging(self) -> NDArray[np.bool_]:
+        """The validation rows that weigh the shards' adapters, where there is something to be weighed."""
+        config, rows = self.config, self.interactions
+        if config.shards == 1 or not AGGREGATORS[config.aggregator].judges:
+            return np.zeros(len(rows), bool)
+        judging: NDArray[np.bool_] = drawn(rows, config.aggregation.validation, config.seed) & (rows.split == VALID)
+        return judging
 
 
 def _tensors(model: Model) -> list[dict[str, torch.Tensor]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from fedrec.config import WorldConfig
+from fedrec.config import RunConfig, WorldConfig
 from fedrec.data.generated import make_world
 from fedrec.models.pretraining import new_llama, train_tokenizer
 from fedrec.store import write_json
@@ -26,6 +26,14 @@ def write_result(name: str, result: dict[str, Any]) -> None:
     """results/NAME.json: the result, after when, where and how it was made."""
     command = " ".join(["python -m", f"experiments.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
     write_json(RESULTS / f"{name}.json", {"command": command, "machine": machine(), **result})
+
+
+def portable(config: RunConfig) -> dict[str, Any]:
+    """A configuration as a result states it: base and data by name, not by where they lie on this machine."""
+    plain = config.model_dump(mode="json")
+    for section, key in ((plain, "base"), (plain["data"], "path")):
+        section[key] = section[key] and Path(section[key]).name
+    return plain
 
 
 def machine() -> dict[str, Any]:

@@ -19,7 +19,6 @@ import typer
 from experiments.common import write_result
 from fedrec import config as configuration
 from fedrec.preparation import resolve
-from unlearning.aggregation.settings import settings_of
 from unlearning.compare import Plan, Telling, claim, compare
 from unlearning.pool import Pool
 from unlearning.tables import line
@@ -66,14 +65,13 @@ def main(
     name = f"unlearning-{name or data.name}"
     sets = set_ or []
     overrides = {"data.path": str(data), "base": base, **({} if rows is None else {"data.train_rows": rows})}
-    theirs = tuple(text for text in sets if not text.startswith("aggregation."))
-    config = resolve(configuration.load(overrides=overrides, sets=theirs))
+    config = resolve(configuration.load(overrides=overrides, sets=tuple(sets)))
     telling = Telling(lambda *_: lambda *__: None, lambda row: print(line(row), flush=True))
     tables: dict[str, Any] = {}
     for number in map(int, shards.split(",")):
         plan = Plan(
             config, tuple(methods.split(",")), number, slices, cast(Literal["row", "user"], unit), forget,
-            tuple(map(int, seeds.split(","))), settings_of([text for text in sets if text.startswith("aggregation.")]),
+            tuple(map(int, seeds.split(","))),
         )  # fmt: skip
         folder = Path("runs/unlearning") / f"{name}-{number}"
         claim(folder, plan, replace=False)

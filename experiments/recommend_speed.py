@@ -24,17 +24,19 @@ from time import perf_counter
 from typing import Annotated, Any
 
 import numpy as np
+import torch
 import typer
 from numpy.typing import NDArray
 
-from experiments.common import write_result
+from experiments.common import portable, write_result
 from fedrec.config import load
 from fedrec.data.prompts import Window
+from fedrec.models.bank import AdapterBank, Mixed, Routed
 from fedrec.models.base import load_base
 from fedrec.models.peft_folder import load_peft
 from fedrec.recommend import score_items
 from fedrec.scoring import score_candidates, score_windows
-from fedrec.serving import encoder_of, serving
+from fedrec.serving import encoder_of
 from fedrec.store import ClientStore, Run, write_json
 from server.prepare import prepare
 from server.simulation import simulate
@@ -88,7 +90,11 @@ def repetition(run: Run, person: Person, part: slice, backwards: bool) -> dict[s
 
     manifest = person.client.manifest or {"shards": []}
     shards = [load_peft(person.client.folder / shard["folder"])[0] for shard in manifest["shards"]]
-    with serving(base.model, config, shards) as (bank, routing):
+    with AdapterBank(base.model, config.lora, width=len(shards)) as bank:
+        for shard, state in enumerate(shards):
+            bank.load(shard, state)
+        bank.eval()
+        routing = Routed(0) if len(shards) == 1 else Mixed(torch.full((len(shards),), 1 / len(shards)))
         how: dict[str, Any] = {"bank": bank, "routing": routing, "precision": config.train.precision}
         answers = encoder.template.answers
 
@@ -167,7 +173,7 @@ def main(
         simulate(run, workers=0)
         found = {p: compare(in_precision(run, p, Path(folder) / p), repeats) for p in ("fp32", "bf16")}
         write_result("recommend_speed", {
-            "items": len(run.catalogue), **found, "config": run.config.model_dump(mode="json")
+            "items": len(run.catalogue), **found, "config": portable(run.config)
         })  # fmt: skip
     for precision, result in found.items():
         times = {way: round(times, 1) for way, times in result["times_faster"]["recommend"].items()}

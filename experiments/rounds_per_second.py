@@ -34,7 +34,7 @@ from flwr.app import Context, Message
 
 from clients.app import app as fedrec_app
 from experiments import flowertune
-from experiments.common import RESULTS, write_result
+from experiments.common import RESULTS, portable, write_result
 from fedrec import hardware, messages
 from fedrec.config import PromptConfig, load
 from fedrec.data.prompts import PromptEncoder
@@ -44,7 +44,6 @@ from fedrec.models.bank import AdapterBank, Routed
 from fedrec.models.base import answer_logits, hidden_states, load_base
 from fedrec.models.peft_folder import load_peft
 from fedrec.scoring import score_windows
-from fedrec.serving import serving
 from fedrec.store import Run
 from fedrec.training import Task, answer_positions, batches, learning_rate, pad
 from server.grid import LocalGrid
@@ -129,8 +128,10 @@ def fedrec(setting: Setting, folder: Path) -> Measured:
 def plain(prompt: PromptConfig, micro: int) -> Callable[[Setting, Path], Measured]:
     def run_it(setting: Setting, folder: Path) -> Measured:
         def measure(adapter: Path) -> float:
-            with serving(setting.base.model, setting.config, [load_peft(adapter)[0]]) as (bank, routing):
-                return setting.evaluate(bank, routing, prompt)
+            with AdapterBank(setting.base.model, setting.config.lora) as bank:
+                bank.load(0, load_peft(adapter)[0])
+                bank.eval()
+                return setting.evaluate(bank, Routed(0), prompt)
 
         app = Timed(flowertune.client_app(setting.run, flowertune.Plan(prompt, micro, setting.steps)))
         grid = LocalGrid(app, len(setting.run.clients))  # type: ignore[arg-type]
@@ -213,7 +214,7 @@ def summary(setting: Setting, measured: dict[str, list[Measured]]) -> dict[str, 
         "fedrec_times_faster_than": {
             name: {part: ratios(name, part) for part in ("training", "rounds")} for name in VARIANTS if name != "fedrec"
         },
-        "config": setting.config.model_dump(mode="json"),
+        "config": portable(setting.config),
     }
 
 

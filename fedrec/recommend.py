@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import hardware
-from fedrec.errors import FedrecError, UsageError
+from fedrec.errors import UsageError
 from fedrec.models.base import load_base
-from fedrec.models.peft_folder import load_peft
-from fedrec.scoring import score_candidates
-from fedrec.serving import encoder_of, serving
+from fedrec.served import answers_of
+from fedrec.serving import encoder_of
 from fedrec.store import ClientStore, Run
 
 
@@ -52,15 +51,11 @@ def score_items(
     hardware.use_threads(config.train)
     base = load_base(config.base, device=config.train.device, precision=config.train.precision)
     encoder = encoder_of(run, base)
-    manifest = client.manifest
-    if manifest is None:
-        raise FedrecError(f"client {client.name} serves no model yet: continue with `--resume {run.folder}`")
-    shards = [load_peft(client.folder / shard["folder"])[0] for shard in manifest["shards"]]
-    with serving(base.model, config, shards) as (bank, routing):
-        return score_candidates(
-            base.model, encoder.past_of(items, labels), [encoder.question(item) for item in candidates],
-            encoder.template.answers, bank=bank, routing=routing, precision=config.train.precision,
-        )  # fmt: skip
+    answers = answers_of(client, config, base, encoder)
+    try:
+        return answers.candidates(encoder.past_of(items, labels), [encoder.question(item) for item in candidates])
+    finally:
+        answers.close()
 
 
 def _client_of(run: Run, user: str) -> ClientStore:

@@ -1,34 +1,176 @@
-"""A served model: the adapters of S shards over one base, answering together."""
+"""A served model: the adapters of S shards over one base, answering together.
+
+Answers are snapshots that never change, so that answering goes on while shards come and go.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from fedrec.config import RunConfig
-from fedrec.data.prompts import PromptEncoder
+from fedrec.aggregation import AGGREGATORS, Evidence, combine, row_weights_to_windows
+from fedrec.config import AggregationConfig, LoraConfig, RunConfig
+from fedrec.data.prompts import PromptEncoder, Tokens, Window
+from fedrec.data.table import Interactions
+from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
+from fedrec.models.base import Base
+from fedrec.scoring import by_person, row_vectors, score_candidates, score_windows
 
 if TYPE_CHECKING:
-    from fedrec.models.base import Base
     from fedrec.store import Run
 
 
-@contextmanager
-def serving(
-    model: torch.nn.Module, config: RunConfig, shards: Sequence[dict[str, torch.Tensor]]
-) -> Iterator[tuple[AdapterBank, Routing]]:
-    """A bank of the shards' adapters, and the routing that lets them answer with equal weights (APA, ND form)."""
-    width = len(shards)
-    with AdapterBank(model, config.lora, width=width) as bank:
-        for k, state in enumerate(shards):
-            bank.load(k, state)
+@dataclass(frozen=True)
+class Judged:
+    """Validation rows as all S shards answer them.
+
+    Attributes:
+        vectors: (v, d), labels: (v,), scores: (v, S).
+        centres: (S, d) the mean vector of each shard's training rows.
+    """
+
+    vectors: NDArray[np.float32]
+    labels: NDArray[np.int8]
+    scores: NDArray[np.float64]
+    centres: NDArray[np.float32]
+
+    def take(self, rows: NDArray[np.bool_]) -> Judged:
+        """Some of the rows."""
+        return Judged(self.vectors[rows], self.labels[rows], self.scores[rows], self.centres)
+
+    def evidence(self, shards: Sequence[int]) -> Evidence:
+        """What is known of some of the shards; no rows to answer yet."""
+        chosen = list(shards)
+        return Evidence(self.vectors[:0], self.vectors, self.labels, self.scores[:, chosen], self.centres[chosen])
+
+
+class Answers:
+    """The shards that serve, over one base model."""
+
+    def __init__(
+        self,
+        base: Base,
+        lora: LoraConfig,
+        tokens: tuple[int, int],
+        adapters: Mapping[int, State],
+        judged: Judged,
+        aggregator: str,
+        settings: AggregationConfig,
+        seed: int,
+    ) -> None:
+        """
+        Args:
+            tokens: those of No and Yes.
+            adapters: by shard; with none of them the base model answers alone.
+            aggregator: a name in `AGGREGATORS`.
+            seed: of what an aggregator learns.
+        """
+        self.shards = tuple(sorted(adapters))
+        self._base, self._tokens, self._aggregator = base, tokens, AGGREGATORS[aggregator]
+        self._width = judged.vectors.shape[1]
+        self._bank: AdapterBank | None = None
+        if self.shards:
+            self._bank = AdapterBank(base.model, lora, width=len(self.shards))
+            for k, shard in enumerate(self.shards):
+                self._bank.load(k, adapters[shard])
+            self._bank.eval()
+            self._weigh = self._aggregator.prepare(judged.evidence(self.shards), settings, seed)
+
+    def scores(self, windows: Sequence[Window], user: NDArray[np.int32]) -> NDArray[np.float64]:
+        """The like-probability of every answered row.
+
+        Args:
+            windows: of a table of n rows.
+            user: (n,) whose each row is; a person's scores do not depend on who else is asked for.
+
+        Returns:
+            (n,) probabilities, NaN where no window answers the row.
+        """
+        if not windows or len(self.shards) < 2:
+            return self._pass(windows, user, Routed(0) if self.shards else None)
+        weights = self._weights(windows, user)
+        form = self._aggregator.form
+        if form in ("ND", "D"):
+            by_window = torch.from_numpy(row_weights_to_windows(weights, windows)).float()
+            return self._pass(windows, user, Mixed(by_window, "ND" if form == "ND" else "D"))
+        alone = np.stack([self._pass(windows, user, Routed(k)) for k in range(len(self.shards))], axis=1)
+        answered = np.concatenate([window.rows for window in windows])
+        scores = np.full(len(user), np.nan)
+        scores[answered] = combine(alone[answered], weights[answered], form)
+        return scores
+
+    def candidates(self, past: Tokens, questions: Sequence[Tokens]) -> NDArray[np.float64]:
+        """(m,) like-probabilities of m candidates after one past, which has one set of weights.
+
+        Raises:
+            ValueError: the outputs of K passes are to be combined, which candidates of one past cannot share.
+        """
+        routing: Routing | None = Routed(0) if self.shards else None
+        if len(self.shards) > 1:
+            form = self._aggregator.form
+            if form not in ("ND", "D"):
+                raise ValueError(f"aggregator {self._aggregator.name} needs a pass for each shard")
+            end = Window(np.array(past), np.array([len(past) - 1]), np.array([0], np.intp))
+            weights = self._weights([end], np.zeros(1, np.int32))[0] if past else np.zeros(0)
+            routing = Mixed(torch.from_numpy(weights).float(), "ND" if form == "ND" else "D")
+        return score_candidates(
+            self._base.model, past, questions, self._tokens, bank=self._bank, routing=routing,
+            precision=self._base.precision,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Detach the adapters from the base model."""
+        if self._bank is not None:
+            self._bank.close()
+
+    def _weights(self, windows: Sequence[Window], user: NDArray[np.int32]) -> NDArray[np.float64]:
+        """(n, K) of every answered row; zero for other rows."""
+        answered = np.concatenate([window.rows for window in windows])
+        vectors = np.zeros((len(answered), self._width), np.float32)
+        if self._aggregator.judges:
+            vectors = row_vectors(
+                self._base.model, windows, len(user), precision=self._base.precision, batches=by_person(user)
+            )[answered]
+        weights = np.zeros((len(user), len(self.shards)))
+        weights[answered] = self._weigh(vectors)
+        return weights
+
+    def _pass(self, windows: Sequence[Window], user: NDArray[np.int32], routing: Routing | None) -> NDArray[np.float64]:
+        return score_windows(
+            self._base.model, windows, self._tokens, len(user), bank=self._bank, routing=routing,
+            precision=self._base.precision, batches=by_person(user),
+        )  # fmt: skip
+
+
+def judge(
+    base: Base,
+    config: RunConfig,
+    encoder: PromptEncoder,
+    rows: Interactions,
+    wanted: NDArray[np.bool_],
+    adapters: Sequence[State],
+) -> Judged:
+    """The wanted rows as each of the adapters answers them alone."""
+    windows, together = encoder.windows(rows, wanted), by_person(rows.user)
+    vectors = row_vectors(base.model, windows, len(rows), precision=base.precision, batches=together)[wanted]
+    scores = np.empty((len(vectors), len(adapters)))
+    with AdapterBank(base.model, config.lora) as bank:
         bank.eval()
-        yield bank, Routed(0) if width == 1 else Mixed(torch.full((width,), 1 / width), form="ND")
+        for shard, state in enumerate(adapters):
+            bank.load(0, state)
+            found = score_windows(
+                base.model, windows, encoder.template.answers, len(rows), bank=bank, routing=Routed(0),
+                precision=base.precision, batches=together,
+            )  # fmt: skip
+            scores[:, shard] = found[wanted]
+    return Judged(vectors, rows.label[wanted], scores, np.zeros((len(adapters), vectors.shape[1]), np.float32))
 
 
 def encoder_of(run: Run, base: Base) -> PromptEncoder:

@@ -46,7 +46,7 @@ def compare(
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Throw away what --out holds.")] = False,
     config: Annotated[Path | None, typer.Option(help="Configuration of the training, TOML.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; aggregation.tau=30 too.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over everything else.")] = None,
     json: Annotated[str | None, typer.Option(help="Write the result here as JSON; - is standard output.")] = None,
 ) -> None:
     """Train each method, delete, and measure it against retraining everything without the deleted rows."""
@@ -56,7 +56,6 @@ def compare(
     from fedrec.output import write_result
     from fedrec.preparation import resolve
     from fedrec.store import RUNS
-    from unlearning.aggregation.settings import settings_of
     from unlearning.compare import Plan, claim
     from unlearning.compare import compare as run
     from unlearning.pool import Pool
@@ -65,20 +64,16 @@ def compare(
 
     if unit not in ("row", "user"):
         raise UsageError(f"--unit {unit}: choose row or user")
-    sets = set_ or []
     named = {"data.path": data, "data.train_rows": rows, "base": base}
     overrides = {key: value for key, value in named.items() if value is not None}
     plan = Plan(
-        config=resolve(
-            configuration.load(config, overrides, tuple(text for text in sets if not text.startswith(_OWN)))
-        ),
+        config=resolve(configuration.load(config, overrides, tuple(set_ or ()))),
         methods=tuple(name.strip() for name in methods.split(",")),
         shards=shards,
         slices=slices,
         unit="user" if unit == "user" else "row",
         forget=forget,
         seeds=_seeds(seeds),
-        aggregation=settings_of([text for text in sets if text.startswith(_OWN)]),
     )
     folder = out or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-unlearn"
     claim(folder, plan, replace)
@@ -93,9 +88,6 @@ def compare(
     write_page(result, page)
     console.print("report", page, markup=False, soft_wrap=True)
     write_result(result, json)
-
-
-_OWN = "aggregation."
 
 
 def _seeds(text: str) -> tuple[int, ...]:

@@ -22,7 +22,6 @@ from fedrec.metrics import measure
 from fedrec.models.base import load_base
 from fedrec.preparation import base_name, facts_of
 from fedrec.store import read_json, write_json
-from unlearning.aggregation import AggregationConfig
 from unlearning.exactness import exactness
 from unlearning.inference import FORMS, seconds_per_row
 from unlearning.material import fill_vectors, partition_rows
@@ -57,7 +56,6 @@ class Plan:
     unit: Literal["row", "user"]
     forget: int
     seeds: tuple[int, ...]
-    aggregation: AggregationConfig
 
     def __post_init__(self) -> None:
         """A mistake in a method's name is told before anything is written."""
@@ -70,7 +68,7 @@ class Plan:
         return plain
 
     def method(self, name: str) -> Method:
-        return method_named(name, self.shards, self.slices, self.aggregation)
+        return method_named(name, self.shards, self.slices, self.config.aggregation)
 
 
 def claim(folder: Path, plan: Plan, replace: bool) -> None:
@@ -131,7 +129,6 @@ def compare(folder: Path, plan: Plan, pool: Pool, telling: Telling) -> dict[str,
         "methods": rows,
         "inference": list(bench.inference()),
         "config": plan.config.model_dump(mode="json"),
-        "aggregation": plan.aggregation.model_dump(mode="json"),
     }
     write_json(folder / "compare.json", result)
     return result

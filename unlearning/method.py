@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from fedrec.aggregation import AGGREGATORS, AggregationConfig, Aggregator
 from fedrec.config import Section, validated
 from fedrec.errors import UsageError
-from unlearning.aggregation import AGGREGATORS, AggregationConfig, Aggregator
 from unlearning.partition import PARTITIONERS, Partitioner
 
 PUBLISHED = {

@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 from fedrec import hardware
 from fedrec.config import RunConfig, parse
 from fedrec.data.prompts import PromptEncoder
-from fedrec.data.shards import by_hash
+from fedrec.data.shards import drawn
 from fedrec.data.table import TEST, VALID, Catalogue, Dataset
 from fedrec.models.adapter import initial_state, state_hash
 from fedrec.models.bank import AdapterBank, Routed
 from fedrec.models.base import Base, fingerprint, load_base
 from fedrec.scoring import by_person, score_windows
+from fedrec.serving import Answers, Judged
 from fedrec.store import read_json, write_json
-from unlearning.answers import Answers, Judged
 from unlearning.folder import read_manifest, shard_folder, write_manifest
 from unlearning.jobs import Assignment, Job, make_jobs, slice_settings
 from unlearning.material import fill_vectors, partition_rows
@@ -276,11 +276,8 @@ class ShardedModel:
     def _judging(self) -> NDArray[np.bool_]:
         """(n,) the validation rows that judge the shards: those of a part of the users, by a keyed hash."""
         rows = self.table.interactions
-        chosen = (
-            by_hash(rows.user_ids, _PARTS, f"validation {self.config.seed}")
-            < self.method.aggregation.validation * _PARTS
-        )
-        judging: NDArray[np.bool_] = (rows.split == VALID) & chosen[rows.user]
+        judging: NDArray[np.bool_] = drawn(rows, self.method.aggregation.validation, self.config.seed)
+        judging &= rows.split == VALID
         return judging
 
     def _snapshot(self) -> Answers:
@@ -292,11 +289,10 @@ class ShardedModel:
             centres[shard] = table.vectors[table.places.shard == shard].mean(axis=0)
         judged = Judged(table.vectors[judging], table.interactions.label[judging], table.scores[judging], centres)
         adapters = {shard: shard_folder(self.folder, shard).adapter() for shard in read_manifest(self.folder)}
-        answers = self.encoder.template.answers
-        return Answers(self.base, self.config.lora, self.method, self.config.seed, answers, adapters, judged)
-
-
-_PARTS = 10_000
+        return Answers(
+            self.base, self.config.lora, self.encoder.template.answers, adapters, judged, self.method.aggregator,
+            self.method.aggregation, self.config.seed,
+        )  # fmt: skip
 
 
 def _agreeing(kept: tuple[str, ...], wanted: tuple[str, ...]) -> int:

@@ -239,5 +239,5 @@ def _cells(methods: Sequence[Standing], column: _Column) -> list[_Cell]:
     for k, (method, text) in enumerate(zip(methods, texts, strict=True)):
         std = method.std(column.key) if column.spread else None
         spread = column.spread(std) if column.spread and std is not None else ""
-        cells.append(_Cell(text, spread, text == best))
+        cells.append(_Cell(text, spread, k > 0 and text == best))
     return cells

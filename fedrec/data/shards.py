@@ -9,6 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fedrec.data.table import Interactions
+
+_PARTS = 10_000
+
 
 def by_hash(user_ids: Sequence[str], shards: int, key: str) -> NDArray[np.int32]:
     """(users,) shard of each user, by HMAC-SHA256 of the id under `key`."""
@@ -19,3 +23,9 @@ def by_hash(user_ids: Sequence[str], shards: int, key: str) -> NDArray[np.int32]
         ],
         dtype=np.int32,
     )
+
+
+def drawn(rows: Interactions, part: float, seed: int) -> NDArray[np.bool_]:
+    """(n,) the rows of about a part of the users, each drawn by a keyed hash of their own."""
+    chosen = by_hash(rows.user_ids, _PARTS, f"validation {seed}") < part * _PARTS
+    return np.asarray(chosen[rows.user], bool)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from unlearning.aggregation.evidence import Evidence
-from unlearning.aggregation.neighbours import directions
-from unlearning.aggregation.settings import AggregationConfig
+from fedrec.aggregation.evidence import Evidence
+from fedrec.aggregation.neighbours import directions
+from fedrec.config import AggregationConfig
 
 
 def average(evidence: Evidence) -> NDArray[np.float64]:

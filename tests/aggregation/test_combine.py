@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from fedrec.aggregation import Form, combine, row_weights_to_windows
 from fedrec.data.prompts import Window
 from fedrec.metrics import auc
-from unlearning.aggregation import Form, combine, row_weights_to_windows
 
 Array = NDArray[np.float64]
 PROBABILITIES = arrays(np.float64, (4, 3), elements=st.floats(0, 1))

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from unlearning.aggregation.evidence import Evidence, need_validation
-from unlearning.aggregation.neighbours import nearest
-from unlearning.aggregation.settings import AggregationConfig, ErrorReading
+from fedrec.aggregation.evidence import Evidence, need_validation
+from fedrec.aggregation.neighbours import nearest
+from fedrec.config import AggregationConfig, ErrorReading
 
 
 def errors(scores: NDArray[np.float64], labels: NDArray[np.int8], reading: ErrorReading) -> NDArray[np.float64]:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from fedrec.aggregation import AGGREGATORS, AggregationConfig, Aggregator, combine
 from fedrec.errors import FedrecError
 from fedrec.metrics import auc
-from tests.unlearning.aggregation.world import evidence, halves, only, permuted
-from unlearning.aggregation import AGGREGATORS, AggregationConfig, Aggregator, combine
+from tests.aggregation.world import evidence, halves, only, permuted
 
 JUDGING = ("apa-d", "apa-nd", "major-d", "major-nd", "receraser", "grapheraser")
 SETTINGS = AggregationConfig(neighbours=5)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.aggregation.adaptive import adaptive, major
-from unlearning.aggregation.combine import Form, combine
-from unlearning.aggregation.evidence import Evidence, Weigher
-from unlearning.aggregation.grapheraser import lb_aggr
-from unlearning.aggregation.receraser import attention
-from unlearning.aggregation.settings import AggregationConfig
-from unlearning.aggregation.simple import average, semantic
-from unlearning.aggregation.timelines import row_weights_to_windows
+from fedrec.aggregation.adaptive import adaptive, major
+from fedrec.aggregation.combine import Form, combine
+from fedrec.aggregation.evidence import Evidence, Weigher
+from fedrec.aggregation.grapheraser import lb_aggr
+from fedrec.aggregation.receraser import attention
+from fedrec.aggregation.simple import average, semantic
+from fedrec.aggregation.timelines import row_weights_to_windows
+from fedrec.config import AggregationConfig
 
 __all__ = [
     "AGGREGATORS",

@@ -19,8 +19,8 @@ from scipy.special import logit
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from fedrec.aggregation.evidence import Evidence, Weigher, need_validation
 from fedrec.hardware import threads
-from unlearning.aggregation.evidence import Evidence, Weigher, need_validation
 
 _WIDTH, _ATTENTION = 64, 32  # of phi and of the hidden layer, as published
 _L2 = 1e-5  # on W_k and b_k, as published

@@ -1,0 +1,109 @@
+"""Unsigned, wrongly signed, self-approved and flooding operators are turned away, and that is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from fedrec.errors import FedrecError
+from tests.unlearning.requests.office import NOW, Office
+from unlearning.requests.signing import approval_message, submission_message
+from unlearning.requests.states import State
+from unlearning.selection import Selection
+
+PERSON = "Zacharias-4711"
+THEIRS = Selection(users=(PERSON,))
+FACTS: dict[str, Any] = {"channel": "mail", "ground": "17(1)(b)", "requester": "ada"}
+
+
+def nothing_but(office: Office, cause: str, operator: str | None, request: str | None = None) -> None:
+    """The last event says so, and tells nothing else."""
+    assert office.events[-1] == ("rejected", {"cause": cause, "operator": operator, "request": request})
+    assert PERSON not in str(office.events)
+
+
+@pytest.mark.parametrize(
+    ("signer", "signed", "cause"),
+    [
+        (None, FACTS, "unsigned"),
+        ("ben", FACTS, "wrong signature"),
+        ("ada", {**FACTS, "ground": "17(1)(c)"}, "wrong signature"),
+        ("ada", {**FACTS, "client": "c1"}, "wrong signature"),
+    ],
+)
+def test_a_submission_must_be_signed_by_its_requester(
+    office: Office, signer: str | None, signed: dict[str, Any], cause: str
+) -> None:
+    signature = signer and office.operators.sign(signer, submission_message(THEIRS, **signed))
+    with pytest.raises(FedrecError, match="operator 'ada'"):
+        office.ledger.submit(THEIRS, signature=signature or None, **FACTS)
+    nothing_but(office, cause, None)
+    assert not office.ledger.list()
+    assert not list((office.keys._requests).iterdir())
+
+
+def test_a_stranger_is_not_named_in_the_log(office: Office) -> None:
+    """Anybody may claim any name, a person's too."""
+    claimed = {**FACTS, "requester": PERSON}
+    signature = office.operators.sign("eve", submission_message(THEIRS, **claimed))
+    with pytest.raises(FedrecError, match="not registered"):
+        office.ledger.submit(THEIRS, signature=signature, **claimed)
+    nothing_but(office, "wrong signature", None)
+
+
+def test_an_approval_must_be_signed_for_this_request(office: Office) -> None:
+    request, other = office.user(PERSON), office.user("another")
+    for_another = office.operators.sign("ben", approval_message(other, "ben", "passport"))
+    otherwise = office.operators.sign("ben", approval_message(request, "ben", "a phone call"))
+    for signature, cause in ((None, "unsigned"), (for_another, "wrong signature"), (otherwise, "wrong signature")):
+        with pytest.raises(FedrecError, match="operator 'ben'"):
+            office.ledger.approve(request.id, "ben", identity="passport", signature=signature)
+        nothing_but(office, cause, None, request.id)
+    assert office.ledger.get(request.id) == request
+
+
+def test_nobody_approves_their_own(office: Office) -> None:
+    request = office.user(PERSON)
+    with pytest.raises(FedrecError, match="'ada' asked for it; another operator must approve it"):
+        office.approve(request, "ada")
+    nothing_but(office, "self-approved", "ada", request.id)
+    assert office.ledger.get(request.id) == request
+    approved = office.approve(request, "ben")
+    assert approved.four_eyes and approved.state is State.IDENTIFIED
+    assert office.approve(request, "ben", NOW + timedelta(days=1)) == approved
+    assert [kind for kind, _ in office.events].count("approved") == 1
+
+
+def test_an_operator_alone_approves_and_it_shows(opened: Callable[..., Office]) -> None:
+    office = opened(four_eyes=False)
+    approved = office.approve(office.user(PERSON), "ada")
+    assert approved.approver == "ada" and not approved.four_eyes
+    assert office.events[-1][0] == "approved" and office.events[-1][1]["four_eyes"] is False
+    assert approved.public()["four_eyes"] is False
+
+
+def test_a_flood_is_held_back_for_an_hour_and_for_its_sender_only(opened: Callable[..., Office]) -> None:
+    office = opened(max_submissions_per_hour=3)
+    for number in range(3):
+        office.user(f"user {number}", now=NOW + timedelta(minutes=number))
+    with pytest.raises(FedrecError, match="operator 'ada': 3 requests within an hour"):
+        office.user("one more", now=NOW + timedelta(minutes=59))
+    nothing_but(office, "flood", "ada")
+    assert office.user("user 1", now=NOW + timedelta(minutes=59)).received_at < NOW + timedelta(minutes=2)
+    office.user("one more", requester="ben", now=NOW + timedelta(minutes=59))
+    office.user("yet another", now=NOW + timedelta(minutes=61))
+    assert len(office.ledger.list()) == 5
+
+
+def test_open_requests_are_limited_until_some_end(opened: Callable[..., Office]) -> None:
+    office = opened(max_open_per_requester=2)
+    first = office.user("a")
+    office.user("b")
+    with pytest.raises(FedrecError, match="operator 'ada': 2 open requests"):
+        office.user("c")
+    nothing_but(office, "flood", "ada")
+    office.ledger.refuse(first.id, "not you", "the authority")
+    office.user("c")

@@ -1,0 +1,178 @@
+"""The ledger on both databases: what it keeps, what it gives back, and that it names nobody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from fedrec.errors import FedrecError, UsageError
+from tests.unlearning.requests.office import NOW, PLAN, Office
+from unlearning.requests.request import Identity
+from unlearning.requests.signing import submission_message
+from unlearning.requests.states import OPEN, PATH, State
+from unlearning.selection import Selection
+
+PERSON = "Zacharias-4711"
+
+
+def test_a_duplicate_returns_the_open_request(office: Office) -> None:
+    first = office.user(PERSON)
+    again = office.user(PERSON, requester="ben", now=NOW + timedelta(days=3))
+    assert again == first == office.ledger.get(first.id)
+    assert [kind for kind, _ in office.events] == ["submitted", "duplicate"]
+    others = [office.user("another"), office.user(PERSON, client="c1"), office.submit(Selection(users=(PERSON,), since=5))]
+    assert len({first.id, *(other.id for other in others)}) == 4
+    assert [other.pseudonym == first.pseudonym for other in others] == [False, True, True]
+    office.bring(first, State.CLOSED)
+    assert office.user(PERSON).id != first.id
+
+
+@pytest.mark.parametrize("state", [state for state in PATH if state in OPEN])
+def test_every_state_outlives_the_process_and_can_be_left(opened: Callable[..., Office], state: State) -> None:
+    office = opened()
+    request = office.bring(office.user(PERSON), state)
+    office.ledger.close()
+    later = opened()
+    assert later.ledger.get(request.id) == request
+    assert request.state is state
+    stopped = later.ledger.hold(request.id, "a lawsuit")
+    assert (stopped.state, stopped.came_from) == (State.HELD, state)
+    assert later.user(PERSON).id == request.id
+    assert later.ledger.release(request.id).state is state
+    assert later.ledger.advance(request.id, State.FAILED, reason="disk full").reached is state
+    assert later.ledger.release(request.id).state is state
+
+
+def test_the_record_of_a_closed_request(office: Office) -> None:
+    request = office.user(PERSON)
+    office.bring(request, State.ERASING)
+    office.ledger.advance(request.id, State.VERIFYING, timings={"withdrawn_seconds": 0.25}, now=NOW + timedelta(hours=1))
+    for state in (State.PUBLISHED, State.CLOSED):
+        office.ledger.advance(request.id, state, certificate="c.json", now=NOW + timedelta(hours=2))
+    closed = office.ledger.get(request.id)
+    assert closed.received_at == NOW and closed.received_at.tzinfo is UTC
+    assert (closed.plan, closed.shards, closed.certificate) == (PLAN, (0, 2), "c.json")
+    assert (closed.requester, closed.approver, closed.four_eyes) == ("ada", "ben", True)
+    assert closed.identity == Identity("confirmed", "passport")
+    assert closed.timings["withdrawn_seconds"] == 0.25
+    assert [closed.timings[state] for state in (State.IDENTIFIED, State.VERIFYING, State.CLOSED)] == [0, 3600, 7200]
+    assert json.loads(json.dumps(closed.public()))["due_at"] == "2026-02-28"
+
+
+def test_the_day_of_receipt_is_utc_wherever_the_clock_stands(office: Office) -> None:
+    sydney = timezone(timedelta(hours=11))
+    request = office.user(PERSON, now=datetime(2026, 2, 1, 9, 0, tzinfo=sydney))
+    assert request.received_at == datetime(2026, 1, 31, 22, 0, tzinfo=UTC)
+    assert office.ledger.get(request.id).due_at == date(2026, 2, 28)
+
+
+def test_late_ones_come_first(office: Office) -> None:
+    days = (12, 3, 25, 7)
+    made = {day: office.user(f"user {day}", now=datetime(2026, 1, day, tzinfo=UTC)) for day in days}
+    office.ledger.refuse(made[25].id, "not you", "the authority")
+    assert [request.received_at.day for request in office.ledger.open_requests()] == [3, 7, 12]
+    on_the_last_day = datetime(2026, 2, 7, 23, 59, tzinfo=UTC)
+    assert [request.id for request in office.ledger.late(on_the_last_day)] == [made[3].id]
+    assert [request.id for request in office.ledger.late(on_the_last_day + timedelta(minutes=1))] == [made[3].id, made[7].id]
+    office.ledger.extend(made[3].id, "many requests", now=datetime(2026, 2, 3, tzinfo=UTC))
+    assert [request.received_at.day for request in office.ledger.open_requests()] == [7, 12, 3]
+    assert office.ledger.counts() == {State.RECEIVED: 3, State.REFUSED: 1}
+    assert [request.id for request in office.ledger.list(State.REFUSED)] == [made[25].id]
+    assert len(office.ledger.list()) == 4
+
+
+def test_a_step_is_recorded_once(office: Office) -> None:
+    request = office.user(PERSON)
+    assert not office.ledger.step_done(request.id, "withdraw")
+    assert office.ledger.record_step(request.id, "withdraw", {"seconds": 0.5}, now=NOW)
+    assert not office.ledger.record_step(request.id, "withdraw", {"seconds": 9.0}, now=NOW)
+    assert office.ledger.record_step(request.id, "delete", {}, now=NOW + timedelta(seconds=1))
+    assert office.ledger.steps(request.id) == {"withdraw": {"seconds": 0.5}, "delete": {}}
+    assert list(office.ledger.steps(request.id)) == ["withdraw", "delete"]
+    assert office.ledger.step_done(request.id, "withdraw")
+    assert not office.ledger.step_done(office.user("another").id, "withdraw")
+
+
+def test_batches_are_of_approved_and_planned_requests_until_their_shards_are_back(office: Office) -> None:
+    first, second, third = (office.user(name) for name in ("a", "b", "c"))
+    office.user("waiting for approval")
+    office.approve(office.user("waiting for a plan"))
+    for request, shards in ((first, (0, 4)), (second, (2,)), (third, (4,))):
+        office.plan(request, *shards)
+    together = [{r.id for r in batch.requests} for batch in office.ledger.batches()]
+    assert sorted(together, key=len) == [{second.id}, {first.id, third.id}]
+    for state in (State.QUARANTINED, State.ERASING, State.VERIFYING):
+        office.ledger.advance(first.id, state)
+        assert {first.id, third.id} in [{r.id for r in batch.requests} for batch in office.ledger.batches()]
+    office.ledger.advance(first.id, State.PUBLISHED)
+    office.ledger.hold(second.id, "a lawsuit")
+    assert [batch.shards for batch in office.ledger.batches()] == [(4,)]
+
+
+def test_a_batch_waits_for_the_policys_window(opened: Callable[..., Office]) -> None:
+    office = opened(batch_window=24)
+    office.plan(office.user(PERSON), 1)
+    assert not office.ledger.batches(NOW + timedelta(hours=23))
+    assert len(office.ledger.batches(NOW + timedelta(hours=24))) == 1
+
+
+def test_the_executor_learns_whom_and_nobody_after_it(opened: Callable[..., Office], url: str, tmp_path: Path) -> None:
+    office = opened()
+    selection = Selection(users=(PERSON,), items=("Vertigo-1958",))
+    request = office.submit(selection, client="c1")
+    assert office.ledger.selection(request.id) == selection
+    with pytest.raises(FedrecError, match="is received: its subject is needed"):
+        office.ledger.destroy_subject(request.id)
+    office.bring(request, State.CLOSED)
+    assert office.ledger.selection(request.id) == selection
+    for _ in range(2):
+        office.ledger.destroy_subject(request.id)
+    with pytest.raises(FedrecError, match="destroyed"):
+        office.ledger.selection(request.id)
+    assert office.ledger.step_done(request.id, "subject destroyed")
+
+    told = dumped(url) + json.dumps(office.events) + repr(office.ledger.list())
+    for secret in (PERSON, "Vertigo"):
+        assert secret not in told
+        assert all(secret.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_the_requesters_signature_is_not_kept(office: Office, url: str) -> None:
+    """It would tell whoever tries all ids on it which one it is over: Ed25519 gives the same bytes each time."""
+    office.bring(office.user(PERSON), State.CLOSED)
+    facts = {"channel": "mail", "ground": "17(1)(b)", "requester": "ada"}
+    signature = office.operators.sign("ada", submission_message(Selection(users=(PERSON,)), **facts))
+    assert signature.hex() not in dumped(url)
+
+
+def test_an_unknown_request_is_named(office: Office) -> None:
+    for ask in (office.ledger.get, office.ledger.steps, office.ledger.release, office.ledger.destroy_subject):
+        with pytest.raises(UsageError, match="request nobody: not in the ledger"):
+            ask("nobody")
+
+
+def test_a_step_in_the_wrong_order_leaves_no_trace(office: Office) -> None:
+    request = office.user(PERSON)
+    with pytest.raises(FedrecError, match="is received: it cannot become quarantined"):
+        office.ledger.advance(request.id, State.QUARANTINED)
+    with pytest.raises(FedrecError, match="cannot be identified without an approval"):
+        office.ledger.advance(request.id, State.IDENTIFIED)
+    assert office.ledger.get(request.id) == request
+    assert [kind for kind, _ in office.events] == ["submitted"]
+
+
+def dumped(url: str) -> str:
+    """Everything in the database's tables, bytes as hexadecimal."""
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    tables = sa.MetaData()
+    tables.reflect(engine)
+    with engine.connect() as connection:
+        rows = [row for table in tables.sorted_tables for row in connection.execute(sa.select(table))]
+    engine.dispose()
+    assert rows
+    return "\n".join(value.hex() if isinstance(value, bytes) else str(value) for row in rows for value in row)

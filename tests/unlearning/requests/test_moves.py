@@ -1,0 +1,122 @@
+"""Whatever is tried with a request, in whatever order: it is done by the rules or refused without effect."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedrec.errors import FedrecError
+from tests.unlearning.requests.office import NOW, PLAN
+from unlearning.requests import moves
+from unlearning.requests.policy import Policy
+from unlearning.requests.request import Identity, Request
+from unlearning.requests.scope import Kind, Scope
+from unlearning.requests.states import OPEN, PATH, STOPPED, TERMINAL, State
+
+IDENTITY = Identity("confirmed", "passport")
+POLICY = Policy()
+FACTS: list[moves.Facts] = [
+    {}, {"reason": "a lawsuit"}, {"plan": PLAN, "shards": [3, 1, 3]}, {"certificate": "sha256:1"},
+    {"reason": "disk full", "certificate": "sha256:1", "plan": PLAN, "shards": []},
+]  # fmt: skip
+anything = st.one_of(
+    st.tuples(st.just("advance"), st.sampled_from(State), st.sampled_from(FACTS)),
+    st.tuples(st.sampled_from(["approve", "refuse", "release", "extend"])),
+)
+
+
+def received() -> Request:
+    return Request(
+        id="r", received_at=NOW, channel="mail", pseudonym="p", scope=Scope(Kind.USER), sealed=b"", ground="17",
+        requester="ada", due_at=date(2026, 2, 28),
+    )  # fmt: skip
+
+
+def tried(request: Request, what: tuple[Any, ...], hours: float) -> Request:
+    now = NOW + timedelta(hours=hours)
+    match what:
+        case ("approve",):
+            return moves.approved(request, "ben", IDENTITY, b"s", now)
+        case ("refuse",):
+            return moves.refused(request, "not you", "the authority", now)
+        case ("release",):
+            return moves.resumed(request, now)
+        case ("extend",):
+            return moves.extended(request, "many", POLICY, now)
+        case (_, to, facts):
+            return moves.advanced(request, to, facts, now)
+    raise AssertionError(what)
+
+
+@given(st.lists(anything, max_size=40))
+def test_rules_hold_in_every_history(history: list[tuple[Any, ...]]) -> None:
+    request = received()
+    for hours, what in enumerate(history):
+        before = request
+        try:
+            request = tried(request, what, hours)
+        except FedrecError as error:
+            assert "\n" not in str(error)
+            continue
+        assert (request.came_from is not None) == (request.state in STOPPED)
+        assert before.state in OPEN or request == before
+        reached = request.reached
+        if reached is not State.REFUSED:
+            passed = PATH[: PATH.index(reached) + 1]
+            assert (request.decision == "approved") == (State.IDENTIFIED in passed) == (request.approval is not None)
+            assert State.PLANNED not in passed or (request.plan is not None and request.shards is not None)
+            assert set(passed[1:]) <= set(request.timings)
+            assert State.CLOSED not in passed or request.certificate
+            assert PATH.index(reached) - PATH.index(before.reached) in (0, 1)
+        else:
+            assert request.decision == "refused" and request.reasons["refused"] and request.reasons["complaint"]
+            assert State.QUARANTINED not in request.timings
+        assert request.timings.items() >= before.timings.items()
+        assert (request.due_at > before.due_at) == (request.extended and not before.extended)
+
+
+@given(st.sampled_from(PATH[1:]), st.sampled_from(FACTS))
+def test_moving_to_where_it_is_changes_nothing(state: State, facts: moves.Facts) -> None:
+    request = moves.approved(received(), "ben", IDENTITY, b"s", NOW)
+    for to in PATH[2 : PATH.index(state) + 1]:
+        request = moves.advanced(request, to, FACTS[-1], NOW)
+    assert request.state in (state, State.IDENTIFIED)
+    assert moves.advanced(request, request.state, facts, NOW + timedelta(days=1)) is request
+
+
+def test_a_failed_request_is_tried_again_and_its_shards_are_sorted() -> None:
+    request = moves.approved(received(), "ben", IDENTITY, b"s", NOW)
+    request = moves.advanced(request, State.PLANNED, {"plan": PLAN, "shards": [3, 1, 3]}, NOW)
+    assert request.shards == (1, 3)
+    with pytest.raises(FedrecError, match="cannot be failed without a reason"):
+        moves.advanced(request, State.FAILED, {}, NOW)
+    failed = moves.advanced(request, State.FAILED, {"reason": "disk full"}, NOW)
+    assert failed.reached is State.PLANNED and failed.reasons == {"failed": "disk full"}
+    with pytest.raises(FedrecError, match="is failed at planned: it cannot become quarantined"):
+        moves.advanced(failed, State.QUARANTINED, {}, NOW)
+    assert moves.resumed(failed, NOW).state is State.PLANNED
+
+
+def test_an_extension_is_given_once_with_a_reason_and_in_time() -> None:
+    last_minute = NOW.replace(month=2, day=28, hour=23, minute=59)
+    extended = moves.extended(received(), "many requests", POLICY, last_minute)
+    assert (extended.due_at, extended.reasons) == (date(2026, 4, 30), {"extended": "many requests"})
+    with pytest.raises(FedrecError, match="extended once already, to 2026-04-30"):
+        moves.extended(extended, "more", POLICY, NOW)
+    with pytest.raises(FedrecError, match="was due on 2026-02-28"):
+        moves.extended(received(), "many", POLICY, last_minute + timedelta(minutes=1))
+    with pytest.raises(FedrecError, match="reason"):
+        moves.extended(received(), " ", POLICY, NOW)
+    assert State.REFUSED in TERMINAL
+    with pytest.raises(FedrecError, match="only an open request"):
+        moves.extended(moves.refused(received(), "a", "b", NOW), "many", POLICY, NOW)
+
+
+@pytest.mark.parametrize(("reason", "route"), [("", "the authority"), ("not you", " ")])
+def test_a_refusal_gives_reason_and_route(reason: str, route: str) -> None:
+    with pytest.raises(FedrecError, match=r"12\(4\)"):
+        moves.refused(received(), reason, route, NOW)

@@ -1,0 +1,59 @@
+"""Scopes: what a request says in the clear, and when two are the same."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedrec.errors import UsageError
+from unlearning.requests.scope import Kind, Scope, canonical, described, scope_of, subject_of
+from unlearning.requests.signing import submission_message
+from unlearning.selection import Selection
+
+names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
+
+
+@pytest.mark.parametrize(
+    ("selection", "client", "scope", "subject"),
+    [
+        (Selection(users=("7",)), None, Scope(Kind.USER), "user:7"),
+        (Selection(users=("7",)), "c1", Scope(Kind.USER, "c1"), "user:7"),
+        (Selection(users=("7",), items=("m",), since=3), None, Scope(Kind.USER, partial=True), "user:7"),
+        (Selection(rows=("7\tm\t3", "7\tn\t4")), None, Scope(Kind.USER, partial=True), "user:7"),
+        (Selection(), "c1", Scope(Kind.CLIENT, "c1"), "client:c1"),
+        (Selection(items=("n", "m", "n")), None, Scope(Kind.ITEM, None, ("m", "n")), 'item:[["m","n"],null,null]'),
+        (Selection(since=3, until=9), "c1", Scope(Kind.DATES, "c1", (), 3, 9), "dates:[[],3,9]"),
+    ],
+)
+def test_kinds(selection: Selection, client: str | None, scope: Scope, subject: str) -> None:
+    assert scope_of(selection, client) == scope
+    assert subject_of(selection, client) == subject
+
+
+def test_a_request_is_of_one_person_and_of_something() -> None:
+    for several in (Selection(users=("7", "8")), Selection(users=("7",), rows=("8\tm\t3",))):
+        with pytest.raises(UsageError, match="2 users: submit one for each"):
+            scope_of(several, None)
+    with pytest.raises(UsageError, match="nothing is named"):
+        scope_of(Selection(), None)
+
+
+@given(st.lists(names, min_size=1), st.randoms())
+def test_the_order_of_naming_says_nothing(items: list[str], chance: object) -> None:
+    other = [*items, items[0]]
+    chance.shuffle(other)  # type: ignore[attr-defined]
+    one, two = Selection(items=tuple(items)), Selection(items=tuple(other))
+    assert canonical(described(one, None)) == canonical(described(two, None))
+    assert subject_of(one, None) == subject_of(two, None)
+
+
+@given(names, names, names, names)
+def test_a_signature_is_for_one_submission(user: str, channel: str, ground: str, client: str) -> None:
+    said = {"channel": channel, "ground": ground, "requester": "ada", "client": client}
+    message = submission_message(Selection(users=(user,)), **said)
+    assert message == submission_message(Selection(users=(user, user)), **said)
+    for key in said:
+        assert submission_message(Selection(users=(user,)), **{**said, key: said[key] + "x"}) != message
+    assert submission_message(Selection(users=(user + "x",)), **said) != message
+    assert submission_message(Selection(users=(user,), since=0), **said) != message

@@ -1,0 +1,78 @@
+"""The keys: who may open a subject, and that nobody can once its key is destroyed."""
+
+from __future__ import annotations
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedrec.errors import FedrecError
+from unlearning.requests.subjects import SubjectKeys
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_what_is_sealed_opens_and_no_two_seals_are_alike(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    keys = SubjectKeys(tmp_path_factory.getbasetemp() / "keys")
+    one, other = str(uuid4()), str(uuid4())
+    sealed = {id: keys.seal(id, text) for id in (one, other)}
+    assert keys.open(one, sealed[one]) == keys.open(other, sealed[other]) == text
+    assert sealed[one] != sealed[other]
+    with pytest.raises(FedrecError, match="altered"):
+        keys.open(one, sealed[other])
+
+
+def test_any_altered_byte_is_noticed(tmp_path: Path) -> None:
+    keys, id = SubjectKeys(tmp_path), str(uuid4())
+    sealed = keys.seal(id, "user 42")
+    for place in range(len(sealed)):
+        with pytest.raises(FedrecError, match=f"request {id}.*altered"):
+            keys.open(id, sealed[:place] + bytes([sealed[place] ^ 1]) + sealed[place + 1 :])
+    for short in (b"", sealed[:5], sealed[:-1]):
+        with pytest.raises(FedrecError, match="altered"):
+            keys.open(id, short)
+
+
+def test_a_destroyed_key_is_gone_and_the_others_are_not(tmp_path: Path) -> None:
+    keys = SubjectKeys(tmp_path)
+    gone, kept = str(uuid4()), str(uuid4())
+    sealed = {id: keys.seal(id, id) for id in (gone, kept)}
+    file = tmp_path / "requests" / f"{gone}.key"
+    key = file.read_bytes()
+    same_bytes_on_disk = tmp_path / "link"
+    same_bytes_on_disk.hardlink_to(file)
+    keys.destroy(gone)
+    keys.destroy(gone)
+    assert not file.exists()
+    assert len(same_bytes_on_disk.read_bytes()) == len(key) and same_bytes_on_disk.read_bytes() != key
+    with pytest.raises(FedrecError, match="destroyed"):
+        keys.open(gone, sealed[gone])
+    assert SubjectKeys(tmp_path).open(kept, sealed[kept]) == kept
+
+
+def test_keys_are_their_holders_alone(tmp_path: Path) -> None:
+    keys = SubjectKeys(tmp_path / "keys")
+    keys.pseudonym("x")
+    keys.seal(str(uuid4()), "x")
+    modes = {path.is_dir(): stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "keys").rglob("*")}
+    assert modes == {True: 0o700, False: 0o600}
+    with pytest.raises(ValueError, match="UUID"):
+        keys.seal("../../elsewhere", "x")
+
+
+def test_a_pseudonym_is_of_the_subject_and_the_folder(tmp_path: Path) -> None:
+    here, there = SubjectKeys(tmp_path / "here"), SubjectKeys(tmp_path / "there")
+    assert here.pseudonym("user:42") == SubjectKeys(tmp_path / "here").pseudonym("user:42")
+    assert len({here.pseudonym("user:42"), here.pseudonym("user:43"), there.pseudonym("user:42")}) == 3
+    assert len(bytes.fromhex(here.pseudonym("user:42"))) == 32
+
+
+def test_all_who_come_at_once_get_the_same_pseudonym_key(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        found = set(pool.map(lambda _: SubjectKeys(tmp_path).pseudonym("x"), range(64)))
+    assert len(found) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pseudonym.key", "requests"]
