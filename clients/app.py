@@ -8,8 +8,9 @@ from pathlib import Path
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 
-from clients import local
+from clients import erasure, local
 from fedrec import messages
+from fedrec.data.selection import Selection
 from fedrec.store import Run
 
 app = ClientApp()
@@ -40,6 +41,35 @@ def evaluate(message: Message, context: Context) -> Message:
         raise ValueError("a published model must carry its adapters")
     digest, metrics = client.publish(_round(message), published)
     return _reply(message, client.name, None, metrics, served=digest)
+
+
+@app.query("locate")
+def locate(message: Message, context: Context) -> Message:
+    """What is here of a selection: counts and shards."""
+    client = local.Client(_run(message), _name(message, context))
+    held = erasure.locate(client, _selection(message))
+    return _reply(message, client.name, None, {}, rows=held.rows, shards=list(held.shards))
+
+
+@app.query("withdraw")
+def withdraw(message: Message, context: Context) -> Message:
+    """Stop serving the shards that are named."""
+    client = local.Client(_run(message), _name(message, context))
+    left = erasure.withdraw(client, _selection(message), _shards(message))
+    return _reply(message, client.name, None, {}, shards=left)
+
+
+@app.query("erase")
+def erase(message: Message, context: Context) -> Message:
+    """Delete what is selected, and what was made of it."""
+    client = local.Client(_run(message), _name(message, context))
+    request = str(message.content.config_records[messages.CONFIG]["request"])
+    deleted, left = erasure.erase(client, _selection(message), request)
+    return _reply(message, client.name, None, {}, rows=deleted, left=left)
+
+
+def _selection(message: Message) -> Selection:
+    return Selection.model_validate_json(str(message.content.config_records[messages.CONFIG]["selection"]))
 
 
 def _run(message: Message) -> Run:
@@ -76,7 +106,11 @@ def _model(message: Message) -> messages.Model | None:
 
 
 def _reply(
-    message: Message, name: str, model: messages.Model | None, metrics: Mapping[str, int | float], **facts: str
+    message: Message,
+    name: str,
+    model: messages.Model | None,
+    metrics: Mapping[str, int | float],
+    **facts: str | int | list[int],
 ) -> Message:
     content = RecordDict(
         {messages.CONFIG: ConfigRecord({"client": name, **facts}), messages.METRICS: MetricRecord(dict(metrics))}

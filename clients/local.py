@@ -136,10 +136,14 @@ class Client:
                 counts.append(outcome.rows // config.train.epochs)
         return trained, losses, counts
 
+    def shard_of_users(self) -> NDArray[np.int32]:
+        """(users,) by a keyed hash of the user alone: nobody moves when somebody goes."""
+        return by_hash(self.interactions.user_ids, self.config.shards, str(self.config.seed))
+
     def _train_rows(self) -> tuple[Interactions, NDArray[np.int32]]:
         """The rows to learn from and those that only stand in histories; the shard of each row, -1 for the latter."""
         rows = self.interactions.take(np.isin(self.interactions.split, (TRAIN, HISTORY)))
-        shard_of = by_hash(rows.user_ids, self.config.shards, str(self.config.seed))[rows.user]
+        shard_of = self.shard_of_users()[rows.user]
         return rows, np.where(rows.split == TRAIN, shard_of, -1)
 
     def _train_personal(self, number: int, received: Model, shards: Sequence[int]) -> None:

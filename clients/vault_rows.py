@@ -97,8 +97,9 @@ def insert(db: sqlite3.Connection, rows: Interactions, catalogue: Catalogue, nth
         client = [groups[index] for index in rows.client.tolist()]
     truth = [None] * len(rows) if rows.truth is None else rows.truth.tolist()
     columns = (
-        [users[index] for index in rows.user.tolist()], [catalogue.ids[index] for index in rows.item.tolist()],
-        rows.label.tolist(), rows.time.tolist(), rows.split.tolist(), client, truth, nth.tolist(),
+        [users[index] for index in rows.user.tolist()], rows.time.tolist(),
+        [catalogue.ids[index] for index in rows.item.tolist()], nth.tolist(),
+        rows.label.tolist(), rows.split.tolist(), client, truth,
     )  # fmt: skip
     added = db.executemany("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", zip(*columns, strict=True))
     return max(added.rowcount, 0)  # -1 where there was nothing to insert

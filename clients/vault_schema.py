@@ -27,8 +27,8 @@ TABLES = (
     "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
     "CREATE TABLE groups (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
     """CREATE TABLE rows (
-        user INTEGER NOT NULL REFERENCES users, item TEXT NOT NULL, label INTEGER NOT NULL, time INTEGER NOT NULL,
-        split INTEGER NOT NULL, client INTEGER REFERENCES groups, truth REAL, nth INTEGER NOT NULL,
+        user INTEGER NOT NULL REFERENCES users, time INTEGER NOT NULL, item TEXT NOT NULL, nth INTEGER NOT NULL,
+        label INTEGER NOT NULL, split INTEGER NOT NULL, client INTEGER REFERENCES groups, truth REAL,
         PRIMARY KEY (user, time, item, nth)) WITHOUT ROWID""",
     """CREATE TABLE tombstones (
         id TEXT PRIMARY KEY, request TEXT NOT NULL, kind TEXT NOT NULL, digest BLOB, since INTEGER, until INTEGER,
@@ -39,7 +39,7 @@ TABLES = (
         PRIMARY KEY (run, shard, round)) WITHOUT ROWID""",
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
 )
-PRAGMAS = (
+PRAGMAS: tuple[str, ...] = (
     "PRAGMA secure_delete = ON",  # deleted content is overwritten with zeros
     "PRAGMA temp_store = MEMORY",  # VACUUM and sorting leave no copy in a temporary file
 )

@@ -2,6 +2,9 @@
 
     query.inventory   →  the client's name, its users, and its train rows of each shard
     train.lora        round, shards [, adapters]  →  adapters, loss and rows of each of those shards
+    query.locate      selection                      →  rows and shards that hold something of it
+    query.withdraw    selection, shards              →  the shards that are still served
+    query.erase       selection, request             →  rows deleted, and the rows that are left
     evaluate.like     round, configuration, adapters (published: the client keeps them)  →  metrics
 
 A model is S adapters, one a shard; the array of shard s is named `shard/{s}/{layer}.A` (or `.B`), float32.
@@ -17,6 +20,9 @@ from numpy.typing import NDArray
 INVENTORY = "query.inventory"
 TRAIN = "train.lora"
 EVALUATE = "evaluate.like"
+LOCATE = "query.locate"
+WITHDRAW = "query.withdraw"
+ERASE = "query.erase"
 
 ARRAYS, CONFIG, METRICS = "arrays", "config", "metrics"  # records of a message
 

@@ -45,7 +45,7 @@ class Federation:
 
     def rounds(self) -> None:
         """All rounds that are not done yet."""
-        self._meet()
+        self.meet()
         last = self.run.rounds.last()
         if last is None:
             start = [self.initial] * self.config.shards
@@ -64,7 +64,7 @@ class Federation:
         Returns:
             Every client's adapters of those shards.
         """
-        self._meet()
+        self.meet()
         last = begun.last() or 0
         models = begun.models(last) if last else dict.fromkeys(self.nodes, [self.initial] * len(shards))
         for number in range(last + 1, self.config.federation.rounds + 1):
@@ -75,7 +75,7 @@ class Federation:
 
     def publish(self, number: int, models: Mapping[str, Model]) -> None:
         """Serve models that were trained already, as those of round `number`."""
-        self._meet()
+        self.meet()
         self._finish(number, models, {}, time.monotonic())
 
     def _round(self, number: int, models: Mapping[str, Model]) -> dict[str, Model]:
@@ -217,7 +217,7 @@ class Federation:
             entry["bytes_down"] += messages.size_of(arrays)
         return Message(content, dst_node_id=self.nodes[client], message_type=kind, group_id=str(number))
 
-    def _meet(self) -> None:
+    def meet(self) -> None:
         """Learn which node is which client, by the name it gives, and how many rows it announces."""
         names = self.run.clients
         self.nodes: dict[str, int] = {}

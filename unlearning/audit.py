@@ -100,9 +100,9 @@ class AuditLog:
             start = content.rfind(b"\n", 0, max(end - 1, 0)) + 1
             raw, tail = content[start : max(end - 1, 0)], content[end:]
         last = _read(raw) if end else None
-        if end and not _whole(last):
-            raise FedrecError(f"{self.path}: the last line was altered; `fedrec forget verify` says where, restore it")
-        if tail and _whole(line := _read(tail)) and line["previous"] == _hash(last):
+        if end and last is None:
+            raise FedrecError(f"{self.path}: the last line was altered; restore the log from a backup")
+        if (line := _read(tail)) is not None and line["previous"] == _hash(last):
             _flush(file, b"\n")
             return line, 0
         return last, len(tail)
@@ -125,16 +125,16 @@ def check(path: Path, heads: Collection[str] = ()) -> LogCheck:
         FedrecError: there is no such file.
     """
     lines, torn = _lines(path)
-    problems = dict(breaks(lines, sound=_whole))
+    problems = dict(breaks(lines, sound=lambda line: line is not None))
     before = -1
     for number, line in enumerate(lines, start=1):
-        seq = line["seq"] if _whole(line) else before + 1
+        seq = line["seq"] if line else before + 1
         if seq != before + 1:
             problems.setdefault(number, f"is number {seq} where {before + 1} belongs")
         before = seq
     if torn:
         problems[len(lines) + 1] = "cut short by a crash; the next append removes it"
-    hashes = [line["hash"] if _whole(line) else "" for line in lines]
+    hashes = [line["hash"] if line else "" for line in lines]
     if missing := set(heads) - {*hashes, ORIGIN}:
         problems.setdefault(len(lines) + 1, f"lines are gone: {len(missing)} of the known hashes are not in the log")
     ordered = tuple(Problem(*item) for item in sorted(problems.items()))
@@ -145,15 +145,15 @@ def excerpt(path: Path, request: str) -> list[Line]:
     """The lines from the first of a request to the end; of the lines of other requests only number and hashes.
 
     Raises:
-        FedrecError: there is no such file.
+        FedrecError: there is no such file, or a line of it was altered.
     """
-    lines, _ = _lines(path)
-    own = [_whole(line) and _names(line, request) for line in lines]
-    first = own.index(True) if True in own else len(lines)
-    return [
-        line if mine else {key: line[key] for key in _SEALED}
-        for line, mine in zip(lines[first:], own[first:], strict=True)
-    ]
+    lines: list[Line] = []
+    for number, line in enumerate(_lines(path)[0], start=1):
+        if line is None:
+            raise FedrecError(f"{path}: line {number} was altered; restore the log from a backup")
+        if lines or _names(line, request):
+            lines.append(line if _names(line, request) else {key: line[key] for key in _SEALED})
+    return lines
 
 
 def check_excerpt(lines: Sequence[Any], request: str, head: str) -> tuple[Problem, ...]:
@@ -175,8 +175,8 @@ def _refuse_unknown(event: str, facts: dict[str, Any]) -> None:
         raise ValueError(f"audit log: {', '.join(where)}: not a field of the log, or not of its type") from None
 
 
-def _lines(path: Path) -> tuple[list[Any], int]:
-    """The whole lines, None where one cannot be read, and the bytes of what follows them."""
+def _lines(path: Path) -> tuple[list[Line | None], int]:
+    """The lines, None where one was altered, and the bytes of what follows the last line's end."""
     try:
         *raw, tail = path.read_bytes().split(b"\n")
     except FileNotFoundError:
@@ -184,11 +184,12 @@ def _lines(path: Path) -> tuple[list[Any], int]:
     return [_read(line) for line in raw], len(tail)
 
 
-def _read(raw: bytes) -> Any:
+def _read(raw: bytes) -> Line | None:
     try:
-        return parse(raw)
+        line = parse(raw)
     except ValueError:
         return None
+    return line if _whole(line) else None
 
 
 def _whole(line: Any) -> bool:

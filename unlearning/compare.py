@@ -16,6 +16,7 @@ from fedrec import hardware
 from fedrec.config import RunConfig
 from fedrec.data.load import load_dataset
 from fedrec.data.prompts import PromptEncoder
+from fedrec.data.selection import Selection, row_keys
 from fedrec.data.table import TEST, TRAIN, Dataset
 from fedrec.errors import UsageError
 from fedrec.metrics import measure
@@ -29,7 +30,6 @@ from unlearning.method import Method, method_named
 from unlearning.model import ShardedModel
 from unlearning.partition import describe
 from unlearning.pool import OnStep, Pool
-from unlearning.selection import Selection, row_keys
 
 RETRAINING = "retraining"
 PLAN = "plan.json"
@@ -215,11 +215,16 @@ def beside(row: Row, retrained: Row) -> Row:
     """What a method's figures are next to those of retraining everything."""
     return {
         "retrain_auc": retrained["auc_after"],
-        "difference": row["auc_after"] - retrained["auc_after"],
+        "difference": _minus(row["auc_after"], retrained["auc_after"]),
         "rows_full": retrained["rows_processed"],
         "steps_full": retrained["steps"],
         "seconds_full": retrained["seconds"],
     }
+
+
+def _minus(one: float | None, other: float | None) -> float | None:
+    """None where no test row can be ranked."""
+    return None if one is None or other is None else one - other
 
 
 def draw(dataset: Dataset, unit: Literal["row", "user"], count: int, seed: int) -> Selection:

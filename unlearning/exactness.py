@@ -20,7 +20,7 @@ from unlearning.jobs import make_jobs
 from unlearning.material import partition_rows
 from unlearning.model import ShardedModel
 from unlearning.places import Places, place
-from unlearning.selection import without
+from fedrec.data.selection import without
 from unlearning.table import Table
 
 Exactness = Literal["strict", "given-partition", "no"]

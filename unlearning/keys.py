@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from filelock import FileLock
@@ -141,7 +141,7 @@ class OperatorKeys:
         except TypeError:
             state = "not under a passphrase; leave it out" if passphrase else "under a passphrase; give it"
             raise FedrecError(f"{path}: the key is {state}") from None
-        except ValueError:
+        except (ValueError, UnsupportedAlgorithm):
             raise FedrecError(f"{path}: the passphrase is wrong, or the file is broken") from None
         if not isinstance(key, Ed25519PrivateKey):
             raise FedrecError(f"{path}: not an Ed25519 key; restore the file from a backup")
@@ -221,7 +221,10 @@ def read_public(pem: bytes) -> bytes:
     Raises:
         ValueError: it is not an Ed25519 public key.
     """
-    key = serialization.load_pem_public_key(pem)
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from None
     if not isinstance(key, Ed25519PublicKey):
         raise ValueError("not an Ed25519 public key")
     return key.public_bytes_raw()

@@ -15,7 +15,7 @@ from fedrec.models.base import Base
 from fedrec.models.vectors import item_vectors
 from fedrec.scoring import by_person, row_vectors
 from unlearning.partition import Rows
-from unlearning.selection import row_keys
+from fedrec.data.selection import row_keys
 
 _PUBLIC_SEED = 2  # of the imagined cohort; public, so no run's seed
 

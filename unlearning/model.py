@@ -37,7 +37,7 @@ from unlearning.material import fill_vectors, partition_rows
 from unlearning.method import Method
 from unlearning.places import Places, place, shards_that_saw
 from unlearning.pool import OnStep, Pool
-from unlearning.selection import Selection
+from fedrec.data.selection import Selection
 from unlearning.table import Table, load_table, save_table
 
 

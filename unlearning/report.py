@@ -53,7 +53,7 @@ def _content(result: dict[str, Any], methods: Sequence[Standing]) -> dict[str, A
         "title": f"Forgetting {_deleted(result)}",
         "headline": _headline(result, methods),
         "notes": result["notes"],
-        "config": training | {"aggregation": result["aggregation"]},
+        "config": training,
         "command": "fedrec unlearn compare",
         "result": result,
         "several": several,

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from fedrec.data.table import Interactions
 from fedrec.store import replacing
 from unlearning.places import Places
-from unlearning.selection import without
+from fedrec.data.selection import without
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,10 +11,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from fedrec.summary import count, duration, number, size
+from fedrec.summary import count, duration, number, percent, size
 from unlearning.compare import Row, Telling
-
-EXACT = {"strict": "strict", "given-partition": "given its partition", "no": "no"}
+from unlearning.figures import FORMS
+from unlearning.standings import EXACTNESS, Standing, standings
 
 
 @contextmanager
@@ -47,57 +46,46 @@ def line(row: Row) -> str:
     return (
         f"{row['name']}, seed {row['seed']}: AUC {number(row['auc_before'])} → {number(row['auc_after'])}, "
         f"{row['shards_touched']} of {row['shards']} shards again, {duration(row['seconds'])} "
-        f"instead of {duration(row['seconds_full'])}, exact: {EXACT[row['exact']]}"
+        f"instead of {duration(row['seconds_full'])}, exact: {EXACTNESS[row['exact']][0]}"
     )
 
 
 def results(result: dict[str, Any]) -> RenderableType:
     """All methods, means over the seeds: how well they answer, what the deletion cost, and what an answer costs."""
-    return Group(_quality(result), "", _cost(result), "", _inference(result))
+    methods = standings(result)
+    return Group(_quality(result, methods), "", _cost(methods), "", _inference(result))
 
 
-def _quality(result: dict[str, Any]) -> Table:
+def _quality(result: dict[str, Any], methods: Sequence[Standing]) -> Table:
     seeds = len(result["seeds"])
     what = f"{result['forget']} {result['unit']}{'s' if result['forget'] > 1 else ''} deleted"
     table = _table(f"{result['data']}, {what}" + (f", mean of {seeds} seeds" if seeds > 1 else ""))
     for name in ("AUC before", "after", "to retraining", "UAUC", "LogLoss"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("exact")
-    for name, rows in _by_method(result):
+    for method in methods:
+        difference = method.mean("difference")
         table.add_row(
-            Text(name), number(_mean(rows, "auc_before")), number(_mean(rows, "auc_after")),
-            f"{_mean(rows, 'difference'):+.4f}", number(_mean(rows, "uauc_after")),
-            number(_mean(rows, "logloss_after")), " / ".join(sorted({EXACT[row["exact"]] for row in rows})),
+            Text(method.name), number(method.mean("auc_before")), number(method.mean("auc_after")),
+            number(None) if difference is None else f"{difference:+.4f}", number(method.mean("uauc_after")),
+            number(method.mean("logloss_after")), EXACTNESS[method.exact][0],
         )  # fmt: skip
     return table
 
 
-def _cost(result: dict[str, Any]) -> Table:
+def _cost(methods: Sequence[Standing]) -> Table:
     table = _table("the deletion, beside retraining everything")
     for name in ("shards again", "rows", "", "time", "", "withdrawn in", "size"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name, rows in _by_method(result):
+    for method in methods:
+        rows, touched = method.mean("rows_processed"), method.mean("shards_touched")
         table.add_row(
-            Text(name), f"{_mean(rows, 'shards_touched'):.1f} of {rows[0]['shards']}",
-            count(round(_mean(rows, "rows_processed"))), _part(rows, "rows_processed", "rows_full"),
-            duration(_mean(rows, "seconds")), _part(rows, "seconds", "seconds_full"),
-            f"{1000 * _mean(rows, 'withdrawn_seconds'):.0f} ms", size(_mean(rows, "bytes")),
+            Text(method.name), f"{touched:.1f} of {method.rows[0]['shards']}",
+            count(None if rows is None else round(rows)),
+            percent(method.share("rows_processed")), duration(method.mean("seconds")), percent(method.share("seconds")),
+            f"{1000 * (method.mean('withdrawn_seconds') or 0):.0f} ms", size(method.mean("bytes")),
         )  # fmt: skip
     return table
-
-
-def _by_method(result: dict[str, Any]) -> Iterator[tuple[str, list[Row]]]:
-    for name in dict.fromkeys(row["name"] for row in result["methods"]):
-        yield name, [row for row in result["methods"] if row["name"] == name]
-
-
-def _mean(rows: list[Row], key: str) -> float:
-    return statistics.fmean(row[key] for row in rows)
-
-
-def _part(rows: list[Row], key: str, full: str) -> str:
-    """How many times less than retraining everything."""
-    return f"1/{_mean(rows, full) / _mean(rows, key):.1f}" if _mean(rows, key) else "none"
 
 
 def _inference(result: dict[str, Any]) -> Table:
@@ -105,10 +93,9 @@ def _inference(result: dict[str, Any]) -> Table:
     shards = list(dict.fromkeys(row["shards"] for row in result["inference"]))
     for number_ in shards:
         table.add_column(f"{number_} shard{'s' if number_ > 1 else ''}", justify="right")
-    names = {"ND": "mixed (ND)", "D": "mixed (D)", "passes": "one pass a shard"}
     for form in dict.fromkeys(row["form"] for row in result["inference"]):
         known = {row["shards"]: row["seconds_per_row"] for row in result["inference"] if row["form"] == form}
-        table.add_row(names[form], *(f"{1000 * known[number_]:.2f}" for number_ in shards))
+        table.add_row(FORMS[form][0], *(f"{1000 * known[number_]:.2f}" for number_ in shards))
     return table
 
 

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from clients import vault_schema
 from clients.vault import Vault
 from tests.clients.rows import CATALOGUE, make_rows
+
+# tests end processes, not the machine: nothing has to wait for the disk
+vault_schema.PRAGMAS = (*vault_schema.PRAGMAS, "PRAGMA synchronous = OFF")
 
 
 @pytest.fixture

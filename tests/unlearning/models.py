@@ -16,7 +16,7 @@ from unlearning.method import Method, method_named
 from unlearning.model import ShardedModel
 from unlearning.places import Places
 from unlearning.pool import Pool
-from unlearning.selection import Selection, without
+from fedrec.data.selection import Selection, without
 
 
 class Maker:

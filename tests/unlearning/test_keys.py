@@ -105,7 +105,9 @@ def test_a_name_is_a_plain_word(keys, name):
     assert not keys.folder.exists()
 
 
-@pytest.mark.parametrize("roles, passphrase, why", [([], None, "roles"), (["boss"], None, "boss"), (["signer"], "", "empty")])
+@pytest.mark.parametrize(
+    "roles, passphrase, why", [([], None, "roles"), (["boss"], None, "boss"), (["signer"], "", "empty")]
+)
 def test_wrong_use_is_refused(keys, roles, passphrase, why):
     with pytest.raises(UsageError, match=why):
         keys.create("ada", roles, passphrase)

@@ -16,7 +16,7 @@ from unlearning.folder import read_manifest, shard_folder
 from unlearning.model import ShardedModel
 from unlearning.partition import PARTITIONERS
 from unlearning.pool import Pool
-from unlearning.selection import Selection, row_keys
+from fedrec.data.selection import Selection, row_keys
 
 STRICT = [name for name, partitioner in PARTITIONERS.items() if partitioner.strict]
 USER, USERS = Selection(users=("u07",)), Selection(users=("u01", "u07", "u16"))

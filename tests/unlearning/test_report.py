@@ -47,8 +47,7 @@ def make_result(methods=CLAIMS, seeds=(1, 2, 3), **changes):
             {"shards": shards, "form": form, "seconds_per_row": 0.004 + 0.001 * slope * shards}
             for shards in (1, 4, 8, 16) for form, slope in speed.items()
         ],
-        "config": {"seed": 42, "federation": {"rounds": 4}, "train": {"lr": 0.0015}},
-        "aggregation": {"tau": 10.0},
+        "config": {"seed": 42, "federation": {"rounds": 4}, "train": {"lr": 0.0015}, "aggregation": {"tau": 10.0}},
     } | changes  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def parse(raw: bytes) -> Any:
         ValueError: it is not JSON, or not in its canonical form (a space, a repeated key, a number spelled otherwise).
     """
     try:
-        content = json.loads(raw.decode())
+        content = json.loads(raw.decode(), parse_int=_whole_number)
         same = canonical(content) == raw
     except RecursionError:
         raise ValueError("nested too deeply") from None
@@ -67,6 +67,11 @@ def _text(content: Any) -> str:
         keys = sorted(content, key=lambda key: key.encode("utf-16-be"))
         return f"{{{','.join(f'{_text(key)}:{_text(content[key])}' for key in keys)}}}"
     raise ValueError(f"no JSON value: {type(content).__name__}")
+
+
+def _whole_number(text: str) -> int | float:
+    """Large whole numbers are spelled without an exponent too, and are floats."""
+    return int(text) if len(text) <= 15 or abs(int(text)) <= _LARGEST else float(text)
 
 
 def _number(value: float) -> str:

@@ -18,7 +18,7 @@ class Rejected(FedrecError):
     """Turned away at the door: nothing was changed.
 
     Attributes:
-        cause: "unsigned", "wrong signature", "self-approved" or "flood".
+        cause: "unsigned", "wrong-signature", "self-approved" or "flood".
         operator: who was turned away, where a signature proved the name; what anybody may claim could name a person.
     """
 
@@ -34,7 +34,7 @@ def check_signature(authority: Authority, operator: str, message: bytes, signatu
     if not authority.check(operator, message, signature):
         raise Rejected(
             f"operator {operator!r}: not registered, or signed with another key; see `fedrec forget keys`",
-            "wrong signature",
+            "wrong-signature",
         )
     return signature
 

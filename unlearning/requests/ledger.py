@@ -9,6 +9,7 @@ from typing import Any, Unpack
 from uuid import uuid4
 
 from fedrec.errors import FedrecError
+from unlearning.certificates.canonical import canonical
 from unlearning.requests import moves, rows
 from unlearning.requests.admission import Rejected, check_amount, check_four_eyes, check_signature
 from unlearning.requests.batches import BATCHED, Batch, into_batches, is_due
@@ -19,14 +20,14 @@ from unlearning.requests.policy import Policy
 from unlearning.requests.reader import Reader, moment, one
 from unlearning.requests.request import Identity, Request
 from unlearning.requests.schema import bring_up, requests
-from unlearning.requests.scope import canonical, described, scope_of, subject_of
+from unlearning.requests.scope import described, scope_of, subject_of
 from unlearning.requests.signing import Authority, approval_message, submission_message
 from unlearning.requests.states import TERMINAL, State
 from unlearning.requests.subjects import SubjectKeys
 from unlearning.selection import Selection
 
 OnEvent = Callable[[str, dict[str, Any]], None]
-"""Told what happened once it is on the disk, and what was rejected; nothing it is told is of a person."""
+"""Told what happened once it is on the disk, and what was rejected, in the words of `certificates.fields.Facts`."""
 
 
 class Ledger(Reader):
@@ -90,9 +91,9 @@ class Ledger(Reader):
                     )
                     rows.add(connection, request, open_key)
         if found:
-            self._on_event("duplicate", {"request": found[0].id, "requester": requester})
+            self._on_event("duplicate", {"request": found[0].id, "operator": requester})
             return found[0]
-        self._on_event("submitted", {"request": request.id, "requester": requester, "kind": scope.kind.value})
+        self._on_event("submitted", {"request": request.id, "pseudonym": request.pseudonym, "operator": requester})
         return request
 
     def approve(
@@ -146,7 +147,7 @@ class Ledger(Reader):
             if step in rows.read_steps(connection, id):
                 return False
             rows.add_step(connection, id, step, (moment(now) - request.received_at).total_seconds(), facts)
-        self._on_event("step", {"request": id, "step": step})
+        self._on_event("step", {"request": id, "method": step})
         return True
 
     def batches(self, now: datetime | None = None) -> Sequence[Batch]:
@@ -168,7 +169,7 @@ class Ledger(Reader):
         if (state := self.get(id).state) not in TERMINAL:
             raise FedrecError(f"request {id} is {state}: its subject is needed until it is closed or refused")
         self._keys.destroy(id)
-        self.record_step(id, "subject destroyed", {})
+        self.record_step(id, "subject-destroyed", {})
 
     def _change(self, kind: str, id: str, change: Callable[[Request], Request]) -> Request:
         with self._database.writing() as connection:
@@ -177,7 +178,7 @@ class Ledger(Reader):
             if after != before:
                 rows.save(connection, after)
         if after != before:
-            self._on_event(kind, {"request": id, "from": before.state.value, **_told(after)})
+            self._on_event(kind, _told(kind, after))
         return after
 
     @contextmanager
@@ -185,11 +186,13 @@ class Ledger(Reader):
         try:
             yield
         except Rejected as rejected:
-            self._on_event("rejected", {"cause": rejected.cause, "operator": rejected.operator, "request": id})
+            self._on_event("rejected", {"reason": rejected.cause, "operator": rejected.operator, "request": id})
             raise
 
 
-def _told(request: Request) -> dict[str, Any]:
-    """What the log may know of a request."""
-    told = {"to": request.state.value, "due_at": request.due_at.isoformat()}
-    return {**told, "approver": request.approver, "four_eyes": request.four_eyes}
+def _told(kind: str, request: Request) -> dict[str, Any]:
+    """What the log is told of a change."""
+    facts = {"request": request.id, "state": request.state.value}
+    if kind != "approved":
+        return facts
+    return {**facts, "operator": request.approver, "method": "four-eyes" if request.four_eyes else "one-operator"}

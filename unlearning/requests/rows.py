@@ -44,13 +44,13 @@ def count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
 
 def count_states(connection: Connection) -> dict[State, int]:
     found = connection.execute(select(requests.c.state, func.count()).group_by(requests.c.state))
-    return dict(found.tuples().all())
+    return dict(found.all())
 
 
 def read_steps(connection: Connection, request_id: str) -> dict[str, dict[str, Any]]:
     """The facts of each step that was done, in the order they were."""
     chosen = select(steps.c.step, steps.c.facts).where(steps.c.request == request_id)
-    return dict(connection.execute(chosen.order_by(steps.c.seconds, steps.c.step)).tuples().all())
+    return dict(connection.execute(chosen.order_by(steps.c.seconds, steps.c.step)).all())
 
 
 def add_step(connection: Connection, request_id: str, step: str, seconds: float, facts: Facts) -> None:

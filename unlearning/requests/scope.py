@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from fedrec.errors import UsageError
+from unlearning.certificates.canonical import canonical
 from unlearning.selection import Selection
 
 
@@ -70,11 +70,6 @@ def described(selection: Selection, client: str | None) -> dict[str, Any]:
     """The whole scope as plain data, the same however it was spelled."""
     lists = {name: sorted(set(getattr(selection, name))) for name in ("users", "items", "rows")}
     return {**lists, "since": selection.since, "until": selection.until, "client": client}
-
-
-def canonical(content: Any) -> bytes:
-    """JSON with sorted keys and no spaces, UTF-8: equal content gives equal bytes."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 def _users(selection: Selection) -> set[str]:

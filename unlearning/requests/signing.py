@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Protocol
 
+from unlearning.certificates.canonical import canonical
 from unlearning.requests.request import Request
-from unlearning.requests.scope import canonical, described
+from unlearning.requests.scope import described
 from unlearning.selection import Selection
 
 
 class Authority(Protocol):
     """Knows the registered operators and their public keys."""
 
-    def check(self, operator: str, message: bytes, signature: bytes) -> bool:
+    def check(self, operator: str, message: bytes, signature: bytes, /) -> bool:
         """Whether the signature is this operator's over the message; False for an operator it does not know."""
 
 

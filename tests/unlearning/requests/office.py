@@ -8,7 +8,9 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import TypeAdapter
 
+from unlearning.certificates.fields import Code, Facts
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Request
@@ -49,9 +51,12 @@ class Office:
         self.operators = Operators()
         self.keys = SubjectKeys(folder)
         self.events: list[tuple[str, dict[str, Any]]] = []
-        self.ledger = Ledger(
-            url, self.keys, Policy(**policy), self.operators, lambda kind, facts: self.events.append((kind, facts))
-        )
+        self.ledger = Ledger(url, self.keys, Policy(**policy), self.operators, self._hear)
+
+    def _hear(self, kind: str, facts: dict[str, Any]) -> None:
+        TypeAdapter(Code).validate_python(kind)  # as the audit log does
+        Facts.model_validate(facts)
+        self.events.append((kind, facts))
 
     def submit(
         self, selection: Selection, client: str | None = None, requester: str = "ada", now: datetime = NOW

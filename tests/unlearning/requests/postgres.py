@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 
@@ -31,12 +30,11 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def new_database(self) -> str:
-        """The URL of an empty database."""
-        name = f"ledger_{uuid4().hex}"
-        with psycopg.connect(host=str(self._folder), user="postgres", dbname="postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        return f"postgresql://postgres@/{name}?host={self._folder}"
+    def empty_database(self) -> str:
+        """The URL of the one database, without what was in it."""
+        with psycopg.connect(host=str(self._folder), user="postgres", autocommit=True) as connection:
+            connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        return f"postgresql://postgres@/postgres?host={self._folder}"
 
 
 @contextmanager
@@ -49,7 +47,19 @@ def running_server(programs: Path) -> Iterator[Server]:
             user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
             shutil.chown(folder, "nobody", "nogroup")
         data = folder / "data"
-        made = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"]
+        made = [
+            programs / "initdb",
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "--no-sync",
+            "--no-locale",
+            "-E",
+            "UTF8",
+        ]
         subprocess.run(made, check=True, stdout=subprocess.DEVNULL, cwd=folder, **user)
         command = [programs / "postgres", "-D", data, "-k", folder, "-h", "", "-c", "shared_buffers=16MB", "-F"]
         with (folder / "log").open("wb") as log:
@@ -65,7 +75,7 @@ def running_server(programs: Path) -> Iterator[Server]:
 def _wait(folder: Path, server: subprocess.Popen[bytes]) -> None:
     for _ in range(100):
         try:
-            psycopg.connect(host=str(folder), user="postgres", dbname="postgres").close()
+            psycopg.connect(host=str(folder), user="postgres").close()
             return
         except psycopg.OperationalError:
             if server.poll() is not None:

@@ -25,7 +25,11 @@ def test_a_duplicate_returns_the_open_request(office: Office) -> None:
     again = office.user(PERSON, requester="ben", now=NOW + timedelta(days=3))
     assert again == first == office.ledger.get(first.id)
     assert [kind for kind, _ in office.events] == ["submitted", "duplicate"]
-    others = [office.user("another"), office.user(PERSON, client="c1"), office.submit(Selection(users=(PERSON,), since=5))]
+    others = [
+        office.user("another"),
+        office.user(PERSON, client="c1"),
+        office.submit(Selection(users=(PERSON,), since=5)),
+    ]
     assert len({first.id, *(other.id for other in others)}) == 4
     assert [other.pseudonym == first.pseudonym for other in others] == [False, True, True]
     office.bring(first, State.CLOSED)
@@ -51,7 +55,9 @@ def test_every_state_outlives_the_process_and_can_be_left(opened: Callable[..., 
 def test_the_record_of_a_closed_request(office: Office) -> None:
     request = office.user(PERSON)
     office.bring(request, State.ERASING)
-    office.ledger.advance(request.id, State.VERIFYING, timings={"withdrawn_seconds": 0.25}, now=NOW + timedelta(hours=1))
+    office.ledger.advance(
+        request.id, State.VERIFYING, timings={"withdrawn_seconds": 0.25}, now=NOW + timedelta(hours=1)
+    )
     for state in (State.PUBLISHED, State.CLOSED):
         office.ledger.advance(request.id, state, certificate="c.json", now=NOW + timedelta(hours=2))
     closed = office.ledger.get(request.id)
@@ -78,7 +84,10 @@ def test_late_ones_come_first(office: Office) -> None:
     assert [request.received_at.day for request in office.ledger.open_requests()] == [3, 7, 12]
     on_the_last_day = datetime(2026, 2, 7, 23, 59, tzinfo=UTC)
     assert [request.id for request in office.ledger.late(on_the_last_day)] == [made[3].id]
-    assert [request.id for request in office.ledger.late(on_the_last_day + timedelta(minutes=1))] == [made[3].id, made[7].id]
+    assert [request.id for request in office.ledger.late(on_the_last_day + timedelta(minutes=1))] == [
+        made[3].id,
+        made[7].id,
+    ]
     office.ledger.extend(made[3].id, "many requests", now=datetime(2026, 2, 3, tzinfo=UTC))
     assert [request.received_at.day for request in office.ledger.open_requests()] == [7, 12, 3]
     assert office.ledger.counts() == {State.RECEIVED: 3, State.REFUSED: 1}
@@ -134,7 +143,7 @@ def test_the_executor_learns_whom_and_nobody_after_it(opened: Callable[..., Offi
         office.ledger.destroy_subject(request.id)
     with pytest.raises(FedrecError, match="destroyed"):
         office.ledger.selection(request.id)
-    assert office.ledger.step_done(request.id, "subject destroyed")
+    assert office.ledger.step_done(request.id, "subject-destroyed")
 
     told = dumped(url) + json.dumps(office.events) + repr(office.ledger.list())
     for secret in (PERSON, "Vertigo"):

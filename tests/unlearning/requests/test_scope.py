@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedrec.errors import UsageError
-from unlearning.requests.scope import Kind, Scope, canonical, described, scope_of, subject_of
+from unlearning.certificates.canonical import canonical
+from unlearning.requests.scope import Kind, Scope, described, scope_of, subject_of
 from unlearning.requests.signing import submission_message
 from unlearning.selection import Selection
 

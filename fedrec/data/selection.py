@@ -1,0 +1,75 @@
+"""What is to be forgotten: users, items, single rows, a range of dates, or several of these together."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec.config import Section
+from fedrec.data.table import Catalogue, Interactions
+from fedrec.errors import UsageError
+
+
+class Selection(Section):
+    """The rows that every given condition meets: of these users, of these items, these rows, from `since` to `until`.
+
+    Attributes:
+        users, items: ids as the source spells them.
+        rows: keys as `row_keys` makes them.
+        since, until: Unix seconds, both included.
+    """
+
+    users: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    rows: tuple[str, ...] = ()
+    since: int | None = None
+    until: int | None = None
+
+    def mask(self, interactions: Interactions, catalogue: Catalogue) -> NDArray[np.bool_]:
+        """(n,) the rows that are to go; none where the selection names nothing that is there."""
+        chosen = np.ones(len(interactions), bool)
+        if self.users:
+            chosen &= np.isin(np.array(interactions.user_ids), self.users)[interactions.user]
+        if self.items:
+            chosen &= np.isin(np.array(catalogue.ids), self.items)[interactions.item]
+        if self.rows:
+            chosen &= np.isin(row_keys(interactions, catalogue), self.rows)
+        if self.since is not None:
+            chosen &= interactions.time >= self.since
+        if self.until is not None:
+            chosen &= interactions.time <= self.until
+        return chosen
+
+    def check(self, interactions: Interactions, catalogue: Catalogue) -> None:
+        """
+        Raises:
+            UsageError: it is empty, or names a user, an item or a row that is not there.
+        """
+        if self == Selection():
+            raise UsageError("nothing is named to be forgotten: name users, items, rows or dates")
+        known = (
+            ("user", self.users, interactions.user_ids),
+            ("item", self.items, catalogue.ids),
+            ("row", self.rows, row_keys(interactions, catalogue) if self.rows else ()),
+        )
+        for kind, named, there in known:
+            if unknown := sorted(set(named) - set(there)):
+                more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+                raise UsageError(f"{kind} {unknown[0]!r}{more}: not in the data (or already forgotten)")
+
+
+def row_keys(interactions: Interactions, catalogue: Catalogue) -> NDArray[np.str_]:
+    """(n,) a key of each row that stays when others go: user, item and time. Repetitions of a row share it."""
+    columns = zip(interactions.user.tolist(), interactions.item.tolist(), interactions.time.tolist(), strict=True)
+    users, items = interactions.user_ids, catalogue.ids
+    return np.array([f"{users[user]}\t{items[item]}\t{time}" for user, item, time in columns], dtype=np.str_)
+
+
+def without(interactions: Interactions, gone: NDArray[np.bool_]) -> Interactions:
+    """The other rows, with only the users who still have one: what a data set without those rows would be."""
+    kept = interactions.take(~gone)
+    users, index = np.unique(kept.user, return_inverse=True)
+    return Interactions(
+        index.astype(np.int32), kept.item, kept.label, kept.time, kept.split,
+        tuple(kept.user_ids[user] for user in users), kept.client, kept.client_ids, kept.truth,
+    )  # fmt: skip

@@ -1,0 +1,71 @@
+"""`fedrec vault`, from a file of ratings to a restored backup."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from clients.commands import app
+from fedrec.errors import FedrecError, UsageError
+
+
+def vault(path: Path, command: str, *arguments: object) -> str:
+    result = CliRunner().invoke(app, [command, "--vault", str(path), *map(str, arguments)])
+    if result.exception is not None:
+        raise result.exception
+    return result.output
+
+
+def figures(path: Path, command: str, *arguments: object) -> dict[str, Any]:
+    tree: dict[str, Any] = json.loads(vault(path, command, *arguments, "--json", "-"))
+    return tree
+
+
+def test_from_a_file_to_a_restored_backup(ratings: Path, tmp_path: Path) -> None:
+    path, saved = tmp_path / "vault.db", tmp_path / "backup"
+    assert figures(path, "import", ratings, "--like-above", 3) == {"added": 288, "repeated": 0, "refused": 0}
+    listed = figures(path, "list")["users"]
+    assert len(listed) == 24 and {"user": "u07", "rows": 12} in listed
+    assert "u07\t12" in vault(path, "list")
+    vault(path, "backup", saved)
+
+    erased = figures(path, "erase", "--user", "u07", "--user", "u08", "--request", "r1")
+    assert (erased["request"], erased["rows"], len(erased["tombstones"])) == ("r1", 24, 2)
+    assert figures(path, "erase", "--user", "u07", "--user", "u08", "--request", "r1") == erased
+    assert figures(path, "import", ratings, "--like-above", 3) == {"added": 0, "repeated": 264, "refused": 24}
+    assert figures(path, "restore", saved) == {"rows": 264, "refused": 24}
+
+    status = figures(path, "status")
+    assert (status["rows"], status["users"], status["tombstones"], status["refused"]) == (264, 22, 2, 48)
+    assert {entry["refused"] for entry in status["tombstone_list"]} == {24}
+    shown = vault(path, "status")
+    assert "by request r1, refused 24 rows" in shown and "u07" not in shown
+
+
+def test_dates_are_whole_days(ratings: Path, tmp_path: Path) -> None:
+    """The ratings are all of the first day of 1970."""
+    path = tmp_path / "vault.db"
+    vault(path, "import", ratings)
+    assert figures(path, "erase", "--from", "1970-01-02")["rows"] == 0
+    assert figures(path, "erase", "--item", "i3", "--to", "1970-01-01", "--user", "u01")["rows"] in (0, 1)
+    assert figures(path, "erase", "--from", "1970-01-01", "--to", "1970-01-01")["rows"] > 280
+
+
+def test_wrong_use_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FedrecError, match="no vault there"):
+        vault(tmp_path / "vault.db", "list")
+    with pytest.raises(UsageError, match="say --yes"):
+        vault(tmp_path / "vault.db", "destroy-key")
+
+
+def test_the_key_is_destroyed_on_demand(ratings: Path, tmp_path: Path) -> None:
+    path = tmp_path / "vault.db"
+    vault(path, "import", ratings)
+    vault(path, "destroy-key", "--yes")
+    assert figures(path, "status")["key_destroyed"] is True
+    with pytest.raises(FedrecError, match="its key is destroyed"):
+        vault(path, "import", ratings)

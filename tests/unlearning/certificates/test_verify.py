@@ -1,0 +1,230 @@
+"""Verification: what was made holds; any altered byte, any exchanged part and any stronger claim does not."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from fedrec.errors import FedrecError
+from tests.unlearning.certificates.made import GOOD, PERSON, REQUEST, made, trusted
+from unlearning.certificates.bundle import MANIFEST, write_bundle
+from unlearning.certificates.canonical import canonical
+from unlearning.certificates.certificate import approximately, issue
+from unlearning.certificates.verify import verify_certificate, verify_chain
+from unlearning.keys import OperatorKeys
+from unlearning.verification import Thresholds
+
+
+def failed(verdict):
+    return [check.name for check in verdict.checks if not check.ok]
+
+
+def test_what_was_made_holds(tmp_path):
+    path, bundle, signed = made(tmp_path)
+    verdict = verify_certificate(path, bundle=bundle, trusted=trusted(tmp_path))
+    assert verdict.ok
+    assert verdict.unchecked == ()
+    assert path.read_bytes() == signed.as_bytes()
+
+
+def test_what_could_not_be_checked_is_said(tmp_path):
+    path, _, _ = made(tmp_path, previous="00" * 32)
+    verdict = verify_certificate(path)
+    assert verdict.ok
+    assert [what.split(":")[0] for what in verdict.unchecked] == ["who signed", "the chain", "the evidence"]
+
+
+def test_every_flipped_byte_of_the_certificate_fails(tmp_path):
+    path, _, _ = made(tmp_path)
+    raw, keys = path.read_bytes(), trusted(tmp_path)
+    for index in range(len(raw)):
+        path.write_bytes(raw[:index] + bytes([raw[index] ^ 1 << index % 8]) + raw[index + 1 :])
+        assert not verify_certificate(path).ok, index
+    for other in (raw + b"\n", b" " + raw, raw[:-1], b"", raw.replace(b":", b": ", 1)):
+        path.write_bytes(other)
+        assert not verify_certificate(path, trusted=keys).ok
+
+
+def test_flipped_bytes_of_the_evidence_fail(tmp_path):
+    path, bundle, _ = made(tmp_path)
+    for file in sorted(bundle.iterdir()):
+        raw = file.read_bytes()
+        for index in {*range(0, len(raw), 5), len(raw) - 1}:
+            file.write_bytes(raw[:index] + bytes([raw[index] ^ 1 << index % 8]) + raw[index + 1 :])
+            assert not verify_certificate(path, bundle=bundle).ok, (file.name, index)
+        file.write_bytes(raw)
+    assert verify_certificate(path, bundle=bundle).ok
+
+
+def test_a_file_too_few_or_too_many_fails(tmp_path):
+    path, bundle, _ = made(tmp_path)
+    (bundle / "more.json").write_text("{}")
+    assert failed(verify_certificate(path, bundle=bundle)) == ["evidence files"]
+    (bundle / "more.json").unlink()
+    for name in ("plan.json", MANIFEST):
+        raw = (bundle / name).read_bytes()
+        (bundle / name).unlink()
+        assert failed(verify_certificate(path, bundle=bundle)) == ["evidence files"]
+        (bundle / name).write_bytes(raw)
+
+
+def test_another_signer_is_not_trusted(tmp_path):
+    path, bundle, _ = made(tmp_path / "one")
+    made(tmp_path / "two")
+    assert failed(verify_certificate(path, bundle=bundle, trusted=trusted(tmp_path / "two"))) == ["signer"]
+    mixed = dict(zip(trusted(tmp_path / "one"), trusted(tmp_path / "two").values(), strict=True))
+    assert failed(verify_certificate(path, bundle=bundle, trusted=mixed)) == ["signer"]
+
+
+def test_the_signature_cannot_be_spelled_otherwise(tmp_path):
+    """The last digit of base64 has bits that mean nothing: changing them must fail too."""
+    path, _, signed = made(tmp_path)
+    digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    last = digits[digits.index(signed.signature[-3]) ^ 1]
+    content = {**json.loads(path.read_bytes()), "signature": f"{signed.signature[:-3]}{last}=="}
+    path.write_bytes(canonical(content))
+    assert failed(verify_certificate(path)) == ["signature"]
+
+
+def _change(name, key, value):
+    def change(parts):
+        parts[name] = {**parts[name], key: value}
+
+    return change
+
+
+def _last_round_gone(parts):
+    parts["participation.jsonl"] = parts["participation.jsonl"][:-1]
+
+
+def _first_round_gone(parts):
+    parts["participation.jsonl"] = parts["participation.jsonl"][1:]
+
+
+@pytest.mark.parametrize(
+    "options, name",
+    [
+        ({"change": _change("request.json", "id", "other")}, "request"),
+        ({"change": _change("request.json", "pseudonym", 7)}, "request"),
+        ({"config": "00" * 32}, "configuration"),
+        ({"dataset_after": "00" * 32}, "data"),
+        ({"adapters": []}, "adapters"),
+        ({"change": _last_round_gone}, "participation"),
+        ({"change": _first_round_gone}, "participation"),
+        ({"clients": ["client-0"]}, "participation"),
+        ({"rounds": 3}, "participation"),
+        ({"change": _change("verification.json", "verdict", "FAIL")}, "verification"),
+        ({"change": _change("verification.json", "distances", [])}, "verification"),
+        ({"verification_report": "00" * 32}, "verification"),
+        ({"claim": approximately(0.1)}, "verification"),  # though only the near end of the interval is that close
+        ({"change": _change("plan.json", "thresholds", {"membership": 1})}, "verification"),
+        ({"audit_head": "00" * 32}, "audit log"),
+        ({"plan_first": False}, "plan"),
+    ],
+)
+def test_evidence_that_says_otherwise_fails_though_signed(tmp_path, options, name):
+    """The signer's own mistakes and inventions: every hash of a file is right, what the files say is not."""
+    path, bundle, _ = made(tmp_path, **options)
+    assert name in failed(verify_certificate(path, bundle=bundle, trusted=trusted(tmp_path)))
+
+
+@pytest.mark.parametrize("auc, why", [(0.05, "over-forgotten"), (0.95, "still remembered")])
+def test_over_forgotten_and_still_remembered_fail(tmp_path, auc, why):
+    measures = GOOD.model_copy(
+        update={"membership_auc": auc, "membership_low": auc - 0.04, "membership_high": auc + 0.04}
+    )
+    path, bundle, signed = made(tmp_path, measures=measures)
+    verdict = verify_certificate(path, bundle=bundle)
+    assert signed.certificate.verdict == "FAIL"
+    assert failed(verdict) == ["verdict", "verification"]
+    assert why in verdict.checks[-3].why
+
+
+def test_an_approximate_claim_needs_the_whole_interval(tmp_path):
+    thresholds = Thresholds(membership=0.15, membership_end="far")
+    path, bundle, _ = made(tmp_path, thresholds=thresholds, claim=approximately(0.15), rounds=2)
+    assert verify_certificate(path, bundle=bundle).ok
+    path, bundle, _ = made(tmp_path, thresholds=thresholds, claim=approximately(0.12))
+    assert failed(verify_certificate(path, bundle=bundle)) == ["verification"]
+
+
+def chain(folder, length):
+    folder.mkdir()
+    previous, paths = None, []
+    for k in range(length):
+        _, _, signed = made(folder / f"made-{k}", previous=previous)
+        paths.append(folder / f"{k}.json")
+        signed.save(paths[-1])
+        previous = signed.digest
+    return paths
+
+
+def test_a_chain(tmp_path):
+    paths = chain(tmp_path / "chain", 3)
+    assert verify_chain(paths[0].parent).ok
+    assert verify_certificate(paths[1], previous=paths[0]).ok
+    assert failed(verify_certificate(paths[2], previous=paths[0])) == ["previous certificate"]
+    raw = [path.read_bytes() for path in paths]
+    for k in (0, 1):
+        paths[k].unlink()
+        assert not verify_chain(paths[0].parent).ok, k
+        paths[k].write_bytes(raw[k])
+    paths[0].write_bytes(raw[0].replace(b"client-0", b"client-2"))
+    assert not verify_chain(paths[0].parent).ok
+
+
+def test_a_fork_is_no_chain(tmp_path):
+    paths = chain(tmp_path / "chain", 1)
+    _, _, signed = made(tmp_path / "other")
+    signed.save(paths[0].parent / "other.json")
+    assert failed(verify_chain(paths[0].parent)) == ["other.json: chain"]
+
+
+def test_nothing_there_is_one_line(tmp_path):
+    with pytest.raises(FedrecError, match="cannot be read"):
+        verify_certificate(tmp_path / "none.json")
+    with pytest.raises(FedrecError, match="no certificate there"):
+        verify_chain(tmp_path)
+
+
+def test_the_same_facts_give_the_same_bytes(tmp_path):
+    path, _, first = made(tmp_path)
+    keys = OperatorKeys(tmp_path / "keys")
+    facts = first.certificate.model_dump(mode="json", exclude={"previous"})
+    assert issue(facts, keys, "operator", None).as_bytes() == path.read_bytes()
+
+
+def test_a_wrong_fact_is_refused_without_repeating_it(tmp_path):
+    for wrong in ({"pseudonym": PERSON}, {"request": PERSON}, {"claim": "forgotten"}, {"person": PERSON}):
+        with pytest.raises(ValueError, match=next(iter(wrong))) as caught:
+            made(tmp_path, **wrong)
+        assert PERSON not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["../x.json", "/x.json", "a/b.json", ".json", "x.txt", "X.json", MANIFEST, "x.json\n"])
+def test_a_bundle_holds_plain_files_only(tmp_path, name):
+    with pytest.raises(ValueError, match="plain name"):
+        write_bundle(tmp_path / "evidence", {name: {}})
+    assert not (tmp_path / "evidence").exists()
+
+
+def test_a_bundle_is_complete(tmp_path):
+    with pytest.raises(ValueError, match=r"adapters\.json"):
+        write_bundle(tmp_path / "evidence", {"plan.json": {}})
+
+
+def test_no_file_names_the_person(tmp_path):
+    made(tmp_path)
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) > 10
+    assert not any(PERSON.encode() in raw or b"0042" in raw for raw in files)
+    assert any(REQUEST.encode() in raw for raw in files)
+
+
+def test_needs_nothing_heavy():
+    code = (
+        "import sys, unlearning.certificates.verify, unlearning.certificates.document;"
+        "print([name for name in ('torch', 'flwr', 'typer', 'pandas', 'transformers', 'ray') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
