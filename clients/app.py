@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
@@ -45,10 +46,14 @@ def evaluate(message: Message, context: Context) -> Message:
 
 @app.query("locate")
 def locate(message: Message, context: Context) -> Message:
-    """What is here of a selection: counts and shards."""
+    """What is here of a selection: counts and shards; and hashes of the data and of what is served."""
     client = local.Client(_run(message), _name(message, context))
     held = erasure.locate(client, _selection(message))
-    return _reply(message, client.name, None, {}, rows=held.rows, shards=list(held.shards))
+    manifest = client.store.manifest or {"shards": []}
+    return _reply(
+        message, client.name, None, {}, rows=held.rows, shards=list(held.shards), left=held.left,
+        adapters=[str(entry["sha256"]) if entry else "" for entry in manifest["shards"]], **_data(client),
+    )  # fmt: skip
 
 
 @app.query("withdraw")
@@ -63,9 +68,31 @@ def withdraw(message: Message, context: Context) -> Message:
 def erase(message: Message, context: Context) -> Message:
     """Delete what is selected, and what was made of it."""
     client = local.Client(_run(message), _name(message, context))
-    request = str(message.content.config_records[messages.CONFIG]["request"])
-    deleted, left = erasure.erase(client, _selection(message), request)
-    return _reply(message, client.name, None, {}, rows=deleted, left=left)
+    rows = erasure.erase(client, _selection(message), _requests(message)[0])
+    return _reply(message, client.name, None, {}, rows=rows, **_data(client))
+
+
+@app.query("rehearse")
+def rehearse(message: Message, context: Context) -> Message:
+    """How erased rows look to the adapters that come along; with none, nothing of the rows is kept any longer."""
+    client, requests = local.Client(_run(message), _name(message, context)), _requests(message)
+    model = _model(message)
+    if model is None:
+        erasure.forget_held(client, requests)
+        return _reply(message, client.name, None, {})
+    return _reply(message, client.name, None, {}, **erasure.rehearse(client, requests, model, _shards(message)))
+
+
+def _requests(message: Message) -> list[str]:
+    requests = message.content.config_records[messages.CONFIG]["requests"]
+    assert isinstance(requests, list)
+    return [str(request) for request in requests]
+
+
+def _data(client: local.Client) -> dict[str, str | int]:
+    """Hash and number of the client's rows."""
+    manifest = client.store.vault.manifest()
+    return {"data_sha256": manifest["sha256"], "data_rows": manifest["rows"]}
 
 
 def _selection(message: Message) -> Selection:
@@ -110,7 +137,7 @@ def _reply(
     name: str,
     model: messages.Model | None,
     metrics: Mapping[str, int | float],
-    **facts: str | int | list[int],
+    **facts: Any,
 ) -> Message:
     content = RecordDict(
         {messages.CONFIG: ConfigRecord({"client": name, **facts}), messages.METRICS: MetricRecord(dict(metrics))}

@@ -1,36 +1,59 @@
-"""What a client does when somebody is to be forgotten: say what it holds, stop serving it, delete it."""
+"""What a client does when somebody is to be forgotten: say what it holds, stop serving it, delete it, look back.
+
+An empty selection is the whole client.
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
+from clients.held import held, hold, release
 from clients.local import Client
 from fedrec.data.selection import Selection
-from fedrec.data.table import HISTORY, TRAIN
+from fedrec.data.table import HISTORY, TEST, TRAIN
+from fedrec.messages import Model
+from fedrec.metrics import auc
+from fedrec.models.adapter import State
+from fedrec.models.bank import AdapterBank, Mixed, Routed
+from fedrec.scoring import by_person, score_windows
+from fedrec.served import adapters_in
 from fedrec.served import withdraw as withdraw_served
 
 
 @dataclass(frozen=True)
 class Held:
-    """What a client holds of a selection: its rows, its users, and the shards that learnt from them."""
+    """What a client holds of a selection.
+
+    Attributes:
+        rows: its rows; users: whose they are.
+        shards: that learnt from them, because one taught the shard or stood in the history of one that did.
+        left: where something of it is still found besides the rows: scores, and rows that judge adapters.
+    """
 
     rows: int
     users: tuple[str, ...]
     shards: tuple[int, ...]
+    left: int
 
 
 def locate(client: Client, selection: Selection) -> Held:
-    """A shard learnt from a person's rows if one of them taught it, or stood in the history of one that did."""
+    """What is here of it."""
     rows = client.interactions
     gone = selection.mask(rows, client.run.catalogue)
-    users = np.unique(rows.user[gone])
+    users = tuple(rows.user_ids[user] for user in np.unique(rows.user[gone]))
     taught = np.isin(rows.split, (TRAIN, HISTORY)) & gone
     shards = np.unique(client.shard_of_users()[np.unique(rows.user[taught])])
-    return Held(int(gone.sum()), tuple(rows.user_ids[user] for user in users), tuple(int(s) for s in shards))
+    named = selection.users or users
+    scores = client.store.scores() or {"users": np.array([], np.str_)}
+    return Held(int(gone.sum()), users, tuple(map(int, shards)), int(np.isin(scores["users"], named).sum()))
 
 
 def withdraw(client: Client, selection: Selection, shards: Collection[int]) -> list[int]:
@@ -38,10 +61,15 @@ def withdraw(client: Client, selection: Selection, shards: Collection[int]) -> l
     return withdraw_served(client.store, shards, locate(client, selection).users)
 
 
-def erase(client: Client, selection: Selection, request: str) -> tuple[int, int]:
-    """Delete the rows for good, and everything that was made of them; rows deleted, and rows left."""
-    deleted = client.store.vault.erase(selection, request).rows
+def erase(client: Client, selection: Selection, request: str) -> int:
+    """Delete the rows for good, and what was made of them; the prompts wait, encrypted, for `rehearse`.
+
+    Returns:
+        Rows deleted.
+    """
     store = client.store
+    _hold(client, selection, request)
+    deleted = store.vault.erase(selection, request).rows
     for path in (store.folder / "scores.npz", store.folder / "published.safetensors"):
         path.unlink(missing_ok=True)
     shutil.rmtree(store.folder / "training", ignore_errors=True)
@@ -50,4 +78,74 @@ def erase(client: Client, selection: Selection, request: str) -> tuple[int, int]
     for folder in store.folder.glob("served-*/shard-*"):
         if f"{folder.parent.name}/{folder.name}" not in served:
             shutil.rmtree(folder)
-    return deleted, store.vault.manifest()["rows"]
+    return deleted
+
+
+def rehearse(client: Client, requests: Sequence[str], model: Model, shards: Sequence[int]) -> dict[str, Any]:
+    """How erased rows and rows never seen look to retrained adapters that are not served yet.
+
+    Returns:
+        `forgotten`, `unseen`: the log-likelihood of each row's answer by the retrained shards together; `auc` and
+        `examples`: of all shards on the test rows.
+    """
+    adapters = {shard: _state(state) for shard, state in zip(shards, model, strict=True)}
+    forgotten: list[float] = []
+    for request in requests:
+        windows, labels = held(_waiting(client), request)
+        if windows:
+            scores = _together(client, adapters, windows, np.zeros(len(labels), np.int32))
+            forgotten += _log_likelihood(scores, np.array(labels)).tolist()
+    rows = client.interactions
+    test = rows.split == TEST
+    windows = client.encoder.windows(rows, test)
+    unseen = _log_likelihood(_together(client, adapters, windows, rows.user)[test], rows.label[test]).tolist()
+    manifest = client.store.manifest or {"shards": []}
+    everything = adapters_in(client.store, manifest) | adapters
+    scores = _together(client, everything, windows, rows.user)[test]
+    return {"forgotten": forgotten, "unseen": unseen, "auc": auc(scores, rows.label[test]), "examples": int(test.sum())}
+
+
+def forget_held(client: Client, requests: Sequence[str]) -> None:
+    """Destroy what `erase` kept for the verification."""
+    for request in requests:
+        release(_waiting(client), request)
+
+
+def _hold(client: Client, selection: Selection, request: str) -> None:
+    rows = client.interactions
+    gone = selection.mask(rows, client.run.catalogue) & (rows.split == TRAIN)
+    if not gone.any():
+        return  # nothing was learnt, or it is deleted already and waits
+    windows = client.encoder.windows(rows, gone)
+    number = np.cumsum(gone) - 1
+    numbered = [replace(window, rows=number[window.rows].astype(np.intp)) for window in windows]
+    hold(_waiting(client), request, numbered, rows.label[gone].tolist())
+
+
+def _waiting(client: Client) -> Path:
+    return client.store.folder / "held"
+
+
+def _together(
+    client: Client, adapters: Mapping[int, State], windows: Sequence[Any], user: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """(n,) like-probabilities by some adapters with equal weights."""
+    with AdapterBank(client.base.model, client.config.lora, width=len(adapters)) as bank:
+        for k, shard in enumerate(sorted(adapters)):
+            bank.load(k, adapters[shard])
+        bank.eval()
+        one = len(adapters) == 1
+        return score_windows(
+            client.base.model, windows, client.encoder.template.answers, len(user), bank=bank,
+            routing=Routed(0) if one else Mixed(torch.full((len(adapters),), 1 / len(adapters))),
+            precision=client.config.train.precision, batches=by_person(user),
+        )  # fmt: skip
+
+
+def _log_likelihood(scores: NDArray[np.float64], labels: NDArray[np.int8]) -> NDArray[np.float64]:
+    likelihood = np.where(labels == 1, scores, 1 - scores)
+    return np.asarray(np.log(np.clip(likelihood, 1e-7, 1)))
+
+
+def _state(arrays: Mapping[str, NDArray[np.float32]]) -> State:
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}

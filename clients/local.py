@@ -19,6 +19,7 @@ from fedrec.data.prompts import PromptEncoder
 from fedrec.data.shards import by_hash, drawn
 from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.errors import FedrecError
+from fedrec.files import replacing
 from fedrec.messages import Model, from_arrays, to_arrays
 from fedrec.metrics import measure
 from fedrec.models.bank import AdapterBank
@@ -26,7 +27,7 @@ from fedrec.models.base import Base, load_base
 from fedrec.progress import bar
 from fedrec.served import answers_of, serve
 from fedrec.serving import encoder_of, judge
-from fedrec.store import Run, replacing
+from fedrec.store import Run
 from fedrec.training import Task, train
 
 
@@ -125,6 +126,9 @@ class Client:
                     windows, rows.label, self.encoder.template.answers,
                     (config.seed, role + self.name, shard, number), number - 1, config.federation.rounds,
                 )  # fmt: skip
+                self.store.vault.record_use(
+                    self.run.name, shard, number, rows.take(shard_of == shard), self.run.catalogue
+                )
                 with bar(f"{self.name} round {number}") as tick:
                     outcome = train(
                         self.base.model, bank, _tensors([state])[0], task, config.train,

@@ -16,8 +16,8 @@ import torch
 
 from fedrec.config import RunConfig, WorldConfig
 from fedrec.data.generated import make_world
+from fedrec.files import write_json
 from fedrec.models.pretraining import new_llama, train_tokenizer
-from fedrec.store import write_json
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -31,9 +31,10 @@ from clients.app import app as client_app
 from experiments.common import tiny_base, write_result
 from fedrec import messages
 from fedrec.config import RunConfig, WorldConfig, load
+from fedrec.files import read_json
 from fedrec.models.adapter import state_hash
 from fedrec.models.peft_folder import load_peft
-from fedrec.store import Run, open_run, read_json
+from fedrec.store import Run, open_run
 from server.grid import LocalGrid
 from server.prepare import prepare
 from server.simulation import run_rounds

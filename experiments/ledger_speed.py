@@ -17,11 +17,11 @@ import numpy as np
 import typer
 
 from experiments.common import write_result
+from fedrec.data.selection import Selection
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.policy import Policy
 from unlearning.requests.states import State
 from unlearning.requests.subjects import SubjectKeys
-from unlearning.selection import Selection
 
 REQUESTS, BATCH, SHARDS, REPEATS = 10_000, 100, 16, 20
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

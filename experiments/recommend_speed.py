@@ -31,13 +31,14 @@ from numpy.typing import NDArray
 from experiments.common import portable, write_result
 from fedrec.config import load
 from fedrec.data.prompts import Window
+from fedrec.files import write_json
 from fedrec.models.bank import AdapterBank, Mixed, Routed
 from fedrec.models.base import load_base
 from fedrec.models.peft_folder import load_peft
 from fedrec.recommend import score_items
 from fedrec.scoring import score_candidates, score_windows
 from fedrec.serving import encoder_of
-from fedrec.store import ClientStore, Run, write_json
+from fedrec.store import ClientStore, Run
 from server.prepare import prepare
 from server.simulation import simulate
 

@@ -15,9 +15,11 @@ from fedrec.errors import FedrecError, Interrupted
 COMMANDS = {
     "simulate": ("server.commands:simulate", "Federated rounds on this machine: the main job."),
     "data": ("fedrec.data.commands:app", "What is in a data set."),
+    "vault": ("fedrec.vault.commands:app", "A client's private data: keep, erase, back up."),
     "base": ("fedrec.models.commands:app", "The base model: build the embedded one, or look at any."),
     "recommend": ("fedrec.recommend_commands:recommend", "The best unseen items for one user."),
     "evaluate": ("fedrec.report_commands:evaluate", "A run's metrics, per client and overall."),
+    "forget": ("server.forget.commands:app", '"Delete me": from the request to the certificate.'),
     "unlearn": ("unlearning.commands:app", "Methods of unlearning side by side."),
     "report": ("fedrec.report_commands:report", "A run as one self-contained page."),
 }

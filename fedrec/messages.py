@@ -2,9 +2,10 @@
 
     query.inventory   →  the client's name, its users, and its train rows of each shard
     train.lora        round, shards [, adapters]  →  adapters, loss and rows of each of those shards
-    query.locate      selection                      →  rows and shards that hold something of it
-    query.withdraw    selection, shards              →  the shards that are still served
-    query.erase       selection, request             →  rows deleted, and the rows that are left
+    query.locate      selection           →  rows and shards that hold something of it; hashes of data and adapters
+    query.withdraw    selection, shards   →  the shards that are still served
+    query.erase       selection, request  →  rows deleted; hash of the data that is left
+    query.rehearse    requests, shards, adapters  →  how the erased rows and the test rows look to those adapters
     evaluate.like     round, configuration, adapters (published: the client keeps them)  →  metrics
 
 A model is S adapters, one a shard; the array of shard s is named `shard/{s}/{layer}.A` (or `.B`), float32.
@@ -23,6 +24,7 @@ EVALUATE = "evaluate.like"
 LOCATE = "query.locate"
 WITHDRAW = "query.withdraw"
 ERASE = "query.erase"
+REHEARSE = "query.rehearse"
 
 ARRAYS, CONFIG, METRICS = "arrays", "config", "metrics"  # records of a message
 

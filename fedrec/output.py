@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fedrec.store import finite, write_json
+from fedrec.files import finite, write_json
 
 
 def write_result(content: Any, target: str | None) -> None:

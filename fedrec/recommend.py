@@ -61,7 +61,7 @@ def score_items(
 def _client_of(run: Run, user: str) -> ClientStore:
     for name in run.clients:
         client = run.client(name)
-        if user in client.interactions().user_ids:
+        if user in (there for there, _ in client.vault.users()):
             return client
     raise UsageError(
         f"--user {user}: no such user in {run.folder}; `fedrec data inspect --run {run.folder} --users 10`"

@@ -62,7 +62,7 @@ def _result(folder: Path) -> Result:
         FedrecError: the run is not finished, or its result is broken.
     """
     from fedrec.errors import FedrecError
-    from fedrec.store import read_json
+    from fedrec.files import read_json
 
     path, again = folder / "result.json", f"`fedrec simulate --resume {folder}`"
     if not path.exists():

@@ -18,11 +18,12 @@ from safetensors.numpy import load_file, save_file
 from fedrec.config import RunConfig
 from fedrec.data.prompts import PromptEncoder
 from fedrec.errors import FedrecError
+from fedrec.files import replacing, write_json
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.base import Base
 from fedrec.models.peft_folder import load_peft, save_peft
 from fedrec.serving import Answers, Judged, model_hash
-from fedrec.store import ClientStore, replacing, write_json
+from fedrec.store import ClientStore
 
 
 def serve(

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from fedrec import summary
 from fedrec.errors import FedrecError
-from fedrec.store import replacing
+from fedrec.files import replacing
 
 
 def render(template: str, content: dict[str, Any], figures: dict[str, str]) -> str:

@@ -12,7 +12,6 @@ result.json, report.html
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from functools import cached_property
@@ -26,7 +25,9 @@ from safetensors.numpy import load_file, save_file
 from fedrec.config import RunConfig, parse
 from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError
+from fedrec.files import read_json, replacing, write_json
 from fedrec.messages import Model, from_arrays, to_arrays
+from fedrec.vault.vault import Vault
 
 RUNS = Path("runs")
 
@@ -66,11 +67,11 @@ class Run:
         return tuple(sorted(path.name for path in (self.folder / "clients").iterdir() if path.is_dir()))
 
     def client(self, name: str) -> ClientStore:
-        return ClientStore(self.folder / "clients" / name)
+        return ClientStore(self.folder / "clients" / name, self.catalogue)
 
     def client_of(self) -> dict[str, str]:
         """Each user's client (on the machine that holds them all)."""
-        return {user: name for name in self.clients for user in self.client(name).interactions().user_ids}
+        return {user: name for name in self.clients for user, _ in self.client(name).vault.users()}
 
     @property
     def baselines(self) -> tuple[Run, ...]:
@@ -119,17 +120,21 @@ class Rounds:
             arrays.setdefault(client, {})[name] = array
         return {client: from_arrays(named) for client, named in arrays.items()}
 
+    def entry(self, number: int) -> dict[str, Any]:
+        """What happened in a finished round."""
+        entry: dict[str, Any] = read_json(self.folder / f"{number:04d}" / "round.json")
+        return entry
+
     def history(self) -> list[dict[str, Any]]:
         """What happened in each finished round."""
         last = self.last()
-        numbers = range(0 if last is None else last + 1)
-        return [read_json(self.folder / f"{number:04d}" / "round.json") for number in numbers]
+        return [self.entry(number) for number in range(0 if last is None else last + 1)]
 
 
 class ClientStore:
     """What a client keeps on its own side: its interactions, the model it serves, its training state.
 
-    data.npz             interactions
+    vault.db             interactions, and tombstones of what was erased
     manifest.json        the model it serves: round, and folder and hash of each shard's adapter; replaced atomically
     served-0003/         that model, a PEFT folder per shard
     published.safetensors       the model the server sent last; training starts from it
@@ -138,25 +143,28 @@ class ClientStore:
     training/            checkpoints within the round
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, catalogue: Catalogue) -> None:
+        self.folder, self.catalogue = folder, catalogue
 
     @property
     def name(self) -> str:
         return self.folder.name
 
-    def interactions(self) -> Interactions:
+    @property
+    def vault(self) -> Vault:
         """
         Raises:
-            FedrecError: there is no data.
+            FedrecError: there is none.
         """
-        try:
-            return read_interactions(self.folder / "data.npz")
-        except FileNotFoundError:
-            raise FedrecError(f"client {self.name}: no data in {self.folder}; prepare the run again") from None
+        return Vault(self.folder / "vault.db")
+
+    def interactions(self) -> Interactions:
+        return self.vault.interactions(self.catalogue)
 
     def write_interactions(self, interactions: Interactions) -> None:
-        write_interactions(self.folder / "data.npz", interactions)
+        """Import them; what is tombstoned here does not come back."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        Vault.create(self.folder / "vault.db").import_rows(interactions, self.catalogue)
 
     @property
     def manifest(self) -> dict[str, Any] | None:
@@ -222,66 +230,3 @@ def remove_run(folder: Path) -> None:
         except FedrecError:
             raise UsageError(f"{folder} does not hold a run: remove it yourself, or choose another --out") from None
         shutil.rmtree(folder)
-
-
-def read_interactions(path: Path) -> Interactions:
-    with np.load(path, allow_pickle=False) as content:
-        columns: dict[str, Any] = dict(content)
-    ids: dict[str, Any] = {name: tuple(columns.pop(name).tolist()) for name in ("user_ids", "client_ids")}
-    return Interactions(**columns, **ids)
-
-
-def write_interactions(path: Path, interactions: Interactions) -> None:
-    columns: dict[str, Any] = {
-        name: value for name, value in vars(interactions).items() if isinstance(value, np.ndarray)
-    }
-    columns["user_ids"] = np.array(interactions.user_ids, dtype=np.str_)
-    columns["client_ids"] = np.array(interactions.client_ids, dtype=np.str_)
-    with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, **columns)
-
-
-class replacing:
-    """A context that gives a partial file's path and moves it into place at the end, if nothing was raised."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.partial = path.with_name(path.name + ".partial")
-
-    def __enter__(self) -> Path:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        return self.partial
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self.partial.replace(self.path)
-        else:
-            self.partial.unlink(missing_ok=True)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """JSON with NaN as null, written atomically."""
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(finite(content), indent=1, ensure_ascii=False) + "\n", "utf-8")
-
-
-def read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise FedrecError(f"{path}: no such file; is the run complete?") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise FedrecError(f"{path}: not JSON ({error}); restore it or start the run again") from None
-
-
-def finite(content: Any) -> Any:
-    """The content as JSON can hold it: NaN and infinities become null, numpy becomes Python."""
-    if isinstance(content, Mapping):
-        return {key: finite(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [finite(value) for value in content]
-    if isinstance(content, np.ndarray):
-        return finite(content.tolist())
-    if isinstance(content, np.generic):
-        content = content.item()
-    return None if isinstance(content, float) and not np.isfinite(content) else content

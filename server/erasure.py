@@ -1,21 +1,21 @@
-"""Erasure in a federation: what is to be forgotten is located, withdrawn and deleted at the clients, and the shards that
-learnt from it run their rounds again from the start. Each step can be repeated; nothing else of the run changes.
+"""Erasure in a federation: what is to be forgotten is located, withdrawn and deleted at the clients, and the shards
+that learnt from it run their rounds again from the start. Each step can be repeated; nothing else of the run changes.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flwr.app import ConfigRecord, Message, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
 from fedrec import messages
 from fedrec.data.selection import Selection
-from fedrec.errors import FedrecError
+from fedrec.errors import FedrecError, UsageError
 from fedrec.messages import Model
 from fedrec.store import Rounds, Run
 from server.exchange import ask
@@ -28,14 +28,39 @@ _PATIENCE = 600.0  # seconds for all clients to answer
 
 @dataclass(frozen=True)
 class Located:
-    """Who holds something of a selection: rows by client, and the shards that learnt from them."""
+    """Who holds something of a selection.
+
+    Attributes:
+        rows: by client, where there are any.
+        shards: that learnt from them.
+        left: by client, places besides the rows where something of it is found.
+        data: hash and number of each client's rows.
+        adapters: the hash of each shard's adapter that a client serves; empty where it is withdrawn.
+    """
 
     rows: dict[str, int]
     shards: tuple[int, ...]
+    left: dict[str, int]
+    data: dict[str, dict[str, Any]]
+    adapters: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """How retrained adapters look before they are served, over all clients.
+
+    Attributes:
+        forgotten, unseen: log-likelihoods of erased rows, and of rows never learnt from.
+        auc: of the test rows, mean over the clients by rows; None where none can be ranked.
+    """
+
+    forgotten: list[float]
+    unseen: list[float]
+    auc: float | None
 
 
 class FederatedErasure:
-    """The means of forgetting in one run."""
+    """The means of forgetting in one run. An empty selection with a client is that whole client."""
 
     def __init__(self, run: Run, grid: Grid) -> None:
         """
@@ -49,31 +74,57 @@ class FederatedErasure:
         self.run, self.grid = run, grid
         self.federation = Federation(grid, run, initial_of(run), _silent)
 
-    def locate(self, selection: Selection) -> Located:
-        """Ask every client what it holds."""
-        found = self._ask(messages.LOCATE, selection=selection.model_dump_json())
-        rows = {client: int(said["rows"]) for client, said in found.items() if said["rows"]}
-        shards = {int(shard) for said in found.values() for shard in said["shards"]}
-        return Located(rows, tuple(sorted(shards)))
+    def locate(self, selection: Selection, client: str | None = None) -> Located:
+        """Ask every client, or one, what it holds."""
+        found = self._ask(messages.LOCATE, client, selection=selection.model_dump_json())
+        return Located(
+            rows={name: int(said["rows"]) for name, said in found.items() if said["rows"]},
+            shards=tuple(sorted({int(shard) for said in found.values() for shard in said["shards"]})),
+            left={name: int(said["left"]) for name, said in found.items()},
+            data={name: _data(said) for name, said in found.items()},
+            adapters={name: [str(digest) for digest in said["adapters"]] for name, said in found.items()},
+        )
 
-    def withdraw(self, selection: Selection, shards: Collection[int]) -> None:
+    def withdraw(self, selection: Selection, client: str | None, shards: Collection[int]) -> None:
         """No client serves the shards any more when this returns."""
-        chosen = sorted(shards)
-        said = self._ask(messages.WITHDRAW, selection=selection.model_dump_json(), shards=chosen)
-        for client, answer in said.items():
+        chosen, nothing = sorted(shards), Selection(users=("",)).model_dump_json()
+        for name in self.run.clients:
+            named = selection.model_dump_json() if client in (None, name) else nothing
+            answer = self._ask(messages.WITHDRAW, name, selection=named, shards=chosen)[name]
             if left := sorted(set(chosen) & set(answer["shards"])):
-                raise FedrecError(f"client {client} still serves shard {left[0]}: look at its log, and run this again")
+                raise FedrecError(f"client {name} still serves shard {left[0]}: look at its log, and run this again")
 
-    def erase(self, selection: Selection, request: str) -> dict[str, int]:
-        """Delete the rows at every client that holds some; rows deleted, by client."""
-        said = self._ask(messages.ERASE, selection=selection.model_dump_json(), request=request)
-        return {client: int(answer["rows"]) for client, answer in said.items()}
+    def erase(self, selection: Selection, client: str | None, request: str) -> dict[str, dict[str, Any]]:
+        """Delete the rows at every client, or at one.
+
+        Returns:
+            By client: `rows` deleted, and hash and number of the rows left.
+        """
+        said = self._ask(messages.ERASE, client, selection=selection.model_dump_json(), requests=[request])
+        return {name: {"deleted": int(answer["rows"]), **_data(answer)} for name, answer in said.items()}
 
     def retrain(self, shards: Sequence[int], folder: Path) -> dict[str, Model]:
         """All rounds of the shards again; finished ones are kept in `folder`, so an interruption costs one at most."""
         return self.federation.retrain(shards, Rounds(folder))
 
-    def publish(self, shards: Sequence[int], models: dict[str, Model], folder: Path) -> Entry:
+    def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
+        """What the clients find when they try retrained adapters."""
+        said: dict[str, dict[str, Any]] = {}
+        for name in self.run.clients:
+            said |= self._ask(messages.REHEARSE, name, models[name], requests=list(requests), shards=list(shards))
+        known = [(a["auc"], a["examples"]) for a in said.values() if not math.isnan(a["auc"])]
+        rows = sum(count for _, count in known)
+        return Rehearsal(
+            [float(x) for answer in said.values() for x in answer["forgotten"]],
+            [float(x) for answer in said.values() for x in answer["unseen"]],
+            sum(auc * count for auc, count in known) / rows if rows else None,
+        )
+
+    def forget_held(self, requests: Sequence[str]) -> None:
+        """Nothing that waited for the verification is kept any longer."""
+        self._ask(messages.REHEARSE, None, requests=list(requests), shards=[])
+
+    def publish(self, shards: Sequence[int], models: Mapping[str, Model]) -> Entry:
         """Serve the retrained shards beside the others, measure, and write result and page anew."""
         last = self.run.config.federation.rounds
         whole = {client: list(model) for client, model in self.run.rounds.models(last).items()}
@@ -82,32 +133,43 @@ class FederatedErasure:
                 whole[client][shard] = state
         self.federation.publish(last, whole)
         write_result_and_page(self.run)
-        shutil.rmtree(folder, ignore_errors=True)
         return self.run.rounds.history()[-1]
 
-    def _ask(self, kind: str, **content: Any) -> dict[str, dict[str, Any]]:
-        """Every client's answer to one question.
+    def _ask(
+        self, kind: str, only: str | None, model: Model | None = None, **content: Any
+    ) -> dict[str, dict[str, Any]]:
+        """Every client's answer to one question, or one client's.
 
         Raises:
             FedrecError: a client fails, or does not answer.
         """
         self.federation.meet()
         config = ConfigRecord({"run": str(self.run.folder.resolve()), **content})
+        record = RecordDict({messages.CONFIG: config})
+        if model is not None:
+            arrays = messages.to_arrays(model)
+            record[messages.ARRAYS] = ArrayRecord({name: Array(array) for name, array in arrays.items()})
+        nodes = {name: node for name, node in self.federation.nodes.items() if only in (None, name)}
+        if not nodes:
+            raise UsageError(f"--client {only}: no such client; the run has {', '.join(self.run.clients)}")
         calls = {
-            client: Message(RecordDict({messages.CONFIG: config}), dst_node_id=node, message_type=kind, group_id=kind)
-            for client, node in self.federation.nodes.items()
+            name: Message(record, dst_node_id=node, message_type=kind, group_id=kind) for name, node in nodes.items()
         }
         said: dict[str, dict[str, Any]] = {}
 
-        def accept(client: str, message: Message) -> bool:
+        def accept(name: str, message: Message) -> bool:
             if message.has_error():
-                raise FedrecError(f"client {client}: {message.error.reason}")
-            said[client] = dict(message.content.config_records[messages.CONFIG])
+                raise FedrecError(f"client {name}: {message.error.reason}")
+            said[name] = dict(message.content.config_records[messages.CONFIG])
             return True
 
         if silent := ask(self.grid, calls, accept, len(calls), _PATIENCE):
             raise FedrecError(f"client {silent[0]} does not answer: see that it runs, and run this again")
         return said
+
+
+def _data(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {"sha256": str(said["data_sha256"]), "rows": int(said["data_rows"])}
 
 
 def _silent(entry: Entry) -> None:

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 
 from fedrec import messages
 from fedrec.errors import FedrecError
 from fedrec.messages import Model, State
+from fedrec.models.adapter import state_hash
 from fedrec.store import Rounds, Run
 from server import balance, results
 from server.exchange import ask
@@ -70,6 +72,7 @@ class Federation:
         for number in range(last + 1, self.config.federation.rounds + 1):
             began = time.monotonic()
             models, entry = self._train_round(number, models, shards)
+            entry["hashes"] = {client: [digest_of(state) for state in model] for client, model in models.items()}
             begun.write(number, models, {"round": number, **entry, "seconds": time.monotonic() - began})
         return models
 
@@ -287,6 +290,11 @@ def _records(message: Message) -> tuple[dict[str, Any], dict[str, Any], dict[str
 def _mean_loss(reply: Reply) -> float | None:
     rows = sum(reply.examples)
     return sum(x * n for x, n in zip(reply.loss, reply.examples, strict=True)) / rows if rows else None
+
+
+def digest_of(state: State) -> str:
+    """SHA-256 of an adapter, as clients state it."""
+    return state_hash({name: torch.from_numpy(array) for name, array in state.items()})
 
 
 def _hash_of(served: Mapping[str, str]) -> str:

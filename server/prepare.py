@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,13 +14,14 @@ from fedrec.data import partition
 from fedrec.data.load import load_dataset
 from fedrec.data.table import TRAIN, Dataset, Interactions
 from fedrec.errors import FedrecError
+from fedrec.files import write_json
 from fedrec.messages import State
 from fedrec.models.adapter import initial_state
 from fedrec.models.base import Base, load_base
 from fedrec.models.peft_folder import load_peft, save_peft
 from fedrec.models.vectors import item_vectors
 from fedrec.preparation import base_name, facts_of, resolve
-from fedrec.store import Run, create_run, remove_run, write_json
+from fedrec.store import Run, create_run, remove_run
 
 CENTRAL = "central"
 
@@ -55,9 +55,8 @@ def finish_all(runs: Sequence[Run]) -> list[Run]:
     initial, reference = initial_state(base.model, config.lora, config.seed), facts_of(dataset)
     for run in runs:
         if not run.prepared:
-            shutil.rmtree(run.folder / "clients", ignore_errors=True)
-            facts = _write_clients(run, dataset, names, client_of)
             write_json(run.folder / "catalogue.json", vars(dataset.catalogue))
+            facts = _write_clients(run, dataset, names, client_of)
             save_peft(run.folder / "initial", initial, config.lora, base.name)
             write_json(run.folder / "reference.json", {"base": base.name, "clients": facts, **reference})
     return list(runs)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from fedrec.files import write_json
 from fedrec.metrics import measure
-from fedrec.store import Run, write_json
+from fedrec.store import Run
 from server.replies import BadReply
 
 _HIGHEST = {"auc": 1.0, "uauc": 1.0, "logloss": 100.0}

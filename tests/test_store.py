@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from fedrec.config import RunConfig
-from fedrec.data.table import sort_rows
+from fedrec.data.table import Catalogue, sort_rows
 from fedrec.errors import FedrecError, UsageError
+from fedrec.files import read_json, replacing, write_json
 from fedrec.messages import Model
-from fedrec.store import ClientStore, create_run, open_run, read_json, replacing, write_json
+from fedrec.store import ClientStore, create_run, open_run
 
 
 def model(seed: int, shards: int = 2) -> Model:
@@ -51,13 +52,14 @@ def test_interactions_come_back(tmp_path: Path) -> None:
         np.array([1, 0, 1], np.int32), np.array([5, 6, 7], np.int32), np.array([1, 0, 1], np.int8), np.array([3, 2, 1]),
         np.array([0, 1, 2], np.int8), ("Zoë", "b"), np.array([0, 0, 0], np.int32), ("g",), np.array([0.1, 0.2, 0.3]),
     )  # fmt: skip
-    store = ClientStore(tmp_path / "client")
+    catalogue = Catalogue(tuple("abcdefgh"), tuple("ABCDEFGH"))
+    store = ClientStore(tmp_path / "client", catalogue)
     store.write_interactions(rows)
     back = store.interactions()
     for name, value in vars(rows).items():
         assert np.array_equal(getattr(back, name), value), name
-    with pytest.raises(FedrecError, match="no data"):
-        ClientStore(tmp_path / "nobody").interactions()
+    with pytest.raises(FedrecError, match=r"vault\.db"):
+        ClientStore(tmp_path / "nobody", catalogue).interactions()
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

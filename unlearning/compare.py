@@ -19,10 +19,10 @@ from fedrec.data.prompts import PromptEncoder
 from fedrec.data.selection import Selection, row_keys
 from fedrec.data.table import TEST, TRAIN, Dataset
 from fedrec.errors import UsageError
+from fedrec.files import read_json, write_json
 from fedrec.metrics import measure
 from fedrec.models.base import load_base
 from fedrec.preparation import base_name, facts_of
-from fedrec.store import read_json, write_json
 from unlearning.exactness import exactness
 from unlearning.inference import FORMS, seconds_per_row
 from unlearning.material import fill_vectors, partition_rows

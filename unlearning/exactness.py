@@ -15,12 +15,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fedrec.data.selection import without
 from unlearning.folder import read_manifest, shard_folder
 from unlearning.jobs import make_jobs
 from unlearning.material import partition_rows
 from unlearning.model import ShardedModel
 from unlearning.places import Places, place
-from fedrec.data.selection import without
 from unlearning.table import Table
 
 Exactness = Literal["strict", "given-partition", "no"]

@@ -18,8 +18,8 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 
 from fedrec.errors import FedrecError
+from fedrec.files import read_json, replacing, write_json
 from fedrec.models.adapter import State, state_hash
-from fedrec.store import read_json, replacing, write_json
 
 
 @dataclass(frozen=True)

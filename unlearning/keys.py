@@ -21,7 +21,7 @@ from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from fedrec.config import Section
 from fedrec.errors import FedrecError, UsageError
-from fedrec.store import read_json, replacing, write_json
+from fedrec.files import read_json, replacing, write_json
 from unlearning.certificates.fields import KeyId, OperatorName
 
 Role = Literal["requester", "approver", "signer"]
@@ -130,7 +130,7 @@ class OperatorKeys:
             FedrecError: they are revoked, the passphrase is wrong, or others can read the key.
         """
         if self.operator(name).revoked_at is not None:
-            raise FedrecError(f"operator {name!r}: revoked, so nothing is signed; choose another: {self.names()}")
+            raise FedrecError(f"operator {name!r}: revoked, so it signs nothing; use another operator's key")
         path = self.folder / f"{name}.key"
         try:
             _refuse_others(path, 0o077, "600")

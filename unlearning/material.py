@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from fedrec.config import RunConfig, WorldConfig
 from fedrec.data.cohort import imagined_cohort
 from fedrec.data.prompts import PromptEncoder
+from fedrec.data.selection import row_keys
 from fedrec.data.table import TRAIN, VALID, Catalogue, Interactions
 from fedrec.models.base import Base
 from fedrec.models.vectors import item_vectors
 from fedrec.scoring import by_person, row_vectors
 from unlearning.partition import Rows
-from fedrec.data.selection import row_keys
 
 _PUBLIC_SEED = 2  # of the imagined cohort; public, so no run's seed
 

@@ -23,21 +23,21 @@ from numpy.typing import NDArray
 from fedrec import hardware
 from fedrec.config import RunConfig, parse
 from fedrec.data.prompts import PromptEncoder
+from fedrec.data.selection import Selection
 from fedrec.data.shards import drawn
 from fedrec.data.table import TEST, VALID, Catalogue, Dataset
+from fedrec.files import read_json, write_json
 from fedrec.models.adapter import initial_state, state_hash
 from fedrec.models.bank import AdapterBank, Routed
 from fedrec.models.base import Base, fingerprint, load_base
 from fedrec.scoring import by_person, score_windows
 from fedrec.serving import Answers, Judged
-from fedrec.store import read_json, write_json
 from unlearning.folder import read_manifest, shard_folder, write_manifest
 from unlearning.jobs import Assignment, Job, make_jobs, slice_settings
 from unlearning.material import fill_vectors, partition_rows
 from unlearning.method import Method
 from unlearning.places import Places, place, shards_that_saw
 from unlearning.pool import OnStep, Pool
-from fedrec.data.selection import Selection
 from unlearning.table import Table, load_table, save_table
 
 

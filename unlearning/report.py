@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fedrec import shell
-from fedrec.store import finite
+from fedrec.files import finite
 from fedrec.summary import MISSING, TRIVIAL, clean, count, duration, number, percent, size
 from unlearning import figures
 from unlearning.page import PAGE

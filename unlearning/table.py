@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from fedrec.data.table import Interactions
-from fedrec.store import replacing
-from unlearning.places import Places
 from fedrec.data.selection import without
+from fedrec.data.table import Interactions
+from fedrec.files import replacing
+from unlearning.places import Places
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from fedrec.data.cohort import imagined_cohort
 from fedrec.data.generated import World
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.table import Catalogue, Interactions
+from fedrec.files import write_json
 from fedrec.hardware import resolve, threads
 from fedrec.models.pretraining import (
     END,
@@ -34,7 +35,6 @@ from fedrec.models.pretraining import (
     train_tokenizer,
 )
 from fedrec.progress import bar
-from fedrec.store import write_json
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from safetensors.numpy import save_file
 
 from fedrec.config import load
 from fedrec.data.load import load_dataset
+from fedrec.data.selection import Selection, without
 from fedrec.data.table import Dataset
 from fedrec.preparation import resolve
 from unlearning.method import Method, method_named
 from unlearning.model import ShardedModel
 from unlearning.places import Places
 from unlearning.pool import Pool
-from fedrec.data.selection import Selection, without
 
 
 class Maker:

@@ -10,7 +10,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
-from fedrec.store import read_json
+from fedrec.files import read_json
 from tests.cli import as_sets
 from tests.conftest import Settings
 from unlearning.commands import app

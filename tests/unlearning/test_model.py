@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fedrec.data.selection import Selection, row_keys
 from fedrec.data.table import TRAIN
 from fedrec.errors import FedrecError, UsageError
 from tests.unlearning.models import Maker, content, same
@@ -16,7 +17,6 @@ from unlearning.folder import read_manifest, shard_folder
 from unlearning.model import ShardedModel
 from unlearning.partition import PARTITIONERS
 from unlearning.pool import Pool
-from fedrec.data.selection import Selection, row_keys
 
 STRICT = [name for name, partitioner in PARTITIONERS.items() if partitioner.strict]
 USER, USERS = Selection(users=("u07",)), Selection(users=("u01", "u07", "u16"))

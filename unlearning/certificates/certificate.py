@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationError
 
 from fedrec.config import Section
-from fedrec.store import replacing
+from fedrec.files import replacing
 from unlearning.certificates.canonical import canonical, digest
 from unlearning.certificates.fields import (
     Code,

@@ -19,9 +19,9 @@ from unlearning.certificates.certificate import (
 )
 
 _CONDITIONS = {
-    "person": "of this person",
+    "person": "about {whom}",
     "client": "of this client of the federation",
-    "items": "about the named titles",
+    "items": "on the named titles",
     "rows": "that were named one by one",
     "dates": "within the named dates",
 }
@@ -37,7 +37,7 @@ def page(signed: SignedCertificate) -> str:
     content = {
         "kind": "erasure",
         "title": "Certificate of erasure",
-        "headline": f"{_erased(certificate)} {_outcome(certificate)}",
+        "headline": f"{_erased(certificate, 'this person')} {_outcome(certificate)}",
         "notes": [
             f"Code {certificate.code_version}, configuration {certificate.config}.",
             "This page is for reading; the proof is the signed file. `fedrec forget verify CERTIFICATE --bundle FOLDER` checks it, offline.",
@@ -65,7 +65,7 @@ def reply(signed: SignedCertificate, language: str = "en") -> str:
     certificate = signed.certificate
     remains = [_TOMBSTONE] * (certificate.tombstone is not None) + [_remainder(e) for e in _remains(certificate)]
     parts = {
-        "What was erased": [_erased(certificate)],
+        "What was erased": [_erased(certificate, "you")],
         "What became of the model": [_outcome(certificate), _withdrawn(certificate)],
         "What remains, and until when": remains or ["Nothing that we know of."],
         "Who else was told": [_told(entry) for entry in certificate.recipients]
@@ -86,21 +86,24 @@ def _paragraph(title: str, lines: list[str]) -> str:
     return f"{title}\n" + "".join(f"  - {line}\n" for line in lines)
 
 
-def _erased(certificate: Certificate) -> str:
-    return f"Every record {', '.join(_CONDITIONS[condition] for condition in certificate.scope)} was erased."
+def _erased(certificate: Certificate, whom: str) -> str:
+    conditions = ", ".join(_CONDITIONS[condition].format(whom=whom) for condition in certificate.scope)
+    return f"Every record {conditions} was erased."
 
 
 def _outcome(certificate: Certificate) -> str:
     if certificate.verdict == "FAIL":
         return "The check of the model afterwards did not pass, so nothing is claimed of the model, and the request stays open."
     if claimed_threshold(certificate.claim) is None:
-        return f"The parts of the model that had learned from them were {certificate.claim} them."
-    return f"What the model had learned from them was {certificate.claim}, which is a measured limit and not proof of absence."
+        return f"The parts of the model that had learned from these records were {certificate.claim} them."
+    return f"What the model had learned from these records was {certificate.claim}, which is a measured limit and not proof of absence."
 
 
 def _withdrawn(certificate: Certificate) -> str:
     withdrawn, restored = duration(certificate.withdrawn_seconds), duration(certificate.restored_seconds)
-    return f"The parts that had learned from them were out of use {withdrawn} after the work began; it ended after {restored}."
+    return (
+        f"The parts that had learned from them were out of use {withdrawn} after the work began, which took {restored}."
+    )
 
 
 def _remains(certificate: Certificate) -> tuple[Remainder, ...]:

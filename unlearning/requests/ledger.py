@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Unpack
 from uuid import uuid4
 
+from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from unlearning.certificates.canonical import canonical
 from unlearning.requests import moves, rows
@@ -24,7 +25,6 @@ from unlearning.requests.scope import described, scope_of, subject_of
 from unlearning.requests.signing import Authority, approval_message, submission_message
 from unlearning.requests.states import TERMINAL, State
 from unlearning.requests.subjects import SubjectKeys
-from unlearning.selection import Selection
 
 OnEvent = Callable[[str, dict[str, Any]], None]
 """Told what happened once it is on the disk, and what was rejected, in the words of `certificates.fields.Facts`."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from fedrec.data.selection import Selection
 from fedrec.errors import UsageError
 from unlearning.certificates.canonical import canonical
-from unlearning.selection import Selection
 
 
 class Kind(StrEnum):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Protocol
 
+from fedrec.data.selection import Selection
 from unlearning.certificates.canonical import canonical
 from unlearning.requests.request import Request
 from unlearning.requests.scope import described
-from unlearning.selection import Selection
 
 
 class Authority(Protocol):

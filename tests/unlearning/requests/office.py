@@ -10,6 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter
 
+from fedrec.data.selection import Selection
 from unlearning.certificates.fields import Code, Facts
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.policy import Policy
@@ -17,7 +18,6 @@ from unlearning.requests.request import Request
 from unlearning.requests.signing import approval_message, submission_message
 from unlearning.requests.states import PATH, State
 from unlearning.requests.subjects import SubjectKeys
-from unlearning.selection import Selection
 
 NOW = datetime(2026, 1, 31, 22, 30, tzinfo=UTC)
 PLAN = {"rounds": 3, "path": "exact"}

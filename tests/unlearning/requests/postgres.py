@@ -46,11 +46,10 @@ def running_server(programs: Path) -> Iterator[Server]:
         if os.getuid() == 0:  # the server refuses to be root
             user = {"user": "nobody", "group": "nogroup", "extra_groups": []}
             shutil.chown(folder, "nobody", "nogroup")
-        data = folder / "data"
-        made = [
-            programs / "initdb",
+        initdb = [
+            str(programs / "initdb"),
             "-D",
-            data,
+            "data",
             "-U",
             "postgres",
             "-A",
@@ -60,10 +59,10 @@ def running_server(programs: Path) -> Iterator[Server]:
             "-E",
             "UTF8",
         ]
-        subprocess.run(made, check=True, stdout=subprocess.DEVNULL, cwd=folder, **user)
-        command = [programs / "postgres", "-D", data, "-k", folder, "-h", "", "-c", "shared_buffers=16MB", "-F"]
+        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=folder, **user)
+        serve = [str(programs / "postgres"), "-D", "data", "-k", place, "-h", "", "-c", "shared_buffers=16MB", "-F"]
         with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **user)
+            server: subprocess.Popen[bytes] = subprocess.Popen(serve, stdout=log, stderr=log, cwd=folder, **user)
         try:
             _wait(folder, server)
             yield Server(folder)

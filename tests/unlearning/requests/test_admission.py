@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from tests.unlearning.requests.office import NOW, Office
 from unlearning.requests.signing import approval_message, submission_message
 from unlearning.requests.states import State
-from unlearning.selection import Selection
 
 PERSON = "Zacharias-4711"
 THEIRS = Selection(users=(PERSON,))

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
 from tests.unlearning.requests.office import NOW, PLAN, Office
 from unlearning.requests.request import Identity
 from unlearning.requests.signing import submission_message
 from unlearning.requests.states import OPEN, PATH, State
-from unlearning.selection import Selection
 
 PERSON = "Zacharias-4711"
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedrec.data.selection import Selection
 from fedrec.errors import UsageError
 from unlearning.certificates.canonical import canonical
 from unlearning.requests.scope import Kind, Scope, described, scope_of, subject_of
 from unlearning.requests.signing import submission_message
-from unlearning.selection import Selection
 
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
 

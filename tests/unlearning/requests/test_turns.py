@@ -20,7 +20,8 @@ ROUNDS = 8
 def compete(url: str, folder: Path, number: int, requests: list[str]) -> dict[str, list[Any]]:
     """One of several processes that try the same things; what came of each."""
     office = Office(url, folder, max_submissions_per_hour=ROUNDS + 5)
-    moved, recorded = [], []
+    moved: list[int | None] = []
+    recorded: list[bool] = []
     for id in requests:
         try:
             if number % 2:

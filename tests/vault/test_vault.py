@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from clients.tombstones import Refusal, tombstones_of
-from clients.vault import Vault
-from clients.vault_results import Erased, Imported, Restored
-from clients.vault_rows import content_hash, named
+from fedrec.data.selection import Selection, row_keys, without
 from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError
-from tests.clients.rows import CATALOGUE, make_rows, random_rows, same
-from unlearning.selection import Selection, row_keys, without
+from fedrec.vault.results import Erased, Imported, Restored
+from fedrec.vault.rows import content_hash, named
+from fedrec.vault.tombstones import Refusal, tombstones_of
+from fedrec.vault.vault import Vault
+from tests.vault.rows import CATALOGUE, make_rows, random_rows, same
 
 KEY = bytes(32)
 NOBODY = Selection(users=("nobody",))
@@ -45,7 +45,7 @@ def fresh() -> Vault:
 
 
 @given(random_rows())
-@examples(max_examples=25)
+@examples(max_examples=15)
 def test_what_goes_in_comes_out_to_the_last_bit(rows: Interactions) -> None:
     vault = fresh()
     assert vault.import_rows(rows, CATALOGUE) == Imported(len(rows), 0, 0)
@@ -56,7 +56,7 @@ def test_what_goes_in_comes_out_to_the_last_bit(rows: Interactions) -> None:
 
 
 @given(random_rows(), st.data())
-@examples(max_examples=25)
+@examples(max_examples=15)
 def test_imports_in_parts_are_the_import_of_all(rows: Interactions, data: st.DataObject) -> None:
     """The parts are those of users; the order in which users come is the order they get."""
     mine = rows.user < data.draw(st.integers(0, len(rows.user_ids)))
@@ -67,7 +67,7 @@ def test_imports_in_parts_are_the_import_of_all(rows: Interactions, data: st.Dat
 
 
 @given(random_rows(), st.data())
-@examples(max_examples=40)
+@examples(max_examples=25)
 def test_an_erased_row_is_gone_and_refused_from_then_on(rows: Interactions, data: st.DataObject) -> None:
     selection = data.draw(selections(rows))
     gone = selection.mask(rows, CATALOGUE)

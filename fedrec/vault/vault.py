@@ -12,13 +12,16 @@ import hmac
 import sqlite3
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from clients import vault_key
-from clients.tombstones import Refusal, tombstones_of
-from clients.vault_erasure import (
+from fedrec.data.selection import Selection
+from fedrec.data.table import Catalogue, Interactions
+from fedrec.errors import FedrecError, UsageError
+from fedrec.files import replacing
+from fedrec.vault import key as vault_key
+from fedrec.vault.erasure import (
     count_refused,
     delete_rows,
     merge_tombstones,
@@ -26,15 +29,10 @@ from clients.vault_erasure import (
     set_tombstones,
     tombstones_in,
 )
-from clients.vault_results import Entry, Erased, Imported, Restored, Use
-from clients.vault_rows import content_hash, insert, named, occurrences, to_interactions
-from clients.vault_schema import DESTROYED, check_schema, copy, create, meta, reading, scrub, set_meta, writing
-from fedrec.data.table import Catalogue, Interactions
-from fedrec.errors import FedrecError, UsageError
-from fedrec.store import replacing
-
-if TYPE_CHECKING:
-    from unlearning.selection import Selection
+from fedrec.vault.results import Entry, Erased, Imported, Restored, Use
+from fedrec.vault.rows import content_hash, insert, named, occurrences, to_interactions
+from fedrec.vault.schema import DESTROYED, check_schema, copy, create, meta, reading, scrub, set_meta, writing
+from fedrec.vault.tombstones import Refusal, tombstones_of
 
 
 class Vault:

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from clients.tombstones import Refusal, Tombstone
+from fedrec.vault.tombstones import Refusal, Tombstone
 
 ROW = "(SELECT name FROM {0}.users WHERE id = user), item, time"  # a row of that schema as `Refusal.by` takes it
 

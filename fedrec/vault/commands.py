@@ -34,9 +34,9 @@ def import_(
     """Take the rows of SOURCE into the vault, made if it is not there; what was erased does not come back."""
     from dataclasses import asdict
 
-    from clients.vault import Vault
     from fedrec.config import load
     from fedrec.data.load import load_dataset
+    from fedrec.vault.vault import Vault
 
     given = {
         "data.path": source,
@@ -54,7 +54,7 @@ def import_(
 @app.command("list")
 def list_(vault: VaultPath, out: Json = None) -> None:
     """The users in the vault and how many rows each has."""
-    from clients.vault import Vault
+    from fedrec.vault.vault import Vault
 
     users = Vault(vault).users()
     lines = [f"{user}\t{rows}" for user, rows in users]
@@ -80,8 +80,8 @@ def erase(
     """Delete the rows that meet every condition, for good. Models that learned from them: see `fedrec forget`."""
     import uuid
 
-    from clients.vault import Vault
-    from unlearning.selection import Selection
+    from fedrec.data.selection import Selection
+    from fedrec.vault.vault import Vault
 
     selection = Selection(
         users=tuple(user or ()),
@@ -100,7 +100,7 @@ def status(vault: VaultPath, out: Json = None) -> None:
     """What is in the vault, its tombstones and how many rows each refused; no person is named."""
     from dataclasses import asdict
 
-    from clients.vault import Vault
+    from fedrec.vault.vault import Vault
 
     opened = Vault(vault)
     manifest, entries, uses = opened.manifest(), opened.tombstones(), opened.uses()
@@ -119,7 +119,7 @@ def backup(
     vault: VaultPath, target: Annotated[Path, typer.Argument(help="The backup's file; replaced if there.")]
 ) -> None:
     """Copy everything but the key; keep the key elsewhere, or who has both can tell whom tombstones name."""
-    from clients.vault import Vault
+    from fedrec.vault.vault import Vault
 
     Vault(vault).backup(target)
     typer.echo(f"backup written to {target}")
@@ -134,7 +134,7 @@ def restore(
     """Exchange the rows for those of a backup; what was erased since then does not come back."""
     from dataclasses import asdict
 
-    from clients.vault import Vault
+    from fedrec.vault.vault import Vault
 
     done = Vault.create(vault).restore(source)
     _tell(asdict(done), f"{done.rows:,} rows restored, {done.refused:,} refused by tombstones", out)
@@ -146,7 +146,7 @@ def destroy_key(
     yes: Annotated[bool, typer.Option("--yes", help="Really: it cannot be undone.")] = False,
 ) -> None:
     """Make it impossible for good to tell whom a tombstone names. The vault takes no rows afterwards."""
-    from clients.vault import Vault
+    from fedrec.vault.vault import Vault
 
     if not yes:
         raise UsageError(

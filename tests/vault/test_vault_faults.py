@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from clients import vault_schema
-from clients.vault import Vault
 from fedrec.errors import FedrecError, UsageError
-from tests.clients.rows import CATALOGUE, make_rows
+from fedrec.vault import schema as vault_schema
+from fedrec.vault.vault import Vault
+from tests.vault.rows import CATALOGUE, make_rows
 
 
 @contextmanager

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clients import vault, vault_schema
-from clients.vault import Vault
+from fedrec.data.selection import Selection, row_keys
 from fedrec.data.table import Catalogue, sort_rows
 from fedrec.errors import FedrecError
-from unlearning.selection import Selection, row_keys
+from fedrec.vault import schema as vault_schema
+from fedrec.vault import vault
+from fedrec.vault.vault import Vault
 
 PERSON = "Zoë-the-one"
 TIME = 1_234_567_890_123  # in nobody else's row; SQLite writes integers big-endian, in 6 bytes here

@@ -16,12 +16,9 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from fedrec.data.selection import Selection
 from fedrec.errors import UsageError
-
-if TYPE_CHECKING:
-    from unlearning.selection import Selection
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from clients import vault_schema
-from clients.vault import Vault
-from tests.clients.rows import CATALOGUE, make_rows
+from fedrec.vault import schema as vault_schema
+from fedrec.vault.vault import Vault
+from tests.vault.rows import CATALOGUE, make_rows
 
 # tests end processes, not the machine: nothing has to wait for the disk
 vault_schema.PRAGMAS = (*vault_schema.PRAGMAS, "PRAGMA synchronous = OFF")

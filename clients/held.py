@@ -1,0 +1,60 @@
+"""Erased rows that wait for their verification, encrypted beside the vault under a key of their own.
+
+After the vault deleted them they are read once more, to see whether the retrained model tells them from rows it never
+saw. `release` overwrites and removes key and content; until then the request is not closed.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from safetensors.numpy import load, save
+
+from fedrec.data.prompts import Window
+
+_NONCE = 12
+
+
+def hold(folder: Path, request: str, windows: list[Window], labels: list[int]) -> None:
+    """Keep the prompts of a request's rows, with what the person said of each.
+
+    Args:
+        labels: of the rows that the windows' `rows` number, from 0.
+    """
+    arrays = {"labels": np.array(labels, np.int8)}
+    for number, window in enumerate(windows):
+        arrays |= {f"{number}/{name}": np.ascontiguousarray(value) for name, value in vars(window).items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    key, nonce = secrets.token_bytes(32), secrets.token_bytes(_NONCE)
+    with os.fdopen(os.open(folder / f"{request}.key", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(key)
+    sealed = nonce + AESGCM(key).encrypt(nonce, save(arrays), request.encode())
+    (folder / f"{request}.rows").write_bytes(sealed)
+
+
+def held(folder: Path, request: str) -> tuple[list[Window], list[int]]:
+    """What `hold` kept; nothing where there is nothing."""
+    path = folder / f"{request}.rows"
+    if not path.exists():
+        return [], []
+    sealed = path.read_bytes()
+    plain = AESGCM((folder / f"{request}.key").read_bytes()).decrypt(sealed[:_NONCE], sealed[_NONCE:], request.encode())
+    arrays = load(plain)
+    labels = arrays.pop("labels").tolist()
+    count = len({name.split("/")[0] for name in arrays})
+    return [Window(*(arrays[f"{number}/{name}"] for name in ("ids", "at", "rows"))) for number in range(count)], labels
+
+
+def release(folder: Path, request: str) -> None:
+    """Destroy what was kept."""
+    for path in (folder / f"{request}.key", folder / f"{request}.rows"):
+        if path.exists():
+            with path.open("r+b") as file:
+                file.write(secrets.token_bytes(path.stat().st_size))
+                file.flush()
+                os.fsync(file.fileno())
+            path.unlink()

@@ -1,0 +1,58 @@
+"""Files that appear whole or not at all, and JSON in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fedrec.errors import FedrecError
+
+
+class replacing:
+    """A context that gives a partial file's path and moves it into place at the end, if nothing was raised."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.partial = path.with_name(path.name + ".partial")
+
+    def __enter__(self) -> Path:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return self.partial
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self.partial.replace(self.path)
+        else:
+            self.partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """JSON with NaN as null, written atomically."""
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(finite(content), indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+
+def read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise FedrecError(f"{path}: no such file; is the run complete?") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise FedrecError(f"{path}: not JSON ({error}); restore it or start the run again") from None
+
+
+def finite(content: Any) -> Any:
+    """The content as JSON can hold it: NaN and infinities become null, numpy becomes Python."""
+    if isinstance(content, Mapping):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    if isinstance(content, np.ndarray):
+        return finite(content.tolist())
+    if isinstance(content, np.generic):
+        content = content.item()
+    return None if isinstance(content, float) and not np.isfinite(content) else content

@@ -1,0 +1,1 @@
+"""Erasure requests of a run, from the submission to the certificate."""

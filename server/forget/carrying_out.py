@@ -1,0 +1,171 @@
+"""Approved requests, batch by batch: withdrawn, erased, trained again, verified, published, certified.
+
+A request's new state is on disk before its effect, and every effect can be repeated; so whatever is killed at whatever
+moment, the next start does what is still to do, and nothing twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fedrec.errors import FedrecError
+from fedrec.files import read_json, write_json
+from fedrec.messages import Model
+from fedrec.store import Rounds
+from server.erasure import FederatedErasure
+from server.forget import proof
+from server.forget.office import Office
+from server.forget.planning import impact
+from unlearning.certificates.canonical import digest
+from unlearning.requests.request import Request
+from unlearning.requests.states import PATH, State
+from unlearning.verification import Report, Thresholds
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """Carries out what an office approved."""
+
+    office: Office
+    erasure: FederatedErasure
+    signer: str
+    say: Say
+
+    def run(self) -> list[dict[str, Any]]:
+        """Everything that is approved and not closed; what came of each request."""
+        ledger = self.office.ledger
+        for request in ledger.list(State.IDENTIFIED):
+            self.plan(request)
+        done: list[str] = []
+        for request in ledger.list(State.PUBLISHED):  # broken off between publication and certificate
+            folder = self._folder_of(request.id)
+            if folder is None:
+                raise FedrecError(f"request {request.id} is published, but its batch is gone: restore {self._batches}")
+            self._close(read_json(folder / "batch.json")["requests"], folder)
+            done.append(request.id)
+        for batch in ledger.batches():
+            done += self._carry_out([request.id for request in batch.requests], batch.shards)
+        return [self.outcome(ledger.get(id)) for id in dict.fromkeys(done)]
+
+    def plan(self, request: Request) -> dict[str, Any]:
+        """The impact plan, kept with the request."""
+        selection = self.office.ledger.selection(request.id)
+        plan = impact(self.erasure, selection, request.scope.client, self.office.rules)
+        self.office.audit.append("plan", request=request.id, plan=digest(plan))
+        self.office.ledger.advance(request.id, State.PLANNED, shards=plan["shards"], plan=plan)
+        return plan
+
+    def outcome(self, request: Request) -> dict[str, Any]:
+        """As `--json` tells it."""
+        certificate = self.office.certificates / f"{request.id}.json"
+        return {
+            "id": request.id,
+            "state": request.state.value,
+            "claim": "retrained without" if request.state == State.CLOSED else None,
+            "shards": list(request.shards or ()),
+            "withdrawn_seconds": request.timings.get("withdrawn_seconds"),
+            "restored_seconds": request.timings.get("restored_seconds"),
+            "certificate": str(certificate) if certificate.exists() else None,
+        }
+
+    def _carry_out(self, ids: Sequence[str], shards: Sequence[int]) -> list[str]:
+        began = time.monotonic()
+        folder = self._folder(ids)
+        self.say(f"{len(ids)} request{'s' if len(ids) > 1 else ''}, shards {', '.join(map(str, shards)) or 'none'}")
+        self._reach(ids, State.QUARANTINED)
+        for id in ids:
+            self.erasure.withdraw(*self._named(id), shards)
+        withdrawn = time.monotonic() - began
+        self.say(f"withdrawn everywhere in {withdrawn:.2f} s")
+        self._reach(ids, State.ERASING, {"withdrawn_seconds": withdrawn})
+        after: dict[str, Any] = {}
+        for id in ids:
+            after |= self.erasure.erase(*self._named(id), id)
+        models = self.erasure.retrain(shards, folder / "rounds") if shards else {}
+        restored = time.monotonic() - began
+        self._reach(ids, State.VERIFYING, {"restored_seconds": restored})
+        report = self._verified(ids, shards, models)
+        if report.verdict == "FAIL":
+            why = "; ".join(f"{each.name}: {each.why}" for each in report.distances if not each.ok)
+            for id in ids:
+                self.office.ledger.advance(id, State.FAILED, reason=why)
+            self.say(f"verification failed, the shards stay withdrawn: {why}")
+            return list(ids)
+        data = self.erasure.locate(self._named(ids[0])[0], None).data
+        write_json(
+            folder / "batch.json",
+            {
+                "requests": list(ids), "shards": list(shards), "report": report.model_dump(mode="json"), "after": data,
+                "at": proof.now(), "withdrawn_seconds": withdrawn, "restored_seconds": restored,
+            },
+        )  # fmt: skip
+        self._reach(ids, State.PUBLISHED)
+        self._close(ids, folder)
+        return list(ids)
+
+    def _close(self, ids: Sequence[str], folder: Path) -> None:
+        """Publish, certify and close; repeated as often as need be."""
+        batch = read_json(folder / "batch.json")
+        shards, rounds = batch["shards"], Rounds(folder / "rounds")
+        models: dict[str, Model] = rounds.models(last) if (last := rounds.last()) else {}
+        self.erasure.publish(shards, models)
+        self.erasure.forget_held(ids)
+        for id in ids:
+            request = self.office.ledger.get(id)
+            if request.state == State.CLOSED:
+                self.office.ledger.destroy_subject(id)
+                continue
+            path = folder / f"issued-{id}.json"
+            if not path.exists():
+                fixed = {name: batch[name] for name in ("at", "withdrawn_seconds", "restored_seconds")}
+                write_json(path, {**fixed, "previous": self._newest()})
+            report = Report.model_validate(batch["report"])
+            signed = proof.certify(
+                self.office, request, shards, rounds, batch["after"], report, read_json(path), self.signer
+            )
+            write_json(self.office.folder / "newest.json", {"certificate": signed.digest})
+            self.office.ledger.advance(id, State.CLOSED, certificate=signed.digest)
+            self.office.audit.append("certified", request=id, certificate=signed.digest)
+            self.office.ledger.destroy_subject(id)
+        shutil.rmtree(folder)
+
+    def _verified(self, ids: Sequence[str], shards: Sequence[int], models: dict[str, Model]) -> Report:
+        requests = [self.office.ledger.get(id) for id in ids]
+        thresholds = Thresholds.model_validate((requests[0].plan or {})["thresholds"])
+        return proof.verify(self.erasure, self.office, requests, shards, models, thresholds)
+
+    def _reach(self, ids: Sequence[str], state: State, timings: dict[str, float] | None = None) -> None:
+        """Every request in that state, or beyond it already."""
+        for id in ids:
+            request = self.office.ledger.get(id)
+            if PATH.index(request.reached) < PATH.index(state):
+                self.office.ledger.advance(id, state, timings=timings or {})
+
+    def _named(self, id: str) -> tuple[Any, str | None]:
+        return self.office.ledger.selection(id), self.office.ledger.get(id).scope.client
+
+    def _newest(self) -> str | None:
+        """The certificate before the next."""
+        path = self.office.folder / "newest.json"
+        return str(read_json(path)["certificate"]) if path.exists() else None
+
+    def _folder(self, ids: Sequence[str]) -> Path:
+        """Where a batch keeps its rounds. Another set of requests is another batch, which starts from the beginning."""
+        key = hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:16]
+        return self._batches / key
+
+    @property
+    def _batches(self) -> Path:
+        return self.office.folder / "batches"
+
+    def _folder_of(self, id: str) -> Path | None:
+        found = (path.parent for path in self._batches.glob("*/batch.json"))
+        return next((folder for folder in found if id in read_json(folder / "batch.json")["requests"]), None)

@@ -1,0 +1,84 @@
+"""The erasure side of a run: its operators, subjects' keys, audit log, ledger and certificates, under RUN/erasure/.
+
+policy.json     optional: the ledger's rules (`Policy`) and the verification's `Thresholds`
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from fedrec.config import Section, validated
+from fedrec.data.selection import Selection
+from fedrec.files import read_json
+from fedrec.store import Run
+from unlearning.audit import AuditLog
+from unlearning.keys import OperatorKeys
+from unlearning.requests.ledger import Ledger
+from unlearning.requests.policy import Policy
+from unlearning.requests.request import Request
+from unlearning.requests.signing import approval_message, submission_message
+from unlearning.requests.subjects import SubjectKeys
+from unlearning.verification import Thresholds
+
+
+class Rules(Section):
+    """What policy.json may hold."""
+
+    ledger: Policy = Policy()
+    thresholds: Thresholds = Thresholds()
+    exceptions: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
+
+
+class Office:
+    """Where requests of a run are received, approved and kept."""
+
+    def __init__(self, run: Run, database: str | None = None) -> None:
+        """
+        Args:
+            database: URL of the ledger; none = an SQLite file in the run.
+        """
+        self.run, self.folder = run, run.folder / "erasure"
+        self.folder.mkdir(exist_ok=True)
+        self.operators = OperatorKeys(self.folder / "operators")
+        self.audit = AuditLog(self.folder / "audit.jsonl")
+        self._database = database or f"sqlite:///{self.folder.resolve() / 'ledger.db'}"
+
+    @cached_property
+    def rules(self) -> Rules:
+        """As policy.json says; where there is only one operator, the requester may approve, and it is written down."""
+        path = self.folder / "policy.json"
+        tree: dict[str, Any] = read_json(path) if path.exists() else {}
+        if len(self.operators.names("approver")) < 2:
+            tree = {**tree, "ledger": {"four_eyes": False, **tree.get("ledger", {})}}
+        return validated(Rules, tree)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        subjects = SubjectKeys(self.folder / "subjects")
+        return Ledger(self._database, subjects, self.rules.ledger, self.operators, self._note)
+
+    def submit(self, selection: Selection, *, client: str | None, channel: str, ground: str, requester: str) -> Request:
+        """A request, signed by an operator."""
+        message = submission_message(selection, channel=channel, ground=ground, requester=requester, client=client)
+        return self.ledger.submit(
+            selection, channel=channel, ground=ground, requester=requester, client=client,
+            signature=self.operators.sign(requester, message),
+        )  # fmt: skip
+
+    def approve(self, id: str, approver: str, identity: str) -> Request:
+        """A request approved, signed by an operator."""
+        message = approval_message(self.ledger.get(id), approver, identity)
+        return self.ledger.approve(id, approver, identity=identity, signature=self.operators.sign(approver, message))
+
+    @property
+    def certificates(self) -> Path:
+        return self.folder / "certificates"
+
+    def bundle(self, id: str) -> Path:
+        return self.folder / "bundles" / id
+
+    def _note(self, event: str, facts: dict[str, Any]) -> None:
+        self.audit.append(event, **{name: value for name, value in facts.items() if value is not None})

@@ -1,0 +1,179 @@
+"""What is measured after an erasure, and the certificate and evidence that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from fedrec.files import finite
+from fedrec.messages import Model
+from fedrec.store import Rounds
+from server.erasure import FederatedErasure
+from server.federation import digest_of
+from server.forget.office import Office
+from unlearning.audit import excerpt
+from unlearning.certificates.bundle import Round, participation, write_bundle
+from unlearning.certificates.canonical import digest
+from unlearning.certificates.certificate import RETRAINED, SignedCertificate, issue
+from unlearning.certificates.document import page, reply
+from unlearning.requests.request import Request
+from unlearning.requests.scope import Kind
+from unlearning.verification import Measures, Report, Thresholds, adapter_faults, membership_auc, verdict
+
+_CONDITIONS = {Kind.USER: "person", Kind.CLIENT: "client", Kind.ITEM: "items", Kind.DATES: "dates"}
+
+
+def verify(
+    erasure: FederatedErasure,
+    office: Office,
+    requests: Sequence[Request],
+    shards: Sequence[int],
+    models: Mapping[str, Model],
+    thresholds: Thresholds,
+) -> Report:
+    """Look for what is left of the erased, before the retrained shards are served."""
+    traces = 0
+    for request in requests:
+        located = erasure.locate(office.ledger.selection(request.id), request.scope.client)
+        traces += sum(located.rows.values()) + sum(located.left.values())
+    facts: dict[str, Any] = {"traces": traces, "adapters_not_finite": 0, "adapters_untrained": 0}
+    if shards:
+        rehearsal = erasure.rehearse([request.id for request in requests], shards, models)
+        found = membership_auc(np.array(rehearsal.forgotten), np.array(rehearsal.unseen))
+        facts |= finite(dict(zip(("membership_auc", "membership_low", "membership_high"), found, strict=True)))
+        before = (requests[0].plan or {}).get("auc_before")
+        if rehearsal.auc is not None and before is not None:
+            facts["utility"] = rehearsal.auc - before
+        tensors = [_named(state) for model in models.values() for state in model if _taught(state)]
+        facts["adapters_not_finite"], facts["adapters_untrained"] = adapter_faults(tensors)
+    return verdict(Measures(**facts), thresholds)
+
+
+def certify(
+    office: Office,
+    request: Request,
+    shards: Sequence[int],
+    rounds: Rounds,
+    after: Mapping[str, Any],
+    report: Report,
+    issued: Mapping[str, Any],
+    signer: str,
+) -> SignedCertificate:
+    """Write a request's evidence, certificate, page and reply. The same facts give the same bytes.
+
+    Args:
+        rounds: of the retraining.
+        after: hash and number of each client's rows that are left; its `deleted` is left out.
+        issued: what was fixed when the request was published: `at`, `previous`, `withdrawn_seconds`,
+            `restored_seconds`.
+    """
+    plan = request.plan or {}
+    config = office.run.config.model_dump(mode="json")
+    left = {client: {name: known[name] for name in ("sha256", "rows")} for client, known in after.items()}
+    data = {"before": plan["data_before"], "after": left}
+    final = rounds.models(last) if (last := rounds.last()) else {}
+    adapters = [
+        {"client": client, "shard": shard, "before": before or None, "after": digest_of(final[client][position])}
+        for client in sorted(final)
+        for position, shard in enumerate(shards)
+        for before in [_before(plan, client, shard)]
+    ]
+    lines = excerpt(office.audit.path, request.id)
+    parts = {
+        "request.json": {
+            "id": request.id,
+            "pseudonym": request.pseudonym,
+            "received_at": request.received_at.isoformat(),
+            "ground": request.ground,
+            "channel": request.channel,
+            "four_eyes": request.four_eyes,
+        },
+        "plan.json": plan,
+        "config.json": config,
+        "participation.jsonl": participation(list(_participation(rounds, shards, office.run.config.seed))),
+        "adapters.json": adapters,
+        "data_manifest.json": data,
+        "verification.json": report.model_dump(mode="json"),
+        "audit.jsonl": lines,
+    }  # fmt: skip
+    evidence = write_bundle(office.bundle(request.id), parts)
+    assert request.approver is not None
+    facts = {
+        "request": request.id,
+        "pseudonym": request.pseudonym,
+        "scope": _scope(request),
+        "method": "federated-shard-retraining",
+        "claim": RETRAINED,
+        "code_version": f"fedrec {version('fedrec')}",
+        "config": digest(config),
+        "seeds": {"run": office.run.config.seed},
+        "dataset_before": digest(data["before"]),
+        "dataset_after": digest(data["after"]),
+        "adapters": adapters,
+        "shards": list(shards),
+        "rounds": office.run.config.federation.rounds if shards else 0,
+        "clients": sorted(final),
+        "withdrawn_seconds": issued["withdrawn_seconds"],
+        "restored_seconds": issued["restored_seconds"],
+        "verification_report": digest(parts["verification.json"]),
+        "verdict": report.verdict,
+        "tombstone": request.id,
+        "recipients": [{"name": client, "notified": issued["at"][:10]} for client in sorted(data["after"])],
+        "exceptions": [{"what": what} for what in plan["exceptions"]],
+        "elsewhere": [{"what": what} for what in plan["elsewhere"]],
+        "operators": {
+            "requester": office.operators.operator(request.requester).key_id,
+            "approver": office.operators.operator(request.approver).key_id,
+        },
+        "issued_at": issued["at"],
+        "evidence": evidence,
+        "audit_head": lines[-1]["hash"],
+    }
+    signed = issue(facts, office.operators, signer, issued["previous"])
+    signed.save(office.certificates / f"{request.id}.json")
+    documents = office.folder / "documents"
+    documents.mkdir(exist_ok=True)
+    (documents / f"{request.id}.html").write_text(page(signed), "utf-8")
+    (documents / f"{request.id}.txt").write_text(reply(signed), "utf-8")
+    return signed
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _scope(request: Request) -> list[str]:
+    conditions = [_CONDITIONS[request.scope.kind]]
+    if request.scope.items and "items" not in conditions:
+        conditions.append("items")
+    if (request.scope.since, request.scope.until) != (None, None) and "dates" not in conditions:
+        conditions.append("dates")
+    return conditions
+
+
+def _before(plan: Mapping[str, Any], client: str, shard: int) -> str | None:
+    known = plan["adapters_before"].get(client, [])
+    return known[plan["shards"].index(shard)] if shard in plan["shards"] and known else None
+
+
+def _participation(rounds: Rounds, shards: Sequence[int], seed: int) -> list[Round]:
+    found = []
+    for number in range(1, (rounds.last() or 0) + 1):
+        entry = rounds.entry(number)
+        for position, shard in enumerate(shards):
+            models = {client: entry["hashes"][client][position] for client in entry["participants"]}
+            found.append(Round(shard=shard, round=number, seed=seed, models=models))
+    return found
+
+
+def _named(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.replace(".B", ".lora_B").replace(".A", ".lora_A"): array for name, array in state.items()}
+
+
+def _taught(state: Mapping[str, Any]) -> bool:
+    """Whether any client had a row to teach it; otherwise it is still the initial one, with B zero."""
+    return any(array.any() for name, array in state.items() if name.endswith(".B"))
