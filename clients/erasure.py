@@ -69,7 +69,9 @@ def erase(client: Client, selection: Selection, request: str) -> int:
     """
     store = client.store
     _hold(client, selection, request)
-    deleted = store.vault.erase(selection, request).rows
+    if selection == Selection():
+        selection = Selection(users=tuple(user for user, _ in store.vault.users()))
+    deleted = 0 if selection == Selection() else store.vault.erase(selection, request).rows
     for path in (store.folder / "scores.npz", store.folder / "published.safetensors"):
         path.unlink(missing_ok=True)
     shutil.rmtree(store.folder / "training", ignore_errors=True)

@@ -8,6 +8,7 @@ Each submission is checked, sealed under a key of its own and on the disk when i
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
@@ -48,6 +49,7 @@ def main() -> None:
         "ledger_speed",
         {
             "requests": REQUESTS,
+            "flush_seconds": spread([flush() for _ in range(200)]),
             "submit_seconds": spread(submitting),
             "last_thousand_submit_seconds": spread(submitting[-1000:]),
             "status_seconds": spread(reading),
@@ -67,10 +69,20 @@ def submit(ledger: Ledger, number: int) -> float:
     return time.perf_counter() - began
 
 
+def flush() -> float:
+    """Seconds the disk takes to keep one small new file: a submission waits for two such, its key's and its record's."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(b"-" * 32)
+        began = time.perf_counter()
+        file.flush()
+        os.fsync(file.fileno())
+        return time.perf_counter() - began
+
+
 def status(ledger: Ledger) -> float:
     """Seconds to read the status."""
     began = time.perf_counter()
-    found, counts = ledger.open_requests(), ledger.counts()
+    found, counts = ledger.status()
     seconds = time.perf_counter() - began
     assert len(found) == REQUESTS == counts[State.RECEIVED]
     return seconds

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from fedrec.errors import UsageError
 from unlearning.requests import rows
 from unlearning.requests.database import Database
-from unlearning.requests.request import Request
+from unlearning.requests.request import Brief, Request
 from unlearning.requests.schema import IS_OPEN, requests
 from unlearning.requests.states import State
 
@@ -41,6 +41,11 @@ class Reader:
         """The open requests whose last day is over."""
         with self._database.reading() as connection:
             return rows.read(connection, IS_OPEN, requests.c.due_at < moment(now).date())
+
+    def status(self) -> tuple[Sequence[Brief], dict[State, int]]:
+        """The open requests in brief, the first due first, so late ones lead; and how many are in each state."""
+        with self._database.reading() as connection:
+            return rows.read_open(connection), rows.count_states(connection)
 
     def counts(self) -> dict[State, int]:
         """How many requests are in each state that has any."""

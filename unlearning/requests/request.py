@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from unlearning.requests.scope import Scope
+from unlearning.requests.scope import Kind, Scope
 from unlearning.requests.states import STOPPED, State
 
 
@@ -16,6 +16,20 @@ class Identity:
 
     result: str
     method: str
+
+
+class Brief(NamedTuple):
+    """What a list of many requests shows of each; the fields are `Request`'s, the kind its scope's."""
+
+    id: str
+    state: State
+    came_from: State | None
+    due_at: date
+    extended: bool
+    received_at: datetime
+    requester: str
+    approver: str | None
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,14 +8,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, select, update
 
-from unlearning.requests.request import Identity, Request
-from unlearning.requests.schema import requests, steps
+from unlearning.requests.request import Brief, Identity, Request
+from unlearning.requests.schema import IS_OPEN, requests, steps
 from unlearning.requests.scope import Kind, Scope
 from unlearning.requests.states import TERMINAL, State
 
 Facts = Mapping[str, Any]
 NAMES = tuple(field.name for field in fields(Request))
 COLUMNS = [requests.c[name] for name in NAMES]
+BRIEF = [*(requests.c[name] for name in Brief._fields[:-1]), requests.c.scope["kind"].as_string()]
+ORDER = requests.c.due_at, requests.c.received_at, requests.c.id
 
 
 def add(connection: Connection, request: Request, open_key: str) -> None:
@@ -33,9 +35,14 @@ def save(connection: Connection, request: Request) -> None:
 
 def read(connection: Connection, *conditions: ColumnElement[bool]) -> list[Request]:
     """The requests that meet them all, the first due first."""
-    order = requests.c.due_at, requests.c.received_at, requests.c.id
-    found = connection.execute(select(*COLUMNS).where(*conditions).order_by(*order))
+    found = connection.execute(select(*COLUMNS).where(*conditions).order_by(*ORDER))
     return [_request(row) for row in found.mappings()]
+
+
+def read_open(connection: Connection) -> list[Brief]:
+    """The open requests in brief, the first due first."""
+    found = connection.execute(select(*BRIEF).where(IS_OPEN).order_by(*ORDER))
+    return [Brief(*fields, kind=Kind(kind)) for *fields, kind in found]
 
 
 def count(connection: Connection, *conditions: ColumnElement[bool]) -> int:

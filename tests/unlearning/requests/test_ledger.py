@@ -90,6 +90,11 @@ def test_late_ones_come_first(office: Office) -> None:
     ]
     office.ledger.extend(made[3].id, "many requests", now=datetime(2026, 2, 3, tzinfo=UTC))
     assert [request.received_at.day for request in office.ledger.open_requests()] == [7, 12, 3]
+    briefs, counts = office.ledger.status()
+    assert counts == office.ledger.counts()
+    for brief, request in zip(briefs, office.ledger.open_requests(), strict=True):
+        assert brief.kind is request.scope.kind
+        assert brief[:-1] == tuple(getattr(request, name) for name in brief._fields[:-1])
     assert office.ledger.counts() == {State.RECEIVED: 3, State.REFUSED: 1}
     assert [request.id for request in office.ledger.list(State.REFUSED)] == [made[25].id]
     assert len(office.ledger.list()) == 4

@@ -1,0 +1,258 @@
+"""Erasure in a federation: what comes back equals a federation that never had the rows, and nothing is left of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors import safe_open
+
+from clients.app import app as client_app
+from fedrec.config import load
+from fedrec.data.selection import Selection
+from fedrec.errors import FedrecError
+from fedrec.recommend import recommend
+from fedrec.store import Run, open_run
+from server.erasure import FederatedErasure
+from server.forget.carrying_out import Carrier
+from server.forget.office import Office
+from server.grid import LocalGrid
+from server.prepare import prepare
+from server.simulation import simulate
+from tests.conftest import Settings
+
+
+def trained(folder: Path, settings: dict[str, Any]) -> Run:
+    run = prepare(load(overrides=settings), folder)
+    simulate(run, workers=0)
+    return run
+
+
+def without(ratings: Path, folder: Path, users: set[str] = frozenset(), items: set[str] = frozenset()) -> str:  # type: ignore[assignment]
+    """The ratings of a data set that never had those users, or rows of those items."""
+    rows = list(csv.DictReader(ratings.open()))
+    kept = [row for row in rows if row["user"] not in users and row["item"] not in items]
+    path = folder / "without.csv"
+    with path.open("w") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(kept)
+    return str(path)
+
+
+def carrier(run: Run, said: list[str] | None = None) -> Carrier:
+    office = Office(run)
+    operator, _ = office.operators.ensure_one()
+    erasure = FederatedErasure(run, LocalGrid(client_app, len(run.clients)))
+    return Carrier(office, erasure, operator, (said if said is not None else []).append)
+
+
+def asked(run: Run, *selections: Selection, client: str | None = None) -> list[str]:
+    """Requests handed in and approved."""
+    office = Office(run)
+    operator, _ = office.operators.ensure_one()
+    found = []
+    for selection in selections:
+        request = office.submit(selection, client=client, channel="test", ground="17(1)(b)", requester=operator)
+        office.approve(request.id, operator, "known-account")
+        found.append(request.id)
+    return found
+
+
+def served(run: Run, but: str = "") -> dict[str, list[str]]:
+    """The hash of every shard's adapter, by client."""
+    found: dict[str, list[str]] = {}
+    for name in run.clients:
+        if name != but:
+            manifest = run.client(name).manifest
+            assert manifest is not None
+            found[name] = [entry["sha256"] for entry in manifest["shards"]]
+    return found
+
+
+def of(*users: str) -> list[Selection]:
+    return [Selection(users=(user,)) for user in users]
+
+
+@pytest.mark.parametrize("strategy", ["pplr", "fedavg"])
+@pytest.mark.parametrize("shards", [1, 4])
+@pytest.mark.parametrize("users", [("u07",), ("u01", "u05", "u07", "u12", "u20")], ids=["one", "five"])
+def test_the_restored_federation_never_had_them(
+    tmp_path: Path, small: Settings, ratings: Path, users: tuple[str, ...], shards: int, strategy: str
+) -> None:
+    settings = small(shards=shards, strategy=strategy, train__epochs=1)
+    run = trained(tmp_path / "run", settings)
+    asked(run, *of(*users))
+    outcomes = carrier(run).run()
+    assert [outcome["state"] for outcome in outcomes] == ["closed"] * len(users)
+    never = trained(tmp_path / "never", {**settings, "data.path": without(ratings, tmp_path, set(users))})
+    assert served(run) == served(never)
+    mine, theirs = (r.rounds.models(2) for r in (run, never))
+    for name in run.clients:
+        for one, other in zip(mine[name], theirs[name], strict=True):
+            assert all((one[key] == other[key]).all() for key in one)
+        ours, others = (r.client(name).interactions() for r in (run, never))
+        assert all((getattr(ours, c) == getattr(others, c)).all() for c in ("user", "item", "label", "time", "split"))
+
+
+def test_eight_shards_touch_one(tmp_path: Path, small: Settings, ratings: Path) -> None:
+    settings = small(shards=8, train__epochs=1)
+    run = trained(tmp_path / "run", settings)
+    before = served(run)
+    asked(run, *of("u07"))
+    (outcome,) = carrier(run).run()
+    assert len(outcome["shards"]) == 1
+    after = served(run)
+    for name in before:
+        changed = [s for s in range(8) if before[name][s] != after[name][s]]
+        assert set(changed) <= set(outcome["shards"])
+    assert after == served(trained(tmp_path / "never", {**settings, "data.path": without(ratings, tmp_path, {"u07"})}))
+
+
+def test_an_item_goes_from_every_client(tmp_path: Path, small: Settings, ratings: Path) -> None:
+    run = trained(tmp_path / "run", small(shards=2, train__epochs=1))
+    asked(run, Selection(items=("i4",)))
+    assert carrier(run).run()[0]["state"] == "closed"
+    left = {row for name in run.clients for row in run.client(name).interactions().item.tolist()}
+    assert run.catalogue.ids.index("i4") not in left
+
+
+def test_a_whole_client_leaves(tmp_path: Path, small: Settings, ratings: Path) -> None:
+    settings = small(shards=2, train__epochs=1)
+    run = trained(tmp_path / "run", settings)
+    users = {user for user, _ in run.client("client-1").vault.users()}
+    asked(run, Selection(), client="client-1")
+    (outcome,) = carrier(run).run()
+    assert outcome["state"] == "closed"
+    assert run.client("client-1").vault.users() == []
+    kept = [name for name in run.clients if name != "client-1"]
+    # The others are as if the client had never had a row.
+    empty = prepare(load(overrides=settings), tmp_path / "never")
+    empty.client("client-1").vault.erase(Selection(users=tuple(users)), "before")
+    simulate(empty, workers=0)
+    assert {name: served(run)[name] for name in kept} == {name: served(empty)[name] for name in kept}
+
+
+def test_withdrawn_at_once_and_never_served_again(tmp_path: Path, small: Settings) -> None:
+    run = trained(tmp_path / "run", small(shards=4, train__epochs=1))
+    means = carrier(run).erasure
+    selection = Selection(users=("u07",))
+    located = means.locate(selection)
+    gone = {run.client(name).manifest["shards"][shard]["sha256"] for name in run.clients for shard in located.shards}  # type: ignore[index]
+    means.withdraw(selection, None, located.shards)
+    for name in run.clients:
+        shards = (run.client(name).manifest or {})["shards"]
+        assert [s for s in range(4) if shards[s] is None] == list(located.shards)
+        with safe_open(run.client(name).folder / "judged.safetensors", "np") as file:
+            assert "u07" not in json.loads(file.metadata()["users"])
+    assert recommend(run, "u08", 3)[1]  # answers go on from the rest
+    asked(run, selection)
+    carrier(run).run()
+    assert gone.isdisjoint({digest for hashes in served(run).values() for digest in hashes})
+
+
+def test_with_one_shard_the_base_model_answers_meanwhile(tmp_path: Path, small: Settings) -> None:
+    run = trained(tmp_path / "run", small(train__epochs=1))
+    means = carrier(run).erasure
+    means.withdraw(Selection(users=("u07",)), None, (0,))
+    assert recommend(run, "u08", 3)[1]
+
+
+def test_nothing_of_the_person_is_left(tmp_path: Path, small: Settings) -> None:
+    run = trained(tmp_path / "run", small(shards=2, train__epochs=1))
+    name = next(name for name in run.clients if "u07" in dict(run.client(name).vault.users()))
+    files = [path for path in run.folder.rglob("*") if path.is_file()]
+    assert any(b"u07" in path.read_bytes() for path in files)  # the test can fail
+    (id_,) = asked(run, *of("u07"))
+    carrier(run).run()
+    found = [path for path in run.folder.rglob("*") if path.is_file() and b"u07" in path.read_bytes()]
+    assert found == []
+    assert not list((run.client(name).folder / "held").glob("*"))
+    with pytest.raises(FedrecError, match="key"):
+        Office(run).ledger.selection(id_)
+
+
+def test_what_was_erased_does_not_come_back(tmp_path: Path, small: Settings) -> None:
+    run = trained(tmp_path / "run", small(shards=2, train__epochs=1))
+    before = {name: run.client(name).interactions() for name in run.clients}
+    asked(run, *of("u07"))
+    carrier(run).run()
+    for name, rows in before.items():  # a stale replica is imported again
+        run.client(name).write_interactions(rows)
+    assert "u07" not in run.client_of()
+    assert sum(stone.refused for name in run.clients for stone in run.client(name).vault.tombstones()) == 12
+
+
+STEPS = [
+    "erasure.withdraw", "erasure.erase", "erasure.retrain", "erasure.rehearse", "erasure.publish",
+    "erasure.forget_held",
+    "proof.verify", "proof.certify", "office.ledger.destroy_subject",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_anywhere_it_ends_the_same(
+    tmp_path: Path, small: Settings, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
+) -> None:
+    run = trained(tmp_path / "run", small(shards=2, train__epochs=1))
+    ids = asked(run, *of("u07", "u11"))
+    broken = carrier(run)
+    where: Any = __import__("server.forget.proof", fromlist=["x"]) if step.startswith("proof") else broken
+    *path, name = step.split(".")
+    for part in path if not step.startswith("proof") else []:
+        where = getattr(where, part)
+    real = getattr(where, name)
+
+    def killed(*arguments: Any, **named: Any) -> None:
+        if after:
+            real(*arguments, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, name, killed)
+        with pytest.raises(KeyboardInterrupt):
+            broken.run()
+    again = carrier(open_run(run.folder))
+    again.run()
+    office = again.office
+    assert [office.ledger.get(id_).state.value for id_ in ids] == ["closed", "closed"]
+    assert office.audit.path.exists()
+    clean = trained(tmp_path / "clean", small(shards=2, train__epochs=1))
+    asked(clean, *of("u07", "u11"))
+    carrier(clean).run()
+    assert served(run) == served(clean)
+    from unlearning.certificates.verify import verify_certificate, verify_chain
+
+    for id_ in ids:
+        assert verify_certificate(office.certificates / f"{id_}.json", bundle=office.bundle(id_)).ok
+    assert verify_chain(office.certificates).ok
+    assert again.run() == []
+
+
+def test_an_over_forgotten_or_remembering_model_is_not_published(
+    tmp_path: Path, small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = trained(tmp_path / "run", small(shards=2, train__epochs=1))
+    (id_,) = asked(run, *of("u07"))
+    bad = carrier(run)
+    rehearse = bad.erasure.rehearse
+
+    def far_off(*arguments: Any) -> Any:
+        found = rehearse(*arguments)
+        return type(found)([-9.0] * 40, [-0.1] * 400, found.auc)
+
+    monkeypatch.setattr(bad.erasure, "rehearse", far_off)
+    (outcome,) = bad.run()
+    assert outcome["state"] == "failed"
+    assert "over-forgotten" in Office(run).ledger.get(id_).reasons["failed"]
+    assert any(entry is None for name in run.clients for entry in (run.client(name).manifest or {})["shards"])
+
+
+def test_a_run_that_is_not_finished_cannot_forget(tmp_path: Path, small: Settings) -> None:
+    run = prepare(load(overrides=small()), tmp_path / "run")
+    with pytest.raises(FedrecError, match="is not finished"):
+        carrier(run)
