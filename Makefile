@@ -9,6 +9,10 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/ready
 	$(BIN)/fedrec simulate --strategy pplr,local --rounds 3 --out runs/demo --replace
+	$(BIN)/fedrec forget submit --run runs/demo --user user-0042
+	$(BIN)/fedrec forget approve --run runs/demo
+	$(BIN)/fedrec forget run --run runs/demo
+	$(BIN)/fedrec forget verify runs/demo/erasure/certificates/*.json
 
 test: lint
 	$(BIN)/python -m pytest

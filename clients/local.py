@@ -95,7 +95,7 @@ class Client:
         digest = serve(self.store, number, adapters, judged, users, self.config, self.base.name)
         wanted = rows.split == TEST
         answers = answers_of(self.store, self.config, self.base, self.encoder)
-        scores = answers.scores(self.encoder.windows(rows, wanted), rows.user)[wanted]
+        scores = answers.scores(self.encoder.windows(rows, wanted), len(rows))[wanted]
         answers.close()
         tested = rows.take(wanted)
         group = np.zeros(len(tested), np.int32) if tested.client is None else tested.client

@@ -70,7 +70,7 @@ def submit(ledger: Ledger, number: int) -> float:
 
 
 def flush() -> float:
-    """Seconds the disk takes to keep one small new file: a submission waits for two such, its key's and its record's."""
+    """Seconds the disk takes to keep one small new file: a submission waits for two, its key and its record."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(b"-" * 32)
         began = time.perf_counter()

@@ -21,7 +21,7 @@ from fedrec.data.table import Interactions
 from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import Base
-from fedrec.scoring import by_person, row_vectors, score_candidates, score_windows
+from fedrec.scoring import Batches, by_length, by_person, row_vectors, score_candidates, score_windows
 
 if TYPE_CHECKING:
     from fedrec.store import Run
@@ -83,26 +83,26 @@ class Answers:
             self._bank.eval()
             self._weigh = self._aggregator.prepare(judged.evidence(self.shards), settings, seed)
 
-    def scores(self, windows: Sequence[Window], user: NDArray[np.int32]) -> NDArray[np.float64]:
+    def scores(self, windows: Sequence[Window], n: int, batches: Batches = by_length) -> NDArray[np.float64]:
         """The like-probability of every answered row.
 
         Args:
             windows: of a table of n rows.
-            user: (n,) whose each row is; a person's scores do not depend on who else is asked for.
+            batches: which windows share a pass.
 
         Returns:
             (n,) probabilities, NaN where no window answers the row.
         """
         if not windows or len(self.shards) < 2:
-            return self._pass(windows, user, Routed(0) if self.shards else None)
-        weights = self._weights(windows, user)
+            return self._pass(windows, n, Routed(0) if self.shards else None, batches)
+        weights = self._weights(windows, n, batches)
         form = self._aggregator.form
         if form in ("ND", "D"):
             by_window = torch.from_numpy(row_weights_to_windows(weights, windows)).float()
-            return self._pass(windows, user, Mixed(by_window, "ND" if form == "ND" else "D"))
-        alone = np.stack([self._pass(windows, user, Routed(k)) for k in range(len(self.shards))], axis=1)
+            return self._pass(windows, n, Mixed(by_window, "ND" if form == "ND" else "D"), batches)
+        alone = np.stack([self._pass(windows, n, Routed(k), batches) for k in range(len(self.shards))], axis=1)
         answered = np.concatenate([window.rows for window in windows])
-        scores = np.full(len(user), np.nan)
+        scores = np.full(n, np.nan)
         scores[answered] = combine(alone[answered], weights[answered], form)
         return scores
 
@@ -118,7 +118,7 @@ class Answers:
             if form not in ("ND", "D"):
                 raise ValueError(f"aggregator {self._aggregator.name} needs a pass for each shard")
             end = Window(np.array(past), np.array([len(past) - 1]), np.array([0], np.intp))
-            weights = self._weights([end], np.zeros(1, np.int32))[0] if past else np.zeros(0)
+            weights = self._weights([end], 1, by_length)[0] if past else np.zeros(0)
             routing = Mixed(torch.from_numpy(weights).float(), "ND" if form == "ND" else "D")
         return score_candidates(
             self._base.model, past, questions, self._tokens, bank=self._bank, routing=routing,
@@ -130,22 +130,24 @@ class Answers:
         if self._bank is not None:
             self._bank.close()
 
-    def _weights(self, windows: Sequence[Window], user: NDArray[np.int32]) -> NDArray[np.float64]:
+    def _weights(self, windows: Sequence[Window], n: int, batches: Batches) -> NDArray[np.float64]:
         """(n, K) of every answered row; zero for other rows."""
         answered = np.concatenate([window.rows for window in windows])
         vectors = np.zeros((len(answered), self._width), np.float32)
         if self._aggregator.judges:
-            vectors = row_vectors(
-                self._base.model, windows, len(user), precision=self._base.precision, batches=by_person(user)
-            )[answered]
-        weights = np.zeros((len(user), len(self.shards)))
+            vectors = row_vectors(self._base.model, windows, n, precision=self._base.precision, batches=batches)[
+                answered
+            ]
+        weights = np.zeros((n, len(self.shards)))
         weights[answered] = self._weigh(vectors)
         return weights
 
-    def _pass(self, windows: Sequence[Window], user: NDArray[np.int32], routing: Routing | None) -> NDArray[np.float64]:
+    def _pass(
+        self, windows: Sequence[Window], n: int, routing: Routing | None, batches: Batches
+    ) -> NDArray[np.float64]:
         return score_windows(
-            self._base.model, windows, self._tokens, len(user), bank=self._bank, routing=routing,
-            precision=self._base.precision, batches=by_person(user),
+            self._base.model, windows, self._tokens, n, bank=self._bank, routing=routing,
+            precision=self._base.precision, batches=batches,
         )  # fmt: skip
 
 

@@ -176,7 +176,7 @@ class Bench:
             "shards_touched": len(deletion.shards),
             "exact": exactness(model, before, gone),
             **self._partition(model),
-            "bytes": sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
+            "bytes": sum(path.stat().st_size for path in (folder / "shards").rglob("*.safetensors")),
         }
 
     def inference(self) -> Iterator[Row]:

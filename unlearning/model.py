@@ -171,9 +171,12 @@ class ShardedModel:
     # answers
 
     def scores(self, wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """(n,) like-probability of the wanted rows, each from its user's rows before it; NaN for other rows."""
+        """(n,) like-probability of the wanted rows, each from its user's rows before it; NaN for other rows.
+
+        A person's scores do not depend, not even in their last bits, on who else is there.
+        """
         rows = self.table.interactions
-        return self.answers.scores(self.encoder.windows(rows, wanted), rows.user)
+        return self.answers.scores(self.encoder.windows(rows, wanted), len(rows), by_person(rows.user))
 
     def test_scores(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """The scores of the test rows, (n,) NaN for others, and which rows they are."""

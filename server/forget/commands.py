@@ -71,21 +71,27 @@ def submit(
 
 @app.command()
 def approve(
-    id: Annotated[str, typer.Argument(help="The request.")],
+    id: Annotated[str | None, typer.Argument(help="The request; none = all that wait.")] = None,
     identity: Annotated[str, typer.Option(help="How the person was identified.")] = "known-account",
     by: Operator = None,
     run: RunOption = None,
     database: Database = None,
     json: Json = None,
 ) -> None:
-    """ID: approve a request, once the person is identified."""
+    """ID: approve a request, once the person is identified; without ID, every one that waits."""
     from fedrec.output import write_result
+    from unlearning.requests.states import State
 
     office, console = _office(run, database, json)
-    request = office.approve(id, _operator(office, by, "approver", console), identity)
-    alone = "" if request.four_eyes else " by the one operator there is"
-    console.print(f"{request.id}  {request.state.value}, approved{alone}")
-    write_result(request.public(), json)
+    approver = _operator(office, by, "approver", console)
+    ids = [id] if id is not None else [request.id for request in office.ledger.list(State.RECEIVED)]
+    approved = [office.approve(each, approver, identity) for each in ids]
+    for request in approved:
+        alone = "" if request.four_eyes else " by the one operator there is"
+        console.print(f"{request.id}  {request.state.value}, approved{alone}", soft_wrap=True)
+    if not approved:
+        console.print("no request waits for approval")
+    write_result(approved[0].public() if id else {"requests": [request.public() for request in approved]}, json)
 
 
 @app.command()

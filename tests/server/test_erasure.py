@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,35 @@ from server.prepare import prepare
 from server.simulation import simulate
 from tests.conftest import Settings
 
+Copy = Callable[[Path], Run]
+Served = dict[str, list[str]]
+
 
 def trained(folder: Path, settings: dict[str, Any]) -> Run:
     run = prepare(load(overrides=settings), folder)
     simulate(run, workers=0)
     return run
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> Copy:
+    """Copies of one run of two shards."""
+    original = trained(tmp_path_factory.mktemp("finished") / "run", small(shards=2, train__epochs=1))
+
+    def copy(folder: Path) -> Run:
+        shutil.copytree(original.folder, folder)
+        return Run(folder)
+
+    return copy
+
+
+@pytest.fixture(scope="module")
+def forgotten(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> Served:
+    """What that run serves once u07 and u11 are forgotten."""
+    run = finished(tmp_path_factory.mktemp("forgotten") / "run")
+    asked(run, *of("u07", "u11"))
+    carrier(run).run()
+    return served(run)
 
 
 def without(ratings: Path, folder: Path, users: set[str] = frozenset(), items: set[str] = frozenset()) -> str:  # type: ignore[assignment]
@@ -62,9 +88,9 @@ def asked(run: Run, *selections: Selection, client: str | None = None) -> list[s
     return found
 
 
-def served(run: Run, but: str = "") -> dict[str, list[str]]:
+def served(run: Run, but: str = "") -> Served:
     """The hash of every shard's adapter, by client."""
-    found: dict[str, list[str]] = {}
+    found: Served = {}
     for name in run.clients:
         if name != but:
             manifest = run.client(name).manifest
@@ -112,8 +138,8 @@ def test_eight_shards_touch_one(tmp_path: Path, small: Settings, ratings: Path) 
     assert after == served(trained(tmp_path / "never", {**settings, "data.path": without(ratings, tmp_path, {"u07"})}))
 
 
-def test_an_item_goes_from_every_client(tmp_path: Path, small: Settings, ratings: Path) -> None:
-    run = trained(tmp_path / "run", small(shards=2, train__epochs=1))
+def test_an_item_goes_from_every_client(tmp_path: Path, finished: Copy) -> None:
+    run = finished(tmp_path / "run")
     asked(run, Selection(items=("i4",)))
     assert carrier(run).run()[0]["state"] == "closed"
     left = {row for name in run.clients for row in run.client(name).interactions().item.tolist()}
@@ -161,8 +187,8 @@ def test_with_one_shard_the_base_model_answers_meanwhile(tmp_path: Path, small: 
     assert recommend(run, "u08", 3)[1]
 
 
-def test_nothing_of_the_person_is_left(tmp_path: Path, small: Settings) -> None:
-    run = trained(tmp_path / "run", small(shards=2, train__epochs=1))
+def test_nothing_of_the_person_is_left(tmp_path: Path, finished: Copy) -> None:
+    run = finished(tmp_path / "run")
     name = next(name for name in run.clients if "u07" in dict(run.client(name).vault.users()))
     files = [path for path in run.folder.rglob("*") if path.is_file()]
     assert any(b"u07" in path.read_bytes() for path in files)  # the test can fail
@@ -175,8 +201,8 @@ def test_nothing_of_the_person_is_left(tmp_path: Path, small: Settings) -> None:
         Office(run).ledger.selection(id_)
 
 
-def test_what_was_erased_does_not_come_back(tmp_path: Path, small: Settings) -> None:
-    run = trained(tmp_path / "run", small(shards=2, train__epochs=1))
+def test_what_was_erased_does_not_come_back(tmp_path: Path, finished: Copy) -> None:
+    run = finished(tmp_path / "run")
     before = {name: run.client(name).interactions() for name in run.clients}
     asked(run, *of("u07"))
     carrier(run).run()
@@ -196,9 +222,9 @@ STEPS = [
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_anywhere_it_ends_the_same(
-    tmp_path: Path, small: Settings, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
+    tmp_path: Path, finished: Copy, forgotten: Served, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
 ) -> None:
-    run = trained(tmp_path / "run", small(shards=2, train__epochs=1))
+    run = finished(tmp_path / "run")
     ids = asked(run, *of("u07", "u11"))
     broken = carrier(run)
     where: Any = __import__("server.forget.proof", fromlist=["x"]) if step.startswith("proof") else broken
@@ -221,10 +247,7 @@ def test_killed_anywhere_it_ends_the_same(
     office = again.office
     assert [office.ledger.get(id_).state.value for id_ in ids] == ["closed", "closed"]
     assert office.audit.path.exists()
-    clean = trained(tmp_path / "clean", small(shards=2, train__epochs=1))
-    asked(clean, *of("u07", "u11"))
-    carrier(clean).run()
-    assert served(run) == served(clean)
+    assert served(run) == forgotten
     from unlearning.certificates.verify import verify_certificate, verify_chain
 
     for id_ in ids:
@@ -234,9 +257,9 @@ def test_killed_anywhere_it_ends_the_same(
 
 
 def test_an_over_forgotten_or_remembering_model_is_not_published(
-    tmp_path: Path, small: Settings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = trained(tmp_path / "run", small(shards=2, train__epochs=1))
+    run = finished(tmp_path / "run")
     (id_,) = asked(run, *of("u07"))
     bad = carrier(run)
     rehearse = bad.erasure.rehearse

@@ -1,0 +1,77 @@
+"""What a selection covers, and the table without it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedrec.data.selection import Selection, row_keys, without
+from fedrec.data.table import Catalogue, Interactions, sort_rows
+from fedrec.errors import UsageError
+
+CATALOGUE = Catalogue(("a", "b", "c"), ("A", "B", "C"))
+USERS = ("u", "v", "w", "x")
+
+
+def table(seed: int, n: int = 20) -> Interactions:
+    random = np.random.default_rng(seed)
+    user, item = random.integers(0, 4, n).astype(np.int32), random.integers(0, 3, n).astype(np.int32)
+    label, time = random.integers(0, 2, n).astype(np.int8), random.integers(0, 9, n)
+    return sort_rows(user, item, label, time, np.zeros(n, np.int8), USERS)
+
+
+SELECTIONS = st.builds(
+    Selection,
+    users=st.sets(st.sampled_from(USERS)).map(tuple),
+    items=st.sets(st.sampled_from(CATALOGUE.ids)).map(tuple),
+    since=st.none() | st.integers(0, 8),
+    until=st.none() | st.integers(0, 8),
+)
+
+
+@given(SELECTIONS, st.integers(0, 50))
+def test_a_row_goes_if_it_meets_every_condition(selection: Selection, seed: int) -> None:
+    rows = table(seed)
+    for gone, user, item, time in zip(
+        selection.mask(rows, CATALOGUE), rows.user, rows.item, rows.time.tolist(), strict=True
+    ):
+        assert gone == (
+            (not selection.users or USERS[user] in selection.users)
+            and (not selection.items or CATALOGUE.ids[item] in selection.items)
+            and (selection.since is None or time >= selection.since)
+            and (selection.until is None or time <= selection.until)
+        )
+
+
+@given(SELECTIONS, st.integers(0, 50))
+def test_without_it_the_table_is_what_it_would_have_been(selection: Selection, seed: int) -> None:
+    rows = table(seed)
+    gone = selection.mask(rows, CATALOGUE)
+    left = without(rows, gone)
+    assert row_keys(left, CATALOGUE).tolist() == row_keys(rows, CATALOGUE)[~gone].tolist()
+    assert np.array_equal(left.label, rows.label[~gone])
+    assert set(left.user_ids) == {USERS[user] for user in rows.user[~gone]}
+
+
+def test_single_rows_are_named_by_their_keys() -> None:
+    rows = table(1)
+    keys = row_keys(rows, CATALOGUE)
+    chosen = Selection(rows=(keys[3], keys[7]))
+    chosen.check(rows, CATALOGUE)
+    assert {keys[i] for i in np.flatnonzero(chosen.mask(rows, CATALOGUE))} == {keys[3], keys[7]}
+
+
+@pytest.mark.parametrize(
+    ("selection", "told"),
+    [
+        (Selection(), "nothing is named"),
+        (Selection(users=("y",)), "user 'y'"),
+        (Selection(items=("a", "d")), "item 'd'"),
+        (Selection(rows=("u\ta\t99",)), "row"),
+    ],
+)
+def test_what_is_not_there_is_told(selection: Selection, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        selection.check(table(1), CATALOGUE)
