@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,17 @@ from flwr.serverapp import Grid
 
 from fedrec import messages
 from fedrec.data.selection import Selection
-from fedrec.errors import FedrecError, UsageError
+from fedrec.errors import FedrecError
 from fedrec.messages import Model
 from fedrec.store import Rounds, Run
 from server.exchange import ask
 from server.federation import Entry, Federation
+from server.meeting import meet
 from server.prepare import initial_of
 from server.simulation import write_result_and_page
 
 _PATIENCE = 600.0  # seconds for all clients to answer
+_NOBODY = Selection(users=("",))
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,13 @@ class FederatedErasure:
         self.run, self.grid = run, grid
         self.federation = Federation(grid, run, initial_of(run), _silent)
 
+    @cached_property
+    def _nodes(self) -> dict[str, int]:
+        return meet(self.grid, self.run)[0]
+
     def locate(self, selection: Selection, client: str | None = None) -> Located:
         """Ask every client, or one, what it holds."""
-        found = self._ask(messages.LOCATE, client, selection=selection.model_dump_json())
+        found = self._ask(messages.LOCATE, _only(client), selection=selection.model_dump_json())
         return Located(
             rows={name: int(said["rows"]) for name, said in found.items() if said["rows"]},
             shards=tuple(sorted({int(shard) for said in found.values() for shard in said["shards"]})),
@@ -87,12 +94,14 @@ class FederatedErasure:
 
     def withdraw(self, selection: Selection, client: str | None, shards: Collection[int]) -> None:
         """No client serves the shards any more when this returns."""
-        chosen, nothing = sorted(shards), Selection(users=("",)).model_dump_json()
-        for name in self.run.clients:
-            named = selection.model_dump_json() if client in (None, name) else nothing
-            answer = self._ask(messages.WITHDRAW, name, selection=named, shards=chosen)[name]
-            if left := sorted(set(chosen) & set(answer["shards"])):
-                raise FedrecError(f"client {name} still serves shard {left[0]}: look at its log, and run this again")
+        chosen = sorted(shards)
+        concerned = {client} if client is not None else set(self.run.clients)
+        for names, who in ((concerned, selection), (set(self.run.clients) - concerned, _NOBODY)):
+            for name, answer in self._ask(
+                messages.WITHDRAW, names, selection=who.model_dump_json(), shards=chosen
+            ).items():
+                if left := sorted(set(chosen) & set(answer["shards"])):
+                    raise FedrecError(f"client {name} still serves shard {left[0]}: see its log, and run this again")
 
     def erase(self, selection: Selection, client: str | None, request: str) -> dict[str, dict[str, Any]]:
         """Delete the rows at every client, or at one.
@@ -100,7 +109,7 @@ class FederatedErasure:
         Returns:
             By client: `rows` deleted, and hash and number of the rows left.
         """
-        said = self._ask(messages.ERASE, client, selection=selection.model_dump_json(), requests=[request])
+        said = self._ask(messages.ERASE, _only(client), selection=selection.model_dump_json(), requests=[request])
         return {name: {"deleted": int(answer["rows"]), **_data(answer)} for name, answer in said.items()}
 
     def retrain(self, shards: Sequence[int], folder: Path) -> dict[str, Model]:
@@ -111,7 +120,7 @@ class FederatedErasure:
         """What the clients find when they try retrained adapters."""
         said: dict[str, dict[str, Any]] = {}
         for name in self.run.clients:
-            said |= self._ask(messages.REHEARSE, name, models[name], requests=list(requests), shards=list(shards))
+            said |= self._ask(messages.REHEARSE, {name}, models[name], requests=list(requests), shards=list(shards))
         known = [(a["auc"], a["examples"]) for a in said.values() if not math.isnan(a["auc"])]
         rows = sum(count for _, count in known)
         return Rehearsal(
@@ -136,22 +145,19 @@ class FederatedErasure:
         return self.run.rounds.history()[-1]
 
     def _ask(
-        self, kind: str, only: str | None, model: Model | None = None, **content: Any
+        self, kind: str, only: Collection[str] | None, model: Model | None = None, **content: Any
     ) -> dict[str, dict[str, Any]]:
-        """Every client's answer to one question, or one client's.
+        """Every client's answer to one question, or that of some clients.
 
         Raises:
             FedrecError: a client fails, or does not answer.
         """
-        self.federation.meet()
         config = ConfigRecord({"run": str(self.run.folder.resolve()), **content})
         record = RecordDict({messages.CONFIG: config})
         if model is not None:
             arrays = messages.to_arrays(model)
             record[messages.ARRAYS] = ArrayRecord({name: Array(array) for name, array in arrays.items()})
-        nodes = {name: node for name, node in self.federation.nodes.items() if only in (None, name)}
-        if not nodes:
-            raise UsageError(f"--client {only}: no such client; the run has {', '.join(self.run.clients)}")
+        nodes = {name: node for name, node in self._nodes.items() if only is None or name in only}
         calls = {
             name: Message(record, dst_node_id=node, message_type=kind, group_id=kind) for name, node in nodes.items()
         }
@@ -166,6 +172,10 @@ class FederatedErasure:
         if silent := ask(self.grid, calls, accept, len(calls), _PATIENCE):
             raise FedrecError(f"client {silent[0]} does not answer: see that it runs, and run this again")
         return said
+
+
+def _only(client: str | None) -> set[str] | None:
+    return None if client is None else {client}
 
 
 def _data(said: Mapping[str, Any]) -> dict[str, Any]:

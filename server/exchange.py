@@ -1,18 +1,23 @@
-"""Asking many clients at once: each reply is handed on as it comes, until enough are good or time is up."""
+"""Asking many clients at once, and reading what they answer: each reply is handed on as it comes, until enough are good
+or time is up."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from flwr.app import Message
+from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
 from flwr.serverapp import Grid
+
+from fedrec import messages
+from server.replies import BadReply
 
 _POLL = 0.05  # seconds; Flower's own loop sleeps 3
 
 
 def ask(
-    grid: Grid, messages: Mapping[str, Message], accept: Callable[[str, Message], bool], needed: int, deadline: float
+    grid: Grid, calls: Mapping[str, Message], accept: Callable[[str, Message], bool], needed: int, deadline: float
 ) -> list[str]:
     """Send each client its message.
 
@@ -25,7 +30,7 @@ def ask(
         The clients that had not answered by then.
     """
     end = time.monotonic() + deadline
-    pushed = dict(zip(grid.push_messages(list(messages.values())), messages, strict=True))
+    pushed = dict(zip(grid.push_messages(list(calls.values())), calls, strict=True))
     good = 0
     while pushed and good < needed and time.monotonic() < end:
         replies = list(grid.pull_messages(list(pushed)))
@@ -36,3 +41,20 @@ def ask(
         if not replies:
             time.sleep(_POLL)
     return sorted(pushed.values())
+
+
+def records(message: Message) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Arrays, facts and metrics of a reply; whatever is no record of the right kind reads as empty."""
+    content = message.content
+    arrays = content.array_records.get(messages.ARRAYS) or ArrayRecord()
+    facts = content.config_records.get(messages.CONFIG) or ConfigRecord()
+    metrics = content.metric_records.get(messages.METRICS) or MetricRecord()
+    try:
+        return {name: array.numpy() for name, array in arrays.items()}, dict(facts), dict(metrics)
+    except Exception as error:  # the bytes of an array are the client's own
+        raise BadReply(f"an array cannot be read: {one_line(str(error))}") from None
+
+
+def one_line(text: str | None) -> str:
+    """A reason from outside, as one line of at most 300 characters."""
+    return " ".join((text or "no reason given").split())[:300]

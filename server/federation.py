@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
 from fedrec import messages
-from fedrec.errors import FedrecError
 from fedrec.messages import Model, State
 from fedrec.models.adapter import state_hash
 from fedrec.store import Rounds, Run
 from server import balance, results
-from server.exchange import ask
+from server.exchange import ask, one_line, records
+from server.meeting import meet
 from server.replies import BadReply, Limits, Reply, check, check_together, decode
 from server.sampling import choose
 from server.strategies import STRATEGIES, Trained, among
 
 Entry = dict[str, Any]
-_PATIENCE = 20.0  # seconds without a new node, after which no more are expected
-_MEET = 120.0  # seconds for all clients to say who they are
 
 
 class Federation:
@@ -47,7 +45,7 @@ class Federation:
 
     def rounds(self) -> None:
         """All rounds that are not done yet."""
-        self.meet()
+        self._meet()
         last = self.run.rounds.last()
         if last is None:
             start = [self.initial] * self.config.shards
@@ -66,7 +64,7 @@ class Federation:
         Returns:
             Every client's adapters of those shards.
         """
-        self.meet()
+        self._meet()
         last = begun.last() or 0
         models = begun.models(last) if last else dict.fromkeys(self.nodes, [self.initial] * len(shards))
         for number in range(last + 1, self.config.federation.rounds + 1):
@@ -78,7 +76,7 @@ class Federation:
 
     def publish(self, number: int, models: Mapping[str, Model]) -> None:
         """Serve models that were trained already, as those of round `number`."""
-        self.meet()
+        self._meet()
         self._finish(number, models, {}, time.monotonic())
 
     def _round(self, number: int, models: Mapping[str, Model]) -> dict[str, Model]:
@@ -165,8 +163,8 @@ class Federation:
 
     def _read(self, client: str, message: Message, number: int, shards: Sequence[int], entry: Entry) -> Reply:
         if message.has_error():
-            raise BadReply(f"it failed: {_one_line(message.error.reason)}")
-        arrays, config, metrics = _records(message)
+            raise BadReply(f"it failed: {one_line(message.error.reason)}")
+        arrays, config, metrics = records(message)
         entry["bytes_up"] += messages.size_of(arrays)
         reply = decode(arrays, {**metrics, "client": config.get("client")})
         announced = [self.announced[client][shard] for shard in shards]
@@ -183,8 +181,8 @@ class Federation:
         def accept(client: str, message: Message) -> bool:
             try:
                 if message.has_error():
-                    raise BadReply(f"it failed: {_one_line(message.error.reason)}")
-                _, config, metrics = _records(message)
+                    raise BadReply(f"it failed: {one_line(message.error.reason)}")
+                _, config, metrics = records(message)
                 measured.update(results.read_metrics(metrics, number, self.groups(client)))
                 served[client] = str(config.get("served"))
             except BadReply as reason:
@@ -209,6 +207,9 @@ class Federation:
         central = self.config.strategy == "central"
         return [fact["id"] for fact in self.run.reference["clients"]] if central else [client]
 
+    def _meet(self) -> None:
+        self.nodes, self.announced = meet(self.grid, self.run)
+
     def _message(
         self, kind: str, client: str, number: int, model: Model | None, entry: Entry, shards: Sequence[int]
     ) -> Message:
@@ -219,72 +220,6 @@ class Federation:
             content[messages.ARRAYS] = ArrayRecord({name: Array(array) for name, array in arrays.items()})
             entry["bytes_down"] += messages.size_of(arrays)
         return Message(content, dst_node_id=self.nodes[client], message_type=kind, group_id=str(number))
-
-    def meet(self) -> None:
-        """Learn which node is which client, by the name it gives, and how many rows it announces."""
-        names = self.run.clients
-        self.nodes: dict[str, int] = {}
-        self.announced: dict[str, list[int]] = {}
-        config = ConfigRecord({"run": str(self.run.folder.resolve()), "round": 0})
-        calls = {
-            str(node): Message(
-                RecordDict({messages.CONFIG: config}), dst_node_id=node, message_type=messages.INVENTORY, group_id="0"
-            )
-            for node in _await_nodes(self.grid, len(names))
-        }
-        faults: list[str] = []
-
-        def accept(node: str, message: Message) -> bool:
-            if message.has_error():
-                faults.append(f"node {node} cannot answer: {_one_line(message.error.reason)}")
-                return False
-            _, facts, counts = _records(message)
-            client = str(facts.get("client"))
-            if not client:  # a node too many
-                return False
-            if client not in names or client in self.nodes:
-                raise FedrecError(f"node {node} says it is client {client!r}, which is unknown or already there")
-            self.nodes[client] = int(node)
-            try:
-                self.announced[client] = [int(counts[f"examples/{s}"]) for s in range(self.config.shards)]
-            except (KeyError, ValueError):
-                raise FedrecError(f"client {client} does not say how many rows it has in each shard") from None
-            return True
-
-        ask(self.grid, calls, accept, len(names), _MEET)
-        if missing := sorted(set(names) - set(self.nodes)):
-            why = faults[0] if faults else f"no answer within {_MEET:g} s"
-            raise FedrecError(f"clients {', '.join(missing)} are not there: {why}")
-        self.nodes = dict(sorted(self.nodes.items()))
-
-
-def _await_nodes(grid: Grid, wanted: int) -> list[int]:
-    """The nodes, once there are enough of them for all clients."""
-    nodes, end = sorted(grid.get_node_ids()), time.monotonic() + _PATIENCE
-    while len(nodes) < wanted:
-        if time.monotonic() > end:
-            raise FedrecError(
-                f"the run has {wanted} clients but {len(nodes)} nodes are connected: "
-                f"start {wanted} (flwr run: --federation-config num-supernodes={wanted})"
-            )
-        time.sleep(0.2)
-        found = sorted(grid.get_node_ids())
-        if len(found) > len(nodes):
-            end = time.monotonic() + _PATIENCE
-        nodes = found
-    return nodes
-
-
-def _records(message: Message) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Arrays, facts and metrics of a reply; whatever is no record of the right kind reads as empty."""
-    content = message.content
-    arrays = content.array_records.get(messages.ARRAYS) or ArrayRecord()
-    facts = content.config_records.get(messages.CONFIG) or ConfigRecord()
-    metrics = content.metric_records.get(messages.METRICS) or MetricRecord()
-    try:
-        return {name: array.numpy() for name, array in arrays.items()}, dict(facts), dict(metrics)
-    except Exception as error:  # the bytes of an array are the client's own
-        raise BadReply(f"an array cannot be read: {_one_line(str(error))}") from None
 
 
 def _mean_loss(reply: Reply) -> float | None:
@@ -300,8 +235,3 @@ def digest_of(state: State) -> str:
 def _hash_of(served: Mapping[str, str]) -> str:
     """SHA-256 over the clients' names and the models they say they serve."""
     return hashlib.sha256("\n".join(f"{c} {served[c]}" for c in sorted(served)).encode()).hexdigest()
-
-
-def _one_line(text: str | None) -> str:
-    lines: Iterable[str] = (text or "no reason given").split("\n")
-    return " ".join(" ".join(lines).split())[:300]

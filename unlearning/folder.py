@@ -1,6 +1,6 @@
 """A sharded model on disk. Every file appears whole or not at all.
 
-method.json          the run's configuration and the method; written first
+method.json          the run's configuration and the method; written last, when all of it is there
 catalogue.json       the public items
 table.safetensors    the private rows: places, vectors, validation scores
 shards/0003/         slice-0.safetensors …: the adapter after each slice; shard.json: what they were made from

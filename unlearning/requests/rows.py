@@ -42,7 +42,7 @@ def read(connection: Connection, *conditions: ColumnElement[bool]) -> list[Reque
 def read_open(connection: Connection) -> list[Brief]:
     """The open requests in brief, the first due first."""
     found = connection.execute(select(*BRIEF).where(IS_OPEN).order_by(*ORDER))
-    return [Brief(*row[:-1], Kind(row[-1])) for row in found]
+    return [Brief._make([*row[:-1], Kind(row[-1])]) for row in found]
 
 
 def count(connection: Connection, *conditions: ColumnElement[bool]) -> int:

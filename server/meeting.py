@@ -1,0 +1,75 @@
+"""Who is who: the nodes of a grid say which client of the run they are, and how many rows they have."""
+
+from __future__ import annotations
+
+import time
+
+from flwr.app import ConfigRecord, Message, RecordDict
+from flwr.serverapp import Grid
+
+from fedrec import messages
+from fedrec.errors import FedrecError
+from fedrec.store import Run
+from server.exchange import ask, one_line, records
+
+_PATIENCE = 20.0  # seconds without a new node, after which no more are expected
+_MEET = 120.0  # seconds for all clients to say who they are
+
+
+def meet(grid: Grid, run: Run) -> tuple[dict[str, int], dict[str, list[int]]]:
+    """The node of each client, by the name it gives, and the rows it announces for each shard.
+
+    Raises:
+        FedrecError: a client is missing, or a node is none that the run knows.
+    """
+    names = run.clients
+    nodes: dict[str, int] = {}
+    announced: dict[str, list[int]] = {}
+    config = ConfigRecord({"run": str(run.folder.resolve()), "round": 0})
+    calls = {
+        str(node): Message(
+            RecordDict({messages.CONFIG: config}), dst_node_id=node, message_type=messages.INVENTORY, group_id="0"
+        )
+        for node in _await_nodes(grid, len(names))
+    }
+    faults: list[str] = []
+
+    def accept(node: str, message: Message) -> bool:
+        if message.has_error():
+            faults.append(f"node {node} cannot answer: {one_line(message.error.reason)}")
+            return False
+        _, facts, counts = records(message)
+        client = str(facts.get("client"))
+        if not client:  # a node too many
+            return False
+        if client not in names or client in nodes:
+            raise FedrecError(f"node {node} says it is client {client!r}, which is unknown or already there")
+        nodes[client] = int(node)
+        try:
+            announced[client] = [int(counts[f"examples/{s}"]) for s in range(run.config.shards)]
+        except (KeyError, ValueError):
+            raise FedrecError(f"client {client} does not say how many rows it has in each shard") from None
+        return True
+
+    ask(grid, calls, accept, len(names), _MEET)
+    if missing := sorted(set(names) - set(nodes)):
+        why = faults[0] if faults else f"no answer within {_MEET:g} s"
+        raise FedrecError(f"clients {', '.join(missing)} are not there: {why}")
+    return dict(sorted(nodes.items())), announced
+
+
+def _await_nodes(grid: Grid, wanted: int) -> list[int]:
+    """The nodes, once there are enough of them for all clients."""
+    nodes, end = sorted(grid.get_node_ids()), time.monotonic() + _PATIENCE
+    while len(nodes) < wanted:
+        if time.monotonic() > end:
+            raise FedrecError(
+                f"the run has {wanted} clients but {len(nodes)} nodes are connected: "
+                f"start {wanted} (flwr run: --federation-config num-supernodes={wanted})"
+            )
+        time.sleep(0.2)
+        found = sorted(grid.get_node_ids())
+        if len(found) > len(nodes):
+            end = time.monotonic() + _PATIENCE
+        nodes = found
+    return nodes
