@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from fedrec.data.selection import Selection
     from server.forget.carrying_out import Carrier
     from server.forget.office import Office
-    from unlearning.requests.request import Request
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help='"Delete me": from the request to the certificate.')
 
@@ -197,13 +196,16 @@ def status(run: RunOption = None, database: Database = None, json: Json = None) 
     from fedrec.output import write_result
 
     office, console = _office(run, database, json)
-    waiting, today = office.ledger.open_requests(), datetime.now(UTC).date()
-    for request in waiting:
-        late = "  LATE" if request.due_at < today else ""
-        console.print(_line(request) + late, markup=False, soft_wrap=True)
-    counts = {state.value: count for state, count in office.ledger.counts().items()}
+    waiting, counts = office.ledger.status()
+    today = datetime.now(UTC).date()
+    for brief in waiting:
+        late = "  LATE" if brief.due_at < today else ""
+        console.print(_line(brief.id, brief.state, brief.kind, brief.due_at) + late, markup=False, soft_wrap=True)
     console.print(", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no requests")
-    write_result({"open": [request.public() for request in waiting], "counts": counts}, json)
+    told = [
+        {**brief._asdict(), "due_at": str(brief.due_at), "received_at": str(brief.received_at)} for brief in waiting
+    ]
+    write_result({"open": told, "counts": {str(state): count for state, count in counts.items()}}, json)
 
 
 @app.command(name="list")
@@ -214,7 +216,8 @@ def list_(run: RunOption = None, database: Database = None, json: Json = None) -
     office, console = _office(run, database, json)
     found = office.ledger.list()
     for request in found:
-        console.print(_line(request), markup=False, soft_wrap=True)
+        line = _line(request.id, request.state, request.scope.kind, request.due_at)
+        console.print(line, markup=False, soft_wrap=True)
     write_result({"requests": [request.public() for request in found]}, json)
 
 
@@ -358,5 +361,5 @@ def _lines(path: Path) -> list[str]:
     return lines
 
 
-def _line(request: Request) -> str:
-    return f"{request.id}  {request.state.value:<12}{request.scope.kind.value:<8}due {request.due_at}"
+def _line(id: str, state: str, kind: str, due: date) -> str:
+    return f"{id}  {state:<12}{kind:<8}due {due}"

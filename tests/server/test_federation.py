@@ -192,7 +192,7 @@ def test_preparation_killed_in_the_middle_is_done_again(
 
 
 def test_too_few_nodes_is_one_clear_line(tmp_path: Path, small: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.federation._PATIENCE", 0.1)
+    monkeypatch.setattr("server.meeting._PATIENCE", 0.1)
     run = made(tmp_path / "run", small())
     with pytest.raises(FedrecError, match=r"3 clients but 2 nodes.*num-supernodes=3"):
         run_rounds(LocalGrid(client_app, 2), run)
