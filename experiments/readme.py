@@ -36,9 +36,13 @@ def strategies(result: dict[str, Any]) -> str:
         f"`{Path(settings['base']).name}`; trivial scorers on the same rows: item {trivial['item']:.3f}, "
         f"recent user {trivial['user']:.3f}, sum {trivial['sum']:.3f}.",
         "",
-        *table(result["strategies"]),
+        *table([{**row, "strategy": row["strategy"] + _of(row["seeds"], seeds)} for row in result["strategies"]]),
     ]
     return "\n".join(lines)
+
+
+def _of(mine: int, most: int) -> str:
+    return "" if mine == most else f" ({mine} seed{'s' if mine > 1 else ''})"
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:

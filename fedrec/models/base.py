@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from fedrec.errors import FedrecError
 from fedrec.hardware import torch_device
 
+_ALIGNED = 64  # bytes, as torch and Ray lay memory out
 _CONTEXT = 2048  # where a model does not say how long its input may be
 
 
@@ -126,7 +127,10 @@ def pack(model: Any) -> Packed:
 
 
 def unpack(packed: Packed, device: str) -> Any:
-    """The same model, frozen, over the same memory where it computes on a CPU."""
+    """The same model, frozen, over the same memory where it computes on a CPU.
+
+    Memory that is not aligned is copied: kernels add up in another order there, and the last bits would differ.
+    """
     from transformers import AutoModelForCausalLM
 
     from fedrec.models.attention import use_matmul_attention
@@ -136,6 +140,7 @@ def unpack(packed: Packed, device: str) -> Any:
         tensors = {name: torch.from_numpy(array) for name, array in packed.arrays.items()}
     for name in packed.halves:
         tensors[name] = tensors[name].view(torch.bfloat16)
+    tensors = {name: t if t.data_ptr() % _ALIGNED == 0 else t.clone() for name, t in tensors.items()}
     packed.config._attn_implementation = "sdpa"
     model: Any = AutoModelForCausalLM.from_config(packed.config)
     model.load_state_dict(tensors, strict=False, assign=True)

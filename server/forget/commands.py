@@ -234,13 +234,12 @@ def verify(
 
     from fedrec.output import write_result
     from unlearning.certificates.verify import verify_certificate
-    from unlearning.keys import key_id, read_public
+    from unlearning.keys import key_id
 
     console = Console(stderr=json == "-", highlight=False)
     trusted = None
     if key:
-        keys = [read_public(path.read_bytes()) for path in key]
-        trusted = {key_id(public): public for public in keys}
+        trusted = {key_id(public): public for public in map(_public, key)}
     verdict = verify_certificate(certificate, bundle=bundle, trusted=trusted, previous=previous)
     for check in verdict.checks:
         console.print(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.why}", markup=False, soft_wrap=True)
@@ -339,6 +338,17 @@ def _check(office: Office, selection: Selection, client: str | None) -> None:
             raise UsageError(f"--user {user}: not in the data of {office.run.folder} (or already forgotten)")
     if unknown := sorted(set(selection.items) - set(office.run.catalogue.ids)):
         raise UsageError(f"--item {unknown[0]}: not in the catalogue of {office.run.folder}")
+
+
+def _public(path: Path) -> bytes:
+    from unlearning.keys import read_public
+
+    try:
+        return read_public(path.read_bytes())
+    except (OSError, ValueError):
+        raise UsageError(
+            f"--key {path}: no Ed25519 public key in PEM; `fedrec forget keys --export` gives one"
+        ) from None
 
 
 def _day(text: str | None, option: str, seconds: int = 0) -> int | None:

@@ -72,6 +72,10 @@ def test_from_the_request_to_the_certificate(run: Run, forget: Forget, tmp_path:
     altered = tmp_path / "altered.json"
     altered.write_bytes(bytes(data))
     forget("verify", altered, "--bundle", bundle, fails=True)
+    assert "no Ed25519 public key" in said(forget("verify", outcome["certificate"], "--key", altered, fails=True))
+    forget("keys", "--create", "stranger")
+    pem.write_text(forget("keys", "--export", "stranger").output)
+    forget("verify", outcome["certificate"], "--bundle", bundle, "--key", pem, fails=True)
     assert "not in the data" in said(forget("submit", "--user", "u07", fails=True))
 
 

@@ -16,6 +16,7 @@ from server.grid import LocalGrid
 from server.simulation import run_rounds
 from tests.cli import as_sets, as_toml, hash_of, run, start, until
 from tests.conftest import Settings
+from tests.processes import runs
 from tests.server.flower import Flower
 from tests.server.test_federation import Dying, made, ran
 
@@ -75,7 +76,7 @@ def test_stopped_workers_leave_no_process_behind(tmp_path: Path, small: Settings
 def test_workers_terminated_while_they_start_leave_no_process_behind(tmp_path: Path, small: Settings) -> None:
     process = start("simulate", "--workers", 2, "--out", "run", *as_sets(small()), cwd=tmp_path)
     parent = psutil.Process(process.pid)
-    until(lambda: any("raylet" in child.name() for child in parent.children(recursive=True)), process)
+    until(lambda: any(runs(child, "raylet") for child in parent.children(recursive=True)), process)
     family = parent.children(recursive=True)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)

@@ -16,6 +16,7 @@ import pytest
 
 from fedrec.errors import FedrecError
 from tests.conftest import Settings
+from tests.processes import runs
 from tests.unlearning.models import Maker, same
 from unlearning.model import ShardedModel
 from unlearning.pool import Pool
@@ -103,8 +104,9 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path, small: Settings) -> None
     killed: list[int] = []
 
     def kill_one(*_: int) -> None:
-        workers = [p for p in psutil.Process().children(recursive=True) if "_train_shard" in " ".join(p.cmdline())]
-        if workers and not killed:
+        if not killed and (
+            workers := [p for p in psutil.Process().children(recursive=True) if runs(p, "_train_shard")]
+        ):
             workers[0].kill()
             killed.append(workers[0].pid)
 
