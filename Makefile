@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test lint clean
 
 demo: $(VENV)/ready
-	$(BIN)/fedrec simulate --strategy pplr,local --rounds 3 --out runs/demo --replace
+	$(BIN)/fedrec simulate --strategy pplr --rounds 3 --out runs/demo --replace
 	$(BIN)/fedrec forget submit --run runs/demo --user user-0042
 	$(BIN)/fedrec forget approve --run runs/demo
 	$(BIN)/fedrec forget run --run runs/demo
