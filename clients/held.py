@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from safetensors.numpy import load, save
 
 from fedrec.data.prompts import Window
+from fedrec.files import shred
 
 _NONCE = 12
 
@@ -52,9 +53,4 @@ def held(folder: Path, request: str) -> tuple[list[Window], list[int]]:
 def release(folder: Path, request: str) -> None:
     """Destroy what was kept."""
     for path in (folder / f"{request}.key", folder / f"{request}.rows"):
-        if path.exists():
-            with path.open("r+b") as file:
-                file.write(secrets.token_bytes(path.stat().st_size))
-                file.flush()
-                os.fsync(file.fileno())
-            path.unlink()
+        shred(path)

@@ -1,8 +1,11 @@
-"""Files that appear whole or not at all, and JSON in them."""
+"""Files that appear whole or not at all and JSON in them, and files that disappear for good."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,3 +59,23 @@ def finite(content: Any) -> Any:
     if isinstance(content, np.generic):
         content = content.item()
     return None if isinstance(content, float) and not np.isfinite(content) else content
+
+
+def shred(path: Path) -> None:
+    """Overwrite a file and remove it; nothing where it is gone already. A copy that the disk keeps is not reached."""
+    with contextlib.suppress(FileNotFoundError):
+        with path.open("r+b") as file:
+            file.write(secrets.token_bytes(path.stat().st_size))
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()
+        sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """The names in a folder are on the disk when this returns."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -21,6 +21,7 @@ from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
 from fedrec.errors import FedrecError
+from fedrec.files import sync_folder
 from unlearning.certificates.canonical import canonical, parse
 from unlearning.certificates.chain import ORIGIN, Line, breaks, intact, link
 from unlearning.certificates.fields import Code, Facts
@@ -87,7 +88,7 @@ class AuditLog:
             new = not self.path.exists()
             with self.path.open("a+b") as file:
                 if new:
-                    _sync_folder(self.path.parent)
+                    sync_folder(self.path.parent)
                 yield file
 
     def _last(self, file: BinaryIO) -> tuple[Line | None, int]:
@@ -215,11 +216,3 @@ def _flush(file: BinaryIO, raw: bytes) -> None:
     file.write(raw)
     file.flush()
     os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,7 +6,6 @@ table.safetensors    the private rows: places, vectors, validation scores
 shards/0003/         slice-0.safetensors …: the adapter after each slice; shard.json: what they were made from
 manifest.json        the hashes of the adapters that are served, by shard; changes atomically
 pending.json         a deletion under way
-predictions.safetensors   the scores of the test rows, once asked for
 """
 
 from __future__ import annotations

@@ -212,7 +212,6 @@ class ShardedModel:
         if gone.any():
             self.table = self.table.without(gone)
             save_table(self.folder / "table.safetensors", self.table)
-            (self.folder / "predictions.safetensors").unlink(missing_ok=True)
         cost = self.train(pool, on_step)
         self._pending.unlink(missing_ok=True)
         return cost

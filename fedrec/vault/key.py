@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 
 from fedrec.errors import FedrecError
+from fedrec.files import shred
 
 LENGTH = 32
 
@@ -57,9 +58,4 @@ def check_value(key: bytes) -> str:
 
 def destroy(path: Path) -> None:
     """Overwrite the key and remove its file, if it is there."""
-    if path.exists():
-        with path.open("r+b") as file:
-            file.write(bytes(LENGTH))
-            file.flush()
-            os.fsync(file.fileno())
-        path.unlink()
+    shred(path)

@@ -23,6 +23,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fedrec.errors import FedrecError
+from fedrec.files import shred, sync_folder
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -68,14 +69,7 @@ class SubjectKeys:
 
     def destroy(self, request_id: str) -> None:
         """Overwrite and remove the request's key; nothing where it is gone already."""
-        path = self._path(request_id)
-        with contextlib.suppress(FileNotFoundError):
-            with path.open("r+b") as file:
-                file.write(secrets.token_bytes(KEY_BYTES))
-                file.flush()
-                os.fsync(file.fileno())
-            path.unlink()
-            _sync(self._requests)
+        shred(self._path(request_id))
 
     def _path(self, request_id: str) -> Path:
         return self._requests / f"{UUID(request_id)}.key"
@@ -88,7 +82,7 @@ class SubjectKeys:
             with contextlib.suppress(FileExistsError):  # another process was first: its key counts
                 path.hardlink_to(partial)
             partial.unlink()
-            _sync(self._folder)
+            sync_folder(self._folder)
         return path.read_bytes()
 
 
@@ -101,11 +95,3 @@ def _write_new(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
