@@ -26,10 +26,11 @@ from fedrec.preparation import base_name, facts_of
 from unlearning.exactness import exactness
 from unlearning.inference import FORMS, seconds_per_row
 from unlearning.material import fill_vectors, partition_rows
+from unlearning.memory import Memory
 from unlearning.method import Method, method_named
 from unlearning.model import ShardedModel
 from unlearning.partition import describe
-from unlearning.pool import OnStep, Pool
+from unlearning.pool import OnStep, Trainer
 
 RETRAINING = "retraining"
 PLAN = "plan.json"
@@ -96,7 +97,7 @@ class Telling:
     on_row: Callable[[Row], None]
 
 
-def compare(folder: Path, plan: Plan, pool: Pool, telling: Telling) -> dict[str, Any]:
+def compare(folder: Path, plan: Plan, pool: Trainer, telling: Telling) -> dict[str, Any]:
     """The result, as `compare.json` in the folder holds it. What is finished there already is not done again.
 
     Raises:
@@ -105,14 +106,14 @@ def compare(folder: Path, plan: Plan, pool: Pool, telling: Telling) -> dict[str,
     methods = [plan.method(name) for name in dict.fromkeys((RETRAINING, *plan.methods))]
     rows: list[Row] = []
     for seed in plan.seeds:
-        bench = Bench(plan, seed)
+        bench, memory = Bench(plan, seed), Memory(pool)
         write_json(folder / PLAN, plan.as_dict())
         mine = []
         for method in methods:
             kept = folder / "rows" / f"{seed}-{method.name}.json"
             if not kept.exists():
                 on_step = telling.on_method(method.name, seed)
-                write_json(kept, bench.measure(method, folder / "models" / f"{seed}-{method.name}", pool, on_step))
+                write_json(kept, bench.measure(method, folder / "models" / f"{seed}-{method.name}", memory, on_step))
             mine.append(read_json(kept))
             mine[-1] |= beside(mine[-1], mine[0])
             telling.on_row(mine[-1])
@@ -149,14 +150,19 @@ class Bench:
         self.vectors = fill_vectors(self.base, self.encoder, self.dataset.interactions)
         self.selection = draw(self.dataset, plan.unit, plan.forget, seed)
 
-    def measure(self, method: Method, folder: Path, pool: Pool, on_step: OnStep) -> Row:
-        """Train, delete, and what each was like; a model that was interrupted within its training is continued."""
+    def measure(self, method: Method, folder: Path, memory: Memory, on_step: OnStep) -> Row:
+        """Train, delete, and what each was like; a model that was interrupted within its training is continued.
+
+        Training that another method did already is not done again, but its rows, steps and seconds count.
+        """
         model = self._model(method, folder)
         before = model.table
         gone = self.selection.mask(before.interactions, model.catalogue)
-        trained = model.train(pool, on_step)
+        trained = model.train(memory, on_step)
+        training = trained.seconds + memory.spared()
         first = _measured(model, ~gone)
-        deletion = model.forget(self.selection, pool, on_step)
+        deletion = model.forget(self.selection, memory, on_step)
+        deleting = deletion.seconds + memory.spared()
         second = _measured(model, np.ones(len(model.table.interactions), bool))
         return {
             "name": method.name,
@@ -168,10 +174,10 @@ class Bench:
             **{f"{key}_before": value for key, value in first.items()},
             **{f"{key}_after": value for key, value in second.items()},
             "rows_trained": trained.rows,
-            "seconds_trained": trained.seconds,
+            "seconds_trained": training,
             "rows_processed": deletion.cost.rows,
             "steps": deletion.cost.steps,
-            "seconds": deletion.seconds,
+            "seconds": deleting,
             "withdrawn_seconds": deletion.withdrawn_seconds,
             "shards_touched": len(deletion.shards),
             "exact": exactness(model, before, gone),

@@ -37,7 +37,7 @@ from unlearning.jobs import Assignment, Job, make_jobs, slice_settings
 from unlearning.material import fill_vectors, partition_rows
 from unlearning.method import Method
 from unlearning.places import Places, place, shards_that_saw
-from unlearning.pool import OnStep, Pool
+from unlearning.pool import OnStep, Pool, Trainer
 from unlearning.table import Table, load_table, save_table
 
 
@@ -133,7 +133,7 @@ class ShardedModel:
 
     # training
 
-    def train(self, pool: Pool | None = None, on_step: OnStep = _silent) -> Cost:
+    def train(self, pool: Trainer | None = None, on_step: OnStep = _silent) -> Cost:
         """Train what is missing, judge it on the validation rows, and serve it."""
         began = time.perf_counter()
         initial = initial_state(self.base.model, self.config.lora, self.config.seed)
@@ -203,7 +203,7 @@ class ShardedModel:
         self.answers = self._snapshot()
         return touched
 
-    def restore(self, pool: Pool | None = None, on_step: OnStep = _silent) -> Cost:
+    def restore(self, pool: Trainer | None = None, on_step: OnStep = _silent) -> Cost:
         """Delete what is to be forgotten, and train and serve the shards that miss. Interrupted, it can be repeated."""
         rows = self.table.interactions
         gone = np.zeros(len(rows), bool)
@@ -216,11 +216,11 @@ class ShardedModel:
         self._pending.unlink(missing_ok=True)
         return cost
 
-    def forget(self, selection: Selection, pool: Pool | None = None, on_step: OnStep = _silent) -> Deletion:
+    def forget(self, selection: Selection, pool: Trainer | None = None, on_step: OnStep = _silent) -> Deletion:
         """Withdraw what saw the selected rows, delete them, train the touched shards again and serve them."""
         return self._forgetting(selection)(pool, on_step)
 
-    def forget_in_background(self, selection: Selection, pool: Pool | None = None) -> Future[Deletion]:
+    def forget_in_background(self, selection: Selection, pool: Trainer | None = None) -> Future[Deletion]:
         """The same, but return as soon as the shards are withdrawn; the rest goes on in a thread."""
         executor = ThreadPoolExecutor(1)
         future = executor.submit(self._forgetting(selection), pool)
@@ -234,7 +234,7 @@ class ShardedModel:
         touched = self.withdraw(selection)
         withdrawn = time.perf_counter() - began
 
-        def finish(pool: Pool | None = None, on_step: OnStep = _silent) -> Deletion:
+        def finish(pool: Trainer | None = None, on_step: OnStep = _silent) -> Deletion:
             cost = self.restore(pool, on_step)
             deleted = before - len(self.table.interactions)
             return Deletion(deleted, touched, cost, withdrawn, time.perf_counter() - began)

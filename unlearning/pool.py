@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Protocol
 
 from fedrec import hardware
 from fedrec.config import LoraConfig, TrainConfig
@@ -28,6 +28,16 @@ OnStep = Callable[[int, int, int], None]
 
 _RETRIES = 3
 _POLL = 0.5  # seconds between looks at the workers' progress
+
+
+class Trainer(Protocol):
+    """What trains shards."""
+
+    def train(
+        self, base: Base, lora: LoraConfig, settings: TrainConfig, assignments: Sequence[Assignment], on_step: OnStep
+    ) -> Iterator[Trained]:
+        """The trained shards, in the order in which they are done."""
+        ...
 
 
 @dataclass(frozen=True)

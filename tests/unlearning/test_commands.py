@@ -13,6 +13,7 @@ from fedrec.errors import FedrecError
 from fedrec.files import read_json
 from tests.cli import as_sets
 from tests.conftest import Settings
+from unlearning import pool
 from unlearning.commands import app
 
 METHODS = {
@@ -110,3 +111,17 @@ def test_wrong_use_is_one_line_and_writes_nothing(
     message = str(ran.exception) if isinstance(ran.exception, FedrecError) else ran.stderr
     assert told in message
     assert not (tmp_path / "out").exists()
+
+
+def test_methods_that_sort_rows_alike_share_their_shards(
+    settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = []
+    real = pool.run_assignment
+    monkeypatch.setattr(pool, "run_assignment", lambda *args: trained.append(args[3].job.shard) or real(*args))
+    out = tmp_path / "out"
+    assert compare(settings, "--methods", "sisa,random+vote", "--shards", "2", "--out", out).exit_code == 0
+    sisa, vote = read_json(out / "compare.json")["methods"][1:]
+    assert len(trained) == 2 + 2 + sisa["shards_touched"]  # retraining twice, two shards once, the touched again
+    for key in ("rows_trained", "rows_processed", "steps", "shards_touched", "exact"):
+        assert sisa[key] == vote[key] != 0
