@@ -37,7 +37,7 @@ def test_answers_are_probabilities_and_only_the_ratios_of_weights_count(
 ) -> None:
     answer = combine(scores, weights, form)
     assert ((answer >= 0) & (answer <= 1)).all()
-    np.testing.assert_allclose(combine(scores, 2 * weights, form), answer)
+    np.testing.assert_allclose(combine(scores, 2 * weights, form), answer, atol=1e-12)
 
 
 @pytest.mark.parametrize("form", ["probability", "logit"])
