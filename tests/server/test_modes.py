@@ -61,12 +61,12 @@ def test_stopped_workers_leave_no_process_behind(tmp_path: Path, small: Settings
     process = start("simulate", "--workers", 2, "--out", "run", *as_sets(settings), cwd=tmp_path)
     until((tmp_path / "run" / "rounds" / "0000").exists, process)
     family = psutil.Process(process.pid).children(recursive=True)
-    assert any("raylet" in child.name() for child in family)
+    assert any(runs(child, "raylet") for child in family)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=180)
     assert process.returncode == 130
     assert err == "fedrec: stopped; continue with `fedrec simulate --resume run`\n"
-    _, alive = psutil.wait_procs(family, timeout=15)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert [child.name() for child in alive] == []
     assert not (tmp_path / "run" / "rounds" / "0001").exists()
     assert run("simulate", "--resume", "run", cwd=tmp_path)[0] == 0
@@ -79,9 +79,9 @@ def test_workers_terminated_while_they_start_leave_no_process_behind(tmp_path: P
     until(lambda: any(runs(child, "raylet") for child in parent.children(recursive=True)), process)
     family = parent.children(recursive=True)
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=180)
     assert (process.returncode, err) == (130, "fedrec: stopped; continue with `fedrec simulate --resume run`\n")
-    assert psutil.wait_procs(family, timeout=15)[1] == []
+    assert psutil.wait_procs(family, timeout=60)[1] == []
 
 
 def test_flwr_run_gives_the_same_hash(flower: Flower, tmp_path: Path, small: Settings, expected: str) -> None:
