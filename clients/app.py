@@ -40,7 +40,7 @@ def evaluate(message: Message, context: Context) -> Message:
     published = _model(message)
     if published is None:
         raise ValueError("a published model must carry its adapters")
-    digest, metrics = client.publish(_round(message), published)
+    digest, metrics = client.publish(_round(message), published, _shards(message))
     return _reply(message, client.name, None, metrics, served=digest)
 
 

@@ -16,7 +16,7 @@ from fedrec import hardware
 from fedrec.aggregation import AGGREGATORS
 from fedrec.config import RunConfig
 from fedrec.data.prompts import PromptEncoder
-from fedrec.data.shards import by_hash, drawn
+from fedrec.data.shards import drawn
 from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.errors import FedrecError
 from fedrec.files import replacing
@@ -77,8 +77,8 @@ class Client:
         metrics |= {f"examples/{s}": count for s, count in enumerate(rows)}
         return trained, metrics
 
-    def publish(self, number: int, model: Model) -> tuple[str, dict[str, int | float]]:
-        """Serve the model of round `number` and measure it on the test rows.
+    def publish(self, number: int, model: Model, shards: Sequence[int]) -> tuple[str, dict[str, int | float]]:
+        """Serve the model of round `number`, which has these shards, and measure it on the test rows.
 
         With Ditto the client serves its personal model instead.
 
@@ -88,7 +88,7 @@ class Client:
         served = self._personal(number) or model if self.config.strategy == "ditto" else model
         with replacing(self.store.folder / "published.safetensors") as partial:
             save_file(to_arrays(model), partial, {"round": str(number)})
-        rows, adapters = self.interactions, _tensors(served)
+        rows, adapters = self.interactions, dict(zip(shards, _tensors(served), strict=True))
         judging = self._judging()
         judged = judge(self.base, self.config, self.encoder, rows, judging, adapters)
         users = [rows.user_ids[user] for user in rows.user[judging]]
@@ -141,8 +141,8 @@ class Client:
         return trained, losses, counts
 
     def shard_of_users(self) -> NDArray[np.int32]:
-        """(users,) by a keyed hash of the user alone: nobody moves when somebody goes."""
-        return by_hash(self.interactions.user_ids, self.config.shards, str(self.config.seed))
+        """(users,) the shard of each user here."""
+        return self.run.shard_of(self.interactions.user_ids)
 
     def _train_rows(self) -> tuple[Interactions, NDArray[np.int32]]:
         """The rows to learn from and those that only stand in histories; the shard of each row, -1 for the latter."""

@@ -18,10 +18,10 @@ COMMANDS = {
     "vault": ("fedrec.vault.commands:app", "A client's private data: keep, erase, back up."),
     "base": ("fedrec.models.commands:app", "The base model: build the embedded one, or look at any."),
     "recommend": ("fedrec.recommend_commands:recommend", "The best unseen items for one user."),
-    "evaluate": ("fedrec.report_commands:evaluate", "A run's metrics, per client and overall."),
+    "evaluate": ("fedrec.evaluate_commands:evaluate", "A run's metrics, per client and overall."),
     "forget": ("server.forget.commands:app", '"Delete me": from the request to the certificate.'),
     "unlearn": ("unlearning.commands:app", "Methods of unlearning side by side."),
-    "report": ("fedrec.report_commands:report", "A run as one self-contained page."),
+    "report": ("server.report_commands:report", "A run as one self-contained page."),
 }
 
 

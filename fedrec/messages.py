@@ -6,7 +6,7 @@
     query.withdraw    selection, shards   →  the shards that are still served
     query.erase       selection, request  →  rows deleted; hash of the data that is left
     query.rehearse    requests, shards, adapters  →  how the erased rows and the test rows look to those adapters
-    evaluate.like     round, configuration, adapters (published: the client keeps them)  →  metrics
+    evaluate.like     round, shards, adapters (published: the client serves these from now on)  →  metrics
 
 A model is S adapters, one a shard; the array of shard s is named `shard/{s}/{layer}.A` (or `.B`), float32.
 """

@@ -2,9 +2,14 @@
 
 # ruff: noqa: E501
 
-PAGE = r"""{% extends "shell" %}
+from fedrec.erasures import SECTION
+
+PAGE = (
+    r"""{% extends "shell" %}
 {% from "words" import plural, stat %}
-{% macro was(before, after) %}{% if before is not none %}<span class="was">{{ before|number }} →</span> {% endif %}{{ after|number }}{% endmacro %}
+"""
+    + SECTION
+    + r"""{% macro was(before, after) %}{% if before is not none %}<span class="was">{{ before|number }} →</span> {% endif %}{{ after|number }}{% endmacro %}
 {% macro metric(overall, key) %}<td class="n{{ ' best' if key in best and overall[key] == best[key] }}">{{ overall[key]|number }}</td>{% endmacro %}
 {% macro hiding() %}{% if hidden > 0 %} The {{ result.clients|length - hidden }} clients with the lowest AUC of {{ result.clients|length }} are drawn.{% endif %}{% endmacro %}
 
@@ -134,5 +139,9 @@ PAGE = r"""{% extends "shell" %}
 </section>
 {% endif %}
 
+{% if erasures %}
+{{ erasure_section(erasures) }}
+{% endif %}
 {% endblock %}
 """
+)

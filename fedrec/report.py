@@ -1,6 +1,6 @@
 """A run as one self-contained page: `result.json` in, one HTML file out that needs no network and no script.
 
-The same result gives the same bytes. Every name in a result is untrusted text and is escaped.
+The same result and erasure requests give the same bytes. Every name in a result is untrusted text and is escaped.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fedrec import figures, heatmap, shell, summary
+from fedrec import erasures, figures, heatmap, shell, summary
+from fedrec.erasures import Erasures
 from fedrec.page import PAGE
 from fedrec.summary import Result
 
@@ -22,19 +23,20 @@ STRATEGIES = {
 }
 
 
-def write_report(result: Result, path: Path) -> None:
-    """Write the page of a result to `path`.
+def write_report(result: Result, path: Path, requests: Erasures | None = None) -> None:
+    """Write the page of a result to `path`, with its erasure requests where it has any.
 
     Raises:
         FedrecError: the file cannot be written.
     """
-    shell.write(render(result), path)
+    shell.write(render(result, requests), path)
 
 
-def render(result: Result) -> str:
+def render(result: Result, requests: Erasures | None = None) -> str:
     """The page as HTML."""
     result = summary.complete(result)
-    return shell.render(PAGE, _content(result), _figures(result))
+    content = {**_content(result), "erasures": requests and erasures.view(requests)}
+    return shell.render(PAGE, content, _figures(result))
 
 
 def _content(result: Result) -> dict[str, Any]:

@@ -27,10 +27,10 @@ from fedrec.store import ClientStore
 
 
 def serve(
-    store: ClientStore, number: int, adapters: Sequence[State], judged: Judged, users: Sequence[str],
+    store: ClientStore, number: int, adapters: Mapping[int, State], judged: Judged, users: Sequence[str],
     config: RunConfig, base: str,
 ) -> str:  # fmt: skip
-    """Serve adapters, one a shard, from now on.
+    """Serve adapters, by shard, from now on; the shards that have none are withdrawn.
 
     Args:
         number: the round they come from.
@@ -42,20 +42,22 @@ def serve(
     folder = store.folder / f"served-{number:04d}"
     fresh = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(fresh, ignore_errors=True)
-    for shard, state in enumerate(adapters):
+    fresh.mkdir(parents=True)
+    for shard, state in adapters.items():
         save_peft(fresh / f"shard-{shard}", state, config.lora, base)
     if folder.exists():  # the same round with other shards, after an erasure
-        write_json(store.folder / "manifest.json", {"round": number, "shards": [None] * len(adapters)})
+        write_json(store.folder / "manifest.json", {"round": number, "shards": [None] * config.shards})
         shutil.rmtree(folder)
     fresh.rename(folder)
     write_judged(store, judged, users)
-    hashes = [state_hash(state) for state in adapters]
-    shards = [{"folder": f"{folder.name}/shard-{s}", "sha256": digest} for s, digest in enumerate(hashes)]
+    hashes = {shard: state_hash(state) for shard, state in adapters.items()}
+    entries = {s: {"folder": f"{folder.name}/shard-{s}", "sha256": digest} for s, digest in hashes.items()}
+    shards = [entries.get(shard) for shard in range(config.shards)]
     write_json(store.folder / "manifest.json", {"round": number, "shards": shards})
     for path in store.folder.glob("served-*"):
         if path != folder:
             shutil.rmtree(path)
-    return model_hash(hashes)
+    return model_hash(list(hashes.values()))
 
 
 def withdraw(store: ClientStore, shards: Collection[int], users: Collection[str]) -> list[int]:

@@ -6,9 +6,10 @@ Answers are snapshots that never change, so that answering goes on while shards 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -72,16 +73,31 @@ class Answers:
             aggregator: a name in `AGGREGATORS`.
             seed: of what an aggregator learns.
         """
-        self.shards = tuple(sorted(adapters))
-        self._base, self._tokens, self._aggregator = base, tokens, AGGREGATORS[aggregator]
-        self._width = judged.vectors.shape[1]
+        self._base, self._lora, self._tokens, self._judged = base, lora, tokens, judged
+        self._aggregator, self._settings, self._seed = AGGREGATORS[aggregator], settings, seed
+        shards = sorted(adapters)
+
+        def load(bank: AdapterBank) -> None:
+            for k, shard in enumerate(shards):
+                bank.load(k, adapters[shard])
+
+        self._serve(shards, load)
+
+    def without(self, shards: Collection[int]) -> Answers:
+        """Those of the other shards, made of what is in memory; these answers stay as they are."""
+        kept = {shard: k for k, shard in enumerate(self.shards) if shard not in shards}
+        left = copy(self)
+        left._serve(tuple(kept), lambda bank: bank.copy(cast(AdapterBank, self._bank), tuple(kept.values())))
+        return left
+
+    def _serve(self, shards: Sequence[int], fill: Callable[[AdapterBank], None]) -> None:
+        self.shards = tuple(shards)
         self._bank: AdapterBank | None = None
-        if self.shards:
-            self._bank = AdapterBank(base.model, lora, width=len(self.shards))
-            for k, shard in enumerate(self.shards):
-                self._bank.load(k, adapters[shard])
+        if shards:
+            self._bank = AdapterBank(self._base.model, self._lora, width=len(shards))
+            fill(self._bank)
             self._bank.eval()
-            self._weigh = self._aggregator.prepare(judged.evidence(self.shards), settings, seed)
+            self._weigh = self._aggregator.prepare(self._judged.evidence(shards), self._settings, self._seed)
 
     def scores(self, windows: Sequence[Window], n: int, batches: Batches = by_length) -> NDArray[np.float64]:
         """The like-probability of every answered row.
@@ -133,7 +149,7 @@ class Answers:
     def _weights(self, windows: Sequence[Window], n: int, batches: Batches) -> NDArray[np.float64]:
         """(n, K) of every answered row; zero for other rows."""
         answered = np.concatenate([window.rows for window in windows])
-        vectors = np.zeros((len(answered), self._width), np.float32)
+        vectors = np.zeros((len(answered), self._judged.vectors.shape[1]), np.float32)
         if self._aggregator.judges:
             vectors = row_vectors(self._base.model, windows, n, precision=self._base.precision, batches=batches)[
                 answered
@@ -157,22 +173,34 @@ def judge(
     encoder: PromptEncoder,
     rows: Interactions,
     wanted: NDArray[np.bool_],
-    adapters: Sequence[State],
+    adapters: Mapping[int, State],
 ) -> Judged:
-    """The wanted rows as each of the adapters answers them alone."""
+    """The wanted rows as each shard's adapter answers them alone; NaN where a shard has none."""
     windows, together = encoder.windows(rows, wanted), by_person(rows.user)
     vectors = row_vectors(base.model, windows, len(rows), precision=base.precision, batches=together)[wanted]
-    scores = np.empty((len(vectors), len(adapters)))
-    with AdapterBank(base.model, config.lora) as bank:
+    scores = np.full((len(vectors), config.shards), np.nan)
+    alone = each_alone(base, config.lora, encoder, rows, ((state, wanted) for state in adapters.values()))
+    for shard, found in zip(adapters, alone, strict=True):
+        scores[:, shard] = found[wanted]
+    return Judged(vectors, rows.label[wanted], scores, np.zeros((config.shards, vectors.shape[1]), np.float32))
+
+
+def each_alone(
+    base: Base,
+    lora: LoraConfig,
+    encoder: PromptEncoder,
+    rows: Interactions,
+    asked: Iterable[tuple[State, NDArray[np.bool_]]],
+) -> Iterator[NDArray[np.float64]]:
+    """For each adapter and its wanted rows, their (n,) scores by it alone; NaN for other rows."""
+    with AdapterBank(base.model, lora) as bank:
         bank.eval()
-        for shard, state in enumerate(adapters):
+        for state, wanted in asked:
             bank.load(0, state)
-            found = score_windows(
-                base.model, windows, encoder.template.answers, len(rows), bank=bank, routing=Routed(0),
-                precision=base.precision, batches=together,
+            yield score_windows(
+                base.model, encoder.windows(rows, wanted), encoder.template.answers, len(rows), bank=bank,
+                routing=Routed(0), precision=base.precision, batches=by_person(rows.user),
             )  # fmt: skip
-            scores[:, shard] = found[wanted]
-    return Judged(vectors, rows.label[wanted], scores, np.zeros((len(adapters), vectors.shape[1]), np.float32))
 
 
 def encoder_of(run: Run, base: Base) -> PromptEncoder:

@@ -125,6 +125,9 @@ th.n, td.n { padding: .42rem 0 .42rem .7rem; text-align: right; white-space: now
 .was { color: var(--muted); font-weight: 400; }
 .best { font-weight: 700; }
 .best::before { content: "★ "; color: var(--series-1); font-size: .8em; }
+.line { white-space: nowrap; }
+.late { color: var(--warn); font-weight: 650; }
+a { color: var(--series-1); }
 .quiet > * { color: var(--muted); font-weight: 400; }
 code { font: .86em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
 details { margin-top: 1.1rem; }

@@ -13,7 +13,7 @@ result.json, report.html
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from fedrec.config import RunConfig, parse
+from fedrec.data.shards import by_hash
 from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json, replacing, write_json
@@ -58,6 +59,23 @@ class Run:
         return reference
 
     @property
+    def result(self) -> dict[str, Any]:
+        """What was measured, as result.json has it.
+
+        Raises:
+            FedrecError: the run is not finished, or its result is broken.
+        """
+        path, again = self.folder / "result.json", f"`fedrec simulate --resume {self.folder}`"
+        if not path.exists():
+            raise FedrecError(f"{path}: not there yet; finish the run with {again}")
+        try:
+            result: dict[str, Any] = read_json(path)
+            result["overall"], result["clients"], result["history"]
+        except (FedrecError, KeyError, TypeError):
+            raise FedrecError(f"{path}: not a run's result; {again} writes it again") from None
+        return result
+
+    @property
     def prepared(self) -> bool:
         return (self.folder / "reference.json").exists()
 
@@ -69,9 +87,17 @@ class Run:
     def client(self, name: str) -> ClientStore:
         return ClientStore(self.folder / "clients" / name, self.catalogue)
 
-    def client_of(self) -> dict[str, str]:
-        """Each user's client (on the machine that holds them all)."""
-        return {user: name for name in self.clients for user, _ in self.client(name).vault.users()}
+    def clients_of(self) -> dict[str, tuple[str, ...]]:
+        """Who holds each user's rows, on the machine that holds them all: most often one client."""
+        found: dict[str, list[str]] = {}
+        for name in self.clients:
+            for user, _ in self.client(name).vault.users():
+                found.setdefault(user, []).append(name)
+        return {user: tuple(names) for user, names in found.items()}
+
+    def shard_of(self, users: Sequence[str]) -> NDArray[np.int32]:
+        """(users,) by a keyed hash of the user alone: nobody moves when somebody goes."""
+        return by_hash(users, self.config.shards, str(self.config.seed))
 
     @property
     def baselines(self) -> tuple[Run, ...]:
@@ -157,6 +183,10 @@ class ClientStore:
             FedrecError: there is none.
         """
         return Vault(self.folder / "vault.db")
+
+    @property
+    def has_vault(self) -> bool:
+        return (self.folder / "vault.db").exists()
 
     def interactions(self) -> Interactions:
         return self.vault.interactions(self.catalogue)

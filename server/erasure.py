@@ -23,7 +23,7 @@ from server.exchange import ask
 from server.federation import Entry, Federation
 from server.meeting import meet
 from server.prepare import initial_of
-from server.simulation import write_result_and_page
+from server.results import write_result
 
 _PATIENCE = 600.0  # seconds for all clients to answer
 _NOBODY = Selection(users=("",))
@@ -133,15 +133,19 @@ class FederatedErasure:
         """Nothing that waited for the verification is kept any longer."""
         self._ask(messages.REHEARSE, None, requests=list(requests), shards=[])
 
-    def publish(self, shards: Sequence[int], models: Mapping[str, Model]) -> Entry:
-        """Serve the retrained shards beside the others, measure, and write result and page anew."""
+    def publish(self, shards: Sequence[int], models: Mapping[str, Model], withdrawn: Collection[int] = ()) -> Entry:
+        """Serve the retrained shards beside the others, measure, and write the result anew.
+
+        Args:
+            withdrawn: shards that are not to be served, retrained or not.
+        """
         last = self.run.config.federation.rounds
         whole = {client: list(model) for client, model in self.run.rounds.models(last).items()}
         for client, model in models.items():
             for shard, state in zip(shards, model, strict=True):
                 whole[client][shard] = state
-        self.federation.publish(last, whole)
-        write_result_and_page(self.run)
+        self.federation.publish(last, whole, [s for s in range(self.run.config.shards) if s not in withdrawn])
+        write_result(self.run)
         return self.run.rounds.history()[-1]
 
     def _ask(

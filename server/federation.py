@@ -37,6 +37,7 @@ class Federation:
         """
         self.grid, self.run, self.initial, self.on_round = grid, run, initial, on_round
         self.config = run.config
+        self.shards = range(run.config.shards)
         self.held: dict[str, int] = {}  # the round whose model a client is known to hold
         size = messages.size_of(messages.to_arrays([initial] * self.config.shards))
         self.limits = Limits(
@@ -49,7 +50,7 @@ class Federation:
         last = self.run.rounds.last()
         if last is None:
             start = [self.initial] * self.config.shards
-            self._finish(0, dict.fromkeys(self.nodes, start), {}, time.monotonic())
+            self._finish(0, dict.fromkeys(self.nodes, start), self.shards, {}, time.monotonic())
             last = 0
         models = self.run.rounds.models(last)
         for number in range(last + 1, self.config.federation.rounds + 1):
@@ -74,15 +75,15 @@ class Federation:
             begun.write(number, models, {"round": number, **entry, "seconds": time.monotonic() - began})
         return models
 
-    def publish(self, number: int, models: Mapping[str, Model]) -> None:
-        """Serve models that were trained already, as those of round `number`."""
+    def publish(self, number: int, models: Mapping[str, Model], shards: Sequence[int]) -> None:
+        """Keep models that were trained already as those of round `number`, and serve these shards of them only."""
         self._meet()
-        self._finish(number, models, {}, time.monotonic())
+        self._finish(number, models, shards, {}, time.monotonic())
 
     def _round(self, number: int, models: Mapping[str, Model]) -> dict[str, Model]:
         began = time.monotonic()
-        mixed, entry = self._train_round(number, models, range(self.config.shards))
-        self._finish(number, mixed, entry, began)
+        mixed, entry = self._train_round(number, models, self.shards)
+        self._finish(number, mixed, self.shards, entry, began)
         return mixed
 
     def _train_round(
@@ -171,8 +172,10 @@ class Federation:
         check(reply, client=client, round=number, expected=self.initial, announced=announced, limits=self.limits)
         return reply
 
-    def _finish(self, number: int, models: Mapping[str, Model], entry: Entry, began: float) -> None:
-        """Publish each client's model, have it measured, and write the round down."""
+    def _finish(
+        self, number: int, models: Mapping[str, Model], shards: Sequence[int], entry: Entry, began: float
+    ) -> None:
+        """Publish these shards of each client's model, have them measured, and write the round down."""
         fresh: Entry = {"round": number, "bytes_up": 0, "bytes_down": 0, "dropped": []}
         entry = fresh | entry
         measured: dict[str, dict[str, float]] = {}
@@ -191,8 +194,10 @@ class Federation:
             self.held[client] = number
             return True
 
-        shards = range(self.config.shards)
-        content = {c: self._message(messages.EVALUATE, c, number, models[c], entry, shards) for c in self.nodes}
+        content = {
+            client: self._message(messages.EVALUATE, client, number, [models[client][s] for s in shards], entry, shards)
+            for client in self.nodes
+        }
         late = ask(self.grid, content, accept, len(self.nodes), self.config.federation.deadline)
         entry["dropped"] += [{"client": client, "reason": "evaluation: no reply"} for client in late]
         entry["clients"] = [{"id": group, **measured[group]} for group in sorted(measured)]

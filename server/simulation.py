@@ -10,6 +10,7 @@ from flwr.serverapp import Grid
 from fedrec.report import write_report
 from fedrec.store import Run
 from server.federation import Entry, Federation
+from server.forget.record import erasures
 from server.prepare import initial_of
 from server.results import write_result
 
@@ -20,10 +21,10 @@ def run_rounds(grid: Grid, run: Run, on_round: Callable[[Entry], None] = lambda 
     write_result_and_page(run)
 
 
-def write_result_and_page(run: Run) -> dict[str, Any]:
-    """result.json and report.html, from what is on disk."""
+def write_result_and_page(run: Run, database: str | None = None) -> dict[str, Any]:
+    """result.json and report.html, from what is on disk and in the ledger, which is the one `Office` finds."""
     result = write_result(run)
-    write_report(result, run.folder / "report.html")
+    write_report(result, run.folder / "report.html", erasures(run, database))
     return result
 
 

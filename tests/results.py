@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -97,6 +99,15 @@ def make_result(
         "notes": ["the generated world of films (seed 7)"],
         "baselines": [],
     } | changes
+
+
+def write_run(folder: Path, **changes: Any) -> Path:
+    """The folder of a run of that result."""
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    result = make_result(clients=2, rounds=1, run=folder.name, **changes)
+    (folder / "result.json").write_text(json.dumps(result))
+    return folder
 
 
 def make_comparison(**size: int) -> dict[str, Any]:

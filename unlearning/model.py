@@ -28,10 +28,9 @@ from fedrec.data.shards import drawn
 from fedrec.data.table import TEST, VALID, Catalogue, Dataset
 from fedrec.files import read_json, write_json
 from fedrec.models.adapter import initial_state, state_hash
-from fedrec.models.bank import AdapterBank, Routed
 from fedrec.models.base import Base, fingerprint, load_base
-from fedrec.scoring import by_person, score_windows
-from fedrec.serving import Answers, Judged
+from fedrec.scoring import by_person
+from fedrec.serving import Answers, Judged, each_alone
 from unlearning.folder import read_manifest, shard_folder, write_manifest
 from unlearning.jobs import Assignment, Job, make_jobs, slice_settings
 from unlearning.material import fill_vectors, partition_rows
@@ -200,7 +199,7 @@ class ShardedModel:
         touched = shards_that_saw(rows, self.table.places, selection.mask(rows, self.catalogue))
         served = read_manifest(self.folder)
         write_manifest(self.folder, {shard: digest for shard, digest in served.items() if shard not in touched})
-        self.answers = self._snapshot()
+        self.answers = self.answers.without(touched)
         return touched
 
     def restore(self, pool: Trainer | None = None, on_step: OnStep = _silent) -> Cost:
@@ -262,16 +261,10 @@ class ShardedModel:
         hashes = tuple(shard_folder(self.folder, shard).hash for shard in self.shards)
         if self.method.answers.judges:
             judging = self._judging()
-            with AdapterBank(self.base.model, self.config.lora) as bank:
-                bank.eval()
-                for shard in self.shards:
-                    known = ~np.isnan(scores[:, shard]) & (table.judged[shard] == hashes[shard])
-                    bank.load(0, shard_folder(self.folder, shard).adapter())
-                    found = score_windows(
-                        self.base.model, encoder.windows(rows, judging & ~known), encoder.template.answers, len(rows),
-                        bank=bank, routing=Routed(0), precision=self.base.precision, batches=by_person(rows.user),
-                    )  # fmt: skip
-                    scores[:, shard] = np.where(known, scores[:, shard], found)
+            known = [~np.isnan(scores[:, k]) & (table.judged[k] == hashes[k]) for k in self.shards]
+            asked = ((shard_folder(self.folder, k).adapter(), judging & ~known[k]) for k in self.shards)
+            for k, found in enumerate(each_alone(self.base, self.config.lora, encoder, rows, asked)):
+                scores[:, k] = np.where(known[k], scores[:, k], found)
         self.table = Table(rows, table.places, vectors, scores, hashes)
         save_table(self.folder / "table.safetensors", self.table)
 

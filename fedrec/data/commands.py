@@ -54,7 +54,7 @@ def inspect(
 
 
 def _configuration(run: str | None, overrides: dict[str, Any], sets: tuple[str, ...]) -> tuple[Any, dict[str, str]]:
-    """The run configuration, and user id → client where it is that of a run."""
+    """The run configuration, and user id → its clients where it is that of a run."""
     if run is None:
         from fedrec.config import load
 
@@ -64,7 +64,7 @@ def _configuration(run: str | None, overrides: dict[str, Any], sets: tuple[str, 
     from fedrec.store import open_run
 
     opened = open_run(run)
-    return opened.config, opened.client_of()
+    return opened.config, {user: ", ".join(clients) for user, clients in opened.clients_of().items()}
 
 
 def _print(summary: Summary, users: list[UserSummary]) -> None:

@@ -12,7 +12,7 @@ thread (and each asyncio task) has its own `use`. Several banks over one model m
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from types import MappingProxyType
@@ -102,8 +102,9 @@ class AdapterBank(nn.Module):
             handles.append(layer.register_forward_hook(_hook(self._key, stack)))
         self._detach = weakref.finalize(self, _remove, handles)
         initial = initial_state(model, config, seed)
-        for k in range(width):
-            self.load(k, initial)
+        for name, a, b in self._tensors():
+            a.copy_(initial[f"{name}.A"])
+            b.copy_(initial[f"{name}.B"].mT)
 
     @contextmanager
     def use(self, routing: Routing) -> Iterator[None]:
@@ -135,6 +136,13 @@ class AdapterBank(nn.Module):
         for name, a, b in self._tensors():
             a[k].copy_(state[f"{name}.A"].detach())
             b[k].copy_(state[f"{name}.B"].detach().mT)
+
+    def copy(self, other: AdapterBank, chosen: Sequence[int]) -> None:
+        """Overwrite all adapters: k with the k-th chosen one of another bank over the same layers."""
+        index = torch.tensor(chosen, device=next(self.parameters()).device)
+        for (_, a, b), (_, other_a, other_b) in zip(self._tensors(), other._tensors(), strict=True):
+            a.copy_(other_a[index])
+            b.copy_(other_b[index])
 
     def zero(self, k: int) -> None:
         """Erase adapter k: A and B zero, so it says nothing, and learns nothing until a state is loaded."""

@@ -14,17 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
 from fedrec.messages import Model
 from fedrec.store import Rounds
 from server.erasure import FederatedErasure
+from server.federation import digest_of
 from server.forget import proof
 from server.forget.office import Office
 from server.forget.planning import impact
+from unlearning.audit import excerpt
 from unlearning.certificates.canonical import digest
 from unlearning.requests.request import Request
-from unlearning.requests.states import PATH, State
+from unlearning.requests.states import PATH, WITHDRAWN, State
 from unlearning.verification import Report, Thresholds
 
 Say = Callable[[str], None]
@@ -32,12 +33,17 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Carrier:
-    """Carries out what an office approved."""
+    """Carries out what an office approved.
+
+    Attributes:
+        rederive: train the shards a second time from their start, and count the adapters that come out otherwise.
+    """
 
     office: Office
     erasure: FederatedErasure
     signer: str
     say: Say
+    rederive: bool = False
 
     def run(self) -> list[dict[str, Any]]:
         """Everything that is approved and not closed; what came of each request."""
@@ -45,14 +51,11 @@ class Carrier:
         for request in ledger.list(State.IDENTIFIED):
             self.plan(request)
         done: list[str] = []
-        for request in ledger.list(State.PUBLISHED):  # broken off between publication and certificate
-            folder = self._folder_of(request.id)
-            if folder is None:
-                raise FedrecError(f"request {request.id} is published, but its batch is gone: restore {self._batches}")
-            self._close(read_json(folder / "batch.json")["requests"], folder)
-            done.append(request.id)
+        for path in sorted(self._batches.glob("*/batch.json")):  # broken off between verification and certificate
+            done += self._close(path.parent)
         for batch in ledger.batches():
             done += self._carry_out([request.id for request in batch.requests], batch.shards)
+        shutil.rmtree(self._batches, ignore_errors=True)  # also those broken off and gone on with in other company
         return [self.outcome(ledger.get(id)) for id in dict.fromkeys(done)]
 
     def plan(self, request: Request) -> dict[str, Any]:
@@ -86,17 +89,17 @@ class Carrier:
         withdrawn = time.monotonic() - began
         self.say(f"withdrawn everywhere in {withdrawn:.2f} s")
         self._reach(ids, State.ERASING, {"withdrawn_seconds": withdrawn})
-        after: dict[str, Any] = {}
         for id in ids:
-            after |= self.erasure.erase(*self._named(id), id)
+            self.erasure.erase(*self._named(id), id)
         models = self.erasure.retrain(shards, folder / "rounds") if shards else {}
         restored = time.monotonic() - began
         self._reach(ids, State.VERIFYING, {"restored_seconds": restored})
-        report = self._verified(ids, shards, models)
+        report = self._verified(ids, shards, models, self._unequal(shards, folder) if self.rederive else None)
         if report.verdict == "FAIL":
             why = "; ".join(f"{each.name}: {each.why}" for each in report.distances if not each.ok)
             for id in ids:
                 self.office.ledger.advance(id, State.FAILED, reason=why)
+            shutil.rmtree(folder, ignore_errors=True)  # once released, it is trained anew
             self.say(f"verification failed, the shards stay withdrawn: {why}")
             return list(ids)
         data = self.erasure.locate(self._named(ids[0])[0], None).data
@@ -107,40 +110,72 @@ class Carrier:
                 "at": proof.now(), "withdrawn_seconds": withdrawn, "restored_seconds": restored,
             },
         )  # fmt: skip
+        return self._close(folder)
+
+    def _close(self, folder: Path) -> list[str]:
+        """Publish, certify and close what is verified; repeated as often as need be."""
+        batch = read_json(folder / "batch.json")
+        ids, shards, rounds = batch["requests"], batch["shards"], Rounds(folder / "rounds")
         self._reach(ids, State.PUBLISHED)
-        self._close(ids, folder)
+        if waiting := [id for id in ids if self.office.ledger.get(id).state != State.CLOSED]:
+            self.erasure.publish(shards, _last(rounds), self._withdrawn_by_others())
+            self.erasure.forget_held(ids)
+        for id in waiting:
+            self._certify(id, batch, rounds, folder / f"issued-{id}.json")
+        for id in ids:
+            self._note_certified(id)
+            self.office.ledger.destroy_subject(id)
+        (folder / "batch.json").unlink()
         return list(ids)
 
-    def _close(self, ids: Sequence[str], folder: Path) -> None:
-        """Publish, certify and close; repeated as often as need be."""
-        batch = read_json(folder / "batch.json")
-        shards, rounds = batch["shards"], Rounds(folder / "rounds")
-        models: dict[str, Model] = rounds.models(last) if (last := rounds.last()) else {}
-        self.erasure.publish(shards, models)
-        self.erasure.forget_held(ids)
-        for id in ids:
-            request = self.office.ledger.get(id)
-            if request.state == State.CLOSED:
-                self.office.ledger.destroy_subject(id)
-                continue
-            path = folder / f"issued-{id}.json"
-            if not path.exists():
-                fixed = {name: batch[name] for name in ("at", "withdrawn_seconds", "restored_seconds")}
-                write_json(path, {**fixed, "previous": self._newest()})
-            report = Report.model_validate(batch["report"])
-            signed = proof.certify(
-                self.office, request, shards, rounds, batch["after"], report, read_json(path), self.signer
-            )
-            write_json(self.office.folder / "newest.json", {"certificate": signed.digest})
-            self.office.ledger.advance(id, State.CLOSED, certificate=signed.digest)
-            self.office.audit.append("certified", request=id, certificate=signed.digest)
-            self.office.ledger.destroy_subject(id)
-        shutil.rmtree(folder)
+    def _certify(self, id: str, batch: dict[str, Any], rounds: Rounds, path: Path) -> None:
+        """Sign the certificate and close the request.
 
-    def _verified(self, ids: Sequence[str], shards: Sequence[int], models: dict[str, Model]) -> Report:
+        Args:
+            path: keeps what the certificate was first issued with.
+        """
+        if not path.exists():
+            fixed = {name: batch[name] for name in ("at", "withdrawn_seconds", "restored_seconds")}
+            write_json(path, {**fixed, "previous": self._newest()})
+        request, report = self.office.ledger.get(id), Report.model_validate(batch["report"])
+        signed = proof.certify(
+            self.office, request, batch["shards"], rounds, batch["after"], report, read_json(path), self.signer
+        )
+        write_json(self.office.folder / "newest.json", {"certificate": signed.digest})
+        self.office.ledger.advance(id, State.CLOSED, certificate=signed.digest)
+
+    def _note_certified(self, id: str) -> None:
+        """In the audit log, once."""
+        log = self.office.audit
+        if not any(line.get("event") == "certified" for line in excerpt(log.path, id)):
+            log.append("certified", request=id, certificate=self.office.ledger.get(id).certificate)
+
+    def _withdrawn_by_others(self) -> set[int]:
+        """Shards that must not be served yet: of requests that were withdrawn and then held, or failed."""
+        requests = self.office.ledger.open_requests()
+        return {shard for request in requests if request.reached in WITHDRAWN for shard in request.shards or ()}
+
+    def _unequal(self, shards: Sequence[int], folder: Path) -> int:
+        """How many adapters of the retraining a second one, from the start, does not give again; it is not kept."""
+        if not shards:
+            return 0
+        again = folder / "again"
+        shutil.rmtree(again, ignore_errors=True)  # broken off; the clients' checkpoints went when they erased again
+        self.say("trained again; now a second time, to compare")
+        second = self.erasure.retrain(shards, again)
+        shutil.rmtree(again)
+        return sum(
+            digest_of(one) != digest_of(other)
+            for client, model in _last(Rounds(folder / "rounds")).items()
+            for one, other in zip(model, second[client], strict=True)
+        )
+
+    def _verified(
+        self, ids: Sequence[str], shards: Sequence[int], models: dict[str, Model], unequal: int | None
+    ) -> Report:
         requests = [self.office.ledger.get(id) for id in ids]
         thresholds = Thresholds.model_validate((requests[0].plan or {})["thresholds"])
-        return proof.verify(self.erasure, self.office, requests, shards, models, thresholds)
+        return proof.verify(self.erasure, self.office, requests, shards, models, unequal, thresholds)
 
     def _reach(self, ids: Sequence[str], state: State, timings: dict[str, float] | None = None) -> None:
         """Every request in that state, or beyond it already."""
@@ -166,6 +201,7 @@ class Carrier:
     def _batches(self) -> Path:
         return self.office.folder / "batches"
 
-    def _folder_of(self, id: str) -> Path | None:
-        found = (path.parent for path in self._batches.glob("*/batch.json"))
-        return next((folder for folder in found if id in read_json(folder / "batch.json")["requests"]), None)
+
+def _last(rounds: Rounds) -> dict[str, Model]:
+    """Every client's adapters after the last round, as they are on the disk; none where there was no round."""
+    return rounds.models(last) if (last := rounds.last()) else {}

@@ -5,6 +5,7 @@ policy.json     optional: the ledger's rules (`Policy`) and the verification's `
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,16 @@ from fedrec.files import read_json
 from fedrec.store import Run
 from unlearning.audit import AuditLog
 from unlearning.keys import OperatorKeys
+from unlearning.requests.decisions import Decision
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Request
-from unlearning.requests.signing import approval_message, submission_message
+from unlearning.requests.signing import approval_message, decision_message, submission_message
 from unlearning.requests.subjects import SubjectKeys
 from unlearning.verification import Thresholds
+
+LEDGER = "FEDREC_LEDGER"  # the variable with the URL of the ledger, where it is not a file in the run
+_FILE = "ledger.db"
 
 
 class Rules(Section):
@@ -38,13 +43,20 @@ class Office:
     def __init__(self, run: Run, database: str | None = None) -> None:
         """
         Args:
-            database: URL of the ledger; none = an SQLite file in the run.
+            database: URL of the ledger; none = that of FEDREC_LEDGER, or an SQLite file in the run.
         """
         self.run, self.folder = run, run.folder / "erasure"
         self.folder.mkdir(exist_ok=True)
         self.operators = OperatorKeys(self.folder / "operators")
         self.audit = AuditLog(self.folder / "audit.jsonl")
-        self._database = database or f"sqlite:///{self.folder.resolve() / 'ledger.db'}"
+        self._database = database or os.environ.get(LEDGER) or f"sqlite:///{(self.folder / _FILE).resolve()}"
+
+    @staticmethod
+    def is_open(run: Run, database: str | None = None) -> bool:
+        """Whether the run has a ledger there; to use one that it has not makes it."""
+        folder = run.folder / "erasure"
+        named = database or os.environ.get(LEDGER)
+        return folder.is_dir() and (named is not None or (folder / _FILE).exists())
 
     @cached_property
     def rules(self) -> Rules:
@@ -72,6 +84,11 @@ class Office:
         """A request approved, signed by an operator."""
         message = approval_message(self.ledger.get(id), approver, identity)
         return self.ledger.approve(id, approver, identity=identity, signature=self.operators.sign(approver, message))
+
+    def decide(self, id: str, decision: Decision, approver: str) -> Request:
+        """A request refused, held, released or given more time, signed by an operator."""
+        message = decision_message(self.ledger.get(id), decision, approver)
+        return self.ledger.decide(id, decision, approver, signature=self.operators.sign(approver, message))
 
     @property
     def certificates(self) -> Path:

@@ -33,14 +33,21 @@ def verify(
     requests: Sequence[Request],
     shards: Sequence[int],
     models: Mapping[str, Model],
+    unequal: int | None,
     thresholds: Thresholds,
 ) -> Report:
-    """Look for what is left of the erased, before the retrained shards are served."""
+    """Look for what is left of the erased, before the retrained shards are served.
+
+    Args:
+        unequal: adapters that a second training did not give again; None = there was none.
+    """
     traces = 0
     for request in requests:
         located = erasure.locate(office.ledger.selection(request.id), request.scope.client)
         traces += sum(located.rows.values()) + sum(located.left.values())
-    facts: dict[str, Any] = {"traces": traces, "adapters_not_finite": 0, "adapters_untrained": 0}
+    facts: dict[str, Any] = {
+        "traces": traces, "adapters_not_finite": 0, "adapters_untrained": 0, "unequal_adapters": unequal,
+    }  # fmt: skip
     if shards:
         rehearsal = erasure.rehearse([request.id for request in requests], shards, models)
         found = membership_auc(np.array(rehearsal.forgotten), np.array(rehearsal.unseen))
@@ -121,6 +128,7 @@ def certify(
         "restored_seconds": issued["restored_seconds"],
         "verification_report": digest(parts["verification.json"]),
         "verdict": report.verdict,
+        "unequal_adapters": report.measures.unequal_adapters,
         "tombstone": request.id,
         "recipients": [{"name": client, "notified": issued["at"][:10]} for client in sorted(data["after"])],
         "exceptions": [{"what": what} for what in plan["exceptions"]],

@@ -168,3 +168,14 @@ def test_dropout_acts_in_the_banks_train_mode_only():
         assert not torch.equal(logits(model), logits(model))
         bank.eval()
         assert torch.equal(logits(model), logits(model))
+
+
+@every_family
+def test_a_copy_of_chosen_adapters_is_those_adapters(family):
+    model = tiny_model(family)
+    bank, copied = AdapterBank(model, CONFIG, width=4), AdapterBank(model, CONFIG, width=2)
+    randomise(bank)
+    copied.copy(bank, (3, 1))
+    for k, chosen in enumerate((3, 1)):
+        mine, theirs = copied.state(k), bank.state(chosen)
+        assert mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)

@@ -9,18 +9,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from safetensors import safe_open
 
 from clients.app import app as client_app
 from fedrec.config import load
 from fedrec.data.selection import Selection
-from fedrec.errors import FedrecError
+from fedrec.errors import FedrecError, UsageError
 from fedrec.recommend import recommend
 from fedrec.store import Run, open_run
 from server.erasure import FederatedErasure
 from server.forget.carrying_out import Carrier
+from server.forget.decisions import approve
 from server.forget.office import Office
+from server.forget.submission import submit
 from server.grid import LocalGrid
 from server.prepare import prepare
 from server.simulation import simulate
@@ -124,6 +127,30 @@ def test_the_restored_federation_never_had_them(
         assert all((getattr(ours, c) == getattr(others, c)).all() for c in ("user", "item", "label", "time", "split"))
 
 
+@pytest.mark.parametrize("shards", [1, 4])
+def test_a_user_of_two_clients_is_gone_from_both(tmp_path: Path, small: Settings, ratings: Path, shards: int) -> None:
+    settings = small(shards=shards, train__epochs=1)
+    run = prepare(load(overrides=settings), tmp_path / "run")
+    (home,) = run.clients_of()["u07"]
+    other, third = (name for name in run.clients if name != home)
+    rows = run.client(home).interactions()
+    mine = np.flatnonzero(rows.user == rows.user_ids.index("u07"))
+    run.client(other).write_interactions(rows.take(mine[::2]))
+    assert set(run.clients_of()["u07"]) == {home, other}
+    simulate(run, workers=0)
+    before = served(run)
+    with pytest.raises(UsageError, match="it has nothing of user u07"):
+        submit(user="u07", client=third, run=run.folder)
+    submit(user="u07", run=run.folder)
+    approve(run=run.folder)
+    (outcome,) = carrier(run).run()
+    assert outcome["state"] == "closed"
+    assert Office(run).ledger.get(outcome["id"]).plan["clients"] == {home: 12, other: 6}  # type: ignore[index]
+    assert "u07" not in run.clients_of()
+    never = trained(tmp_path / "never", {**settings, "data.path": without(ratings, tmp_path, {"u07"})})
+    assert served(run) == served(never) != before
+
+
 def test_eight_shards_touch_one(tmp_path: Path, small: Settings, ratings: Path) -> None:
     settings = small(shards=8, train__epochs=1)
     run = trained(tmp_path / "run", settings)
@@ -208,7 +235,7 @@ def test_what_was_erased_does_not_come_back(tmp_path: Path, finished: Copy) -> N
     carrier(run).run()
     for name, rows in before.items():  # a stale replica is imported again
         run.client(name).write_interactions(rows)
-    assert "u07" not in run.client_of()
+    assert "u07" not in run.clients_of()
     assert sum(stone.refused for name in run.clients for stone in run.client(name).vault.tombstones()) == 12
 
 

@@ -10,10 +10,15 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from fedrec.erasures import KINDS, STATES
 from fedrec.errors import FedrecError
 from fedrec.store import Run, open_run
 from server.forget.commands import app
+from server.report_commands import report
+from tests.pages import Page
 from tests.server.test_erasure import Copy, finished, served
+from unlearning.requests.scope import Kind
+from unlearning.requests.states import State
 
 __all__ = ["finished"]  # a fixture
 
@@ -86,7 +91,7 @@ def test_a_file_of_many_is_one_batch(run: Run, forget: Forget, tmp_path: Path) -
     assert "no request waits" in forget("approve").output
     outcomes = json.loads(forget("run", "--json", "-").stdout)["requests"]
     assert [outcome["state"] for outcome in outcomes] == ["closed"] * 3
-    assert {"u01", "u02", "u03"}.isdisjoint(open_run(run.folder).client_of())
+    assert {"u01", "u02", "u03"}.isdisjoint(open_run(run.folder).clients_of())
     listed = json.loads(forget("list", "--json", "-").stdout)["requests"]
     assert {request["state"] for request in listed} == {"closed"}
 
@@ -101,16 +106,90 @@ def test_another_must_approve_where_there_are_two(forget: Forget) -> None:
     assert "revoked" in forget("keys").output
 
 
-def test_held_extended_and_refused(forget: Forget) -> None:
+def test_decisions_are_signed_and_in_the_audit_log(run: Run, forget: Forget) -> None:
+    forget("keys", "--create", "anna")
+    forget("keys", "--create", "ben")
     id_ = json.loads(forget("submit", "--user", "u05", "--json", "-").stdout)["id"]
     first = json.loads(forget("status", "--json", "-").stdout)["open"][0]["due_at"]
-    forget("extend", id_, "--reason", "many requests")
-    assert json.loads(forget("status", "--json", "-").stdout)["open"][0]["due_at"] > first
-    forget("hold", id_, "--reason", "a legal duty")
+    extended = json.loads(forget("extend", id_, "--reason", "many requests", "--by", "ben", "--json", "-").stdout)
+    assert extended["due_at"] > first and extended["reasons"] == {"extended": "many requests"}
+    assert "held, to be answered by" in forget("hold", id_, "--reason", "a legal duty").output
     assert "nothing to do" in forget("run").output
-    forget("release", id_)
-    forget("refuse", id_, "--reason", "not the account's owner", "--complaint", "the authority")
+    assert json.loads(forget("release", id_, "--by", "ben", "--json", "-").stdout)["state"] == "received"
+    refusal = ("refuse", id_, "--reason", "not the account's owner", "--complaint", "the authority", "--by", "anna")
+    assert json.loads(forget(*refusal, "--json", "-").stdout)["state"] == "refused"
     assert "1 refused" in forget("status").output
+    lines = [json.loads(line) for line in (run.folder / "erasure" / "audit.jsonl").read_text().splitlines()]
+    found = [(line["event"], line["facts"]["operator"]) for line in lines[1:]]
+    assert found == [("extended", "ben"), ("held", "anna"), ("released", "ben"), ("refused", "anna")]
+    assert all(line["facts"]["request"] == id_ for line in lines)
+
+
+def test_who_may_not_decide_gets_one_line(run: Run, forget: Forget) -> None:
+    forget("keys", "--create", "anna")
+    forget("keys", "--create", "max", "--role", "requester")
+    forget("keys", "--create", "gone")
+    forget("keys", "--revoke", "gone")
+    id_ = json.loads(forget("submit", "--user", "u05", "--by", "max", "--json", "-").stdout)["id"]
+    told = {
+        "max": "operator 'max': has not the role approver",
+        "gone": "operator 'gone': revoked",
+        "eve": "operator 'eve': unknown",
+    }
+    why = ("--reason", "because")
+    decisions = (("approve",), ("hold", *why), ("release",), ("extend", *why), ("refuse", *why, "--complaint", "there"))
+    for name, words in told.items():
+        for decision, *options in decisions:
+            message = said(forget(decision, id_, *options, "--by", name, fails=True))
+            assert words in message and "\n" not in message
+        assert f"--by {name}: no signer in force" in said(forget("run", "--by", name, fails=True))
+    assert json.loads(forget("list", "--json", "-").stdout)["requests"][0]["state"] == "received"
+    rejected = [
+        line for line in (run.folder / "erasure" / "audit.jsonl").read_text().splitlines() if "rejected" in line
+    ]
+    assert len(rejected) == len(decisions) and all("wrong-role" in line for line in rejected)
+
+
+def test_the_page_tells_of_the_requests_and_of_nobody(run: Run, forget: Forget) -> None:
+    people = set(run.clients_of())
+    done = json.loads(forget("submit", "--user", "u07", "--json", "-").stdout)["id"]
+    forget("approve", done)
+    waits = json.loads(forget("submit", "--user", "u05", "--json", "-").stdout)["id"]
+    (outcome,) = json.loads(forget("run", "--json", "-").stdout)["requests"]
+    path = run.folder / "report.html"
+    page = path.read_text()
+    found = Page(page)
+    closed = found.texts[found.texts.index("Closed, and what each took") :]
+    row = closed[closed.index(done) :]
+    assert row[6:9] == [str(outcome["shards"][0]), "2", f"{outcome['withdrawn_seconds']:.2f} s"]
+    assert waits in found.texts[: found.texts.index("Closed, and what each took")]
+    assert all((run.folder / attrs["href"]).is_file() for attrs in found.named("a")) and len(found.named("a")) == 2
+    assert closed[closed.index("All clients") : closed.index("How it was made")][3] == str(len(people) - 1)
+    assert not [user for user in people if user in page]
+    pseudonyms = {request["pseudonym"] for request in json.loads(forget("list", "--json", "-").stdout)["requests"]}
+    assert not [pseudonym for pseudonym in pseudonyms if pseudonym in page]
+    path.unlink()
+    report([run.folder])
+    assert path.read_text() == page
+
+
+def test_the_page_has_words_for_every_state_and_kind() -> None:
+    assert set(STATES) == set(State) and set(KINDS) == set(Kind)
+
+
+def test_the_page_is_of_the_ledger_that_is_named(
+    run: Run, forget: Forget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    id_ = json.loads(forget("submit", "--user", "u07", "--database", elsewhere, "--json", "-").stdout)["id"]
+
+    def shown() -> bool:
+        report([run.folder])
+        return id_ in (run.folder / "report.html").read_text()
+
+    assert not shown() and not (run.folder / "erasure" / "ledger.db").exists()
+    monkeypatch.setenv("FEDREC_LEDGER", elsewhere)
+    assert shown() and id_ in forget("status").output
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,13 @@ def test_answers_go_on_while_shards_are_away(maker: Maker) -> None:
     assert tuple(s for s in range(4) if s not in touched) in seen
 
 
+@pytest.mark.parametrize("method", ["sisa", "receraser", "apa-nd"])
+def test_what_is_left_answers_as_if_opened_anew(maker: Maker, method: str) -> None:
+    model = maker.trained(method)
+    model.withdraw(USER)
+    np.testing.assert_array_equal(model.test_scores()[0], ShardedModel(model.folder).test_scores()[0])
+
+
 def test_in_the_background_the_withdrawal_comes_first(maker: Maker) -> None:
     model = maker.trained("strict-hash")
     future = model.forget_in_background(USER)

@@ -116,6 +116,7 @@ class Certificate(Section):
         dataset_before, dataset_after: `digest` of the data manifest's two sides.
         withdrawn_seconds, restored_seconds: from the start of the run to served-without, and to trained again.
         verification_report, evidence: SHA-256 of the bundle's `verification.json` and `MANIFEST.json`.
+        unequal_adapters: those that a second training from the start did not give again; None = there was none.
         exceptions: what was left on purpose, such as backups beyond use.
         elsewhere: copies out of reach, such as exported adapters.
         previous: SHA-256 of the certificate file before this one.
@@ -141,6 +142,7 @@ class Certificate(Section):
     restored_seconds: Seconds
     verification_report: Digest
     verdict: Outcome
+    unequal_adapters: Count | None = None
     dp: DpBudget | None = None
     tombstone: Mark | None
     recipients: tuple[Recipient, ...] = ()

@@ -143,6 +143,8 @@ def _rows(certificate: Certificate) -> list[tuple[str, str]]:
         ("Asked, approved, signed by key", " · ".join(certificate.operators.model_dump().values())),
         ("Certificate before", certificate.previous or "none, this is the first"),
     ]
+    if certificate.unequal_adapters is not None:
+        rows.append(("Adapters that a second training did not give again", count(certificate.unequal_adapters)))
     if certificate.dp is not None:
         rows.append(("Privacy budget spent", f"ε {certificate.dp.epsilon:g}, δ {certificate.dp.delta:g}"))
     return rows

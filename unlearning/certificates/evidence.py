@@ -127,6 +127,8 @@ def _verification(certificate: Certificate, parts: Parts) -> str:
         return "the thresholds are not those of the plan"
     if verdict(report.measures, report.thresholds) != report or report.verdict != certificate.verdict:
         return "the verdict does not follow from the measures"
+    if report.measures.unequal_adapters != certificate.unequal_adapters:
+        return "the second training is not the one certified"
     if report.verdict == "FAIL":
         return "; ".join(f"{distance.name}: {distance.why}" for distance in report.distances if not distance.ok)
     threshold, end = claimed_threshold(certificate.claim), report.thresholds.membership_end

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from fedrec.errors import FedrecError
+from unlearning.keys import Role
 from unlearning.requests import rows
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Request
@@ -18,7 +19,7 @@ class Rejected(FedrecError):
     """Turned away at the door: nothing was changed.
 
     Attributes:
-        cause: "unsigned", "wrong-signature", "self-approved" or "flood".
+        cause: "unsigned", "wrong-signature", "wrong-role", "self-approved" or "flood".
         operator: who was turned away, where a signature proved the name; what anybody may claim could name a person.
     """
 
@@ -27,8 +28,8 @@ class Rejected(FedrecError):
         self.cause, self.operator = cause, operator
 
 
-def check_signature(authority: Authority, operator: str, message: bytes, signature: bytes | None) -> bytes:
-    """The signature, found good."""
+def check_signature(authority: Authority, operator: str, role: Role, message: bytes, signature: bytes | None) -> bytes:
+    """The signature, found good, of one who has the role."""
     if not signature:
         raise Rejected(f"operator {operator!r}: not signed; sign with the operator's key", "unsigned")
     if not authority.check(operator, message, signature):
@@ -36,6 +37,11 @@ def check_signature(authority: Authority, operator: str, message: bytes, signatu
             f"operator {operator!r}: not registered, or signed with another key; see `fedrec forget keys`",
             "wrong-signature",
         )
+    if operator not in authority.names(role):
+        raise Rejected(
+            f"operator {operator!r}: has not the role {role}; see `fedrec forget keys` for who has",
+            "wrong-role", operator,
+        )  # fmt: skip
     return signature
 
 

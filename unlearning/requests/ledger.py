@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any, Unpack
 from uuid import uuid4
 
@@ -16,13 +17,14 @@ from unlearning.requests.admission import Rejected, check_amount, check_four_eye
 from unlearning.requests.batches import BATCHED, Batch, into_batches, is_due
 from unlearning.requests.database import Database
 from unlearning.requests.deadlines import last_day
+from unlearning.requests.decisions import Decision, decided
 from unlearning.requests.moves import Facts
 from unlearning.requests.policy import Policy
 from unlearning.requests.reader import Reader, moment, one
 from unlearning.requests.request import Identity, Request
 from unlearning.requests.schema import bring_up, requests
 from unlearning.requests.scope import described, scope_of, subject_of
-from unlearning.requests.signing import Authority, approval_message, submission_message
+from unlearning.requests.signing import Authority, approval_message, decision_message, submission_message
 from unlearning.requests.states import TERMINAL, State
 from unlearning.requests.subjects import SubjectKeys
 
@@ -72,7 +74,7 @@ class Ledger(Reader):
         open_key = self._keys.pseudonym(canonical(described(selection, client)).decode())
         received = moment(now)
         with self._rejections_reported():
-            check_signature(self._authority, requester, message, signature)
+            check_signature(self._authority, requester, "requester", message, signature)
             with self._database.writing() as connection:
                 found = rows.read(connection, requests.c.open_key == open_key)
                 if not found:
@@ -107,26 +109,26 @@ class Ledger(Reader):
         request = self.get(id)
         with self._rejections_reported(id):
             message = approval_message(request, approver, identity)
-            signed = check_signature(self._authority, approver, message, signature)
+            signed = check_signature(self._authority, approver, "approver", message, signature)
             check_four_eyes(self._policy, request, approver)
         known = Identity("confirmed", identity)
-        return self._change("approved", id, lambda it: moves.approved(it, approver, known, signed, moment(now)))
+        method = "one-operator" if approver == request.requester else "four-eyes"
+        change = partial(moves.approved, approver=approver, identity=known, signature=signed, now=moment(now))
+        return self._change("approved", id, change, operator=approver, method=method)
 
-    def refuse(self, id: str, reason: str, complaint_route: str, now: datetime | None = None) -> Request:
-        """Ended, before anything was done; the person is told why, and where to complain."""
-        return self._change("refused", id, lambda it: moves.refused(it, reason, complaint_route, moment(now)))
+    def decide(
+        self, id: str, decision: Decision, approver: str, *, signature: bytes | None, now: datetime | None = None
+    ) -> Request:
+        """Refused, held, released or given more time. The signature is over `decision_message`.
 
-    def hold(self, id: str, reason: str, now: datetime | None = None) -> Request:
-        """Stopped where it is, for example by a legal duty to keep the data; its last day stays."""
-        return self.advance(id, State.HELD, reason=reason, now=now)
-
-    def release(self, id: str, now: datetime | None = None) -> Request:
-        """A held or failed request goes on from where it stopped."""
-        return self._change("released", id, lambda it: moves.resumed(it, moment(now)))
-
-    def extend(self, id: str, reason: str, now: datetime | None = None) -> Request:
-        """More time to answer, once, said before the first time is over."""
-        return self._change("extended", id, lambda it: moves.extended(it, reason, self._policy, moment(now)))
+        Raises:
+            FedrecError: not signed by an approver, not possible where the request is, or without a reason.
+        """
+        message = decision_message(self.get(id), decision, approver)
+        with self._rejections_reported(id):
+            check_signature(self._authority, approver, "approver", message, signature)
+        change = partial(decided, decision=decision, policy=self._policy, now=moment(now))
+        return self._change(decision.says, id, change, operator=approver)
 
     # What the executor does
 
@@ -138,7 +140,7 @@ class Ledger(Reader):
         Raises:
             FedrecError: the move is not allowed, or lacks something: see `moves.advanced`.
         """
-        return self._change("advanced", id, lambda it: moves.advanced(it, to, facts, moment(now)))
+        return self._change("advanced", id, partial(moves.advanced, to=to, facts=facts, now=moment(now)))
 
     def record_step(self, id: str, step: str, facts: Mapping[str, Any], now: datetime | None = None) -> bool:
         """Note that a step of the request was done. False, and nothing happens, where that was noted before."""
@@ -171,14 +173,14 @@ class Ledger(Reader):
         self._keys.destroy(id)
         self.record_step(id, "subject-destroyed", {})
 
-    def _change(self, kind: str, id: str, change: Callable[[Request], Request]) -> Request:
+    def _change(self, kind: str, id: str, change: Callable[[Request], Request], **told: str) -> Request:
         with self._database.writing() as connection:
             before = one(connection, id)
             after = change(before)
             if after != before:
                 rows.save(connection, after)
         if after != before:
-            self._on_event(kind, _told(kind, after))
+            self._on_event(kind, {"request": id, "state": after.state.value, **told})
         return after
 
     @contextmanager
@@ -188,11 +190,3 @@ class Ledger(Reader):
         except Rejected as rejected:
             self._on_event("rejected", {"reason": rejected.cause, "operator": rejected.operator, "request": id})
             raise
-
-
-def _told(kind: str, request: Request) -> dict[str, Any]:
-    """What the log is told of a change."""
-    facts = {"request": request.id, "state": request.state.value}
-    if kind != "approved":
-        return facts
-    return {**facts, "operator": request.approver, "method": "four-eyes" if request.four_eyes else "one-operator"}

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from typing import Protocol
 
 from fedrec.data.selection import Selection
 from unlearning.certificates.canonical import canonical
+from unlearning.keys import Role
+from unlearning.requests.decisions import Decision
 from unlearning.requests.request import Request
 from unlearning.requests.scope import described
 
 
 class Authority(Protocol):
-    """Knows the registered operators and their public keys."""
+    """Knows the registered operators, their public keys and their roles."""
+
+    def names(self, role: Role, /) -> Collection[str]:
+        """The operators in force with that role."""
 
     def check(self, operator: str, message: bytes, signature: bytes, /) -> bool:
         """Whether the signature is this operator's over the message; False for an operator it does not know."""
@@ -44,5 +50,17 @@ def approval_message(request: Request, approver: str, identity: str) -> bytes:
             "requester": request.requester,
             "approver": approver,
             "identity": identity,
+        }
+    )
+
+
+def decision_message(request: Request, decision: Decision, approver: str) -> bytes:
+    """What the approver signs: that decision of this request."""
+    return canonical(
+        {
+            **asdict(decision),
+            "request": request.id,
+            "pseudonym": request.pseudonym,
+            "approver": approver,
         }
     )

@@ -36,6 +36,7 @@ PATH = (
 TERMINAL = frozenset({State.CLOSED, State.REFUSED})
 OPEN = frozenset(State) - TERMINAL
 STOPPED = frozenset({State.HELD, State.FAILED})
+WITHDRAWN = frozenset({State.QUARANTINED, State.ERASING, State.VERIFYING})
 REFUSABLE = frozenset({State.RECEIVED, State.IDENTIFIED, State.PLANNED})
 
 

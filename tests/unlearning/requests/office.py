@@ -12,10 +12,12 @@ from pydantic import TypeAdapter
 
 from fedrec.data.selection import Selection
 from unlearning.certificates.fields import Code, Facts
+from unlearning.keys import Role
+from unlearning.requests.decisions import Decision
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Request
-from unlearning.requests.signing import approval_message, submission_message
+from unlearning.requests.signing import approval_message, decision_message, submission_message
 from unlearning.requests.states import PATH, State
 from unlearning.requests.subjects import SubjectKeys
 
@@ -24,18 +26,21 @@ PLAN = {"rounds": 3, "path": "exact"}
 
 
 class Operators:
-    """The keys of ada and ben; it knows them, and nobody else."""
+    """The keys of ada and ben, who may do everything, and of max, who may only ask; it knows nobody else."""
 
     def __init__(self) -> None:
         self._keys = {
-            name: Ed25519PrivateKey.from_private_bytes(name.encode().ljust(32)) for name in ("ada", "ben", "eve")
+            name: Ed25519PrivateKey.from_private_bytes(name.encode().ljust(32)) for name in ("ada", "ben", "max", "eve")
         }
+
+    def names(self, role: Role) -> tuple[str, ...]:
+        return ("ada", "ben", "max") if role == "requester" else ("ada", "ben")
 
     def sign(self, operator: str, message: bytes) -> bytes:
         return self._keys[operator].sign(message)
 
     def check(self, operator: str, message: bytes, signature: bytes) -> bool:
-        if operator not in ("ada", "ben"):
+        if operator not in self.names("requester"):
             return False
         try:
             self._keys[operator].public_key().verify(signature, message)
@@ -73,6 +78,14 @@ class Office:
         """Signed and approved."""
         signature = self.operators.sign(approver, approval_message(request, approver, "passport"))
         return self.ledger.approve(request.id, approver, identity="passport", signature=signature, now=now)
+
+    def decide(self, request: Request, decision: Decision, approver: str = "ben", now: datetime = NOW) -> Request:
+        """Signed and decided."""
+        signature = self.operators.sign(approver, decision_message(request, decision, approver))
+        return self.ledger.decide(request.id, decision, approver, signature=signature, now=now)
+
+    def refuse(self, request: Request) -> Request:
+        return self.decide(request, Decision("refused", "not you", "the authority"))
 
     def plan(self, request: Request, *shards: int) -> Request:
         """Approved and planned."""

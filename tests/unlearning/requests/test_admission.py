@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from tests.unlearning.requests.office import NOW, Office
-from unlearning.requests.signing import approval_message, submission_message
+from unlearning.requests.decisions import Decision
+from unlearning.requests.signing import approval_message, decision_message, submission_message
 from unlearning.requests.states import State
 
 PERSON = "Zacharias-4711"
@@ -65,6 +67,42 @@ def test_an_approval_must_be_signed_for_this_request(office: Office) -> None:
     assert office.ledger.get(request.id) == request
 
 
+@pytest.mark.parametrize(
+    "decision",
+    [
+        Decision("refused", "not you", "the authority"),
+        Decision("held", "a lawsuit"),
+        Decision("released"),
+        Decision("extended", "many requests"),
+    ],
+    ids=lambda decision: decision.says,
+)
+def test_a_decision_must_be_signed_for_this_request(office: Office, decision: Decision) -> None:
+    request, other = office.user(PERSON), office.user("another")
+    if decision.says == "released":
+        request = office.decide(request, Decision("held", "a lawsuit"))
+    for_another = office.operators.sign("ben", decision_message(other, decision, "ben"))
+    otherwise = office.operators.sign("ben", decision_message(request, replace(decision, reason="else"), "ben"))
+    for signature, cause in ((None, "unsigned"), (for_another, "wrong-signature"), (otherwise, "wrong-signature")):
+        with pytest.raises(FedrecError, match="operator 'ben'"):
+            office.ledger.decide(request.id, decision, "ben", signature=signature, now=NOW)
+        nothing_but(office, cause, None, request.id)
+    assert office.ledger.get(request.id) == request
+    after = office.decide(request, decision)
+    assert after != request
+    told = {"request": request.id, "state": after.state.value, "operator": "ben"}
+    assert office.events[-1] == (decision.says, told)
+
+
+def test_who_may_only_ask_decides_nothing(office: Office) -> None:
+    request = office.user(PERSON, requester="max")
+    for decide in (office.approve, lambda it, who: office.decide(it, Decision("held", "a lawsuit"), who)):
+        with pytest.raises(FedrecError, match="operator 'max': has not the role approver"):
+            decide(request, "max")
+        nothing_but(office, "wrong-role", "max", request.id)
+    assert office.ledger.get(request.id) == request
+
+
 def test_nobody_approves_their_own(office: Office) -> None:
     request = office.user(PERSON)
     with pytest.raises(FedrecError, match="'ada' asked for it; another operator must approve it"):
@@ -105,5 +143,5 @@ def test_open_requests_are_limited_until_some_end(opened: Callable[..., Office])
     with pytest.raises(FedrecError, match="operator 'ada': 2 open requests"):
         office.user("c")
     nothing_but(office, "flood", "ada")
-    office.ledger.refuse(first.id, "not you", "the authority")
+    office.refuse(first)
     office.user("c")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
 from tests.unlearning.requests.office import NOW, PLAN, Office
+from unlearning.requests.decisions import Decision
 from unlearning.requests.request import Identity
 from unlearning.requests.signing import submission_message
 from unlearning.requests.states import OPEN, PATH, State
@@ -44,12 +46,12 @@ def test_every_state_outlives_the_process_and_can_be_left(opened: Callable[..., 
     later = opened()
     assert later.ledger.get(request.id) == request
     assert request.state is state
-    stopped = later.ledger.hold(request.id, "a lawsuit")
+    stopped = later.decide(request, Decision("held", "a lawsuit"))
     assert (stopped.state, stopped.came_from) == (State.HELD, state)
     assert later.user(PERSON).id == request.id
-    assert later.ledger.release(request.id).state is state
+    assert later.decide(request, Decision("released")).state is state
     assert later.ledger.advance(request.id, State.FAILED, reason="disk full").reached is state
-    assert later.ledger.release(request.id).state is state
+    assert later.decide(request, Decision("released")).state is state
 
 
 def test_the_record_of_a_closed_request(office: Office) -> None:
@@ -80,7 +82,7 @@ def test_the_day_of_receipt_is_utc_wherever_the_clock_stands(office: Office) -> 
 def test_late_ones_come_first(office: Office) -> None:
     days = (12, 3, 25, 7)
     made = {day: office.user(f"user {day}", now=datetime(2026, 1, day, tzinfo=UTC)) for day in days}
-    office.ledger.refuse(made[25].id, "not you", "the authority")
+    office.refuse(made[25])
     assert [request.received_at.day for request in office.ledger.open_requests()] == [3, 7, 12]
     on_the_last_day = datetime(2026, 2, 7, 23, 59, tzinfo=UTC)
     assert [request.id for request in office.ledger.late(on_the_last_day)] == [made[3].id]
@@ -88,7 +90,7 @@ def test_late_ones_come_first(office: Office) -> None:
         made[3].id,
         made[7].id,
     ]
-    office.ledger.extend(made[3].id, "many requests", now=datetime(2026, 2, 3, tzinfo=UTC))
+    office.decide(made[3], Decision("extended", "many requests"), now=datetime(2026, 2, 3, tzinfo=UTC))
     assert [request.received_at.day for request in office.ledger.open_requests()] == [7, 12, 3]
     briefs, counts = office.ledger.status()
     assert counts == office.ledger.counts()
@@ -124,7 +126,7 @@ def test_batches_are_of_approved_and_planned_requests_until_their_shards_are_bac
         office.ledger.advance(first.id, state)
         assert {first.id, third.id} in [{r.id for r in batch.requests} for batch in office.ledger.batches()]
     office.ledger.advance(first.id, State.PUBLISHED)
-    office.ledger.hold(second.id, "a lawsuit")
+    office.decide(second, Decision("held", "a lawsuit"))
     assert [batch.shards for batch in office.ledger.batches()] == [(4,)]
 
 
@@ -165,7 +167,8 @@ def test_the_requesters_signature_is_not_kept(office: Office, url: str) -> None:
 
 
 def test_an_unknown_request_is_named(office: Office) -> None:
-    for ask in (office.ledger.get, office.ledger.steps, office.ledger.release, office.ledger.destroy_subject):
+    release = partial(office.ledger.decide, decision=Decision("released"), approver="ben", signature=None)
+    for ask in (office.ledger.get, office.ledger.steps, release, office.ledger.destroy_subject):
         with pytest.raises(UsageError, match="request nobody: not in the ledger"):
             ask("nobody")
 

@@ -25,7 +25,7 @@ def compete(url: str, folder: Path, number: int, requests: list[str]) -> dict[st
     for id in requests:
         try:
             if number % 2:
-                office.ledger.refuse(id, "not you", "the authority", NOW)
+                office.refuse(office.ledger.get(id))
             else:
                 office.ledger.advance(id, State.QUARANTINED, now=NOW)
             moved.append(number % 2)

@@ -1,0 +1,86 @@
+"""`fedrec forget verify, certificate, keys`: what proves an erasure, and who signed it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fedrec.errors import FedrecError, UsageError
+from server.forget.options import Database, Json, RequestId, RunOption, open_office
+
+
+def verify(
+    certificate: Annotated[Path, typer.Argument(help="The certificate's file.")],
+    bundle: Annotated[Path | None, typer.Option(help="The folder of its evidence.")] = None,
+    key: Annotated[list[Path] | None, typer.Option(help="Public keys (PEM) that are trusted.")] = None,
+    previous: Annotated[Path | None, typer.Option(help="The certificate before it.")] = None,
+    json: Json = None,
+) -> None:
+    """CERTIFICATE: check it offline; no run is needed. Fails on any altered byte."""
+    from rich.console import Console
+
+    from fedrec.output import write_result
+    from unlearning.certificates.verify import verify_certificate
+    from unlearning.keys import key_id
+
+    console = Console(stderr=json == "-", highlight=False)
+    trusted = None
+    if key:
+        trusted = {key_id(public): public for public in map(_public, key)}
+    verdict = verify_certificate(certificate, bundle=bundle, trusted=trusted, previous=previous)
+    for check in verdict.checks:
+        console.print(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.why}", markup=False, soft_wrap=True)
+    for unchecked in verdict.unchecked:
+        console.print(f"not checked: {unchecked}", style="dim", markup=False, soft_wrap=True)
+    write_result({"ok": verdict.ok, "checks": [check._asdict() for check in verdict.checks]}, json)
+    if not verdict.ok:
+        raise FedrecError(f"{certificate}: verification failed")
+
+
+def certificate(id: RequestId, run: RunOption = None, database: Database = None) -> None:
+    """ID: where the certificate, its evidence, the page and the reply to the person are."""
+    office, console = open_office(run, database, None)
+    path = office.certificates / f"{id}.json"
+    if not path.exists():
+        raise UsageError(f"request {id}: no certificate; it is {office.ledger.get(id).state.value}")
+    documents = office.folder / "documents"
+    for name, where in (("certificate", path), ("evidence", office.bundle(id)),
+                        ("page", documents / f"{id}.html"), ("reply", documents / f"{id}.txt")):  # fmt: skip
+        console.print(f"{name:<12}{where}", markup=False, soft_wrap=True)
+
+
+def keys(
+    create: Annotated[str | None, typer.Option(help="Make an operator of this name.")] = None,
+    role: Annotated[list[str] | None, typer.Option(help="requester, approver, signer; none = all.")] = None,
+    revoke: Annotated[str | None, typer.Option(help="Take an operator's keys out of force.")] = None,
+    export: Annotated[str | None, typer.Option(help="Print an operator's public key.")] = None,
+    run: RunOption = None,
+) -> None:
+    """The operators of a run and their keys."""
+    from unlearning.keys import ROLES
+
+    office, console = open_office(run, None, None)
+    operators = office.operators
+    if create is not None:
+        operators.create(create, role or ROLES)  # type: ignore[arg-type]
+    if revoke is not None:
+        operators.revoke(revoke)
+    if export is not None:
+        console.print(operators.export(export), end="", markup=False)
+        return
+    for operator in operators.operators():
+        state = "in force" if operator.revoked_at is None else "revoked"
+        console.print(f"{operator.name}  {operator.key_id}  {', '.join(operator.roles)}  {state}", markup=False)
+
+
+def _public(path: Path) -> bytes:
+    from unlearning.keys import read_public
+
+    try:
+        return read_public(path.read_bytes())
+    except (OSError, ValueError):
+        raise UsageError(
+            f"--key {path}: no Ed25519 public key in PEM; `fedrec forget keys --export` gives one"
+        ) from None

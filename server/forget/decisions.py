@@ -1,0 +1,101 @@
+"""`fedrec forget approve, refuse, hold, release, extend`: what an approver decides, signed with their key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from server.forget.options import Database, Json, Operator, RequestId, RunOption, acting, open_office
+
+if TYPE_CHECKING:
+    from unlearning.requests.decisions import Decision
+
+
+def approve(
+    id: Annotated[str | None, typer.Argument(help="The request; none = all that wait.")] = None,
+    identity: Annotated[str, typer.Option(help="How the person was identified.")] = "known-account",
+    by: Operator = None,
+    run: RunOption = None,
+    database: Database = None,
+    json: Json = None,
+) -> None:
+    """ID: approve a request, once the person is identified; without ID, every one that waits."""
+    from fedrec.output import write_result
+    from unlearning.requests.states import State
+
+    office, console = open_office(run, database, json)
+    approver = acting(office, by, "approver", console)
+    ids = [id] if id is not None else [request.id for request in office.ledger.list(State.RECEIVED)]
+    approved = [office.approve(each, approver, identity) for each in ids]
+    for request in approved:
+        alone = "" if request.four_eyes else " by the one operator there is"
+        console.print(f"{request.id}  {request.state.value}, approved{alone}", soft_wrap=True)
+    if not approved:
+        console.print("no request waits for approval")
+    write_result(approved[0].public() if id else {"requests": [request.public() for request in approved]}, json)
+
+
+def refuse(
+    id: RequestId,
+    reason: Annotated[str, typer.Option(help="Why; the person is told.")],
+    complaint: Annotated[str, typer.Option(help="Where the person can complain.")],
+    by: Operator = None,
+    run: RunOption = None,
+    database: Database = None,
+    json: Json = None,
+) -> None:
+    """ID: refuse a request, with the reason and the route for a complaint."""
+    from unlearning.requests.decisions import Decision
+
+    _decide(id, Decision("refused", reason, complaint), by, run, database, json)
+
+
+def hold(
+    id: RequestId,
+    reason: Annotated[str, typer.Option(help="Why, for example a legal duty to keep the data.")],
+    by: Operator = None,
+    run: RunOption = None,
+    database: Database = None,
+    json: Json = None,
+) -> None:
+    """ID: stop a request where it is; `release` lets it go on."""
+    from unlearning.requests.decisions import Decision
+
+    _decide(id, Decision("held", reason), by, run, database, json)
+
+
+def release(
+    id: RequestId, by: Operator = None, run: RunOption = None, database: Database = None, json: Json = None
+) -> None:
+    """ID: let a held or failed request go on."""
+    from unlearning.requests.decisions import Decision
+
+    _decide(id, Decision("released"), by, run, database, json)
+
+
+def extend(
+    id: RequestId,
+    reason: Annotated[str, typer.Option(help="Why more time is needed; the person is told.")],
+    by: Operator = None,
+    run: RunOption = None,
+    database: Database = None,
+    json: Json = None,
+) -> None:
+    """ID: two more months to answer, once."""
+    from unlearning.requests.decisions import Decision
+
+    _decide(id, Decision("extended", reason), by, run, database, json)
+
+
+def _decide(
+    id: str, decision: Decision, by: str | None, run: Path | None, database: str | None, json: str | None
+) -> None:
+    from fedrec.output import write_result
+
+    office, console = open_office(run, database, json)
+    request = office.decide(id, decision, acting(office, by, "approver", console))
+    answer = "" if decision.says == "refused" else f", to be answered by {request.due_at}"
+    console.print(f"{id}  {request.state.value}{answer}", markup=False, soft_wrap=True)
+    write_result(request.public(), json)

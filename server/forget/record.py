@@ -1,0 +1,74 @@
+"""What a run's page tells of its erasure requests: from the ledger, the certificates and the vaults here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from fedrec.erasures import Closed, Erasures, Waiting
+from fedrec.store import Run
+from server.forget.office import Office
+from unlearning.requests.request import Request
+from unlearning.requests.states import OPEN, State
+
+
+def erasures(run: Run, database: str | None = None, now: datetime | None = None) -> Erasures | None:
+    """The erasure requests of a run; None where it has no ledger yet, or not the one of this database.
+
+    Args:
+        database: as `Office` takes it.
+    """
+    if not Office.is_open(run, database):
+        return None
+    office = Office(run, database)
+    with closing(office.ledger) as ledger:
+        found = ledger.list()
+    closed = [request for request in found if request.state == State.CLOSED]
+    return Erasures(
+        on=(now or datetime.now(UTC)).astimezone(UTC).date(),
+        counts=Counter(request.state.value for request in found),
+        waiting=[_waiting(request) for request in found if request.state in OPEN],
+        closed=[_closed(request, office) for request in sorted(closed, key=_ended, reverse=True)],
+        people=_people(run),
+    )
+
+
+def _waiting(request: Request) -> Waiting:
+    return Waiting(
+        id=request.id,
+        kind=request.scope.kind.value,
+        state=request.state.value,
+        received=request.received_at.date(),
+        due=request.due_at,
+        extended=request.extended,
+    )
+
+
+def _closed(request: Request, office: Office) -> Closed:
+    return Closed(
+        id=request.id,
+        kind=request.scope.kind.value,
+        closed=_ended(request).date(),
+        shards=request.shards or (),
+        rounds=(request.plan or {}).get("rounds", 0),
+        withdrawn=request.timings.get("withdrawn_seconds"),
+        restored=request.timings.get("restored_seconds"),
+        certificate=(office.certificates / f"{request.id}.json").exists(),
+    )
+
+
+def _ended(request: Request) -> datetime:
+    return request.received_at + timedelta(seconds=request.timings[State.CLOSED])
+
+
+def _people(run: Run) -> Mapping[str, list[int]]:
+    """By client, how many people are in each shard; only of clients whose vaults are on this machine."""
+    stores = [run.client(name) for name in run.clients]
+    shards = {
+        store.name: run.shard_of([user for user, _ in store.vault.users()]) for store in stores if store.has_vault
+    }
+    return {name: np.bincount(found, minlength=run.config.shards).tolist() for name, found in shards.items()}
