@@ -15,35 +15,27 @@ from typing import Annotated, Any
 
 import typer
 
-from clients.app import app as client_app
 from experiments.common import portable, write_result
+from experiments.erasing import asked, carried_out
 from fedrec.config import load
-from fedrec.data.selection import Selection
 from fedrec.store import Run
-from server.erasure import FederatedErasure
-from server.forget.carrying_out import Carrier
 from server.forget.office import Office
-from server.grid import LocalGrid
 from server.prepare import prepare
 from server.simulation import simulate
 
 
 def forget_one(run: Run, user: str) -> dict[str, Any]:
     """The request of one user, from its submission on."""
-    office = Office(run)
-    operator, _ = office.operators.ensure_one()
+    Office(run).operators.ensure_one()
     began = time.perf_counter()
-    selection = Selection(users=(user,))
-    request = office.submit(selection, client=None, channel="benchmark", ground="17(1)(b)", requester=operator)
-    office.approve(request.id, operator, "known-account")
+    asked(run, [user])
     marks: dict[str, float] = {}
 
     def mark(text: str) -> None:
         if text.startswith("withdrawn"):
             marks["withdrawn"] = time.perf_counter() - began
 
-    erasure = FederatedErasure(run, LocalGrid(client_app, len(run.clients)))
-    (outcome,) = Carrier(office, erasure, operator, mark).run()
+    (outcome,) = carried_out(run, mark)
     return {
         "state": outcome["state"],
         "shards_touched": outcome["shards"],
@@ -71,7 +63,7 @@ def main(
         trained: list[float] = []
         simulate(run, workers=0, on_round=lambda entry, trained=trained: trained.append(entry["seconds"]))
         full = sum(trained[1:])
-        chosen = sorted(run.client_of())[:: max(1, len(run.client_of()) // users)][:users]
+        chosen = sorted(run.clients_of())[:: max(1, len(run.clients_of()) // users)][:users]
         for user in chosen:
             row = {"shards": number, "clients": clients, "full_training_seconds": full, **forget_one(run, user)}
             row["of_full_over_shards"] = row["retrained_seconds"] / (full / number)

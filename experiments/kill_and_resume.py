@@ -16,24 +16,21 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import psutil
 import torch
 import typer
 from flwr.app import Message
 
 from clients.app import app as client_app
 from experiments.common import tiny_base, write_result
+from experiments.kills import WORLD, Settings, kill_after, served, settings
 from fedrec import messages
-from fedrec.config import RunConfig, WorldConfig, load
+from fedrec.config import RunConfig, load
 from fedrec.files import read_json
-from fedrec.models.adapter import state_hash
-from fedrec.models.peft_folder import load_peft
 from fedrec.store import Run, open_run
 from server.grid import LocalGrid
 from server.prepare import prepare
@@ -42,19 +39,7 @@ from tests.server.bad_replies import BAD_REPLIES, Arrays, Metrics, Wire
 from tests.server.test_federation import Corrupting
 
 STRATEGIES = ("pplr", "ditto", "fedavg", "pplr,ditto,fedavg")
-WORLD = WorldConfig(users=30, items=60, rows=15, cohort=10)
 AWAY = "client-1"  # who sends bad replies, or none
-Settings = dict[str, Any]
-
-
-def settings(base: Path) -> Settings:
-    """A run of seconds, with a checkpoint after every step."""
-    return {
-        "base": str(base), "clients.count": 3, "federation.rounds": 3, "lora.rank": 2, "prompt.window": 128,
-        "train.batch": 2, "train.epochs": 3, "train.lr": 5e-3, "train.threads": 1, "train.precision": "fp32",
-        "train.device": "cpu", "train.checkpoint_seconds": 0.0,
-        **{f"data.world.{key}": value for key, value in WORLD},
-    }  # fmt: skip
 
 
 # Kills
@@ -83,17 +68,9 @@ def finish(folder: Path, strategy: str, configured: Settings) -> float:
 
 
 def kill(folder: Path, strategy: str, configured: Settings, seconds: float) -> str:
-    """Start it and kill it when it has computed for so many seconds; what it was doing.
-
-    Computed, not passed: so the moments mean the same however busy the machine is.
-    """
+    """Start it and kill it when it has computed for so many seconds; what it was doing."""
     process = start(folder, strategy, configured)
-    watched = psutil.Process(process.pid)
-    while process.poll() is None:
-        used = watched.cpu_times()
-        if used.user + used.system >= seconds:
-            process.kill()
-        time.sleep(0.005)
+    kill_after(seconds, process.pid, lambda: process.poll() is not None)
     return doing(folder) if process.returncode == -signal.SIGKILL else "ended before"
 
 
@@ -124,12 +101,6 @@ def outcome(folder: Path) -> dict[str, Any]:
             "served": {name: served(run, name) for name in run.clients},
         }
     return found
-
-
-def served(run: Run, name: str) -> list[str]:
-    client = run.client(name)
-    manifest = client.manifest or {"shards": []}
-    return [state_hash(load_peft(client.folder / shard["folder"])[0]) for shard in manifest["shards"]]
 
 
 def kills(count: int, seed: int, folder: Path, configured: Settings) -> dict[str, Any]:

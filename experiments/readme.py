@@ -41,6 +41,29 @@ def strategies(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def unlearning(result: dict[str, Any]) -> str:
+    """A table of methods, the numbers of shards one under another."""
+    settings = result["settings"]
+    what = f"{settings['forget']} {settings['unit']}{'s' if settings['forget'] > 1 else ''} deleted"
+    seeds = max(row["seeds"] for found in result["shards"].values() for row in found["methods"])
+    lines = [
+        f"{what}, {seeds} seed(s), base `{Path(settings['base']).name}`; rows: those trained again, as a part of full "
+        "retraining's.",
+        "",
+        "| shards | method | AUC | to retraining | UAUC | rows | shards again | exact |",
+        "|---:|---|---:|---:|---:|---:|---:|---|",
+    ]
+    for shards, found in result["shards"].items():
+        for row in found["methods"]:
+            name, part = row["name"] + _of(row["seeds"], seeds), row["rows_processed"] / row["rows_full"]
+            lines.append(
+                f"| {1 if row['name'] == 'retraining' else shards} | {name} | {row['auc_after']:.4f} "
+                f"| {row['difference']:+.4f} | {row['uauc_after']:.4f} | {part:.2f} "
+                f"| {row['shards_touched']:.1f} | {', '.join(row['exact'])} |"
+            )
+    return "\n".join(lines)
+
+
 def _of(mine: int, most: int) -> str:
     return "" if mine == most else f" ({mine} seed{'s' if mine > 1 else ''})"
 
@@ -59,7 +82,14 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
     return lines + [f"| {row['strategy']} | " + " | ".join(f"{row[key]:.4f}" for key in heads) + " |" for row in rows]
 
 
-SECTIONS = {"demo": demo, "ml-1m-like": strategies, "ml-100k": strategies, "movietweetings": strategies}
+SECTIONS = {
+    "demo": demo,
+    "ml-1m-like": strategies,
+    "ml-100k": strategies,
+    "movietweetings": strategies,
+    "unlearning-ml-100k": unlearning,
+    "unlearning-ml-1m-like": unlearning,
+}
 
 
 def main() -> None:

@@ -1,0 +1,32 @@
+"""What the experiments that forget share: requests handed in and approved, and carried out in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from clients.app import app as client_app
+from fedrec.data.selection import Selection
+from fedrec.store import Run
+from server.erasure import FederatedErasure
+from server.forget.carrying_out import Carrier
+from server.forget.office import Office
+from server.grid import LocalGrid
+
+
+def asked(run: Run, users: Iterable[str]) -> None:
+    """A request for each user, handed in and approved by one operator."""
+    office = Office(run)
+    operator, _ = office.operators.ensure_one()
+    for user in users:
+        selection = Selection(users=(user,))
+        request = office.submit(selection, client=None, channel="benchmark", ground="17(1)(b)", requester=operator)
+        office.approve(request.id, operator, "known-account")
+
+
+def carried_out(run: Run, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """What `fedrec forget run` does before it draws the page, and what came of each request."""
+    office = Office(run)
+    operator, _ = office.operators.ensure_one()
+    erasure = FederatedErasure(run, LocalGrid(client_app, len(run.clients)))
+    return Carrier(office, erasure, operator, say).run()
