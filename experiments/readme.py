@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
@@ -82,6 +83,42 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
     return lines + [f"| {row['strategy']} | " + " | ".join(f"{row[key]:.4f}" for key in heads) + " |" for row in rows]
 
 
+def forgetting(result: dict[str, Any]) -> str:
+    """A row per number of shards: the slowest withdrawal, and the mean of retraining and closing."""
+    requests = result["requests"]
+    lines = [
+        f"{requests[0]['clients']} clients, one person forgotten at a time; retraining as a part of the time of all "
+        "shards' rounds divided by the number of shards:",
+        "",
+        "| shards | people | withdrawn, slowest | retraining | certified after |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for shards in dict.fromkeys(row["shards"] for row in requests):
+        mine = [row for row in requests if row["shards"] == shards]
+        slowest = max(row["submitted_to_withdrawn_seconds"] for row in mine)
+        part, closed = (fmean(row[key] for row in mine) for key in ("of_full_over_shards", "closed_seconds"))
+        lines.append(f"| {shards} | {len(mine)} | {slowest:.2f} s | {part:.2f} | {closed:.1f} s |")
+    return "\n".join(lines)
+
+
+def forget_kills(result: dict[str, Any]) -> str:
+    return (
+        f"`forget run` killed {result['killed']} times in {result['runs']} runs, at moments spread over its whole "
+        f"life, and resumed: {result['equal']} of {result['runs']} end in the same adapters and certificates, and "
+        f"{result['served_wrongly'] or 'none'} served what was withdrawn."
+    )
+
+
+def ledger_speed(result: dict[str, Any]) -> str:
+    submit, flush, status = (1000 * result[f"{key}_seconds"]["median"] for key in ("submit", "flush", "status"))
+    batch = result["batch"]
+    return (
+        f"With {result['requests']:,} requests in the ledger a submission takes {submit:.1f} ms (median; two flushes "
+        f"to the disk, of {flush:.1f} ms each, are part of it), the status {status:.0f} ms; {batch['requests']} requests "
+        f"over {batch['touched_shards']} shards are {batch['shard_retrainings']} retrainings."
+    )
+
+
 SECTIONS = {
     "demo": demo,
     "ml-1m-like": strategies,
@@ -89,6 +126,9 @@ SECTIONS = {
     "movietweetings": strategies,
     "unlearning-ml-100k": unlearning,
     "unlearning-ml-1m-like": unlearning,
+    "forgetting": forgetting,
+    "forget_kills": forget_kills,
+    "ledger_speed": ledger_speed,
 }
 
 
