@@ -114,8 +114,9 @@ def ledger_speed(result: dict[str, Any]) -> str:
     batch = result["batch"]
     return (
         f"With {result['requests']:,} requests in the ledger a submission takes {submit:.1f} ms (median; two flushes "
-        f"to the disk, of {flush:.1f} ms each, are part of it), the status {status:.0f} ms; {batch['requests']} requests "
-        f"over {batch['touched_shards']} shards are {batch['shard_retrainings']} retrainings."
+        f"to the disk, of {flush:.1f} ms each, are part of it), the status {status:.0f} ms. "
+        f"{batch['requests']} requests over {batch['touched_shards']} shards are {batch['shard_retrainings']} "
+        "retrainings."
     )
 
 
