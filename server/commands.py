@@ -20,14 +20,17 @@ def simulate(
     data: Annotated[
         str | None, typer.Option(help="Data set: file or folder. None: a generated world of films.")
     ] = None,
-    clients: Annotated[int | None, typer.Option(help="Number of clients.")] = None,
-    rounds: Annotated[int | None, typer.Option(help="Federated rounds.")] = None,
+    clients: Annotated[int | None, typer.Option(help="Number of clients.", show_default="5")] = None,
+    rounds: Annotated[int | None, typer.Option(help="Federated rounds.", show_default="4")] = None,
     strategy: Annotated[
         str | None,
-        typer.Option(help="pplr, fedavg, fedprox, ditto, local or central; more after commas run as baselines."),
+        typer.Option(
+            help="pplr, fedavg, fedprox, ditto, local or central; more after commas run as baselines.",
+            show_default="pplr",
+        ),
     ] = None,
-    shards: Annotated[int | None, typer.Option(help="Shards, each a federation of its own.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    shards: Annotated[int | None, typer.Option(help="Shards, each a federation of its own.", show_default="1")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="42")] = None,
     base: Annotated[
         str | None, typer.Option(help="Base model: Hugging Face id or folder. None: the embedded Llama.")
     ] = None,

@@ -7,15 +7,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
-from fedrec.config import DataConfig
+from fedrec.config import DataConfig, RunConfig
 from fedrec.data.load import load_dataset
 from fedrec.data.table import Dataset
 from fedrec.errors import UsageError
 from server import prepare
-from server.commands import _new, _prepared, _reopened
+from server.commands import _new, _prepared, _reopened, simulate
 from tests.conftest import Settings
 
 
@@ -67,3 +68,13 @@ def test_nothing_is_reported_home() -> None:
     }
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "0 0\n"
+
+
+def test_the_help_tells_the_defaults_of_the_configuration() -> None:
+    plain = RunConfig()
+    known = {
+        "clients": plain.clients.count, "rounds": plain.federation.rounds, "strategy": plain.strategy,
+        "shards": plain.shards, "seed": plain.seed,
+    }  # fmt: skip
+    hints = get_type_hints(simulate, include_extras=True)
+    assert {name: hints[name].__metadata__[0].show_default for name in known} == {k: str(v) for k, v in known.items()}
