@@ -61,7 +61,7 @@ def results_table(result: Result) -> RenderableType:
 def _clients(result: Result) -> Table:
     before = start(result)
     table = _table(f"{clean(result['run'])}: each client's own later interactions")
-    _columns(table, "client", "rows", "AUC before", "after", "", "UAUC", "LogLoss")
+    _columns(table, "client", "rows", "AUC before", "after", "change", "UAUC", "LogLoss")
     aucs = by_client(before, "auc")
     shown = shown_clients(result)
     for k in shown:

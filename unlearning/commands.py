@@ -26,7 +26,11 @@ def compare(
         str | None, typer.Option(help="Data set: file or folder. None: a generated world of films.")
     ] = None,
     methods: Annotated[
-        str, typer.Option(help="Names of methods, or PARTITIONER+AGGREGATOR; commas between. Retraining is always run.")
+        str,
+        typer.Option(
+            help="Methods, or PARTITIONER+AGGREGATOR; commas between, ? lists all. Retraining is always run.",
+            show_default="the published and the strict ones",
+        ),
     ] = METHODS,
     shards: Annotated[int, typer.Option(help="Shards, each trained alone.", min=1, max=256)] = 4,
     slices: Annotated[int, typer.Option(help="Slices of a shard, with a checkpoint after each.", min=1, max=64)] = 1,
