@@ -29,7 +29,11 @@ from unlearning.requests.states import TERMINAL, State
 from unlearning.requests.subjects import SubjectKeys
 
 OnEvent = Callable[[str, dict[str, Any]], None]
-"""Told what happened once it is on the disk, and what was rejected, in the words of `certificates.fields.Facts`."""
+"""Told what happens and what was rejected, in the words of `certificates.fields.Facts`.
+
+It is told within the transaction: a crash can leave a line too many in an audit log, which the next start repeats, and
+never a change without its line. What it raises undoes the change.
+"""
 
 
 class Ledger(Reader):
@@ -92,11 +96,11 @@ class Ledger(Reader):
                         due_at=last_day(received.date(), self._policy.response_months, self._policy.next_working_day),
                     )
                     rows.add(connection, request, open_key)
-        if found:
-            self._on_event("duplicate", {"request": found[0].id, "operator": requester})
-            return found[0]
-        self._on_event("submitted", {"request": request.id, "pseudonym": request.pseudonym, "operator": requester})
-        return request
+                    told = {"request": id, "pseudonym": request.pseudonym, "operator": requester}
+                    self._on_event("submitted", told)
+                    return request
+        self._on_event("duplicate", {"request": found[0].id, "operator": requester})
+        return found[0]
 
     def approve(
         self, id: str, approver: str, *, identity: str, signature: bytes | None, now: datetime | None = None
@@ -149,7 +153,7 @@ class Ledger(Reader):
             if step in rows.read_steps(connection, id):
                 return False
             rows.add_step(connection, id, step, (moment(now) - request.received_at).total_seconds(), facts)
-        self._on_event("step", {"request": id, "method": step})
+            self._on_event("step", {"request": id, "method": step})
         return True
 
     def batches(self, now: datetime | None = None) -> Sequence[Batch]:
@@ -179,8 +183,7 @@ class Ledger(Reader):
             after = change(before)
             if after != before:
                 rows.save(connection, after)
-        if after != before:
-            self._on_event(kind, {"request": id, "state": after.state.value, **told})
+                self._on_event(kind, {"request": id, "state": after.state.value, **told})
         return after
 
     @contextmanager

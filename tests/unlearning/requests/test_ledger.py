@@ -102,6 +102,23 @@ def test_late_ones_come_first(office: Office) -> None:
     assert len(office.ledger.list()) == 4
 
 
+def test_what_cannot_be_told_does_not_happen(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = office.user(PERSON)
+
+    def broken(*_: object) -> None:
+        raise FedrecError("the last line was altered")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(office.ledger, "_on_event", broken)
+        for act in (lambda: office.user("another"), lambda: office.approve(request), lambda: office.refuse(request)):
+            with pytest.raises(FedrecError, match="altered"):
+                act()
+        with pytest.raises(FedrecError, match="altered"):
+            office.ledger.record_step(request.id, "withdraw", {})
+    assert office.ledger.list() == [request] and not office.ledger.step_done(request.id, "withdraw")
+    assert office.plan(request, 0).state is State.PLANNED
+
+
 def test_a_step_is_recorded_once(office: Office) -> None:
     request = office.user(PERSON)
     assert not office.ledger.step_done(request.id, "withdraw")
