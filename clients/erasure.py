@@ -22,10 +22,10 @@ from fedrec.data.table import HISTORY, TEST, TRAIN
 from fedrec.messages import Model
 from fedrec.metrics import auc
 from fedrec.models.adapter import State
-from fedrec.models.bank import AdapterBank, Mixed, Routed
-from fedrec.scoring import by_person, score_windows
+from fedrec.scoring import by_person
 from fedrec.served import adapters_in
 from fedrec.served import withdraw as withdraw_served
+from fedrec.serving import Answers, Judged
 
 
 @dataclass(frozen=True)
@@ -132,16 +132,15 @@ def _together(
     client: Client, adapters: Mapping[int, State], windows: Sequence[Any], user: NDArray[np.int32]
 ) -> NDArray[np.float64]:
     """(n,) like-probabilities by some adapters with equal weights."""
-    with AdapterBank(client.base.model, client.config.lora, width=len(adapters)) as bank:
-        for k, shard in enumerate(sorted(adapters)):
-            bank.load(k, adapters[shard])
-        bank.eval()
-        one = len(adapters) == 1
-        return score_windows(
-            client.base.model, windows, client.encoder.template.answers, len(user), bank=bank,
-            routing=Routed(0) if one else Mixed(torch.full((len(adapters),), 1 / len(adapters))),
-            precision=client.config.train.precision, batches=by_person(user),
-        )  # fmt: skip
+    config = client.config
+    answers = Answers(
+        client.base, config.lora, client.encoder.template.answers, adapters, Judged.nobody(config.shards), "average-nd",
+        config.aggregation, config.seed,
+    )  # fmt: skip
+    try:
+        return answers.scores(windows, len(user), by_person(user))
+    finally:
+        answers.close()
 
 
 def _log_likelihood(scores: NDArray[np.float64], labels: NDArray[np.int8]) -> NDArray[np.float64]:

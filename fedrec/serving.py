@@ -42,6 +42,13 @@ class Judged:
     scores: NDArray[np.float64]
     centres: NDArray[np.float32]
 
+    @classmethod
+    def nobody(cls, shards: int) -> Judged:
+        """No rows: for aggregators that judge nothing."""
+        return cls(
+            np.zeros((0, 1), np.float32), np.zeros(0, np.int8), np.zeros((0, shards)), np.zeros((shards, 1), np.float32)
+        )
+
     def take(self, rows: NDArray[np.bool_]) -> Judged:
         """Some of the rows."""
         return Judged(self.vectors[rows], self.labels[rows], self.scores[rows], self.centres)

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
+from flwr.app import Message
 from flwr.serverapp import Grid
 
 from fedrec import messages
@@ -19,7 +19,7 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.messages import Model
 from fedrec.store import Rounds, Run
-from server.exchange import ask
+from server.exchange import ask, call
 from server.federation import Entry, Federation
 from server.meeting import meet
 from server.prepare import initial_of
@@ -118,9 +118,7 @@ class FederatedErasure:
 
     def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
         """What the clients find when they try retrained adapters."""
-        said: dict[str, dict[str, Any]] = {}
-        for name in self.run.clients:
-            said |= self._ask(messages.REHEARSE, {name}, models[name], requests=list(requests), shards=list(shards))
+        said = self._ask(messages.REHEARSE, None, models, requests=list(requests), shards=list(shards))
         known = [(a["auc"], a["examples"]) for a in said.values() if not math.isnan(a["auc"])]
         rows = sum(count for _, count in known)
         return Rehearsal(
@@ -149,21 +147,17 @@ class FederatedErasure:
         return self.run.rounds.history()[-1]
 
     def _ask(
-        self, kind: str, only: Collection[str] | None, model: Model | None = None, **content: Any
+        self, kind: str, only: Collection[str] | None, models: Mapping[str, Model] | None = None, **content: Any
     ) -> dict[str, dict[str, Any]]:
-        """Every client's answer to one question, or that of some clients.
+        """Every client's answer to one question, or that of some clients; each is sent its model, where there are any.
 
         Raises:
             FedrecError: a client fails, or does not answer.
         """
-        config = ConfigRecord({"run": str(self.run.folder.resolve()), **content})
-        record = RecordDict({messages.CONFIG: config})
-        if model is not None:
-            arrays = messages.to_arrays(model)
-            record[messages.ARRAYS] = ArrayRecord({name: Array(array) for name, array in arrays.items()})
-        nodes = {name: node for name, node in self._nodes.items() if only is None or name in only}
         calls = {
-            name: Message(record, dst_node_id=node, message_type=kind, group_id=kind) for name, node in nodes.items()
+            name: call(kind, self.run, node, None if models is None else models[name], **content)
+            for name, node in self._nodes.items()
+            if only is None or name in only
         }
         said: dict[str, dict[str, Any]] = {}
 

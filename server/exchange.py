@@ -7,13 +7,24 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord
+from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 from flwr.serverapp import Grid
 
 from fedrec import messages
+from fedrec.messages import Model
+from fedrec.store import Run
 from server.replies import BadReply
 
 _POLL = 0.05  # seconds; Flower's own loop sleeps 3
+
+
+def call(kind: str, run: Run, node: int, model: Model | None = None, **content: Any) -> Message:
+    """A message to a client: what it is asked, and the adapters that it is asked about."""
+    record = RecordDict({messages.CONFIG: ConfigRecord({"run": str(run.folder.resolve()), **content})})
+    if model is not None:
+        arrays = messages.to_arrays(model)
+        record[messages.ARRAYS] = ArrayRecord({name: Array(array) for name, array in arrays.items()})
+    return Message(record, dst_node_id=node, message_type=kind, group_id=str(content.get("round", kind)))
 
 
 def ask(

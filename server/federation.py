@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, RecordDict
+from flwr.app import Message
 from flwr.serverapp import Grid
 
 from fedrec import messages
@@ -17,7 +17,7 @@ from fedrec.messages import Model, State
 from fedrec.models.adapter import state_hash
 from fedrec.store import Rounds, Run
 from server import balance, results
-from server.exchange import ask, one_line, records
+from server.exchange import ask, call, one_line, records
 from server.meeting import meet
 from server.replies import BadReply, Limits, Reply, check, check_together, decode
 from server.sampling import choose
@@ -218,13 +218,9 @@ class Federation:
     def _message(
         self, kind: str, client: str, number: int, model: Model | None, entry: Entry, shards: Sequence[int]
     ) -> Message:
-        config = ConfigRecord({"run": str(self.run.folder.resolve()), "round": number, "shards": list(shards)})
-        content = RecordDict({messages.CONFIG: config})
         if model is not None:
-            arrays = messages.to_arrays(model)
-            content[messages.ARRAYS] = ArrayRecord({name: Array(array) for name, array in arrays.items()})
-            entry["bytes_down"] += messages.size_of(arrays)
-        return Message(content, dst_node_id=self.nodes[client], message_type=kind, group_id=str(number))
+            entry["bytes_down"] += messages.size_of(messages.to_arrays(model))
+        return call(kind, self.run, self.nodes[client], model, round=number, shards=list(shards))
 
 
 def _mean_loss(reply: Reply) -> float | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-from flwr.app import ConfigRecord, Message, RecordDict
+from flwr.app import Message
 from flwr.serverapp import Grid
 
 from fedrec import messages
 from fedrec.errors import FedrecError
 from fedrec.store import Run
-from server.exchange import ask, one_line, records
+from server.exchange import ask, call, one_line, records
 
 _PATIENCE = 20.0  # seconds without a new node, after which no more are expected
 _MEET = 120.0  # seconds for all clients to say who they are
@@ -25,13 +25,7 @@ def meet(grid: Grid, run: Run) -> tuple[dict[str, int], dict[str, list[int]]]:
     names = run.clients
     nodes: dict[str, int] = {}
     announced: dict[str, list[int]] = {}
-    config = ConfigRecord({"run": str(run.folder.resolve()), "round": 0})
-    calls = {
-        str(node): Message(
-            RecordDict({messages.CONFIG: config}), dst_node_id=node, message_type=messages.INVENTORY, group_id="0"
-        )
-        for node in _await_nodes(grid, len(names))
-    }
+    calls = {str(node): call(messages.INVENTORY, run, node, round=0) for node in _await_nodes(grid, len(names))}
     faults: list[str] = []
 
     def accept(node: str, message: Message) -> bool:
