@@ -277,6 +277,13 @@ class ShardedModel:
 
     def _snapshot(self) -> Answers:
         """Answers of the shards in the manifest."""
+        return self.answers_by(self.method)
+
+    def answers_by(self, method: Method) -> Answers:
+        """How the shards that are served would answer by another aggregator, or with other settings of it.
+
+        One that judges them needs a model whose own aggregator does, so that there are judgements.
+        """
         table = self.table
         judging = self._judging()
         centres = np.zeros((len(self.shards), table.vectors.shape[1]), np.float32)
@@ -285,8 +292,8 @@ class ShardedModel:
         judged = Judged(table.vectors[judging], table.interactions.label[judging], table.scores[judging], centres)
         adapters = {shard: shard_folder(self.folder, shard).adapter() for shard in read_manifest(self.folder)}
         return Answers(
-            self.base, self.config.lora, self.encoder.template.answers, adapters, judged, self.method.aggregator,
-            self.method.aggregation, self.config.seed,
+            self.base, self.config.lora, self.encoder.template.answers, adapters, judged, method.aggregator,
+            method.aggregation, self.config.seed,
         )  # fmt: skip
 
 
