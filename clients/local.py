@@ -20,13 +20,14 @@ from fedrec.data.shards import drawn
 from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.errors import FedrecError
 from fedrec.files import replacing
+from fedrec.judging import judge
 from fedrec.messages import Model, from_arrays, to_arrays
 from fedrec.metrics import measure
 from fedrec.models.bank import AdapterBank
 from fedrec.models.base import Base, load_base
 from fedrec.progress import bar
-from fedrec.served import answers_of, serve
-from fedrec.serving import encoder_of, judge
+from fedrec.served import answers_of, read_judgement, serve
+from fedrec.serving import encoder_of
 from fedrec.store import Run
 from fedrec.training import Task, train
 
@@ -89,10 +90,10 @@ class Client:
         with replacing(self.store.folder / "published.safetensors") as partial:
             save_file(to_arrays(model), partial, {"round": str(number)})
         rows, adapters = self.interactions, dict(zip(shards, _tensors(served), strict=True))
-        judging = self._judging()
-        judged = judge(self.base, self.config, self.encoder, rows, judging, adapters)
-        users = [rows.user_ids[user] for user in rows.user[judging]]
-        digest = serve(self.store, number, adapters, judged, users, self.config, self.base.name)
+        judgement = judge(
+            self.base, self.config, self.encoder, rows, self._judging(), adapters, read_judgement(self.store)
+        )
+        digest = serve(self.store, number, adapters, judgement, self.config, self.base.name)
         wanted = rows.split == TEST
         answers = answers_of(self.store, self.config, self.base, self.encoder)
         scores = answers.scores(self.encoder.windows(rows, wanted), len(rows))[wanted]

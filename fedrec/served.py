@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from fedrec.config import RunConfig
 from fedrec.data.prompts import PromptEncoder
 from fedrec.errors import FedrecError
 from fedrec.files import replacing, write_json
+from fedrec.judging import Judgement
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.base import Base
 from fedrec.models.peft_folder import load_peft, save_peft
@@ -27,14 +28,12 @@ from fedrec.store import ClientStore
 
 
 def serve(
-    store: ClientStore, number: int, adapters: Mapping[int, State], judged: Judged, users: Sequence[str],
-    config: RunConfig, base: str,
-) -> str:  # fmt: skip
+    store: ClientStore, number: int, adapters: Mapping[int, State], judgement: Judgement, config: RunConfig, base: str
+) -> str:
     """Serve adapters, by shard, from now on; the shards that have none are withdrawn.
 
     Args:
         number: the round they come from.
-        users: (v,) whose each judging row is.
 
     Returns:
         SHA-256 of the model.
@@ -49,7 +48,7 @@ def serve(
         write_json(store.folder / "manifest.json", {"round": number, "shards": [None] * config.shards})
         shutil.rmtree(folder)
     fresh.rename(folder)
-    write_judged(store, judged, users)
+    write_judgement(store, judgement)
     hashes = {shard: state_hash(state) for shard, state in adapters.items()}
     entries = {s: {"folder": f"{folder.name}/shard-{s}", "sha256": digest} for s, digest in hashes.items()}
     shards = [entries.get(shard) for shard in range(config.shards)]
@@ -67,9 +66,8 @@ def withdraw(store: ClientStore, shards: Collection[int], users: Collection[str]
         return []
     left = [None if shard in shards else entry for shard, entry in enumerate(manifest["shards"])]
     write_json(store.folder / "manifest.json", {**manifest, "shards": left})
-    judged, whose = read_judged(store)
-    kept = ~np.isin(np.array(whose, np.str_), list(users))
-    write_judged(store, judged.take(kept), [user for user, keep in zip(whose, kept, strict=True) if keep])
+    if (judgement := read_judgement(store)) is not None:
+        write_judgement(store, judgement.without(list(users)))
     return [shard for shard, entry in enumerate(left) if entry is not None]
 
 
@@ -82,9 +80,10 @@ def answers_of(store: ClientStore, config: RunConfig, base: Base, encoder: Promp
     manifest = store.manifest
     if manifest is None:
         raise FedrecError(f"client {store.name} serves no model yet: continue with `fedrec simulate --resume`")
-    judged, _ = read_judged(store)
+    judgement = read_judgement(store)
+    assert judgement is not None
     return Answers(
-        base, config.lora, encoder.template.answers, adapters_in(store, manifest), judged, config.aggregator,
+        base, config.lora, encoder.template.answers, adapters_in(store, manifest), judgement.judged, config.aggregator,
         config.aggregation, config.seed,
     )  # fmt: skip
 
@@ -101,17 +100,25 @@ def adapters_in(store: ClientStore, manifest: Mapping[str, object]) -> dict[int,
     return found
 
 
-def write_judged(store: ClientStore, judged: Judged, users: Sequence[str]) -> None:
+def write_judgement(store: ClientStore, judgement: Judgement) -> None:
+    judged = judgement.judged
     arrays: dict[str, NDArray[np.generic]] = {name: np.ascontiguousarray(a) for name, a in vars(judged).items()}
+    names = {name: json.dumps(getattr(judgement, name), ensure_ascii=False) for name in _NAMES}
     with replacing(_judged(store)) as partial:
-        save_file(arrays, partial, {"users": json.dumps(list(users), ensure_ascii=False)})
+        save_file(arrays, partial, names)
 
 
-def read_judged(store: ClientStore) -> tuple[Judged, list[str]]:
-    """The rows that judge the shards, and whose each is."""
-    with safe_open(_judged(store), "np") as file:
-        users: list[str] = json.loads(file.metadata()["users"])
-    return Judged(**load_file(_judged(store))), users
+def read_judgement(store: ClientStore) -> Judgement | None:
+    """The rows that judge the shards; none where nothing was served yet."""
+    path = _judged(store)
+    if not path.exists():
+        return None
+    with safe_open(path, "np") as file:
+        names = {name: tuple(json.loads(text)) for name, text in file.metadata().items()}
+    return Judgement(Judged(**load_file(path)), **names)
+
+
+_NAMES = ("users", "timelines", "adapters")
 
 
 def _judged(store: ClientStore) -> Path:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from fedrec.aggregation import AGGREGATORS, Evidence, combine, row_weights_to_windows
-from fedrec.config import AggregationConfig, LoraConfig, RunConfig
+from fedrec.config import AggregationConfig, LoraConfig
 from fedrec.data.prompts import PromptEncoder, Tokens, Window
 from fedrec.data.table import Interactions
 from fedrec.models.adapter import State
@@ -172,24 +172,6 @@ class Answers:
             self._base.model, windows, self._tokens, n, bank=self._bank, routing=routing,
             precision=self._base.precision, batches=batches,
         )  # fmt: skip
-
-
-def judge(
-    base: Base,
-    config: RunConfig,
-    encoder: PromptEncoder,
-    rows: Interactions,
-    wanted: NDArray[np.bool_],
-    adapters: Mapping[int, State],
-) -> Judged:
-    """The wanted rows as each shard's adapter answers them alone; NaN where a shard has none."""
-    windows, together = encoder.windows(rows, wanted), by_person(rows.user)
-    vectors = row_vectors(base.model, windows, len(rows), precision=base.precision, batches=together)[wanted]
-    scores = np.full((len(vectors), config.shards), np.nan)
-    alone = each_alone(base, config.lora, encoder, rows, ((state, wanted) for state in adapters.values()))
-    for shard, found in zip(adapters, alone, strict=True):
-        scores[:, shard] = found[wanted]
-    return Judged(vectors, rows.label[wanted], scores, np.zeros((config.shards, vectors.shape[1]), np.float32))
 
 
 def each_alone(
