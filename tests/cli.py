@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -27,11 +28,15 @@ def as_toml(settings: dict[str, Any], path: Path) -> Path:
 
 
 def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
-    """A process that runs `fedrec` with the arguments, on one thread, away from the tests' own group."""
+    """A process that runs `fedrec` with the arguments, on one thread, away from the tests' own group.
+
+    Ctrl-C reaches it also where the tests themselves were started in the background, where a shell has it ignored.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "COLUMNS": "80"}
     return subprocess.Popen(
         [*FEDREC, *map(str, arguments)], cwd=cwd, env=environment, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
 
 

@@ -75,3 +75,13 @@ def test_a_flood_from_many_sides_is_counted_as_one(url: str, tmp_path: Path) -> 
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(flood, range(4))) == 10
+
+
+def test_many_can_open_a_new_ledger_at_once(tmp_path: Path) -> None:
+    """To turn on SQLite's log ahead of writing is the one thing for which it does not wait its turn."""
+
+    def opened(number: int) -> None:
+        Office(f"sqlite:///{tmp_path}/{number // 8}/ledger.db", tmp_path / "keys").ledger.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(opened, range(160)))
