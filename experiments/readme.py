@@ -88,8 +88,8 @@ def forgetting(result: dict[str, Any]) -> str:
     requests = result["requests"]
     lines = [
         f"{requests[0]['clients']} clients, one person forgotten at a time; retraining as a part of the time of all "
-        "shards' rounds divided by the number of shards; certified after the verification and the measuring of all test "
-        "rows, the clients one after another on one core:",
+        "shards' rounds divided by the number of shards; certified after the verification and the measuring of all "
+        "test rows, the clients one after another on one core:",
         "",
         "| shards | people | withdrawn, slowest | retraining | certified after |",
         "|---:|---:|---:|---:|---:|",
