@@ -6,9 +6,8 @@ BEGIN IMMEDIATE, on PostgreSQL by an advisory lock of the transaction. Readers w
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +79,13 @@ def _sqlite(url: URL) -> Engine:
         file = Path(url.database)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
-        with FileLock(f"{file}.lock"), closing(sqlite3.connect(file, timeout=WAIT_SECONDS)) as first:
-            first.execute("PRAGMA journal_mode = WAL")  # stays; two who change it at once do not wait for each other
     engine = create_engine(url, connect_args={"timeout": WAIT_SECONDS})
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # the driver opens no transaction of its own: `begin` does
+        with FileLock(f"{url.database}.lock", mode=0o600) if url.database else nullcontext():
+            connection.execute("PRAGMA journal_mode = WAL")  # for this alone SQLite does not wait its turn
         for pragma in ("synchronous = FULL", "secure_delete = ON", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
