@@ -11,6 +11,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +43,7 @@ class Judgement:
     def without(self, users: Sequence[str]) -> Judgement:
         """The rows of other people."""
         kept = ~np.isin(np.array(self.users, np.str_), list(users))
-        chosen = np.flatnonzero(kept)
-        whose, timelines = (tuple(names[row] for row in chosen) for names in (self.users, self.timelines))
+        whose, timelines = (tuple(compress(names, kept)) for names in (self.users, self.timelines))
         return Judgement(self.judged.take(kept), whose, timelines, self.adapters)
 
 
@@ -63,20 +63,22 @@ def judge(
     """
     chosen = np.flatnonzero(wanted)
     users = tuple(rows.user_ids[user] for user in rows.user[chosen])
-    timelines = _timelines(encoder.windows(rows, wanted), rows.user)
+    windows = encoder.windows(rows, wanted)
+    timelines = _timelines(windows, rows.user)
     read = tuple(timelines[user] for user in rows.user[chosen])
     hashes = {shard: state_hash(state) for shard, state in adapters.items()}
     places = _places(users, read, before)
     known, new = places >= 0, wanted.copy()
     new[chosen[known]] = False
+    unread = encoder.windows(rows, new) if known.any() else windows
 
-    vectors = row_vectors(
-        base.model, encoder.windows(rows, new), len(rows), precision=base.precision, batches=by_person(rows.user)
-    )[chosen]
+    together = by_person(rows.user)
+    vectors = row_vectors(base.model, unread, len(rows), precision=base.precision, batches=together)[chosen]
     scores = np.full((len(chosen), config.shards), np.nan)
     same = {shard for shard in adapters if before is not None and before.adapters[shard] == hashes[shard]}
-    asked = ((state, new if shard in same else wanted) for shard, state in adapters.items())
-    for shard, found in zip(adapters, each_alone(base, config.lora, encoder, rows, asked), strict=True):
+    asked = ((state, unread if shard in same else windows) for shard, state in adapters.items())
+    alone = each_alone(base, config.lora, encoder.template.answers, rows.user, asked)
+    for shard, found in zip(adapters, alone, strict=True):
         scores[:, shard] = found[chosen]
     if before is not None:
         vectors[known] = before.judged.vectors[places[known]]

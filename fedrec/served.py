@@ -34,6 +34,7 @@ def serve(
 
     Args:
         number: the round they come from.
+        judgement: of these adapters.
 
     Returns:
         SHA-256 of the model.
@@ -49,7 +50,7 @@ def serve(
         shutil.rmtree(folder)
     fresh.rename(folder)
     write_judgement(store, judgement)
-    hashes = {shard: state_hash(state) for shard, state in adapters.items()}
+    hashes = {shard: judgement.adapters[shard] for shard in adapters}
     entries = {s: {"folder": f"{folder.name}/shard-{s}", "sha256": digest} for s, digest in hashes.items()}
     shards = [entries.get(shard) for shard in range(config.shards)]
     write_json(store.folder / "manifest.json", {"round": number, "shards": shards})

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from fedrec.aggregation import AGGREGATORS, Evidence, combine, row_weights_to_windows
 from fedrec.config import AggregationConfig, LoraConfig
 from fedrec.data.prompts import PromptEncoder, Tokens, Window
-from fedrec.data.table import Interactions
 from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import Base
@@ -177,18 +176,22 @@ class Answers:
 def each_alone(
     base: Base,
     lora: LoraConfig,
-    encoder: PromptEncoder,
-    rows: Interactions,
-    asked: Iterable[tuple[State, NDArray[np.bool_]]],
+    tokens: tuple[int, int],
+    user: NDArray[np.int32],
+    asked: Iterable[tuple[State, Sequence[Window]]],
 ) -> Iterator[NDArray[np.float64]]:
-    """For each adapter and its wanted rows, their (n,) scores by it alone; NaN for other rows."""
+    """For each adapter and its windows, the (n,) scores of their rows by it alone; NaN for other rows.
+
+    Args:
+        user: (n,) of all rows.
+    """
     with AdapterBank(base.model, lora) as bank:
         bank.eval()
-        for state, wanted in asked:
+        for state, windows in asked:
             bank.load(0, state)
             yield score_windows(
-                base.model, encoder.windows(rows, wanted), encoder.template.answers, len(rows), bank=bank,
-                routing=Routed(0), precision=base.precision, batches=by_person(rows.user),
+                base.model, windows, tokens, len(user), bank=bank, routing=Routed(0), precision=base.precision,
+                batches=by_person(user),
             )  # fmt: skip
 
 

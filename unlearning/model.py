@@ -262,8 +262,12 @@ class ShardedModel:
         if self.method.answers.judges:
             judging = self._judging()
             known = [~np.isnan(scores[:, k]) & (table.judged[k] == hashes[k]) for k in self.shards]
-            asked = ((shard_folder(self.folder, k).adapter(), judging & ~known[k]) for k in self.shards)
-            for k, found in enumerate(each_alone(self.base, self.config.lora, encoder, rows, asked)):
+            asked = (
+                (shard_folder(self.folder, k).adapter(), encoder.windows(rows, judging & ~known[k]))
+                for k in self.shards
+            )
+            alone = each_alone(self.base, self.config.lora, encoder.template.answers, rows.user, asked)
+            for k, found in enumerate(alone):
                 scores[:, k] = np.where(known[k], scores[:, k], found)
         self.table = Table(rows, table.places, vectors, scores, hashes)
         save_table(self.folder / "table.safetensors", self.table)
