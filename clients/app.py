@@ -12,6 +12,7 @@ from flwr.clientapp import ClientApp
 from clients import erasure, local
 from fedrec import messages
 from fedrec.data.selection import Selection
+from fedrec.served import served_hash
 from fedrec.store import Run
 
 app = ClientApp()
@@ -35,13 +36,23 @@ def train(message: Message, context: Context) -> Message:
 
 @app.evaluate("like")
 def evaluate(message: Message, context: Context) -> Message:
-    """Serve the published model from now on, and measure it on this client's test rows."""
+    """Serve the published model from now on, or go on serving; and measure it on this client's test rows."""
+    client = local.Client(_run(message), _name(message, context))
+    if (published := _model(message)) is not None:
+        client.serve(_round(message), published, _shards(message))
+    metrics = client.measure(_round(message))
+    return _reply(message, client.name, None, metrics, served=served_hash(client.store))
+
+
+@app.query("serve")
+def serve(message: Message, context: Context) -> Message:
+    """Serve the published model from now on."""
     client = local.Client(_run(message), _name(message, context))
     published = _model(message)
     if published is None:
-        raise ValueError("a published model must carry its adapters")
-    digest, metrics = client.publish(_round(message), published, _shards(message))
-    return _reply(message, client.name, None, metrics, served=digest)
+        raise ValueError("a model that is to be served must carry its adapters")
+    client.serve(_round(message), published, _shards(message))
+    return _reply(message, client.name, None, {}, served=served_hash(client.store))
 
 
 @app.query("locate")

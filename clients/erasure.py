@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from clients.held import held, hold, release
 from clients.local import Client
-from fedrec.data.selection import Selection
+from fedrec.data.selection import Selection, row_keys
 from fedrec.data.table import HISTORY, TEST, TRAIN
 from fedrec.messages import Model
 from fedrec.metrics import auc
 from fedrec.models.adapter import State
 from fedrec.scoring import by_person
-from fedrec.served import adapters_in
+from fedrec.served import REHEARSED, adapters_in, answers_by, write_judgement
 from fedrec.served import withdraw as withdraw_served
 from fedrec.serving import Answers, Judged
 
@@ -72,8 +72,8 @@ def erase(client: Client, selection: Selection, request: str) -> int:
     if selection == Selection():
         selection = Selection(users=tuple(user for user, _ in store.vault.users()))
     deleted = 0 if selection == Selection() else store.vault.erase(selection, request).rows
-    for path in (store.folder / "scores.npz", store.folder / "published.safetensors"):
-        path.unlink(missing_ok=True)
+    _forget_scores(client)
+    (store.folder / "published.safetensors").unlink(missing_ok=True)
     shutil.rmtree(store.folder / "training", ignore_errors=True)
     manifest = store.manifest or {"shards": []}
     served = {entry["folder"] for entry in manifest["shards"] if entry is not None}
@@ -84,27 +84,39 @@ def erase(client: Client, selection: Selection, request: str) -> int:
 
 
 def rehearse(client: Client, requests: Sequence[str], model: Model, shards: Sequence[int]) -> dict[str, Any]:
-    """How erased rows and rows never seen look to retrained adapters that are not served yet.
+    """How erased rows, and test rows of the people in the retrained shards, look to adapters that are not served yet.
+
+    What weighs the adapters is found out here already, and kept for `Client.serve`.
 
     Returns:
-        `forgotten`, `unseen`: the log-likelihood of each row's answer by the retrained shards together; `auc` and
-        `examples`: of all shards on the test rows.
+        `forgotten`, `unseen`: the log-likelihood of each row's answer by the retrained shards together; `utility` and
+        `pairs`: the AUC of all shards as they will be served minus the AUC as they were, NaN where that cannot be
+        told, and the pairs of a liked and a disliked row that it was measured on.
     """
-    adapters = {shard: _state(state) for shard, state in zip(shards, model, strict=True)}
+    retrained = {shard: _state(state) for shard, state in zip(shards, model, strict=True)}
     forgotten: list[float] = []
     for request in requests:
         windows, labels = held(_waiting(client), request)
         if windows:
-            scores = _together(client, adapters, windows, np.zeros(len(labels), np.int32))
+            scores = _together(client, retrained, windows, np.zeros(len(labels), np.int32))
             forgotten += _log_likelihood(scores, np.array(labels)).tolist()
     rows = client.interactions
-    test = rows.split == TEST
-    windows = client.encoder.windows(rows, test)
-    unseen = _log_likelihood(_together(client, adapters, windows, rows.user)[test], rows.label[test]).tolist()
-    manifest = client.store.manifest or {"shards": []}
-    everything = adapters_in(client.store, manifest) | adapters
-    scores = _together(client, everything, windows, rows.user)[test]
-    return {"forgotten": forgotten, "unseen": unseen, "auc": auc(scores, rows.label[test]), "examples": int(test.sum())}
+    theirs = (rows.split == TEST) & np.isin(client.shard_of_users()[rows.user], list(shards))
+    windows, label = client.encoder.windows(rows, theirs), rows.label[theirs]
+    unseen = _log_likelihood(_together(client, retrained, windows, rows.user)[theirs], label).tolist()
+
+    everything = adapters_in(client.store, client.store.manifest or {"shards": []}) | retrained
+    judgement = client.judged_by(everything)
+    write_judgement(client.store, judgement, REHEARSED)
+    answers = answers_by(client.base, client.config, client.encoder, everything, judgement.judged)
+    after = answers.scores(windows, len(rows))[theirs]
+    answers.close()
+    before = _scores_before(client, answers.shards)[theirs[rows.split == TEST]]
+    positive = int(label.sum())
+    return {
+        "forgotten": forgotten, "unseen": unseen, "utility": auc(after, label) - auc(before, label),
+        "pairs": positive * (len(label) - positive),
+    }  # fmt: skip
 
 
 def forget_held(client: Client, requests: Sequence[str]) -> None:
@@ -126,6 +138,25 @@ def _hold(client: Client, selection: Selection, request: str) -> None:
 
 def _waiting(client: Client) -> Path:
     return client.store.folder / "held"
+
+
+def _forget_scores(client: Client) -> None:
+    """Keep the scores of those test rows only that are still in the vault."""
+    scores = client.store.scores()
+    if scores is not None:
+        left = client.store.interactions()
+        kept = np.isin(scores["rows"], row_keys(left.take(left.split == TEST), client.run.catalogue))
+        client.store.write_scores(**{name: values[kept] if values.ndim else values for name, values in scores.items()})
+
+
+def _scores_before(client: Client, shards: tuple[int, ...]) -> NDArray[np.float64]:
+    """(n,) what these shards said of the client's n test rows before; NaN where it was others that answered."""
+    rows = client.interactions
+    keys = row_keys(rows.take(rows.split == TEST), client.run.catalogue)
+    scores = client.store.scores()
+    if scores is None or str(scores["shards"]) != str(shards) or not np.array_equal(scores["rows"], keys):
+        return np.full(len(keys), np.nan)
+    return np.asarray(scores["scores"], np.float64)
 
 
 def _together(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -16,17 +16,19 @@ from fedrec import hardware
 from fedrec.aggregation import AGGREGATORS
 from fedrec.config import RunConfig
 from fedrec.data.prompts import PromptEncoder
+from fedrec.data.selection import row_keys
 from fedrec.data.shards import drawn
 from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.errors import FedrecError
 from fedrec.files import replacing
-from fedrec.judging import judge
+from fedrec.judging import Judgement, judge
 from fedrec.messages import Model, from_arrays, to_arrays
 from fedrec.metrics import measure
+from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank
 from fedrec.models.base import Base, load_base
 from fedrec.progress import bar
-from fedrec.served import answers_of, read_judgement, serve
+from fedrec.served import REHEARSED, answers_of, read_judgement, serve
 from fedrec.serving import encoder_of
 from fedrec.store import Run
 from fedrec.training import Task, train
@@ -78,22 +80,29 @@ class Client:
         metrics |= {f"examples/{s}": count for s, count in enumerate(rows)}
         return trained, metrics
 
-    def publish(self, number: int, model: Model, shards: Sequence[int]) -> tuple[str, dict[str, int | float]]:
-        """Serve the model of round `number`, which has these shards, and measure it on the test rows.
+    def serve(self, number: int, model: Model, shards: Sequence[int]) -> None:
+        """Serve the model of round `number`, which has these shards, from now on.
 
         With Ditto the client serves its personal model instead.
-
-        Returns:
-            SHA-256 of the model served; examples, AUC, UAUC and LogLoss of each group of rows.
         """
         served = self._personal(number) or model if self.config.strategy == "ditto" else model
         with replacing(self.store.folder / "published.safetensors") as partial:
             save_file(to_arrays(model), partial, {"round": str(number)})
-        rows, adapters = self.interactions, dict(zip(shards, _tensors(served), strict=True))
-        judgement = judge(
-            self.base, self.config, self.encoder, rows, self._judging(), adapters, read_judgement(self.store)
-        )
-        digest = serve(self.store, number, adapters, judgement, self.config, self.base.name)
+        adapters = dict(zip(shards, _tensors(served), strict=True))
+        serve(self.store, number, adapters, self.judged_by(adapters), self.config, self.base.name)
+
+    def judged_by(self, adapters: Mapping[int, State]) -> Judgement:
+        """What weighs these adapters, by shard, against each other; what is known already is not computed again."""
+        before = read_judgement(self.store, REHEARSED) or read_judgement(self.store)
+        return judge(self.base, self.config, self.encoder, self.interactions, self._judging(), adapters, before)
+
+    def measure(self, number: int) -> dict[str, int | float]:
+        """Score the test rows by the model that is served, which is that of round `number`, and keep the scores.
+
+        Returns:
+            Examples, AUC, UAUC and LogLoss of each group of rows.
+        """
+        rows = self.interactions
         wanted = rows.split == TEST
         answers = answers_of(self.store, self.config, self.base, self.encoder)
         scores = answers.scores(self.encoder.windows(rows, wanted), len(rows))[wanted]
@@ -101,15 +110,16 @@ class Client:
         tested = rows.take(wanted)
         group = np.zeros(len(tested), np.int32) if tested.client is None else tested.client
         self.store.write_scores(
-            round=np.array(number), scores=scores, labels=tested.label,
+            round=np.array(number), shards=np.array(str(answers.shards)), scores=scores, labels=tested.label,
             users=np.array(rows.user_ids, dtype=np.str_)[tested.user], items=tested.item, group=group,
+            rows=row_keys(tested, self.run.catalogue),
         )  # fmt: skip
         metrics: dict[str, int | float] = {"round": number}
         for index, name in enumerate(rows.client_ids or (self.name,)):
             mine = group == index
             measured = measure(scores[mine], tested.label[mine], tested.user[mine]).as_dict()
             metrics |= {f"{name}/{key}": value for key, value in measured.items()}
-        return digest, metrics
+        return metrics
 
     def _train_model(
         self, number: int, start: Model, shards: Sequence[int], role: str, prox: float, anchor: Model

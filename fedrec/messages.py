@@ -6,7 +6,8 @@
     query.withdraw    selection, shards   →  the shards that are still served
     query.erase       selection, request  →  rows deleted; hash of the data that is left
     query.rehearse    requests, shards, adapters  →  how the erased rows and the test rows look to those adapters
-    evaluate.like     round, shards, adapters (published: the client serves these from now on)  →  metrics
+    query.serve       round, shards, adapters  →  hash of the model that the client serves from now on
+    evaluate.like     round, shards [, adapters: served from now on]  →  hash and metrics of the model that is served
 
 A model is S adapters, one a shard; the array of shard s is named `shard/{s}/{layer}.A` (or `.B`), float32.
 """
@@ -25,6 +26,7 @@ LOCATE = "query.locate"
 WITHDRAW = "query.withdraw"
 ERASE = "query.erase"
 REHEARSE = "query.rehearse"
+SERVE = "query.serve"
 
 ARRAYS, CONFIG, METRICS = "arrays", "config", "metrics"  # records of a message
 

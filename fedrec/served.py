@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Collection, Mapping
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,18 +25,18 @@ from fedrec.models.peft_folder import load_peft, save_peft
 from fedrec.serving import Answers, Judged, model_hash
 from fedrec.store import ClientStore
 
+JUDGED = "judged.safetensors"
+REHEARSED = "rehearsed.safetensors"  # what is known already of adapters that are to be served next
+
 
 def serve(
     store: ClientStore, number: int, adapters: Mapping[int, State], judgement: Judgement, config: RunConfig, base: str
-) -> str:
+) -> None:
     """Serve adapters, by shard, from now on; the shards that have none are withdrawn.
 
     Args:
         number: the round they come from.
         judgement: of these adapters.
-
-    Returns:
-        SHA-256 of the model.
     """
     folder = store.folder / f"served-{number:04d}"
     fresh = folder.with_name(f"{folder.name}.partial")
@@ -50,6 +49,7 @@ def serve(
         shutil.rmtree(folder)
     fresh.rename(folder)
     write_judgement(store, judgement)
+    (store.folder / REHEARSED).unlink(missing_ok=True)
     hashes = {shard: judgement.adapters[shard] for shard in adapters}
     entries = {s: {"folder": f"{folder.name}/shard-{s}", "sha256": digest} for s, digest in hashes.items()}
     shards = [entries.get(shard) for shard in range(config.shards)]
@@ -57,11 +57,17 @@ def serve(
     for path in store.folder.glob("served-*"):
         if path != folder:
             shutil.rmtree(path)
-    return model_hash(list(hashes.values()))
+
+
+def served_hash(store: ClientStore) -> str:
+    """SHA-256 of the model that is served."""
+    shards = (store.manifest or {"shards": []})["shards"]
+    return model_hash([str(entry["sha256"]) for entry in shards if entry is not None])
 
 
 def withdraw(store: ClientStore, shards: Collection[int], users: Collection[str]) -> list[int]:
     """Stop serving some shards, and being judged by some users' rows; the shards that are served from now on."""
+    (store.folder / REHEARSED).unlink(missing_ok=True)
     manifest = store.manifest
     if manifest is None:
         return []
@@ -83,9 +89,16 @@ def answers_of(store: ClientStore, config: RunConfig, base: Base, encoder: Promp
         raise FedrecError(f"client {store.name} serves no model yet: continue with `fedrec simulate --resume`")
     judgement = read_judgement(store)
     assert judgement is not None
+    return answers_by(base, config, encoder, adapters_in(store, manifest), judgement.judged)
+
+
+def answers_by(
+    base: Base, config: RunConfig, encoder: PromptEncoder, adapters: Mapping[int, State], judged: Judged
+) -> Answers:
+    """The answers of some adapters, by shard, as a run combines them."""
     return Answers(
-        base, config.lora, encoder.template.answers, adapters_in(store, manifest), judgement.judged, config.aggregator,
-        config.aggregation, config.seed,
+        base, config.lora, encoder.template.answers, adapters, judged, config.aggregator, config.aggregation,
+        config.seed,
     )  # fmt: skip
 
 
@@ -101,17 +114,17 @@ def adapters_in(store: ClientStore, manifest: Mapping[str, object]) -> dict[int,
     return found
 
 
-def write_judgement(store: ClientStore, judgement: Judgement) -> None:
+def write_judgement(store: ClientStore, judgement: Judgement, name: str = JUDGED) -> None:
     judged = judgement.judged
     arrays: dict[str, NDArray[np.generic]] = {name: np.ascontiguousarray(a) for name, a in vars(judged).items()}
     names = {name: json.dumps(getattr(judgement, name), ensure_ascii=False) for name in _NAMES}
-    with replacing(_judged(store)) as partial:
+    with replacing(store.folder / name) as partial:
         save_file(arrays, partial, names)
 
 
-def read_judgement(store: ClientStore) -> Judgement | None:
-    """The rows that judge the shards; none where nothing was served yet."""
-    path = _judged(store)
+def read_judgement(store: ClientStore, name: str = JUDGED) -> Judgement | None:
+    """The rows that judge the shards; none where nothing was served yet, or nothing rehearsed."""
+    path = store.folder / name
     if not path.exists():
         return None
     with safe_open(path, "np") as file:
@@ -120,7 +133,3 @@ def read_judgement(store: ClientStore) -> Judgement | None:
 
 
 _NAMES = ("users", "timelines", "adapters")
-
-
-def _judged(store: ClientStore) -> Path:
-    return store.folder / "judged.safetensors"

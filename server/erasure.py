@@ -54,12 +54,13 @@ class Rehearsal:
 
     Attributes:
         forgotten, unseen: log-likelihoods of erased rows, and of rows never learnt from.
-        auc: of the test rows, mean over the clients by rows; None where none can be ranked.
+        utility: AUC after minus AUC before on the same test rows, mean over the clients by pairs of a liked and a
+            disliked row; None where none can be ranked.
     """
 
     forgotten: list[float]
     unseen: list[float]
-    auc: float | None
+    utility: float | None
 
 
 class FederatedErasure:
@@ -119,32 +120,48 @@ class FederatedErasure:
     def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
         """What the clients find when they try retrained adapters."""
         said = self._ask(messages.REHEARSE, None, models, requests=list(requests), shards=list(shards))
-        known = [(a["auc"], a["examples"]) for a in said.values() if not math.isnan(a["auc"])]
-        rows = sum(count for _, count in known)
+        known = [(a["utility"], a["pairs"]) for a in said.values() if not math.isnan(a["utility"])]
+        pairs = sum(count for _, count in known)
         return Rehearsal(
             [float(x) for answer in said.values() for x in answer["forgotten"]],
             [float(x) for answer in said.values() for x in answer["unseen"]],
-            sum(auc * count for auc, count in known) / rows if rows else None,
+            sum(change * count for change, count in known) / pairs if pairs else None,
         )
 
     def forget_held(self, requests: Sequence[str]) -> None:
         """Nothing that waited for the verification is kept any longer."""
         self._ask(messages.REHEARSE, None, requests=list(requests), shards=[])
 
-    def publish(self, shards: Sequence[int], models: Mapping[str, Model], withdrawn: Collection[int] = ()) -> Entry:
-        """Serve the retrained shards beside the others, measure, and write the result anew.
+    def serve(self, shards: Sequence[int], models: Mapping[str, Model], withdrawn: Collection[int] = ()) -> None:
+        """Every client serves the retrained shards beside the others when this returns.
 
         Args:
             withdrawn: shards that are not to be served, retrained or not.
         """
-        last = self.run.config.federation.rounds
-        whole = {client: list(model) for client, model in self.run.rounds.models(last).items()}
+        shown, whole = self._shown(withdrawn), self._with(shards, models)
+        chosen = {client: [model[shard] for shard in shown] for client, model in whole.items()}
+        self._ask(messages.SERVE, None, chosen, round=self._last, shards=shown)
+
+    def measure(self, shards: Sequence[int], models: Mapping[str, Model]) -> Entry:
+        """Keep what is served now as the run's model, have it measured, and write the result anew."""
+        self.federation.measure(self._last, self._with(shards, models))
+        write_result(self.run)
+        return self.run.rounds.history()[-1]
+
+    @property
+    def _last(self) -> int:
+        return self.run.config.federation.rounds
+
+    def _shown(self, withdrawn: Collection[int]) -> list[int]:
+        return [shard for shard in range(self.run.config.shards) if shard not in withdrawn]
+
+    def _with(self, shards: Sequence[int], models: Mapping[str, Model]) -> dict[str, Model]:
+        """Every client's whole model, with retrained shards in it."""
+        whole = {client: list(model) for client, model in self.run.rounds.models(self._last).items()}
         for client, model in models.items():
             for shard, state in zip(shards, model, strict=True):
                 whole[client][shard] = state
-        self.federation.publish(last, whole, [s for s in range(self.run.config.shards) if s not in withdrawn])
-        write_result(self.run)
-        return self.run.rounds.history()[-1]
+        return whole
 
     def _ask(
         self, kind: str, only: Collection[str] | None, models: Mapping[str, Model] | None = None, **content: Any

@@ -25,6 +25,8 @@ from server.strategies import STRATEGIES, Trained, among
 
 Entry = dict[str, Any]
 
+_EVALUATION = "evaluation: "
+
 
 class Federation:
     """One run's rounds. State is in the run's folder: whatever is killed, the next start continues."""
@@ -75,10 +77,12 @@ class Federation:
             begun.write(number, models, {"round": number, **entry, "seconds": time.monotonic() - began})
         return models
 
-    def publish(self, number: int, models: Mapping[str, Model], shards: Sequence[int]) -> None:
-        """Keep models that were trained already as those of round `number`, and serve these shards of them only."""
+    def measure(self, number: int, models: Mapping[str, Model]) -> None:
+        """Keep models that the clients serve already as those of round `number`, which was finished before."""
         self._meet()
-        self._finish(number, models, shards, {}, time.monotonic())
+        entry = self.run.rounds.entry(number)
+        entry["dropped"] = [each for each in entry["dropped"] if not each["reason"].startswith(_EVALUATION)]
+        self._finish(number, models, None, entry, time.monotonic())
 
     def _round(self, number: int, models: Mapping[str, Model]) -> dict[str, Model]:
         began = time.monotonic()
@@ -173,9 +177,13 @@ class Federation:
         return reply
 
     def _finish(
-        self, number: int, models: Mapping[str, Model], shards: Sequence[int], entry: Entry, began: float
+        self, number: int, models: Mapping[str, Model], shards: Sequence[int] | None, entry: Entry, began: float
     ) -> None:
-        """Publish these shards of each client's model, have them measured, and write the round down."""
+        """Publish these shards of each client's model, have them measured, and write the round down.
+
+        Args:
+            shards: None where the clients serve them already.
+        """
         fresh: Entry = {"round": number, "bytes_up": 0, "bytes_down": 0, "dropped": []}
         entry = fresh | entry
         measured: dict[str, dict[str, float]] = {}
@@ -189,21 +197,21 @@ class Federation:
                 measured.update(results.read_metrics(metrics, number, self.groups(client)))
                 served[client] = str(config.get("served"))
             except BadReply as reason:
-                entry["dropped"].append({"client": client, "reason": f"evaluation: {reason}"})
+                entry["dropped"].append({"client": client, "reason": f"{_EVALUATION}{reason}"})
                 return False
             self.held[client] = number
             return True
 
-        content = {
-            client: self._message(messages.EVALUATE, client, number, [models[client][s] for s in shards], entry, shards)
-            for client in self.nodes
-        }
+        content: dict[str, Message] = {}
+        for client in self.nodes:
+            model = None if shards is None else [models[client][s] for s in shards]
+            content[client] = self._message(messages.EVALUATE, client, number, model, entry, shards or ())
         late = ask(self.grid, content, accept, len(self.nodes), self.config.federation.deadline)
-        entry["dropped"] += [{"client": client, "reason": "evaluation: no reply"} for client in late]
+        entry["dropped"] += [{"client": client, "reason": f"{_EVALUATION}no reply"} for client in late]
         entry["clients"] = [{"id": group, **measured[group]} for group in sorted(measured)]
         entry["overall"] = results.overall(self.run, number, entry["clients"])
         entry["adapter_hash"] = _hash_of(served)
-        entry["seconds"] = time.monotonic() - began
+        entry.setdefault("seconds", time.monotonic() - began)
         self.run.rounds.write(number, models, entry)
         self.on_round(entry)
 

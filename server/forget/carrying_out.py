@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -80,20 +80,18 @@ class Carrier:
         }
 
     def _carry_out(self, ids: Sequence[str], shards: Sequence[int]) -> list[str]:
-        began = time.monotonic()
         folder = self._folder(ids)
         self.say(f"{len(ids)} request{'s' if len(ids) > 1 else ''}, shards {', '.join(map(str, shards)) or 'none'}")
         self._reach(ids, State.QUARANTINED)
         for id in ids:
             self.erasure.withdraw(*self._named(id), shards)
-        withdrawn = time.monotonic() - began
+        withdrawn = self._since_quarantined(ids)
         self.say(f"withdrawn everywhere in {withdrawn:.2f} s")
         self._reach(ids, State.ERASING, {"withdrawn_seconds": withdrawn})
         for id in ids:
             self.erasure.erase(*self._named(id), id)
         models = self.erasure.retrain(shards, folder / "rounds") if shards else {}
-        restored = time.monotonic() - began
-        self._reach(ids, State.VERIFYING, {"restored_seconds": restored})
+        self._reach(ids, State.VERIFYING)
         report = self._verified(ids, shards, models, self._unequal(shards, folder) if self.rederive else None)
         if report.verdict == "FAIL":
             why = "; ".join(f"{each.name}: {each.why}" for each in report.distances if not each.ok)
@@ -107,18 +105,24 @@ class Carrier:
             folder / "batch.json",
             {
                 "requests": list(ids), "shards": list(shards), "report": report.model_dump(mode="json"), "after": data,
-                "at": proof.now(), "withdrawn_seconds": withdrawn, "restored_seconds": restored,
+                "at": proof.now(), "withdrawn_seconds": withdrawn,
             },
         )  # fmt: skip
         return self._close(folder)
 
     def _close(self, folder: Path) -> list[str]:
-        """Publish, certify and close what is verified; repeated as often as need be."""
+        """Serve, measure, certify and close what is verified; repeated as often as need be."""
         batch = read_json(folder / "batch.json")
         ids, shards, rounds = batch["requests"], batch["shards"], Rounds(folder / "rounds")
         self._reach(ids, State.PUBLISHED)
         if waiting := [id for id in ids if self.office.ledger.get(id).state != State.CLOSED]:
-            self.erasure.publish(shards, _last(rounds), self._withdrawn_by_others())
+            models = _last(rounds)
+            self.erasure.serve(shards, models, self._withdrawn_by_others())
+            if "restored_seconds" not in batch:
+                batch["restored_seconds"] = self._since_quarantined(ids)
+                write_json(folder / "batch.json", batch)
+            self.say(f"served again after {batch['restored_seconds']:.1f} s")
+            self.erasure.measure(shards, models)
             self.erasure.forget_held(ids)
         for id in waiting:
             self._certify(id, batch, rounds, folder / f"issued-{id}.json")
@@ -142,7 +146,8 @@ class Carrier:
             self.office, request, batch["shards"], rounds, batch["after"], report, read_json(path), self.signer
         )
         write_json(self.office.folder / "newest.json", {"certificate": signed.digest})
-        self.office.ledger.advance(id, State.CLOSED, certificate=signed.digest)
+        timings = {"restored_seconds": batch["restored_seconds"]}
+        self.office.ledger.advance(id, State.CLOSED, certificate=signed.digest, timings=timings)
 
     def _note_certified(self, id: str) -> None:
         """In the audit log, once."""
@@ -183,6 +188,12 @@ class Carrier:
             request = self.office.ledger.get(id)
             if PATH.index(request.reached) < PATH.index(state):
                 self.office.ledger.advance(id, state, timings=timings or {})
+
+    def _since_quarantined(self, ids: Sequence[str]) -> float:
+        """Seconds since the work on the first of them began, also where it was broken off in between."""
+        requests = [self.office.ledger.get(id) for id in ids]
+        began = min(r.received_at + timedelta(seconds=r.timings[State.QUARANTINED]) for r in requests)
+        return max(0.0, (datetime.now(UTC) - began).total_seconds())
 
     def _named(self, id: str) -> tuple[Any, str | None]:
         return self.office.ledger.selection(id), self.office.ledger.get(id).scope.client

@@ -31,7 +31,6 @@ def impact(erasure: FederatedErasure, selection: Selection, client: str | None, 
         "estimated_seconds": round(seconds * len(located.shards) / config.shards, 1),
         "data_before": located.data,
         "adapters_before": _adapters(located),
-        "auc_before": _mean_auc(history[-1]),
         "thresholds": rules.thresholds.model_dump(mode="json"),
         "exceptions": [BACKUPS, *rules.exceptions],
         "elsewhere": [EXPORTS, *rules.elsewhere],
@@ -41,10 +40,3 @@ def impact(erasure: FederatedErasure, selection: Selection, client: str | None, 
 def _adapters(located: Located) -> dict[str, list[str]]:
     """The served hashes of the shards that go, by client; empty where none was served."""
     return {client: [hashes[shard] for shard in located.shards] for client, hashes in located.adapters.items()}
-
-
-def _mean_auc(entry: dict[str, Any]) -> float | None:
-    """Over the clients, by their test rows."""
-    known = [(client["auc"], client["examples"]) for client in entry["clients"] if client["auc"] is not None]
-    rows = sum(count for _, count in known)
-    return sum(auc * count for auc, count in known) / rows if rows else None

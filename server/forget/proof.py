@@ -52,9 +52,7 @@ def verify(
         rehearsal = erasure.rehearse([request.id for request in requests], shards, models)
         found = membership_auc(np.array(rehearsal.forgotten), np.array(rehearsal.unseen))
         facts |= finite(dict(zip(("membership_auc", "membership_low", "membership_high"), found, strict=True)))
-        before = (requests[0].plan or {}).get("auc_before")
-        if rehearsal.auc is not None and before is not None:
-            facts["utility"] = rehearsal.auc - before
+        facts["utility"] = rehearsal.utility
         tensors = [_named(state) for model in models.values() for state in model if _taught(state)]
         facts["adapters_not_finite"], facts["adapters_untrained"] = adapter_faults(tensors)
     return verdict(Measures(**facts), thresholds)

@@ -114,7 +114,7 @@ class Certificate(Section):
         scope: the erased rows are those that meet all of these conditions of the request.
         rounds: that were run again, in each of the shards.
         dataset_before, dataset_after: `digest` of the data manifest's two sides.
-        withdrawn_seconds, restored_seconds: from the start of the run to served-without, and to trained again.
+        withdrawn_seconds, restored_seconds: from the start of the work to served-without, and to served again.
         verification_report, evidence: SHA-256 of the bundle's `verification.json` and `MANIFEST.json`.
         unequal_adapters: those that a second training from the start did not give again; None = there was none.
         exceptions: what was left on purpose, such as backups beyond use.

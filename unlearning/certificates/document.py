@@ -102,7 +102,8 @@ def _outcome(certificate: Certificate) -> str:
 def _withdrawn(certificate: Certificate) -> str:
     withdrawn, restored = duration(certificate.withdrawn_seconds), duration(certificate.restored_seconds)
     return (
-        f"The parts that had learned from them were out of use {withdrawn} after the work began, which took {restored}."
+        f"The parts that had learned from them were out of use {withdrawn} after the work began, "
+        f"and back in use, trained again without them, after {restored}."
     )
 
 
@@ -122,7 +123,7 @@ def _stats(certificate: Certificate) -> list[tuple[str, str, str]]:
     return [
         ("Verification", certificate.verdict, "against limits fixed before the run"),
         ("Out of use after", duration(certificate.withdrawn_seconds), "from the start of the work"),
-        ("Trained again after", duration(certificate.restored_seconds), f"by {certificate.method}"),
+        ("Back in use after", duration(certificate.restored_seconds), f"by {certificate.method}"),
     ]
 
 

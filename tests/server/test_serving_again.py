@@ -1,0 +1,98 @@
+"""From retrained to served: what is known before, when it is served, and what is measured after that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clients.local import Client
+from fedrec.data.selection import Selection
+from fedrec.errors import FedrecError
+from fedrec.messages import Model
+from fedrec.store import Run, open_run
+from server.forget.office import Office
+from tests.server.test_erasure import Copy, asked, carrier, finished, of, served
+
+__all__ = ["finished"]  # a fixture
+
+
+def shard_0(run: Run) -> dict[str, Model]:
+    return {client: model[:1] for client, model in run.rounds.models(2).items()}
+
+
+def test_rehearsing_what_is_served_changes_nothing_and_what_is_broken_much(tmp_path: Path, finished: Copy) -> None:
+    run = finished(tmp_path / "run")
+    means = carrier(run).erasure
+    same = means.rehearse([], (0,), shard_0(run))
+    assert same.utility == pytest.approx(0, abs=1e-3)
+    theirs = [user for user in run.clients_of() if run.shard_of([user])[0] == 0]
+    scores = [run.client(name).scores() or {} for name in run.clients]
+    assert len(same.unseen) == sum(int(np.isin(kept["users"], theirs).sum()) for kept in scores)
+    broken = {
+        client: [{name: -20 * array for name, array in state.items()} for state in model]
+        for client, model in shard_0(run).items()
+    }
+    assert means.rehearse([], (0,), broken).utility != pytest.approx(0, abs=1e-3)
+    assert {name: run.client(name).scores()["scores"].tolist() for name in run.clients} == {  # type: ignore[index]
+        name: kept["scores"].tolist() for name, kept in zip(run.clients, scores, strict=True)
+    }
+
+
+def test_it_is_served_before_it_is_measured(tmp_path: Path, finished: Copy) -> None:
+    run = finished(tmp_path / "run")
+    before = [run.client(name).scores() or {} for name in run.clients]
+    trained = run.rounds.entry(2)
+    asked(run, *of("u07"))
+    work = carrier(run)
+    served_then = []
+
+    def say(text: str) -> None:
+        if text.startswith("served again"):
+            served_then.append(served(run))
+            for name, kept in zip(run.clients, before, strict=True):  # those of the others, as they were
+                stay = kept["users"] != "u07"
+                assert ((run.client(name).scores() or {})["scores"] == kept["scores"][stay]).all()
+                assert not (run.client(name).folder / "rehearsed.safetensors").exists()
+
+    (outcome,) = type(work)(work.office, work.erasure, work.signer, say).run()
+    assert served_then == [served(run)]
+    assert 0 <= outcome["withdrawn_seconds"] < outcome["restored_seconds"]
+    entry = run.rounds.entry(2)
+    assert {key: entry[key] for key in ("participants", "train_loss", "seconds")} == {
+        key: trained[key] for key in ("participants", "train_loss", "seconds")
+    }
+    assert entry["adapter_hash"] != trained["adapter_hash"]
+
+
+def test_a_client_that_cannot_serve_it_is_named_and_the_rest_is_done_later(
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(tmp_path / "run")
+    (id_,) = asked(run, *of("u07"))
+    serve = Client.serve
+
+    def full(self: Client, *arguments: object) -> None:
+        if self.name == "client-1":
+            raise OSError("no space left on device")
+        serve(self, *arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "serve", full)
+        with pytest.raises(FedrecError, match=r"client client-1: .*no space left"):
+            carrier(run).run()
+    assert Office(run).ledger.get(id_).state == "published"
+    (outcome,) = carrier(open_run(run.folder)).run()
+    assert outcome["state"] == "closed"
+    assert all(len(hashes) == 2 for hashes in served(run).values())
+
+
+def test_scores_of_an_erased_item_go_and_no_others(tmp_path: Path, finished: Copy) -> None:
+    run = finished(tmp_path / "run")
+    before = {name: (run.client(name).scores() or {})["items"] for name in run.clients}
+    item = run.catalogue.ids.index("i4")
+    assert any((items == item).any() for items in before.values())
+    carrier(run).erasure.erase(Selection(items=("i4",)), None, "some-request")
+    for name, items in before.items():
+        assert (run.client(name).scores() or {})["items"].tolist() == items[items != item].tolist()
