@@ -75,15 +75,18 @@ def judge(
     together = by_person(rows.user)
     vectors = row_vectors(base.model, unread, len(rows), precision=base.precision, batches=together)[chosen]
     scores = np.full((len(chosen), config.shards), np.nan)
-    same = {shard for shard in adapters if before is not None and before.adapters[shard] == hashes[shard]}
-    asked = ((state, unread if shard in same else windows) for shard, state in adapters.items())
+    distinct = {digest: adapters[shard] for shard, digest in hashes.items()}  # in round 0 all are equal
+    told = {} if before is None else {digest: shard for shard, digest in enumerate(before.adapters)}
+    asked = ((state, unread if digest in told else windows) for digest, state in distinct.items())
     alone = each_alone(base, config.lora, encoder.template.answers, rows.user, asked)
-    for shard, found in zip(adapters, alone, strict=True):
-        scores[:, shard] = found[chosen]
+    found = dict(zip(distinct, alone, strict=True))
+    for shard, digest in hashes.items():
+        scores[:, shard] = found[digest][chosen]
     if before is not None:
         vectors[known] = before.judged.vectors[places[known]]
-        for shard in same:
-            scores[known, shard] = before.judged.scores[places[known], shard]
+        for shard, digest in hashes.items():
+            if digest in told:
+                scores[known, shard] = before.judged.scores[places[known], told[digest]]
     judged = Judged(vectors, rows.label[chosen], scores, np.zeros((config.shards, vectors.shape[1]), np.float32))
     return Judgement(judged, users, read, tuple(hashes.get(shard, "") for shard in range(config.shards)))
 

@@ -58,7 +58,8 @@ def same(one: Judgement, other: Judgement) -> None:
 def test_what_was_known_changes_nothing(court: Court) -> None:
     before = court.judge(court.rows, court.adapters)
     fewer = court.rows.take((court.rows.user != 3) & (court.rows.item != 5))  # a person, and a film in many histories
-    for adapters in (court.adapters, court.adapters | {1: court.adapter(9)}, {2: court.adapters[2]}):
+    one, moved = court.adapters[0], {0: court.adapters[1], 1: court.adapters[1], 2: court.adapters[0]}
+    for adapters in (court.adapters, court.adapters | {1: court.adapter(9)}, {2: court.adapters[2]}, {1: one}, moved):
         for rows in (court.rows, fewer):
             same(court.judge(rows, adapters, before), court.judge(rows, adapters))
 
@@ -76,6 +77,9 @@ def test_only_what_is_new_is_computed(court: Court, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(judging, "each_alone", counted)
     court.judge(court.rows, court.adapters | {1: court.adapter(9)}, before)
     assert asked == [0, len(before.users), 0]
+    asked.clear()
+    court.judge(court.rows, dict.fromkeys(range(SHARDS), court.adapter(9)), before)
+    assert asked == [len(before.users)]  # equal adapters are asked once
 
 
 def test_nothing_of_a_person_who_goes_is_kept(court: Court) -> None:
