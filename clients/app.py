@@ -12,7 +12,8 @@ from flwr.clientapp import ClientApp
 from clients import erasure, local
 from fedrec import messages
 from fedrec.data.selection import Selection
-from fedrec.served import served_hash
+from fedrec.served import hashes_in
+from fedrec.serving import model_hash
 from fedrec.store import Run
 
 app = ClientApp()
@@ -41,18 +42,15 @@ def evaluate(message: Message, context: Context) -> Message:
     if (published := _model(message)) is not None:
         client.serve(_round(message), published, _shards(message))
     metrics = client.measure(_round(message))
-    return _reply(message, client.name, None, metrics, served=served_hash(client.store))
+    return _reply(message, client.name, None, metrics, served=_served(client))
 
 
 @app.query("serve")
 def serve(message: Message, context: Context) -> Message:
-    """Serve the published model from now on."""
+    """Serve adapters from now on, beside those that are served."""
     client = local.Client(_run(message), _name(message, context))
-    published = _model(message)
-    if published is None:
-        raise ValueError("a model that is to be served must carry its adapters")
-    client.serve(_round(message), published, _shards(message))
-    return _reply(message, client.name, None, {}, served=served_hash(client.store))
+    erasure.serve(client, _model(message) or [], _shards(message))
+    return _reply(message, client.name, None, {}, served=_served(client))
 
 
 @app.query("locate")
@@ -92,6 +90,11 @@ def rehearse(message: Message, context: Context) -> Message:
         erasure.forget_held(client, requests)
         return _reply(message, client.name, None, {})
     return _reply(message, client.name, None, {}, **erasure.rehearse(client, requests, model, _shards(message)))
+
+
+def _served(client: local.Client) -> str:
+    """Hash of the model that a client serves."""
+    return model_hash(list(hashes_in(client.store).values()))
 
 
 def _requests(message: Message) -> list[str]:

@@ -21,9 +21,9 @@ from fedrec.data.selection import Selection, row_keys
 from fedrec.data.table import HISTORY, TEST, TRAIN
 from fedrec.messages import Model
 from fedrec.metrics import auc
-from fedrec.models.adapter import State
+from fedrec.models.adapter import State, state_hash
 from fedrec.scoring import by_person
-from fedrec.served import REHEARSED, adapters_in, answers_by, write_judgement
+from fedrec.served import REHEARSED, adapters_in, answers_by, hashes_in, read_judgement, serve_beside, write_judgement
 from fedrec.served import withdraw as withdraw_served
 from fedrec.serving import Answers, Judged
 
@@ -105,7 +105,7 @@ def rehearse(client: Client, requests: Sequence[str], model: Model, shards: Sequ
     windows, label = client.encoder.windows(rows, theirs), rows.label[theirs]
     unseen = _log_likelihood(_together(client, retrained, windows, rows.user)[theirs], label).tolist()
 
-    everything = adapters_in(client.store, client.store.manifest or {"shards": []}) | retrained
+    everything = adapters_in(client.store) | retrained
     judgement = client.judged_by(everything)
     write_judgement(client.store, judgement, REHEARSED)
     answers = answers_by(client.base, client.config, client.encoder, everything, judgement.judged)
@@ -117,6 +117,17 @@ def rehearse(client: Client, requests: Sequence[str], model: Model, shards: Sequ
         "forgotten": forgotten, "unseen": unseen, "utility": auc(after, label) - auc(before, label),
         "pairs": positive * (len(label) - positive),
     }  # fmt: skip
+
+
+def serve(client: Client, model: Model, shards: Sequence[int]) -> None:
+    """Serve retrained adapters from now on, beside those that are served."""
+    store = client.store
+    retrained = {shard: _state(state) for shard, state in zip(shards, model, strict=True)}
+    hashes = hashes_in(store) | {shard: state_hash(state) for shard, state in retrained.items()}
+    judgement = read_judgement(store, REHEARSED)
+    if judgement is None or not judgement.is_of(hashes):
+        judgement = client.judged_by(adapters_in(store) | retrained)
+    serve_beside(store, retrained, judgement, client.config, client.base.name)
 
 
 def forget_held(client: Client, requests: Sequence[str]) -> None:

@@ -40,6 +40,10 @@ class Judgement:
     timelines: tuple[str, ...]
     adapters: tuple[str, ...]
 
+    def is_of(self, adapters: Mapping[int, str]) -> bool:
+        """Whether just these adapters were judged, by shard their hashes."""
+        return {shard: digest for shard, digest in enumerate(self.adapters) if digest} == dict(adapters)
+
     def without(self, users: Sequence[str]) -> Judgement:
         """The rows of other people."""
         kept = ~np.isin(np.array(self.users, np.str_), list(users))

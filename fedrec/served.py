@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from fedrec.judging import Judgement
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.base import Base
 from fedrec.models.peft_folder import load_peft, save_peft
-from fedrec.serving import Answers, Judged, model_hash
+from fedrec.serving import Answers, Judged
 from fedrec.store import ClientStore
 
 JUDGED = "judged.safetensors"
@@ -59,10 +60,26 @@ def serve(
             shutil.rmtree(path)
 
 
-def served_hash(store: ClientStore) -> str:
-    """SHA-256 of the model that is served."""
-    shards = (store.manifest or {"shards": []})["shards"]
-    return model_hash([str(entry["sha256"]) for entry in shards if entry is not None])
+def serve_beside(
+    store: ClientStore, adapters: Mapping[int, State], judgement: Judgement, config: RunConfig, base: str
+) -> None:
+    """Serve adapters, by shard, beside those that are served, which stay as they are.
+
+    Args:
+        judgement: of these adapters and those.
+    """
+    manifest = _manifest(store)
+    folder, shards = f"served-{manifest['round']:04d}", list(manifest["shards"])
+    for shard, state in adapters.items():
+        entry = {"folder": f"{folder}/shard-{shard}", "sha256": judgement.adapters[shard]}
+        if shards[shard] != entry:  # otherwise it is served already, since a start that was broken off
+            path = store.folder / entry["folder"]
+            shutil.rmtree(path, ignore_errors=True)
+            save_peft(path, state, config.lora, base)
+            shards[shard] = entry
+    write_judgement(store, judgement)
+    (store.folder / REHEARSED).unlink(missing_ok=True)
+    write_json(store.folder / "manifest.json", {**manifest, "shards": shards})
 
 
 def withdraw(store: ClientStore, shards: Collection[int], users: Collection[str]) -> list[int]:
@@ -84,12 +101,10 @@ def answers_of(store: ClientStore, config: RunConfig, base: Base, encoder: Promp
     Raises:
         FedrecError: it serves nothing yet, or an adapter is not the one that was written.
     """
-    manifest = store.manifest
-    if manifest is None:
-        raise FedrecError(f"client {store.name} serves no model yet: continue with `fedrec simulate --resume`")
+    adapters = adapters_in(store)
     judgement = read_judgement(store)
     assert judgement is not None
-    return answers_by(base, config, encoder, adapters_in(store, manifest), judgement.judged)
+    return answers_by(base, config, encoder, adapters, judgement.judged)
 
 
 def answers_by(
@@ -102,16 +117,28 @@ def answers_by(
     )  # fmt: skip
 
 
-def adapters_in(store: ClientStore, manifest: Mapping[str, object]) -> dict[int, State]:
-    """The adapters that a manifest serves, by shard; FedrecError where one has changed on disk."""
+def hashes_in(store: ClientStore) -> dict[int, str]:
+    """The hash of each adapter that is served, by shard."""
+    shards = _manifest(store)["shards"]
+    return {shard: str(entry["sha256"]) for shard, entry in enumerate(shards) if entry is not None}
+
+
+def adapters_in(store: ClientStore) -> dict[int, State]:
+    """The adapters that are served, by shard; FedrecError where one has changed on disk."""
     found: dict[int, State] = {}
-    for shard, entry in enumerate(manifest["shards"]):  # type: ignore[arg-type, var-annotated]
+    for shard, entry in enumerate(_manifest(store)["shards"]):
         if entry is not None:
             state, _ = load_peft(store.folder / entry["folder"])
             if state_hash(state) != entry["sha256"]:
                 raise FedrecError(f"{store.folder / entry['folder']}: its content has changed; publish the run again")
             found[shard] = state
     return found
+
+
+def _manifest(store: ClientStore) -> dict[str, Any]:
+    if (manifest := store.manifest) is None:
+        raise FedrecError(f"client {store.name} serves no model yet: continue with `fedrec simulate --resume`")
+    return manifest
 
 
 def write_judgement(store: ClientStore, judgement: Judgement, name: str = JUDGED) -> None:

@@ -188,7 +188,8 @@ def each_alone(
     with AdapterBank(base.model, lora) as bank:
         bank.eval()
         for state, windows in asked:
-            bank.load(0, state)
+            if windows:
+                bank.load(0, state)
             yield score_windows(
                 base.model, windows, tokens, len(user), bank=bank, routing=Routed(0), precision=base.precision,
                 batches=by_person(user),

@@ -18,9 +18,10 @@ from fedrec import messages
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.messages import Model
+from fedrec.serving import model_hash
 from fedrec.store import Rounds, Run
 from server.exchange import ask, call
-from server.federation import Entry, Federation
+from server.federation import Entry, Federation, digest_of
 from server.meeting import meet
 from server.prepare import initial_of
 from server.results import write_result
@@ -138,9 +139,13 @@ class FederatedErasure:
         Args:
             withdrawn: shards that are not to be served, retrained or not.
         """
-        shown, whole = self._shown(withdrawn), self._with(shards, models)
-        chosen = {client: [model[shard] for shard in shown] for client, model in whole.items()}
-        self._ask(messages.SERVE, None, chosen, round=self._last, shards=shown)
+        places = [place for place, shard in enumerate(shards) if shard not in withdrawn]
+        back = {name: [models[name][place] for place in places] if places else [] for name in self._nodes}
+        said = self._ask(messages.SERVE, None, back, shards=[shards[place] for place in places])
+        for name, model in self._with(shards, models).items():
+            shown = [digest_of(state) for shard, state in enumerate(model) if shard not in withdrawn]
+            if said[name]["served"] != model_hash(shown):
+                raise FedrecError(f"client {name} serves another model than it was sent: see its log")
 
     def measure(self, shards: Sequence[int], models: Mapping[str, Model]) -> Entry:
         """Keep what is served now as the run's model, have it measured, and write the result anew."""
@@ -151,9 +156,6 @@ class FederatedErasure:
     @property
     def _last(self) -> int:
         return self.run.config.federation.rounds
-
-    def _shown(self, withdrawn: Collection[int]) -> list[int]:
-        return [shard for shard in range(self.run.config.shards) if shard not in withdrawn]
 
     def _with(self, shards: Sequence[int], models: Mapping[str, Model]) -> dict[str, Model]:
         """Every client's whole model, with retrained shards in it."""

@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,8 +98,9 @@ def clean_title(title: str, reserved: Iterable[str] = ()) -> str:
     return " ".join(text.split())[:_MAX_CHARS].strip() or "untitled"
 
 
-def encode_titles(tokenizer: Any, titles: Sequence[str], limit: int) -> tuple[Tokens, ...]:
-    """Each title's tokens, at most `limit`, with no special token among them."""
+@lru_cache(maxsize=4)
+def encode_titles(tokenizer: Any, titles: tuple[str, ...], limit: int) -> tuple[Tokens, ...]:
+    """Each title's tokens, at most `limit`, with no special token among them; of one catalogue made once a process."""
     added = {token.content: number for number, token in tokenizer.added_tokens_decoder.items()}
     forbidden = set(added.values()) | set(tokenizer.all_special_ids)
     texts = [clean_title(title, {*added, *tokenizer.all_special_tokens}) for title in titles]
@@ -119,7 +121,7 @@ class PromptEncoder:
             context: the model's longest input, in tokens.
         """
         self.template = template_of(tokenizer)
-        self.titles = encode_titles(tokenizer, titles, config.title_tokens)
+        self.titles = encode_titles(tokenizer, tuple(titles), config.title_tokens)
         self.length = min(config.window, context)
         self.history = config.history
         longest = max(map(len, self.titles), default=0) + len(self.template.ask)

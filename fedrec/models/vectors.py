@@ -18,7 +18,7 @@ _BATCH = 64
 @torch.inference_mode()
 def item_vectors(base: Base, titles: Sequence[str]) -> NDArray[np.float32]:
     """(m, d): the mean of the last hidden states over each title's tokens."""
-    tokens = encode_titles(base.tokenizer, titles, 64)
+    tokens = encode_titles(base.tokenizer, tuple(titles), 64)
     device = next(base.model.parameters()).device
     vectors = np.empty((len(tokens), base.model.config.hidden_size), np.float32)
     order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))

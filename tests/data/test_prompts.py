@@ -132,7 +132,7 @@ def test_a_clean_title_is_one_short_visible_line(title: str) -> None:
 
 
 def test_long_titles_are_cut_and_non_ascii_ones_survive() -> None:
-    titles = encode_titles(TOKENIZERS["plain"], ["x " * 500, "Amélie (2001)"], 16)
+    titles = encode_titles(TOKENIZERS["plain"], ("x " * 500, "Amélie (2001)"), 16)
     assert len(titles[0]) == 16
     assert TOKENIZERS["plain"].decode(titles[1]) == "Amélie (2001)"
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from clients import erasure
 from clients.local import Client
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
@@ -71,15 +73,15 @@ def test_a_client_that_cannot_serve_it_is_named_and_the_rest_is_done_later(
 ) -> None:
     run = finished(tmp_path / "run")
     (id_,) = asked(run, *of("u07"))
-    serve = Client.serve
+    serve = erasure.serve
 
-    def full(self: Client, *arguments: object) -> None:
-        if self.name == "client-1":
+    def full(client: Client, *arguments: Any) -> None:
+        if client.name == "client-1":
             raise OSError("no space left on device")
-        serve(self, *arguments)  # type: ignore[arg-type]
+        serve(client, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Client, "serve", full)
+        patch.setattr(erasure, "serve", full)
         with pytest.raises(FedrecError, match=r"client client-1: .*no space left"):
             carrier(run).run()
     assert Office(run).ledger.get(id_).state == "published"
