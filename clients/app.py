@@ -42,7 +42,8 @@ def evaluate(message: Message, context: Context) -> Message:
     if (published := _model(message)) is not None:
         client.serve(_round(message), published, _shards(message))
     metrics = client.measure(_round(message))
-    return _reply(message, client.name, None, metrics, served=_served(client))
+    served = model_hash([digest for digest in _served(client) if digest])
+    return _reply(message, client.name, None, metrics, served=served)
 
 
 @app.query("serve")
@@ -50,7 +51,7 @@ def serve(message: Message, context: Context) -> Message:
     """Serve adapters from now on, beside those that are served."""
     client = local.Client(_run(message), _name(message, context))
     erasure.serve(client, _model(message) or [], _shards(message))
-    return _reply(message, client.name, None, {}, served=_served(client))
+    return _reply(message, client.name, None, {}, adapters=_served(client))
 
 
 @app.query("locate")
@@ -58,10 +59,9 @@ def locate(message: Message, context: Context) -> Message:
     """What is here of a selection: counts and shards; and hashes of the data and of what is served."""
     client = local.Client(_run(message), _name(message, context))
     held = erasure.locate(client, _selection(message))
-    manifest = client.store.manifest or {"shards": []}
     return _reply(
         message, client.name, None, {}, rows=held.rows, shards=list(held.shards), left=held.left,
-        adapters=[str(entry["sha256"]) if entry else "" for entry in manifest["shards"]], **_data(client),
+        adapters=_served(client), **_data(client),
     )  # fmt: skip
 
 
@@ -92,9 +92,10 @@ def rehearse(message: Message, context: Context) -> Message:
     return _reply(message, client.name, None, {}, **erasure.rehearse(client, requests, model, _shards(message)))
 
 
-def _served(client: local.Client) -> str:
-    """Hash of the model that a client serves."""
-    return model_hash(list(hashes_in(client.store).values()))
+def _served(client: local.Client) -> list[str]:
+    """The hash of each shard's adapter; empty where none is served."""
+    hashes = hashes_in(client.store)
+    return [hashes.get(shard, "") for shard in range(client.config.shards)]
 
 
 def _requests(message: Message) -> list[str]:

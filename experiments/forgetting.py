@@ -2,7 +2,8 @@
 
     python -m experiments.forgetting --shards 1,4,16 --clients 20
 
-The time of the full training is that of the rounds alone, in the same run on the same machine.
+Back is served again everywhere, after retraining and verification. The time of the full training is that of its rounds
+alone, in the same run on the same machine.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def forget_one(run: Run, user: str) -> dict[str, Any]:
         "state": outcome["state"],
         "shards_touched": outcome["shards"],
         "submitted_to_withdrawn_seconds": marks["withdrawn"],
-        "retrained_seconds": outcome["restored_seconds"] - outcome["withdrawn_seconds"],
+        "withdrawn_to_restored_seconds": outcome["restored_seconds"] - outcome["withdrawn_seconds"],
         "closed_seconds": time.perf_counter() - began,
     }
 
@@ -66,7 +67,7 @@ def main(
         chosen = sorted(run.clients_of())[:: max(1, len(run.clients_of()) // users)][:users]
         for user in chosen:
             row = {"shards": number, "clients": clients, "full_training_seconds": full, **forget_one(run, user)}
-            row["of_full_over_shards"] = row["retrained_seconds"] / (full / number)
+            row["of_full_over_shards"] = row["withdrawn_to_restored_seconds"] / (full / number)
             found.append(row)
             print(json.dumps(row), flush=True)
         write_result("forgetting", {"config": portable(run.config), "requests": found})

@@ -6,7 +6,7 @@
     query.withdraw    selection, shards   →  the shards that are still served
     query.erase       selection, request  →  rows deleted; hash of the data that is left
     query.rehearse    requests, shards, adapters  →  how the erased rows and the test rows look to those adapters
-    query.serve       shards, adapters (served from now on beside the others)  →  hash of the model that is served
+    query.serve       shards, adapters (served from now on beside the others)  →  hash of each shard's adapter
     evaluate.like     round, shards [, adapters: served from now on]  →  hash and metrics of the model that is served
 
 A model is S adapters, one a shard; the array of shard s is named `shard/{s}/{layer}.A` (or `.B`), float32.

@@ -18,7 +18,6 @@ from fedrec import messages
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.messages import Model
-from fedrec.serving import model_hash
 from fedrec.store import Rounds, Run
 from server.exchange import ask, call
 from server.federation import Entry, Federation, digest_of
@@ -142,10 +141,12 @@ class FederatedErasure:
         places = [place for place, shard in enumerate(shards) if shard not in withdrawn]
         back = {name: [models[name][place] for place in places] if places else [] for name in self._nodes}
         said = self._ask(messages.SERVE, None, back, shards=[shards[place] for place in places])
-        for name, model in self._with(shards, models).items():
-            shown = [digest_of(state) for shard, state in enumerate(model) if shard not in withdrawn]
-            if said[name]["served"] != model_hash(shown):
-                raise FedrecError(f"client {name} serves another model than it was sent: see its log")
+        for name, answer in said.items():
+            for place in places:
+                if answer["adapters"][shards[place]] != digest_of(models[name][place]):
+                    raise FedrecError(
+                        f"client {name} serves another shard {shards[place]} than it was sent: see its log"
+                    )
 
     def measure(self, shards: Sequence[int], models: Mapping[str, Model]) -> Entry:
         """Keep what is served now as the run's model, have it measured, and write the result anew."""

@@ -25,7 +25,7 @@ from server.forget.planning import impact
 from unlearning.audit import excerpt
 from unlearning.certificates.canonical import digest
 from unlearning.requests.request import Request
-from unlearning.requests.states import PATH, WITHDRAWN, State
+from unlearning.requests.states import PATH, STOPPED, WITHDRAWN, State
 from unlearning.verification import Report, Thresholds
 
 Say = Callable[[str], None]
@@ -52,7 +52,8 @@ class Carrier:
             self.plan(request)
         done: list[str] = []
         for path in sorted(self._batches.glob("*/batch.json")):  # broken off between verification and certificate
-            done += self._close(path.parent)
+            if not any(ledger.get(id).state in STOPPED for id in read_json(path)["requests"]):
+                done += self._close(path.parent)
         for batch in ledger.batches():
             done += self._carry_out([request.id for request in batch.requests], batch.shards)
         shutil.rmtree(self._batches, ignore_errors=True)  # also those broken off and gone on with in other company

@@ -16,6 +16,7 @@ from fedrec.messages import Model
 from fedrec.store import Run, open_run
 from server.forget.office import Office
 from tests.server.test_erasure import Copy, asked, carrier, finished, of, served
+from unlearning.requests.decisions import Decision
 
 __all__ = ["finished"]  # a fixture
 
@@ -98,3 +99,23 @@ def test_scores_of_an_erased_item_go_and_no_others(tmp_path: Path, finished: Cop
     carrier(run).erasure.erase(Selection(items=("i4",)), None, "some-request")
     for name, items in before.items():
         assert (run.client(name).scores() or {})["items"].tolist() == items[items != item].tolist()
+
+
+def test_one_that_is_held_before_it_is_served_again_does_not_stop_the_others(
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(tmp_path / "run")
+    held, other = asked(run, *of("u07", "u11"))
+    broken = carrier(run)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(broken.erasure, "serve", killed)
+    with pytest.raises(KeyboardInterrupt):
+        broken.run()
+    broken.office.decide(held, Decision("held", "the claim is disputed"), broken.signer)
+    assert [(each["id"], each["state"]) for each in carrier(open_run(run.folder)).run()] == [(other, "closed")]
+    broken.office.decide(held, Decision("released"), broken.signer)
+    assert [(each["id"], each["state"]) for each in carrier(open_run(run.folder)).run()] == [(held, "closed")]
+    assert all(len(hashes) == 2 for hashes in served(run).values())

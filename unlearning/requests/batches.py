@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from unlearning.requests.request import Request
 from unlearning.requests.states import State
 
-BATCHED = (State.PLANNED, State.QUARANTINED, State.ERASING, State.VERIFYING)
-"""From the plan until the shards are back, so that a batch that was broken off comes together again."""
+BATCHED = (State.PLANNED, State.QUARANTINED, State.ERASING, State.VERIFYING, State.PUBLISHED)
+"""From the plan until the certificate, so that a batch that was broken off comes together again."""
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ def test_a_step_is_recorded_once(office: Office) -> None:
     assert not office.ledger.step_done(office.user("another").id, "withdraw")
 
 
-def test_batches_are_of_approved_and_planned_requests_until_their_shards_are_back(office: Office) -> None:
+def test_batches_are_of_approved_and_planned_requests_until_they_are_closed(office: Office) -> None:
     first, second, third = (office.user(name) for name in ("a", "b", "c"))
     office.user("waiting for approval")
     office.approve(office.user("waiting for a plan"))
@@ -139,10 +139,10 @@ def test_batches_are_of_approved_and_planned_requests_until_their_shards_are_bac
         office.plan(request, *shards)
     together = [{r.id for r in batch.requests} for batch in office.ledger.batches()]
     assert sorted(together, key=len) == [{second.id}, {first.id, third.id}]
-    for state in (State.QUARANTINED, State.ERASING, State.VERIFYING):
+    for state in (State.QUARANTINED, State.ERASING, State.VERIFYING, State.PUBLISHED):
         office.ledger.advance(first.id, state)
         assert {first.id, third.id} in [{r.id for r in batch.requests} for batch in office.ledger.batches()]
-    office.ledger.advance(first.id, State.PUBLISHED)
+    office.ledger.advance(first.id, State.CLOSED, certificate="c.json")
     office.decide(second, Decision("held", "a lawsuit"))
     assert [batch.shards for batch in office.ledger.batches()] == [(4,)]
 
