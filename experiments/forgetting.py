@@ -8,6 +8,7 @@ alone, in the same run on the same machine.
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import time
@@ -28,6 +29,7 @@ from server.simulation import simulate
 def forget_one(run: Run, user: str) -> dict[str, Any]:
     """The request of one user, from its submission on."""
     Office(run).operators.ensure_one()
+    gc.collect()  # what the training left in this process is not the request's
     began = time.perf_counter()
     asked(run, [user])
     marks: dict[str, float] = {}
