@@ -1,4 +1,4 @@
-"""Puts the figures of results/ into the README, between its markers, so that no figure there is written by hand.
+"""Puts the figures of results/ into the README and docs/, between their markers, so that none is written by hand.
 
 python -m experiments.readme
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-README = Path(__file__).parent.parent / "README.md"
+PAGES = tuple(Path(__file__).parent.parent / page for page in ("README.md", "docs/measured.md"))
 
 
 def demo(result: dict[str, Any]) -> str:
@@ -63,6 +63,89 @@ def unlearning(result: dict[str, Any]) -> str:
                 f"| {row['shards_touched']:.1f} | {', '.join(row['exact'])} |"
             )
     return "\n".join(lines)
+
+
+def scale(result: dict[str, Any]) -> str:
+    """What the sum of APA's weights does, and which one the validation rows choose."""
+    found = [row for row in result["settings"] if row["setting"] == "scale"]
+    chosen = max(found, key=lambda row: row["valid_auc"])
+    lines = ["| sum of the weights | AUC, validation | AUC, test | LogLoss, test |", "|---:|---:|---:|---:|"]
+    for row in found:
+        bold = "**" if row is chosen else ""
+        lines.append(
+            f"| {bold}{row['value']:g}{bold} | {row['valid_auc']:.4f} | {row['test_auc']:.4f} "
+            f"| {row['test_logloss']:.4f} |"
+        )
+    return "\n".join(lines)
+
+
+def withdrawal(result: dict[str, Any]) -> str:
+    firsts = [row["first_without_seconds"] for row in result["withdrawals"]]
+    return (
+        f"While {result['threads']} threads keep asking a model of {result['shards']} shards, the first answer without "
+        f"a withdrawn shard comes {median(firsts):.2f} s after the call (median; slowest {max(firsts):.2f} s). Of "
+        f"{result['answers']:,} answers {result['failed'] or 'none'} failed, and "
+        f"{result['from_withdrawn_afterwards'] or 'none'} came from a withdrawn adapter afterwards."
+    )
+
+
+def mixed_inference(result: dict[str, Any]) -> str:
+    lines = [
+        f"{result['adapters']} adapters mixed per row in one pass, a batch of {result['batch']}, beside one adapter of "
+        "PEFT, and beside the passes that SISA needs:",
+        "",
+        "| model | APA(ND) to one PEFT adapter | APA(D) | SISA's passes to APA(ND) |",
+        "|---|---:|---:|---:|",
+    ]
+    return "\n".join(
+        lines
+        + [
+            f"| {name} | {row['ND_over_peft']:.2f} | {row['D_over_peft']:.2f} | {row['passes_over_ND']:.1f} |"
+            for name, row in result["models"].items()
+        ]
+    )
+
+
+def shard_workers(result: dict[str, Any]) -> str:
+    workers, kills = result["workers"], result["kills"]
+    return (
+        f"Two Ray workers of one thread each finish {result['shards']} shards {workers['warm_times_faster']:.2f} "
+        f"times faster than one ({workers['cold_times_faster']:.2f} times with Ray's start). With workers and driver "
+        f"killed at random moments, {kills['equal']} of {kills['of']} runs end in the same bytes."
+    )
+
+
+def deletion_cost(result: dict[str, Any]) -> str:
+    rows = [row for row in result["summary"] if row["partition"] == "hash"]
+    lines = [
+        "Deleting one user, in rows processed: so many times cheaper than full retraining, mean over all users.",
+        "",
+        "| shards | without slices | 4 slices |",
+        "|---:|---:|---:|",
+    ]
+    for shards in dict.fromkeys(row["shards"] for row in rows):
+        times = {row["slices"]: row["everybody_mean"] * shards for row in rows if row["shards"] == shards}
+        lines.append(f"| {shards} | {times[1]:.1f} | {times[4]:.1f} |")
+    return "\n".join(lines)
+
+
+def rounds_per_second(result: dict[str, Any]) -> str:
+    faster = result["fedrec_times_faster_than"]
+    prompts, loop = (faster[name]["training"]["median"] for name in ("prompts", "loop"))
+    return (
+        "The same model, rows and steps three ways, single thread: federated training in fedrec is "
+        f"{prompts:.1f} times faster than a plain FlowerTune-style app that trains a prompt a row, and takes "
+        f"{1 / loop - 1:.0%} more time than a bare PyTorch loop."
+    )
+
+
+def recommend_speed(result: dict[str, Any]) -> str:
+    faster, difference = result["fp32"]["times_faster"]["recommend"], result["fp32"]["largest_difference"]
+    return (
+        f"`fedrec recommend` over {result['items']:,} items is {faster['batched']:.0f} times faster than scoring each "
+        f"prompt by itself in batches, {faster['one by one']:.0f} times faster than one by one; no score differs by "
+        f"more than {difference:.0e}."
+    )
 
 
 def _of(mine: int, most: int) -> str:
@@ -128,8 +211,16 @@ SECTIONS = {
     "ml-1m-like": strategies,
     "ml-100k": strategies,
     "movietweetings": strategies,
+    "rounds_per_second": rounds_per_second,
+    "recommend_speed": recommend_speed,
     "unlearning-ml-100k": unlearning,
     "unlearning-ml-1m-like": unlearning,
+    "unlearning-ml-1m-like-users": unlearning,
+    "weighting-apa-nd": scale,
+    "deletion_cost": deletion_cost,
+    "withdrawal": withdrawal,
+    "mixed_inference": mixed_inference,
+    "shard_workers": shard_workers,
     "forgetting": forgetting,
     "forget_kills": forget_kills,
     "ledger_speed": ledger_speed,
@@ -138,14 +229,18 @@ SECTIONS = {
 
 def main() -> None:
     """Fill every section whose result is there."""
-    text = README.read_text("utf-8")
-    for name, write in SECTIONS.items():
-        path = RESULTS / f"{name}.json"
-        if path.exists():
-            body = write(json.loads(path.read_text()))
-            marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-            text = marked.sub(lambda match, body=body: match[1] + body + "\n" + match[2], text)
-    README.write_text(text, "utf-8")
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        for name, write in SECTIONS.items():
+            path, marked = RESULTS / f"{name}.json", _between(name)
+            if path.exists() and marked.search(text):
+                body = write(json.loads(path.read_text()))
+                text = marked.sub(lambda match, body=body: match[1] + body + "\n" + match[2], text)
+        page.write_text(text, "utf-8")
+
+
+def _between(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
 
 
 if __name__ == "__main__":
