@@ -106,7 +106,7 @@ class Carrier:
             folder / "batch.json",
             {
                 "requests": list(ids), "shards": list(shards), "report": report.model_dump(mode="json"), "after": data,
-                "at": proof.now(), "withdrawn_seconds": withdrawn,
+                "at": proof.now(),
             },
         )  # fmt: skip
         return self._close(folder)
@@ -140,7 +140,7 @@ class Carrier:
             path: keeps what the certificate was first issued with.
         """
         if not path.exists():
-            fixed = {name: batch[name] for name in ("at", "withdrawn_seconds", "restored_seconds")}
+            fixed = {name: batch[name] for name in ("at", "restored_seconds")}
             write_json(path, {**fixed, "previous": self._newest()})
         request, report = self.office.ledger.get(id), Report.model_validate(batch["report"])
         signed = proof.certify(

@@ -73,8 +73,7 @@ def certify(
     Args:
         rounds: of the retraining.
         after: hash and number of each client's rows that are left; its `deleted` is left out.
-        issued: what was fixed when the request was published: `at`, `previous`, `withdrawn_seconds`,
-            `restored_seconds`.
+        issued: what was fixed when the request was published: `at`, `previous`, `restored_seconds`.
     """
     plan = request.plan or {}
     config = office.run.config.model_dump(mode="json")
@@ -122,7 +121,7 @@ def certify(
         "shards": list(shards),
         "rounds": office.run.config.federation.rounds if shards else 0,
         "clients": sorted(final),
-        "withdrawn_seconds": issued["withdrawn_seconds"],
+        "withdrawn_seconds": request.timings["withdrawn_seconds"],
         "restored_seconds": issued["restored_seconds"],
         "verification_report": digest(parts["verification.json"]),
         "verdict": report.verdict,
