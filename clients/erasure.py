@@ -73,6 +73,7 @@ def erase(client: Client, selection: Selection, request: str) -> int:
         selection = Selection(users=tuple(user for user, _ in store.vault.users()))
     deleted = 0 if selection == Selection() else store.vault.erase(selection, request).rows
     _forget_scores(client)
+    _sweep(client)
     (store.folder / "published.safetensors").unlink(missing_ok=True)
     shutil.rmtree(store.folder / "training", ignore_errors=True)
     manifest = store.manifest or {"shards": []}
@@ -84,14 +85,14 @@ def erase(client: Client, selection: Selection, request: str) -> int:
 
 
 def rehearse(client: Client, requests: Sequence[str], model: Model, shards: Sequence[int]) -> dict[str, Any]:
-    """How erased rows, and test rows of the people in the retrained shards, look to adapters that are not served yet.
+    """How erased rows and rows never seen look to adapters that are not served yet.
 
     What weighs the adapters is found out here already, and kept for `Client.serve`.
 
     Returns:
-        `forgotten`, `unseen`: the log-likelihood of each row's answer by the retrained shards together; `utility` and
-        `pairs`: the AUC of all shards as they will be served minus the AUC as they were, NaN where that cannot be
-        told, and the pairs of a liked and a disliked row that it was measured on.
+        `forgotten`, `unseen`: the log-likelihood of each row's answer by the retrained shards together; `before` and
+        `after`: the AUC of all shards as they were and as they will be served, on the test rows of the people in the
+        retrained shards, NaN where that cannot be told; `liked` and `disliked`: how many such rows there are.
     """
     retrained = {shard: _state(state) for shard, state in zip(shards, model, strict=True)}
     forgotten: list[float] = []
@@ -101,21 +102,22 @@ def rehearse(client: Client, requests: Sequence[str], model: Model, shards: Sequ
             scores = _together(client, retrained, windows, np.zeros(len(labels), np.int32))
             forgotten += _log_likelihood(scores, np.array(labels)).tolist()
     rows = client.interactions
-    theirs = (rows.split == TEST) & np.isin(client.shard_of_users()[rows.user], list(shards))
-    windows, label = client.encoder.windows(rows, theirs), rows.label[theirs]
-    unseen = _log_likelihood(_together(client, retrained, windows, rows.user)[theirs], label).tolist()
+    test = rows.split == TEST
+    scores = _together(client, retrained, client.encoder.windows(rows, test), rows.user)[test]
+    unseen = _log_likelihood(scores, rows.label[test]).tolist()
 
     everything = adapters_in(client.store) | retrained
     judgement = client.judged_by(everything)
     write_judgement(client.store, judgement, REHEARSED)
     answers = answers_by(client.base, client.config, client.encoder, everything, judgement.judged)
-    after = answers.scores(windows, len(rows))[theirs]
+    theirs = test & np.isin(client.shard_of_users()[rows.user], list(shards))
+    label, after = rows.label[theirs], answers.scores(client.encoder.windows(rows, theirs), len(rows))[theirs]
     answers.close()
-    before = _scores_before(client, answers.shards)[theirs[rows.split == TEST]]
-    positive = int(label.sum())
+    before = _scores_before(client, answers.shards)[theirs[test]]
+    liked = int(label.sum())
     return {
-        "forgotten": forgotten, "unseen": unseen, "utility": auc(after, label) - auc(before, label),
-        "pairs": positive * (len(label) - positive),
+        "forgotten": forgotten, "unseen": unseen, "before": auc(before, label), "after": auc(after, label),
+        "liked": liked, "disliked": len(label) - liked,
     }  # fmt: skip
 
 
@@ -134,6 +136,7 @@ def forget_held(client: Client, requests: Sequence[str]) -> None:
     """Destroy what `erase` kept for the verification."""
     for request in requests:
         release(_waiting(client), request)
+    _sweep(client)
 
 
 def _hold(client: Client, selection: Selection, request: str) -> None:
@@ -149,6 +152,12 @@ def _hold(client: Client, selection: Selection, request: str) -> None:
 
 def _waiting(client: Client) -> Path:
     return client.store.folder / "held"
+
+
+def _sweep(client: Client) -> None:
+    """Remove what safetensors leaves of a file when it is killed while it writes."""
+    for path in client.store.folder.rglob(".tmp*"):
+        path.unlink(missing_ok=True)
 
 
 def _forget_scores(client: Client) -> None:

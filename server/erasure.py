@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from flwr.app import Message
 from flwr.serverapp import Grid
 
@@ -54,13 +55,13 @@ class Rehearsal:
 
     Attributes:
         forgotten, unseen: log-likelihoods of erased rows, and of rows never learnt from.
-        utility: AUC after minus AUC before on the same test rows, mean over the clients by pairs of a liked and a
-            disliked row; None where none can be ranked.
+        utility: AUC before and after on the same test rows, mean over the clients by pairs of a liked and a disliked
+            row, and how many rows were liked and disliked; None where none can be ranked.
     """
 
     forgotten: list[float]
     unseen: list[float]
-    utility: float | None
+    utility: tuple[float, float, int, int] | None
 
 
 class FederatedErasure:
@@ -120,12 +121,10 @@ class FederatedErasure:
     def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
         """What the clients find when they try retrained adapters."""
         said = self._ask(messages.REHEARSE, None, models, requests=list(requests), shards=list(shards))
-        known = [(a["utility"], a["pairs"]) for a in said.values() if not math.isnan(a["utility"])]
-        pairs = sum(count for _, count in known)
         return Rehearsal(
             [float(x) for answer in said.values() for x in answer["forgotten"]],
             [float(x) for answer in said.values() for x in answer["unseen"]],
-            sum(change * count for change, count in known) / pairs if pairs else None,
+            _utility([answer for answer in said.values() if not math.isnan(answer["after"] - answer["before"])]),
         )
 
     def forget_held(self, requests: Sequence[str]) -> None:
@@ -190,6 +189,15 @@ class FederatedErasure:
         if silent := ask(self.grid, calls, accept, len(calls), _PATIENCE):
             raise FedrecError(f"client {silent[0]} does not answer: see that it runs, and run this again")
         return said
+
+
+def _utility(answers: Sequence[Mapping[str, Any]]) -> tuple[float, float, int, int] | None:
+    if not answers:
+        return None
+    pairs = [answer["liked"] * answer["disliked"] for answer in answers]
+    before, after = (float(np.average([each[key] for each in answers], weights=pairs)) for key in ("before", "after"))
+    liked, disliked = (sum(int(each[key]) for each in answers) for key in ("liked", "disliked"))
+    return before, after, liked, disliked
 
 
 def _only(client: str | None) -> set[str] | None:

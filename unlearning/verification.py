@@ -28,9 +28,10 @@ class Thresholds(Section):
 
     Attributes:
         membership: how far the AUC of membership inference may lie from the reference.
-        membership_end: which end of its 95 % interval is meant. `near`: the interval must come that close, so that
-            chance among few rows does not fail; enough where shards were retrained without the rows, which is proof by
-            itself. `far`: the whole interval must be that close, which is what an approximate claim has to show.
+        membership_end: which end of a 95 % interval is meant, of `utility` too. `near`: the interval must come that
+            close, so that chance among few rows does not fail; enough where shards were retrained without the rows,
+            which is proof by itself. `far`: the whole interval must be that close, which is what an approximate claim
+            has to show.
         utility: the loss of AUC on retained rows that is allowed.
         distribution: Kolmogorov-Smirnov distance to the reference's scores of the forgotten rows.
     """
@@ -47,7 +48,8 @@ class Measures(Section):
     Attributes:
         membership_auc, membership_low, membership_high: `membership_auc` of forgotten rows against rows never seen.
         membership_reference: that AUC for a model retrained without the rows; 0.5 where there is none.
-        utility: AUC on retained rows after the erasure minus before (or minus that of the reference).
+        utility, utility_low, utility_high: AUC on retained rows after the erasure minus before (or minus that of the
+            reference), and its interval.
         distribution: `ks` of the forgotten rows' scores by this model and by the reference.
         traces: places where something of what was erased is still found.
         adapters_not_finite, adapters_untrained: see `adapter_faults`.
@@ -59,6 +61,8 @@ class Measures(Section):
     membership_high: Probability | None = None
     membership_reference: Probability = 0.5
     utility: float | None = Field(None, allow_inf_nan=False)
+    utility_low: float | None = Field(None, allow_inf_nan=False)
+    utility_high: float | None = Field(None, allow_inf_nan=False)
     distribution: Probability | None = None
     traces: Count
     adapters_not_finite: Count
@@ -97,7 +101,7 @@ def verdict(measures: Measures, thresholds: Thresholds) -> Report:
     """
     distances = (
         *_membership(measures, thresholds),
-        *_measured("utility lost", _lost(measures.utility), thresholds.utility),
+        *_utility(measures, thresholds),
         *_measured("scores to the reference's", measures.distribution, thresholds.distribution),
         *_measured("traces found", measures.traces),
         *_measured("adapters not finite", measures.adapters_not_finite),
@@ -111,13 +115,6 @@ def verdict(measures: Measures, thresholds: Thresholds) -> Report:
 def membership_auc(forgotten: Scores, unseen: Scores) -> tuple[float, float, float]:
     """How well a score tells forgotten rows (m,) from rows never seen (n,): AUC and 95 % interval; NaN without either.
 
-    The interval is Newcombe's (Statistics in Medicine 25:559, 2006, method 5): all θ with |AUC - θ| ≤ z √V(θ),
-
-        V(θ) = θ(1-θ) [1 + N (1-θ)/(2-θ) + N θ/(1+θ)] / (mn),   N = (m+n)/2 - 1.
-
-    It needs no resampling and holds where DeLong's collapses, with few rows or perfect separation, as one person's rows
-    are. It takes rows as independent, which those of one person are not quite.
-
     Args:
         forgotten, unseen: higher = more like what was trained on, for example minus the row's loss.
     """
@@ -125,7 +122,20 @@ def membership_auc(forgotten: Scores, unseen: Scores) -> tuple[float, float, flo
     if not m or not n:
         return math.nan, math.nan, math.nan
     known = np.repeat(np.array([1, 0], np.int8), [m, n])
-    value, pairs = auc(np.concatenate([forgotten, unseen]), known), (m + n) / 2 - 1
+    value = auc(np.concatenate([forgotten, unseen]), known)
+    return value, *auc_interval(value, m, n)
+
+
+def auc_interval(value: float, m: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of an AUC of m positive and n negative rows, by Newcombe (Statistics in Medicine 25:559, 2006,
+    method 5): all θ with |AUC - θ| ≤ z √V(θ),
+
+        V(θ) = θ(1-θ) [1 + N (1-θ)/(2-θ) + N θ/(1+θ)] / (mn),   N = (m+n)/2 - 1.
+
+    It needs no resampling and holds where DeLong's collapses, with few rows or perfect separation, as one person's rows
+    are. It takes rows as independent, which those of one person are not quite.
+    """
+    pairs = (m + n) / 2 - 1
 
     def within(theta: float) -> bool:
         spread = 1 + pairs * (1 - theta) / (2 - theta) + pairs * theta / (1 + theta)
@@ -138,7 +148,22 @@ def membership_auc(forgotten: Scores, unseen: Scores) -> tuple[float, float, flo
             inside, outside = (middle, outside) if within(middle) else (inside, middle)
         return inside
 
-    return value, end(0.0), end(1.0)
+    return end(0.0), end(1.0)
+
+
+def auc_change(before: float, after: float, m: int, n: int) -> tuple[float, float, float]:
+    """After minus before, of the same m positive and n negative rows, and its 95 % interval.
+
+    The interval is that of two independent AUCs (Newcombe's square-and-add of their intervals), and so too wide for
+    two of the same rows: it blames no chance.
+    """
+    (low, high), (low_before, high_before) = auc_interval(after, m, n), auc_interval(before, m, n)
+    change = after - before
+    return (
+        change,
+        change - math.hypot(after - low, high_before - before),
+        change + math.hypot(high - after, before - low_before),
+    )
 
 
 def ks(one: Scores, other: Scores) -> float:
@@ -190,5 +215,8 @@ def _measured(name: str, value: float | None, threshold: float = 0.0) -> tuple[D
     return (Distance(name=name, value=value, threshold=threshold, multiple=multiple, ok=ok, why=why),)
 
 
-def _lost(difference: float | None) -> float | None:
-    return None if difference is None else max(0.0, -difference)
+def _utility(measures: Measures, thresholds: Thresholds) -> tuple[Distance, ...]:
+    """What was lost, at the end of its interval that the thresholds mean, if there is one."""
+    end = measures.utility_high if thresholds.membership_end == "near" else measures.utility_low
+    change = measures.utility if end is None else end
+    return _measured("utility lost", None if change is None else max(0.0, -change), thresholds.utility)

@@ -22,7 +22,7 @@ from unlearning.certificates.certificate import RETRAINED, SignedCertificate, is
 from unlearning.certificates.document import page, reply
 from unlearning.requests.request import Request
 from unlearning.requests.scope import Kind
-from unlearning.verification import Measures, Report, Thresholds, adapter_faults, membership_auc, verdict
+from unlearning.verification import Measures, Report, Thresholds, adapter_faults, auc_change, membership_auc, verdict
 
 _CONDITIONS = {Kind.USER: "person", Kind.CLIENT: "client", Kind.ITEM: "items", Kind.DATES: "dates"}
 
@@ -52,7 +52,9 @@ def verify(
         rehearsal = erasure.rehearse([request.id for request in requests], shards, models)
         found = membership_auc(np.array(rehearsal.forgotten), np.array(rehearsal.unseen))
         facts |= finite(dict(zip(("membership_auc", "membership_low", "membership_high"), found, strict=True)))
-        facts["utility"] = rehearsal.utility
+        if rehearsal.utility is not None:
+            change = auc_change(*rehearsal.utility)
+            facts |= dict(zip(("utility", "utility_low", "utility_high"), change, strict=True))
         tensors = [_named(state) for model in models.values() for state in model if _taught(state)]
         facts["adapters_not_finite"], facts["adapters_untrained"] = adapter_faults(tensors)
     return verdict(Measures(**facts), thresholds)

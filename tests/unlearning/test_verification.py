@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.stats import ks_2samp
 
-from unlearning.verification import Measures, Thresholds, adapter_faults, ks, membership_auc, verdict
+from unlearning.verification import Measures, Thresholds, adapter_faults, auc_change, ks, membership_auc, verdict
 
 CLEAN = {"traces": 0, "adapters_not_finite": 0, "adapters_untrained": 0}
 SCORES = st.lists(st.integers(0, 6).map(float), min_size=1, max_size=8).map(np.array)
@@ -89,6 +89,20 @@ def test_a_distance_is_a_multiple_of_its_threshold():
     report = verdict(Measures(utility=-0.02, distribution=0.1, **CLEAN), Thresholds(utility=0.04, distribution=0.4))
     assert [distance.multiple for distance in report.distances] == [0.5, 0.25, None, None, None]
     assert verdict(Measures(utility=0.3, **CLEAN), Thresholds()).verdict == "PASS"  # a gain is no loss
+
+
+@given(st.floats(0.05, 0.95), st.floats(0.05, 0.95), st.integers(1, 300), st.integers(1, 300))
+def test_the_change_of_an_auc_lies_in_its_interval(before: float, after: float, m: int, n: int) -> None:
+    change, low, high = auc_change(before, after, m, n)
+    assert low <= change == after - before <= high
+    assert auc_change(after, before, m, n) == pytest.approx((-change, -high, -low))
+
+
+def test_few_rows_lose_utility_by_chance_and_many_do_not() -> None:
+    for rows, outcome in ((3, "PASS"), (3000, "FAIL")):
+        change, low, high = auc_change(0.8, 0.65, rows, rows)
+        measures = Measures(utility=change, utility_low=low, utility_high=high, **CLEAN)
+        assert verdict(measures, Thresholds()).verdict == outcome
 
 
 @pytest.mark.parametrize("field", ["utility", "membership_auc", "distribution"])
