@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from clients.held import held, hold, release
 from clients.local import Client
+from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, row_keys
 from fedrec.data.table import HISTORY, TEST, TRAIN
 from fedrec.messages import Model
 from fedrec.metrics import auc
 from fedrec.models.adapter import State, state_hash
-from fedrec.scoring import by_person
 from fedrec.served import REHEARSED, adapters_in, answers_by, hashes_in, read_judgement, serve_beside, write_judgement
 from fedrec.served import withdraw as withdraw_served
 from fedrec.serving import Answers, Judged
@@ -99,11 +99,11 @@ def rehearse(client: Client, requests: Sequence[str], model: Model, shards: Sequ
     for request in requests:
         windows, labels = held(_waiting(client), request)
         if windows:
-            scores = _together(client, retrained, windows, np.zeros(len(labels), np.int32))
+            scores = _together(client, retrained, windows, len(labels))
             forgotten += _log_likelihood(scores, np.array(labels)).tolist()
     rows = client.interactions
     test = rows.split == TEST
-    scores = _together(client, retrained, client.encoder.windows(rows, test), rows.user)[test]
+    scores = _together(client, retrained, client.encoder.windows(rows, test), len(rows))[test]
     unseen = _log_likelihood(scores, rows.label[test]).tolist()
 
     everything = adapters_in(client.store) | retrained
@@ -179,9 +179,7 @@ def _scores_before(client: Client, shards: tuple[int, ...]) -> NDArray[np.float6
     return np.asarray(scores["scores"], np.float64)
 
 
-def _together(
-    client: Client, adapters: Mapping[int, State], windows: Sequence[Any], user: NDArray[np.int32]
-) -> NDArray[np.float64]:
+def _together(client: Client, adapters: Mapping[int, State], windows: Sequence[Window], n: int) -> NDArray[np.float64]:
     """(n,) like-probabilities by some adapters with equal weights."""
     config = client.config
     answers = Answers(
@@ -189,7 +187,7 @@ def _together(
         config.aggregation, config.seed,
     )  # fmt: skip
     try:
-        return answers.scores(windows, len(user), by_person(user))
+        return answers.scores(windows, n)
     finally:
         answers.close()
 

@@ -217,6 +217,7 @@ SECTIONS = {
     "unlearning-ml-1m-like": unlearning,
     "unlearning-ml-1m-like-users": unlearning,
     "weighting-apa-nd": scale,
+    "weighting-apa-user-8": scale,
     "deletion_cost": deletion_cost,
     "withdrawal": withdrawal,
     "mixed_inference": mixed_inference,
