@@ -14,11 +14,13 @@ import pytest
 from safetensors import safe_open
 
 from clients.app import app as client_app
+from clients.local import Client
 from fedrec.config import load
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
 from fedrec.recommend import recommend
 from fedrec.store import Run, open_run
+from fedrec.vault.tombstones import tombstones_of
 from server.erasure import FederatedErasure
 from server.forget.carrying_out import Carrier
 from server.forget.decisions import approve
@@ -104,9 +106,13 @@ def served(run: Run, but: str = "") -> Served:
 
 def naming(run: Run, user: str) -> list[Path]:
     """The files of a run in which a user's name stands, as text or as NumPy keeps it."""
-    spelled = user.encode(), user.encode("utf-32-le")
+    return holding(run, user.encode(), user.encode("utf-32-le"))
+
+
+def holding(run: Run, *traces: bytes) -> list[Path]:
+    """The files of a run in which one of the traces stands."""
     files = [path for path in run.folder.rglob("*") if path.is_file()]
-    return [path for path in files if any(name in path.read_bytes() for name in spelled)]
+    return [path for path in files if any(trace in path.read_bytes() for trace in traces)]
 
 
 def of(*users: str) -> list[Selection]:
@@ -223,15 +229,33 @@ def test_nothing_of_the_person_is_left(tmp_path: Path, finished: Copy) -> None:
     run = finished(tmp_path / "run")
     name = next(name for name in run.clients if "u07" in dict(run.client(name).vault.users()))
     assert {"vault.db", "scores.npz", "judged.safetensors"} <= {path.name for path in naming(run, "u07")}
-    (run.client(run.clients[0]).folder / ".tmpBroken").write_bytes(
-        b"u07"
-    )  # as safetensors leaves it, killed in a write
+    broken = run.client(run.clients[0]).folder / ".tmpBroken"
+    broken.write_bytes(b"u07")  # as safetensors leaves a file when it is killed while it writes
     (id_,) = asked(run, *of("u07"))
     carrier(run).run()
     assert naming(run, "u07") == []
     assert not list((run.client(name).folder / "held").glob("*"))
     with pytest.raises(FedrecError, match="key"):
         Office(run).ledger.selection(id_)
+
+
+def test_not_even_an_hmac_is_left_once_the_key_is_destroyed(tmp_path: Path, finished: Copy) -> None:
+    run = finished(tmp_path / "run")
+    client = Client(run, run.clients_of()["u07"][0])
+    vault, rows = client.store.vault, client.interactions
+    mine = rows.user == rows.user_ids.index("u07")
+    (first, *_) = client.encoder.windows(rows, mine)
+    titles = [run.catalogue.titles[item] for item in rows.item[mine]]
+    sequence = [first.ids[:24].astype(kind).tobytes() for kind in (np.int16, np.int32, np.int64)]
+    sequence += [mark.join(titles[:3]).encode() for mark in ("\n", ", ", " ", "|")]
+    key = vault.key_path.read_bytes()
+    (stone,) = tombstones_of(Selection(users=("u07",)), key)
+    asked(run, *of("u07"))
+    carrier(run).run()
+    assert holding(run, stone.digest) == [vault.path]
+    assert holding(run, key) == [vault.key_path]
+    vault.destroy_key()
+    assert holding(run, stone.digest, stone.digest.hex().encode(), key, key.hex().encode(), *sequence) == []
 
 
 def test_what_was_erased_does_not_come_back(tmp_path: Path, finished: Copy) -> None:
