@@ -42,8 +42,7 @@ def evaluate(message: Message, context: Context) -> Message:
     if (published := _model(message)) is not None:
         client.serve(_round(message), published, _shards(message))
     metrics = client.measure(_round(message))
-    served = model_hash([digest for digest in _served(client) if digest])
-    return _reply(message, client.name, None, metrics, served=served)
+    return _reply(message, client.name, None, metrics, served=model_hash(list(hashes_in(client.store).values())))
 
 
 @app.query("serve")

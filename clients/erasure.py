@@ -19,7 +19,7 @@ from clients.held import held, hold, release
 from clients.local import Client
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, row_keys
-from fedrec.data.table import HISTORY, TEST, TRAIN
+from fedrec.data.table import HISTORY, TEST, TRAIN, Interactions
 from fedrec.messages import Model
 from fedrec.metrics import auc
 from fedrec.models.adapter import State, state_hash
@@ -87,7 +87,7 @@ def erase(client: Client, selection: Selection, request: str) -> int:
 def rehearse(client: Client, requests: Sequence[str], model: Model, shards: Sequence[int]) -> dict[str, Any]:
     """How erased rows and rows never seen look to adapters that are not served yet.
 
-    What weighs the adapters is found out here already, and kept for `Client.serve`.
+    What weighs the adapters is found out here already, and kept for `serve`.
 
     Returns:
         `forgotten`, `unseen`: the log-likelihood of each row's answer by the retrained shards together; `before` and
@@ -164,15 +164,18 @@ def _forget_scores(client: Client) -> None:
     """Keep the scores of those test rows only that are still in the vault."""
     scores = client.store.scores()
     if scores is not None:
-        left = client.store.interactions()
-        kept = np.isin(scores["rows"], row_keys(left.take(left.split == TEST), client.run.catalogue))
+        kept = np.isin(scores["rows"], _test_rows(client, client.store.interactions()))
         client.store.write_scores(**{name: values[kept] if values.ndim else values for name, values in scores.items()})
+
+
+def _test_rows(client: Client, rows: Interactions) -> NDArray[np.str_]:
+    """The keys of the test rows among some rows."""
+    return row_keys(rows.take(rows.split == TEST), client.run.catalogue)
 
 
 def _scores_before(client: Client, shards: tuple[int, ...]) -> NDArray[np.float64]:
     """(n,) what these shards said of the client's n test rows before; NaN where it was others that answered."""
-    rows = client.interactions
-    keys = row_keys(rows.take(rows.split == TEST), client.run.catalogue)
+    keys = _test_rows(client, client.interactions)
     scores = client.store.scores()
     if scores is None or str(scores["shards"]) != str(shards) or not np.array_equal(scores["rows"], keys):
         return np.full(len(keys), np.nan)

@@ -45,7 +45,7 @@ def serve(
     fresh.mkdir(parents=True)
     for shard, state in adapters.items():
         save_peft(fresh / f"shard-{shard}", state, config.lora, base)
-    if folder.exists():  # the same round with other shards, after an erasure
+    if folder.exists():  # published before, and broken off
         write_json(store.folder / "manifest.json", {"round": number, "shards": [None] * config.shards})
         shutil.rmtree(folder)
     fresh.rename(folder)

@@ -163,6 +163,7 @@ class ClientStore:
     vault.db             interactions, and tombstones of what was erased
     manifest.json        the model it serves: round, and folder and hash of each shard's adapter; replaced atomically
     served-0003/         that model, a PEFT folder per shard
+    judged.safetensors          validation rows as its adapters answer them; rehearsed.safetensors: as the next will
     published.safetensors       the model the server sent last; training starts from it
     personal-0003.safetensors   Ditto's personal model
     scores.npz           the scores of its test rows by the served model

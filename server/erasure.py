@@ -147,11 +147,10 @@ class FederatedErasure:
                         f"client {name} serves another shard {shards[place]} than it was sent: see its log"
                     )
 
-    def measure(self, shards: Sequence[int], models: Mapping[str, Model]) -> Entry:
+    def measure(self, shards: Sequence[int], models: Mapping[str, Model]) -> None:
         """Keep what is served now as the run's model, have it measured, and write the result anew."""
         self.federation.measure(self._last, self._with(shards, models))
         write_result(self.run)
-        return self.run.rounds.history()[-1]
 
     @property
     def _last(self) -> int:
