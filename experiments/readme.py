@@ -135,7 +135,7 @@ def rounds_per_second(result: dict[str, Any]) -> str:
     return (
         "The same model, rows and steps three ways, single thread: federated training in fedrec is "
         f"{prompts:.1f} times faster than a plain FlowerTune-style app that trains a prompt a row, and takes "
-        f"{1 / loop - 1:.0%} more time than a bare PyTorch loop."
+        f"{1 / loop:.2f} times as long as a bare PyTorch loop."
     )
 
 
