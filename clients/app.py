@@ -31,7 +31,7 @@ def inventory(message: Message, context: Context) -> Message:
 def train(message: Message, context: Context) -> Message:
     """Train the adapters of the shards that are asked for, each on this client's rows of it."""
     client = local.Client(_run(message), _name(message, context))
-    model, metrics = client.train(_round(message), _model(message), _shards(message))
+    model, metrics = client.train(_number(message, "round"), _model(message), _shards(message))
     return _reply(message, client.name, model, metrics)
 
 
@@ -40,8 +40,8 @@ def evaluate(message: Message, context: Context) -> Message:
     """Serve the published model from now on, or go on serving; and measure it on this client's test rows."""
     client = local.Client(_run(message), _name(message, context))
     if (published := _model(message)) is not None:
-        client.serve(_round(message), published, _shards(message))
-    metrics = client.measure(_round(message))
+        client.serve(_number(message, "round"), published, _shards(message))
+    metrics = client.measure(_number(message, "round"))
     return _reply(message, client.name, None, metrics, served=model_hash(list(hashes_in(client.store).values())))
 
 
@@ -88,7 +88,8 @@ def rehearse(message: Message, context: Context) -> Message:
     if model is None:
         erasure.forget_held(client, requests)
         return _reply(message, client.name, None, {})
-    return _reply(message, client.name, None, {}, **erasure.rehearse(client, requests, model, _shards(message)))
+    found = erasure.rehearse(client, requests, model, _shards(message), _number(message, "unseen"))
+    return _reply(message, client.name, None, {}, **found)
 
 
 def _served(client: local.Client) -> list[str]:
@@ -117,8 +118,8 @@ def _run(message: Message) -> Run:
     return Run(Path(str(message.content.config_records[messages.CONFIG]["run"])))
 
 
-def _round(message: Message) -> int:
-    number = message.content.config_records[messages.CONFIG]["round"]
+def _number(message: Message, name: str) -> int:
+    number = message.content.config_records[messages.CONFIG][name]
     assert isinstance(number, int)
     return number
 

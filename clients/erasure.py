@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from clients.held import held, hold, release
 from clients.local import Client
 from fedrec.data.prompts import Window
-from fedrec.data.selection import Selection, row_keys
+from fedrec.data.selection import Selection, of_some_people, row_keys
 from fedrec.data.table import HISTORY, TEST, TRAIN, Interactions
 from fedrec.messages import Model
 from fedrec.metrics import auc
@@ -84,10 +84,15 @@ def erase(client: Client, selection: Selection, request: str) -> int:
     return deleted
 
 
-def rehearse(client: Client, requests: Sequence[str], model: Model, shards: Sequence[int]) -> dict[str, Any]:
+def rehearse(
+    client: Client, requests: Sequence[str], model: Model, shards: Sequence[int], unseen: int
+) -> dict[str, Any]:
     """How erased rows and rows never seen look to adapters that are not served yet.
 
     What weighs the adapters is found out here already, and kept for `serve`.
+
+    Args:
+        unseen: how many rows never seen are enough; people's test rows are taken whole.
 
     Returns:
         `forgotten`, `unseen`: the log-likelihood of each row's answer by the retrained shards together; `before` and
@@ -103,8 +108,9 @@ def rehearse(client: Client, requests: Sequence[str], model: Model, shards: Sequ
             forgotten += _log_likelihood(scores, np.array(labels)).tolist()
     rows = client.interactions
     test = rows.split == TEST
-    scores = _together(client, retrained, client.encoder.windows(rows, test), len(rows))[test]
-    unseen = _log_likelihood(scores, rows.label[test]).tolist()
+    some = of_some_people(rows, test, unseen, client.config.seed)
+    scores = _together(client, retrained, client.encoder.windows(rows, some), len(rows))[some]
+    never_seen = _log_likelihood(scores, rows.label[some]).tolist()
 
     everything = adapters_in(client.store) | retrained
     judgement = client.judged_by(everything)
@@ -116,7 +122,7 @@ def rehearse(client: Client, requests: Sequence[str], model: Model, shards: Sequ
     before = _scores_before(client, answers.shards)[theirs[test]]
     liked = int(label.sum())
     return {
-        "forgotten": forgotten, "unseen": unseen, "before": auc(before, label), "after": auc(after, label),
+        "forgotten": forgotten, "unseen": never_seen, "before": auc(before, label), "after": auc(after, label),
         "liked": liked, "disliked": len(label) - liked,
     }  # fmt: skip
 

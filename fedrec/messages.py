@@ -5,7 +5,8 @@
     query.locate      selection           →  rows and shards that hold something of it; hashes of data and adapters
     query.withdraw    selection, shards   →  the shards that are still served
     query.erase       selection, request  →  rows deleted; hash of the data that is left
-    query.rehearse    requests, shards, adapters  →  how the erased rows and the test rows look to those adapters
+    query.rehearse    requests, shards, adapters, unseen  →  how the erased rows, and so many test rows, look to those
+                      adapters
     query.serve       shards, adapters (served from now on beside the others)  →  hash of each shard's adapter
     evaluate.like     round, shards [, adapters: served from now on]  →  hash and metrics of the model that is served
 

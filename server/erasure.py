@@ -27,6 +27,7 @@ from server.prepare import initial_of
 from server.results import write_result
 
 _PATIENCE = 600.0  # seconds for all clients to answer
+_UNSEEN = 1000  # rows never learnt from, over all clients, that erased ones are held against: many times a person's
 _NOBODY = Selection(users=("",))
 
 
@@ -120,7 +121,8 @@ class FederatedErasure:
 
     def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
         """What the clients find when they try retrained adapters."""
-        said = self._ask(messages.REHEARSE, None, models, requests=list(requests), shards=list(shards))
+        unseen = math.ceil(_UNSEEN / len(self._nodes))
+        said = self._ask(messages.REHEARSE, None, models, requests=list(requests), shards=list(shards), unseen=unseen)
         return Rehearsal(
             [float(x) for answer in said.values() for x in answer["forgotten"]],
             [float(x) for answer in said.values() for x in answer["unseen"]],

@@ -73,3 +73,11 @@ def without(interactions: Interactions, gone: NDArray[np.bool_]) -> Interactions
         index.astype(np.int32), kept.item, kept.label, kept.time, kept.split,
         tuple(kept.user_ids[user] for user in users), kept.client, kept.client_ids, kept.truth,
     )  # fmt: skip
+
+
+def of_some_people(interactions: Interactions, wanted: NDArray[np.bool_], enough: int, seed: int) -> NDArray[np.bool_]:
+    """(n,) all wanted rows of as many people, drawn by the seed, as it takes to have enough rows."""
+    counts = np.bincount(interactions.user[wanted], minlength=len(interactions.user_ids))
+    order = np.random.default_rng(seed).permutation(len(counts))
+    before = np.cumsum(counts[order]) - counts[order]
+    return np.asarray(wanted & np.isin(interactions.user, order[before < enough]), bool)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedrec.data.selection import Selection, row_keys, without
+from fedrec.data.selection import Selection, of_some_people, row_keys, without
 from fedrec.data.table import Catalogue, Interactions, sort_rows
 from fedrec.errors import UsageError
 
@@ -75,3 +75,15 @@ def test_single_rows_are_named_by_their_keys() -> None:
 def test_what_is_not_there_is_told(selection: Selection, told: str) -> None:
     with pytest.raises(UsageError, match=told):
         selection.check(table(1), CATALOGUE)
+
+
+@given(st.integers(0, 50), st.integers(0, 25), st.integers(0, 5), st.lists(st.booleans(), min_size=20, max_size=20))
+def test_some_people_come_whole_and_no_more_than_it_takes(seed: int, enough: int, drawn: int, kept: list[bool]) -> None:
+    rows, wanted = table(seed), np.array(kept)
+    chosen = of_some_people(rows, wanted, enough, drawn)
+    counts = np.bincount(rows.user[wanted], minlength=len(USERS))
+    of_each = np.bincount(rows.user[chosen], minlength=len(USERS))
+    assert not (chosen & ~wanted).any()
+    assert set(np.flatnonzero(of_each != counts)) <= set(np.flatnonzero(of_each == 0))
+    assert of_each.sum() >= min(enough, counts.sum())
+    assert not enough or of_each.sum() - of_each.max() < enough

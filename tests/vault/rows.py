@@ -40,6 +40,6 @@ def same(one: Interactions, other: Interactions) -> bool:
         if isinstance(column, np.ndarray):
             if against is None or column.dtype != against.dtype or not np.array_equal(column, against):
                 return False
-        elif column != against:
+        elif isinstance(against, np.ndarray) or column != against:
             return False
     return True
