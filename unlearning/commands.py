@@ -46,7 +46,8 @@ def compare(
         str | None, typer.Option(help="Base model: Hugging Face id or folder. None: the embedded Llama.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the comparison; one that was begun is continued. None: a new one.")
+        Path | None,
+        typer.Option(help="Folder of the comparison; one that is there is continued, or extended. None: a new one."),
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Throw away what --out holds.")] = False,
     config: Annotated[Path | None, typer.Option(help="Configuration of the training, TOML.")] = None,

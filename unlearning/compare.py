@@ -73,7 +73,7 @@ class Plan:
 
 
 def claim(folder: Path, plan: Plan, replace: bool) -> None:
-    """See to it that a folder is free, or holds this comparison.
+    """See to it that a folder is free, or holds this comparison; methods and seeds may be added to it.
 
     Raises:
         UsageError: it holds another comparison, or something else.
@@ -82,7 +82,8 @@ def claim(folder: Path, plan: Plan, replace: bool) -> None:
     if replace and path.exists():
         shutil.rmtree(folder)
     if path.exists():
-        if read_json(path) != plan.as_dict():
+        addable = {name: plan.as_dict()[name] for name in ("methods", "seeds")}
+        if {**read_json(path), **addable} != plan.as_dict():
             mend = "give the same settings, throw it away with --replace, or choose another --out"
             raise UsageError(f"{folder} holds another comparison: {mend}")
     elif folder.exists() and any(folder.iterdir()):

@@ -67,6 +67,14 @@ def test_a_second_run_goes_on_and_does_nothing_twice(settings: list[str], tmp_pa
     assert compare(settings, *chosen, "--slices", "2", "--replace").exit_code == 0
 
 
+def test_a_method_can_be_added_to_a_comparison(settings: list[str], tmp_path: Path) -> None:
+    chosen = ("--shards", "2", "--out", tmp_path / "out", "--json", "-")
+    first = json.loads(compare(settings, *chosen, "--methods", "strict-hash").stdout)["methods"]
+    both = json.loads(compare(settings, *chosen, "--methods", "sisa,strict-hash").stdout)["methods"]
+    assert [row["name"] for row in both] == ["retraining", "sisa", "strict-hash"]
+    assert [both[0], both[2]] == first  # seconds too: they were not trained again
+
+
 def test_a_comparison_killed_in_a_deletion_starts_that_method_again(settings: list[str], tmp_path: Path) -> None:
     out = tmp_path / "out"
     chosen = ("--methods", "strict-hash", "--shards", "2", "--out", out)
