@@ -126,7 +126,14 @@ def deletion_cost(result: dict[str, Any]) -> str:
     for shards in dict.fromkeys(row["shards"] for row in rows):
         times = {row["slices"]: row["everybody_mean"] * shards for row in rows if row["shards"] == shards}
         lines.append(f"| {shards} | {times[1]:.1f} | {times[4]:.1f} |")
+    if timed := result["seconds"]["runs"]:
+        parts = [f"{run['median_of_rows']:.2f} ({run['method']}, {_slices(run['slices'])})" for run in timed]
+        lines += ["", f"In seconds, on two workers, times fewer as a part of times fewer rows: {', '.join(parts)}."]
     return "\n".join(lines)
+
+
+def _slices(count: int) -> str:
+    return "no slices" if count == 1 else f"{count} slices"
 
 
 def rounds_per_second(result: dict[str, Any]) -> str:

@@ -5,9 +5,25 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
+from fedrec.errors import UsageError
 from fedrec.files import finite, write_json
+
+
+def check_target(target: str | None) -> None:
+    """Before long work: UsageError where its result could not be written."""
+    if target is None or target == "-":
+        return
+    path = Path(target)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=path.parent).close()
+        if path.exists():
+            path.open("ab").close()
+    except OSError as error:
+        raise UsageError(f"--json {target}: cannot be written ({error.strerror}); choose another file") from None
 
 
 def write_result(content: Any, target: str | None) -> None:

@@ -20,6 +20,7 @@ def simulate(
     data: Annotated[
         str | None, typer.Option(help="Data set: file or folder. None: a generated world of films.")
     ] = None,
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Drop bad rows and count them.")] = False,
     clients: Annotated[int | None, typer.Option(help="Number of clients.", show_default="5")] = None,
     rounds: Annotated[int | None, typer.Option(help="Federated rounds.", show_default="4")] = None,
     strategy: Annotated[
@@ -43,11 +44,14 @@ def simulate(
     json: Annotated[str | None, typer.Option(help="Write the result here as JSON; - is standard output.")] = None,
 ) -> None:
     """Train a recommender in federated rounds, and measure it on each client's own later interactions."""
+    from fedrec.output import check_target
+
     named = {
-        "data.path": data, "clients.count": clients, "federation.rounds": rounds, "shards": shards, "seed": seed,
-        "base": base,
+        "data.path": data, "data.skip_bad_rows": skip_bad_rows or None, "clients.count": clients,
+        "federation.rounds": rounds, "shards": shards, "seed": seed, "base": base,
     }  # fmt: skip
     overrides = {key: value for key, value in named.items() if value is not None}
+    check_target(json)
     if resume is not None:
         if overrides or strategy or config or set_ or out:
             raise UsageError("--resume continues a run as it was configured: give it no other settings")

@@ -94,6 +94,11 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "nothing to resume": (2, ["simulate", "--resume", "nowhere"], "nowhere: no run there"),
     "resumed otherwise": (2, ["simulate", "--resume", "nowhere", "--rounds", "9"], "give it no other settings"),
     "an unwritable place": (2, ["simulate", "--out", "empty.csv/run"], "--out empty.csv/run"),
+    "a place for JSON that is none": (
+        2,
+        ["simulate", "--json", "empty.csv/x"],
+        "--json empty.csv/x: cannot be written",
+    ),
     "a place with other things": (2, ["simulate", "--out", "full"], "full is not empty"),
     "replacing what is no run": (2, ["simulate", "--out", "model", "--replace"], "model does not hold a run"),
     "no runs to report": (2, ["report"], "no run under runs/"),
@@ -125,6 +130,15 @@ def test_a_mistake_is_one_clear_line_and_leaves_nothing_behind(mistake: str, cal
     assert err.count("\n") == 1
     assert told in err
     assert set(Path().rglob("*")) - before <= {Path("runs")}
+
+
+def test_bad_rows_are_skipped_where_one_says_so(call: Call, small: Settings, ratings: Path) -> None:
+    Path("bad.csv").write_text(ratings.read_text() + "u00,i0,many,9,red storm (1987)\n")
+    config = as_toml(small(federation__rounds=0, data__path="bad.csv"), Path("run.toml"))
+    code, _, err = call("simulate", "--config", config, "--out", "run")
+    assert code == 1
+    assert err.endswith("mend it, or pass --skip-bad-rows\n")
+    assert call("simulate", "--config", config, "--out", "run", "--skip-bad-rows")[0] == 0
 
 
 def test_a_place_that_holds_a_run_is_kept_unless_replaced(call: Call, small: Settings) -> None:

@@ -25,10 +25,11 @@ def compare(
     data: Annotated[
         str | None, typer.Option(help="Data set: file or folder. None: a generated world of films.")
     ] = None,
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Drop bad rows and count them.")] = False,
     methods: Annotated[
         str,
         typer.Option(
-            help="Methods, or PARTITIONER+AGGREGATOR; commas between, ? lists all. Retraining is always run.",
+            help="Methods, or PARTITIONER+AGGREGATOR; commas between; ? shows all. Retraining is always run.",
             show_default="the published and the strict ones",
         ),
     ] = METHODS,
@@ -47,7 +48,7 @@ def compare(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the comparison; one that is there is continued, or extended. None: a new one."),
+        typer.Option(help="Folder of the comparison; what is done there is not done again. None: a new one."),
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Throw away what --out holds.")] = False,
     config: Annotated[Path | None, typer.Option(help="Configuration of the training, TOML.")] = None,
@@ -57,19 +58,28 @@ def compare(
     """Train each method, delete, and measure it against retraining everything without the deleted rows."""
     from rich.console import Console
 
+    chosen = _seeds(seeds)
+    if unit not in ("row", "user"):
+        raise UsageError(f"--unit {unit}: choose row or user")
+
     from fedrec import config as configuration
-    from fedrec.output import write_result
+    from fedrec.output import check_target, write_result
     from fedrec.preparation import resolve
     from fedrec.store import RUNS
     from unlearning.compare import Plan, claim
     from unlearning.compare import compare as run
     from unlearning.pool import Pool
     from unlearning.report import write_page
-    from unlearning.tables import results, telling
+    from unlearning.tables import choices, results, telling
 
-    if unit not in ("row", "user"):
-        raise UsageError(f"--unit {unit}: choose row or user")
-    named = {"data.path": data, "data.train_rows": rows, "base": base}
+    console = Console(stderr=json == "-", highlight=False)
+    if methods.strip() == "?":
+        console.print(choices())
+        return
+    check_target(json)
+    named = {
+        "data.path": data, "data.skip_bad_rows": skip_bad_rows or None, "data.train_rows": rows, "base": base,
+    }  # fmt: skip
     overrides = {key: value for key, value in named.items() if value is not None}
     plan = Plan(
         config=resolve(configuration.load(config, overrides, tuple(set_ or ()))),
@@ -78,11 +88,10 @@ def compare(
         slices=slices,
         unit="user" if unit == "user" else "row",
         forget=forget,
-        seeds=_seeds(seeds),
+        seeds=chosen,
     )
     folder = out or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-unlearn"
     claim(folder, plan, replace)
-    console = Console(stderr=json == "-", highlight=False)
     try:
         with telling(console) as told:
             result = run(folder, plan, Pool(workers, gpus), told)
@@ -98,5 +107,7 @@ def compare(
 def _seeds(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
-        raise UsageError(f"--seeds {text}: write different whole numbers with commas between, for example 1,2,3")
+        raise UsageError(
+            f"--seeds {text}: write different whole numbers from 0 on, with commas between, for example 1,2,3"
+        )
     return tuple(map(int, parts))

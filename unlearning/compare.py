@@ -23,6 +23,7 @@ from fedrec.files import read_json, write_json
 from fedrec.metrics import measure
 from fedrec.models.base import load_base
 from fedrec.preparation import base_name, facts_of
+from fedrec.summary import flat
 from unlearning.exactness import exactness
 from unlearning.inference import FORMS, seconds_per_row
 from unlearning.material import fill_vectors, partition_rows
@@ -82,10 +83,13 @@ def claim(folder: Path, plan: Plan, replace: bool) -> None:
     if replace and path.exists():
         shutil.rmtree(folder)
     if path.exists():
-        addable = {name: plan.as_dict()[name] for name in ("methods", "seeds")}
-        if {**read_json(path), **addable} != plan.as_dict():
-            mend = "give the same settings, throw it away with --replace, or choose another --out"
-            raise UsageError(f"{folder} holds another comparison: {mend}")
+        wanted = flat(plan.as_dict())
+        for name, kept in flat(read_json(path)):
+            if name not in ("methods", "seeds") and dict(wanted).get(name) != kept:
+                mend = "give the same settings, throw it away with --replace, or choose another --out"
+                raise UsageError(f"{folder} holds a comparison with {name.removeprefix('config.')} = {kept}: {mend}")
+    elif folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file: choose another --out")
     elif folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty: choose another --out")
 
@@ -119,6 +123,11 @@ def compare(folder: Path, plan: Plan, pool: Trainer, telling: Telling) -> dict[s
             mine[-1] |= beside(mine[-1], mine[0])
             telling.on_row(mine[-1])
         rows += mine
+    if (timed := folder / "inference.json").exists():
+        inference = read_json(timed)
+    else:
+        inference = list(bench.inference())
+        write_json(timed, inference)
     result = {
         "data": bench.dataset.name,
         "base": bench.base.name,
@@ -129,7 +138,7 @@ def compare(folder: Path, plan: Plan, pool: Trainer, telling: Telling) -> dict[s
         "shards": plan.shards,
         "slices": plan.slices,
         "methods": rows,
-        "inference": list(bench.inference()),
+        "inference": inference,
         "config": plan.config.model_dump(mode="json"),
     }
     write_json(folder / "compare.json", result)

@@ -11,9 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
+from fedrec.aggregation import AGGREGATORS
 from fedrec.summary import count, duration, number, percent, size
-from unlearning.compare import Row, Telling
+from unlearning.compare import RETRAINING, Row, Telling
 from unlearning.figures import FORMS
+from unlearning.method import PUBLISHED
+from unlearning.partition import PARTITIONERS
 from unlearning.standings import EXACTNESS, Standing, standings
 
 
@@ -48,6 +51,20 @@ def line(row: Row) -> str:
         f"{row['shards_touched']} of {row['shards']} shards again, {duration(row['seconds'])} "
         f"instead of {duration(row['seconds_full'])}, exact: {EXACTNESS[row['exact']][0]}"
     )
+
+
+def choices() -> RenderableType:
+    """What `--methods` may name."""
+    methods, partitioners, aggregators = (_table(title) for title in ("methods", "partitioners", "aggregators"))
+    for name, pair in PUBLISHED.items():
+        methods.add_row(name, Text("everything anew, in one shard" if name == RETRAINING else pair))
+    for each in PARTITIONERS.values():
+        partitioners.add_row(each.name, f"by {each.unit}{', strict' if each.strict else ''}", Text(each.source))
+    for aggregator in AGGREGATORS.values():
+        aggregators.add_row(aggregator.name, aggregator.form, Text(aggregator.source))
+    for table in (methods, partitioners, aggregators):
+        table.show_header = False
+    return Group(methods, "", partitioners, "", aggregators)
 
 
 def results(result: dict[str, Any]) -> RenderableType:

@@ -7,6 +7,7 @@ computed. Sequences are padded on the right and causal attention looks left, so 
 from __future__ import annotations
 
 import hashlib
+import logging
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
@@ -53,12 +54,13 @@ def load_base(name: str, *, device: str = "cpu", precision: str = "fp32") -> Bas
         FedrecError: missing, gated, broken, not a causal language model, or in need of code of its own.
     """
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
     from fedrec.models.attention import use_matmul_attention
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it warns of every retry
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
     local = Path(name).is_dir()
     if not local and (name.startswith((".", "/", "~")) or name.count("/") > 1):
         raise FedrecError(f"--base {name}: no such folder")

@@ -19,6 +19,7 @@ def build(
     data: Annotated[
         str | None, typer.Option(help="Data set whose public titles it learns. None: the generated world.")
     ] = None,
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Drop bad rows and count them.")] = False,
     out: Annotated[Path | None, typer.Option(help="Copy it into this folder too.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Build it anew, even if it is cached.")] = False,
     set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, as of a run.")] = None,
@@ -35,7 +36,9 @@ def build(
 
     if out is not None and out.exists():
         raise UsageError(f"--out {out}: is there already; name a new folder")
-    config = configuration.load(overrides={} if data is None else {"data.path": data}, sets=tuple(set_ or ()))
+    named = {"data.path": data, "data.skip_bad_rows": skip_bad_rows or None}
+    overrides = {key: value for key, value in named.items() if value is not None}
+    config = configuration.load(overrides=overrides, sets=tuple(set_ or ()))
     dataset = load_dataset(config.data, config.seed)
     world = make_world(config.data.world) if config.data.path is None else None
     folder = ensure_embedded(dataset.catalogue, world, force=force)

@@ -9,12 +9,15 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from fedrec.aggregation import AGGREGATORS
 from fedrec.errors import FedrecError
 from fedrec.files import read_json
 from tests.cli import as_sets
 from tests.conftest import Settings
 from unlearning import pool
 from unlearning.commands import app
+from unlearning.method import PUBLISHED
+from unlearning.partition import PARTITIONERS
 
 METHODS = {
     "name", "seed", "auc_before", "auc_after", "retrain_auc", "rows_processed", "rows_full", "steps", "seconds",
@@ -59,11 +62,11 @@ def test_a_second_run_goes_on_and_does_nothing_twice(settings: list[str], tmp_pa
     out = tmp_path / "out"
     chosen = ("--methods", "strict-hash", "--shards", "2", "--out", out)
     assert compare(settings, *chosen).exit_code == 0
-    before = read_json(tmp_path / "out" / "compare.json")["methods"]
+    before = read_json(tmp_path / "out" / "compare.json")
     again = compare(settings, *chosen, "--json", "-")
-    assert json.loads(again.stdout)["methods"] == before
+    assert json.loads(again.stdout) == before
     other = compare(settings, *chosen, "--slices", "2")
-    assert "holds another comparison" in str(other.exception)
+    assert f"{out} holds a comparison with slices = 1: give the same settings" in str(other.exception)
     assert compare(settings, *chosen, "--slices", "2", "--replace").exit_code == 0
 
 
@@ -73,6 +76,19 @@ def test_a_method_can_be_added_to_a_comparison(settings: list[str], tmp_path: Pa
     both = json.loads(compare(settings, *chosen, "--methods", "sisa,strict-hash").stdout)["methods"]
     assert [row["name"] for row in both] == ["retraining", "sisa", "strict-hash"]
     assert [both[0], both[2]] == first  # seconds too: they were not trained again
+
+
+def test_a_file_is_no_place_for_a_comparison(settings: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert "file is a file: choose another --out" in str(compare(settings, "--out", tmp_path / "file").exception)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_question_mark_shows_what_there_is_to_choose_from() -> None:
+    shown = compare([], "--methods", "?")
+    assert shown.exit_code == 0
+    for name in (*PUBLISHED, *PARTITIONERS, *AGGREGATORS):
+        assert name in shown.stdout
 
 
 def test_a_comparison_killed_in_a_deletion_starts_that_method_again(settings: list[str], tmp_path: Path) -> None:
@@ -103,6 +119,7 @@ def test_a_partition_by_rows_is_compared_too(settings: list[str], tmp_path: Path
         (("--forget", "24"), "--forget 24: there are 24 users to learn from; forget fewer"),
         (("--seeds", "1,x"), "--seeds 1,x: write different whole numbers"),
         (("--seeds", "1,1"), "--seeds 1,1: write different"),
+        (("--json", "/proc/nowhere/x.json"), "--json /proc/nowhere/x.json: cannot be written"),
         (("--shards", "0"), "0 is not in the range"),
         (("--set", "aggregation.tau=-1"), "aggregation.tau = -1"),
         (("--set", "aggregation.taux=1"), "taux is not a setting"),
