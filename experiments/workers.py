@@ -21,8 +21,8 @@ def started(workers: int) -> Iterator[Pool]:
         address="local", num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
     )
     try:
-        remote = ray.remote(num_cpus=1)(_wake)
-        ray.get([remote.remote() for _ in range(workers)])
+        remote = ray.remote(num_cpus=0)(_wake)
+        ray.get([remote.remote() for _ in range(workers + 1)])  # one process more, for the board of their progress
         yield Pool(workers)
     finally:
         ray.shutdown()

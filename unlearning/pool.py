@@ -21,6 +21,7 @@ from fedrec import hardware
 from fedrec.config import LoraConfig, TrainConfig
 from fedrec.errors import FedrecError
 from fedrec.models.base import Base, pack, unpack
+from unlearning.board import Board
 from unlearning.jobs import Assignment, Trained, run_assignment
 
 OnStep = Callable[[int, int, int], None]
@@ -77,7 +78,7 @@ class Pool:
         on_step: OnStep,
     ) -> Iterator[Trained]:
         model = ray.put(pack(base.model))
-        board = ray.remote(num_cpus=0)(_Board).remote()
+        board = ray.remote(num_cpus=0)(Board).remote()
         remote = ray.remote(num_cpus=settings.threads or 1, num_gpus=self.gpus, max_retries=_RETRIES)(_train_shard)
         waiting = [remote.remote([model], model.hex(), lora, settings, each, board) for each in assignments]
         while waiting:
@@ -90,19 +91,6 @@ class Pool:
                 except ray.exceptions.RayError as error:
                     reason = str(error).strip().splitlines()[-1]
                     raise FedrecError(f"a shard could not be trained ({reason}); start again to continue") from None
-
-
-class _Board:
-    """Where the workers write how far they are."""
-
-    def __init__(self) -> None:
-        self.steps: dict[int, tuple[int, int]] = {}
-
-    def write(self, shard: int, step: int, steps: int) -> None:
-        self.steps[shard] = (step, steps)
-
-    def read(self) -> dict[int, tuple[int, int]]:
-        return self.steps
 
 
 def _train_shard(
