@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from fedrec.options import Json
+
 
 def recommend(
     user: Annotated[str, typer.Option(help="User id, as in the data set.")],
     run: Annotated[Path | None, typer.Argument(help="A run's folder. None: the newest under runs/.")] = None,
     top: Annotated[int, typer.Option(help="How many items.", min=1)] = 10,
-    json: Annotated[str | None, typer.Option(help="Write the list here as JSON; - is standard output.")] = None,
+    json: Json = None,
 ) -> None:
     """The best unseen items for one user, with scores; of the run in folder RUN, or the newest under runs/."""
     from rich.console import Console

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fedrec.errors import FedrecError, Interrupted, UsageError
+from fedrec.options import Base, Data, Json, Set, SkipBadRows
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
 def simulate(
-    data: Annotated[
-        str | None, typer.Option(help="Data set: file or folder. None: a generated world of films.")
-    ] = None,
-    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Drop bad rows and count them.")] = False,
+    data: Data = None,
+    skip_bad_rows: SkipBadRows = False,
     clients: Annotated[int | None, typer.Option(help="Number of clients.", show_default="5")] = None,
     rounds: Annotated[int | None, typer.Option(help="Federated rounds.", show_default="4")] = None,
     strategy: Annotated[
@@ -32,16 +31,14 @@ def simulate(
     ] = None,
     shards: Annotated[int | None, typer.Option(help="Shards, each a federation of its own.", show_default="1")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="42")] = None,
-    base: Annotated[
-        str | None, typer.Option(help="Base model: Hugging Face id or folder. None: the embedded Llama.")
-    ] = None,
+    base: Base = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. None: a new one under runs/.")] = None,
     workers: Annotated[int, typer.Option(help="Ray processes; 0 runs everything in this process.", min=0)] = 0,
     resume: Annotated[Path | None, typer.Option(help="Continue this run where it stopped.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Throw away the run that --out holds.")] = False,
     config: Annotated[Path | None, typer.Option(help="Configuration, TOML.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over everything else.")] = None,
-    json: Annotated[str | None, typer.Option(help="Write the result here as JSON; - is standard output.")] = None,
+    set_: Set = None,
+    json: Json = None,
 ) -> None:
     """Train a recommender in federated rounds, and measure it on each client's own later interactions."""
     from fedrec.output import check_target

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fedrec.errors import Interrupted, UsageError
+from fedrec.options import Base, Data, Json, Set, SkipBadRows
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Methods of unlearning side by side.")
 
@@ -22,10 +23,8 @@ def _group() -> None:
 
 @app.command()
 def compare(
-    data: Annotated[
-        str | None, typer.Option(help="Data set: file or folder. None: a generated world of films.")
-    ] = None,
-    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Drop bad rows and count them.")] = False,
+    data: Data = None,
+    skip_bad_rows: SkipBadRows = False,
     methods: Annotated[
         str,
         typer.Option(
@@ -43,17 +42,15 @@ def compare(
         int, typer.Option(help="Shards trained at a time, as Ray tasks (RAY_ADDRESS); 0 = in this process.", min=0)
     ] = 0,
     gpus: Annotated[float, typer.Option(help="Part of a GPU that a shard needs, with workers.", min=0)] = 0.0,
-    base: Annotated[
-        str | None, typer.Option(help="Base model: Hugging Face id or folder. None: the embedded Llama.")
-    ] = None,
+    base: Base = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the comparison; what is done there is not done again. None: a new one."),
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Throw away what --out holds.")] = False,
     config: Annotated[Path | None, typer.Option(help="Configuration of the training, TOML.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over everything else.")] = None,
-    json: Annotated[str | None, typer.Option(help="Write the result here as JSON; - is standard output.")] = None,
+    set_: Set = None,
+    json: Json = None,
 ) -> None:
     """Train each method, delete, and measure it against retraining everything without the deleted rows."""
     from rich.console import Console

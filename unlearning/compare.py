@@ -83,11 +83,12 @@ def claim(folder: Path, plan: Plan, replace: bool) -> None:
     if replace and path.exists():
         shutil.rmtree(folder)
     if path.exists():
-        wanted = flat(plan.as_dict())
-        for name, kept in flat(read_json(path)):
-            if name not in ("methods", "seeds") and dict(wanted).get(name) != kept:
+        wanted, kept = dict(flat(plan.as_dict())), dict(flat(read_json(path)))
+        for name in sorted(wanted.keys() | kept.keys()):
+            if name not in ("methods", "seeds") and wanted.get(name) != kept.get(name):
                 mend = "give the same settings, throw it away with --replace, or choose another --out"
-                raise UsageError(f"{folder} holds a comparison with {name.removeprefix('config.')} = {kept}: {mend}")
+                held = f"{name.removeprefix('config.')} = {kept.get(name)}"
+                raise UsageError(f"{folder} holds a comparison with {held}: {mend}")
     elif folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file: choose another --out")
     elif folder.exists() and any(folder.iterdir()):
@@ -123,11 +124,6 @@ def compare(folder: Path, plan: Plan, pool: Trainer, telling: Telling) -> dict[s
             mine[-1] |= beside(mine[-1], mine[0])
             telling.on_row(mine[-1])
         rows += mine
-    if (timed := folder / "inference.json").exists():
-        inference = read_json(timed)
-    else:
-        inference = list(bench.inference())
-        write_json(timed, inference)
     result = {
         "data": bench.dataset.name,
         "base": bench.base.name,
@@ -138,7 +134,7 @@ def compare(folder: Path, plan: Plan, pool: Trainer, telling: Telling) -> dict[s
         "shards": plan.shards,
         "slices": plan.slices,
         "methods": rows,
-        "inference": inference,
+        "inference": bench.inference(folder / "inference.json"),
         "config": plan.config.model_dump(mode="json"),
     }
     write_json(folder / "compare.json", result)
@@ -195,8 +191,18 @@ class Bench:
             "bytes": sum(path.stat().st_size for path in (folder / "shards").rglob("*.safetensors")),
         }
 
-    def inference(self) -> Iterator[Row]:
-        """Seconds per test row for several numbers of shards and ways of answering, beside one adapter."""
+    def inference(self, path: Path) -> list[Row]:
+        """Seconds per test row for several numbers of shards and ways of answering, beside one adapter.
+
+        Args:
+            path: keeps them; what stands there is not measured again.
+        """
+        if not path.exists():
+            write_json(path, list(self._timed()))
+        kept: list[Row] = read_json(path)
+        return kept
+
+    def _timed(self) -> Iterator[Row]:
         rows = self.dataset.interactions
         windows = self.encoder.windows(rows, rows.split == TEST)[:_INFERENCE_WINDOWS]
         answers = self.encoder.template.answers

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fedrec.errors import UsageError
+from fedrec.options import Format, Json, LikeAbove, Set, SkipBadRows
 
 if TYPE_CHECKING:
     from fedrec.data.summary import Summary, UserSummary
@@ -24,11 +25,11 @@ def inspect(
     path: Annotated[str | None, typer.Argument(help="File or folder; left out = the generated world.")] = None,
     run: Annotated[str | None, typer.Option(help="A run: its data as it was loaded, and its clients.")] = None,
     users: Annotated[int, typer.Option(min=0, help="List this many users.")] = 0,
-    form: Annotated[str | None, typer.Option("--format", help="Name of the format; left out = recognised.")] = None,
-    like_above: Annotated[float | None, typer.Option(help="A rating above this is a like.")] = None,
-    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Drop bad rows and count them.")] = False,
-    sets: Annotated[list[str] | None, typer.Option("--set", help="section.key=value of the configuration.")] = None,
-    out: Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write the figures as JSON.")] = None,
+    form: Format = None,
+    like_above: LikeAbove = None,
+    skip_bad_rows: SkipBadRows = False,
+    sets: Set = None,
+    out: Json = None,
 ) -> None:
     """Counts, like-rates, history lengths and the AUC to beat, of the data at PATH, or of the generated world."""
     from dataclasses import asdict

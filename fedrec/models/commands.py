@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from fedrec.options import Json, Set, SkipBadRows
+
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="The base model: build the embedded one, or look at any."
 )
-
-Json = Annotated[str | None, typer.Option(help="Write the result here as JSON; - is standard output.")]
 
 
 @app.command()
@@ -19,10 +19,10 @@ def build(
     data: Annotated[
         str | None, typer.Option(help="Data set whose public titles it learns. None: the generated world.")
     ] = None,
-    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Drop bad rows and count them.")] = False,
+    skip_bad_rows: SkipBadRows = False,
     out: Annotated[Path | None, typer.Option(help="Copy it into this folder too.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Build it anew, even if it is cached.")] = False,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value, as of a run.")] = None,
+    set_: Set = None,
     json: Json = None,
 ) -> None:
     """Build the embedded small Llama for a catalogue; the cached one is taken where it is there."""

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from fedrec.errors import UsageError
+from fedrec.options import Format, Json, LikeAbove, Set, SkipBadRows
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A client's private data: keep, erase, back up.")
 
 VaultPath = Annotated[Path, typer.Option("--vault", help="The vault's file; its key stands beside it.")]
-Json = Annotated[str | None, typer.Option("--json", metavar="FILE|-", help="Write the result as JSON.")]
 
 
 @app.callback()
@@ -25,10 +25,10 @@ def _group() -> None:
 def import_(
     vault: VaultPath,
     source: Annotated[str | None, typer.Argument(help="File or folder; left out = the generated world.")] = None,
-    form: Annotated[str | None, typer.Option("--format", help="Name of the format; left out = recognised.")] = None,
-    like_above: Annotated[float | None, typer.Option(help="A rating above this is a like.")] = None,
-    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Drop bad rows and count them.")] = False,
-    sets: Annotated[list[str] | None, typer.Option("--set", help="section.key=value of the configuration.")] = None,
+    form: Format = None,
+    like_above: LikeAbove = None,
+    skip_bad_rows: SkipBadRows = False,
+    sets: Set = None,
     out: Json = None,
 ) -> None:
     """Take the rows of SOURCE into the vault, made if it is not there; what was erased does not come back."""

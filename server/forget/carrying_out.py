@@ -87,8 +87,9 @@ class Carrier:
         for id in ids:
             self.erasure.withdraw(*self._named(id), shards)
         withdrawn = self._since_quarantined(ids)
-        self.say(f"withdrawn everywhere in {withdrawn:.2f} s")
         self._reach(ids, State.ERASING, {"withdrawn_seconds": withdrawn})
+        kept = self.office.ledger.get(ids[0]).timings["withdrawn_seconds"]  # of the first time, where it was broken off
+        self.say(f"withdrawn everywhere in {kept:.2f} s")
         for id in ids:
             self.erasure.erase(*self._named(id), id)
         models = self.erasure.retrain(shards, folder / "rounds") if shards else {}

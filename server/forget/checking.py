@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from fedrec.errors import FedrecError, UsageError
-from server.forget.options import Database, Json, RequestId, RunOption, open_office
+from fedrec.options import Json
+from server.forget.options import Database, RequestId, RunOption, open_office
 
 
 def verify(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedrec.errors import FedrecError, Interrupted, UsageError
+from fedrec.options import Json
 from server.forget.checking import certificate, keys, verify
 from server.forget.decisions import approve, extend, hold, refuse, release
-from server.forget.options import Database, Json, Operator, RequestId, RunOption, acting, open_office
+from server.forget.options import Database, Operator, RequestId, RunOption, acting, open_office
 from server.forget.submission import submit
 
 if TYPE_CHECKING:

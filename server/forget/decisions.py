@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from server.forget.options import Database, Json, Operator, RequestId, RunOption, acting, open_office
+from fedrec.options import Json
+from server.forget.options import Database, Operator, RequestId, RunOption, acting, open_office
 
 if TYPE_CHECKING:
     from unlearning.requests.decisions import Decision

@@ -20,7 +20,6 @@ Database = Annotated[
     str | None,
     typer.Option(help="URL of the ledger, postgresql+psycopg://…. None: that of FEDREC_LEDGER, or SQLite in the run."),
 ]
-Json = Annotated[str | None, typer.Option(help="Write the result here as JSON; - is standard output.")]
 Operator = Annotated[str | None, typer.Option(help="Who does it. None: the first operator in force.")]
 RequestId = Annotated[str, typer.Argument(help="The request.")]
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedrec.errors import UsageError
-from server.forget.options import Database, Json, Operator, RunOption, acting, open_office
+from fedrec.options import Json
+from server.forget.options import Database, Operator, RunOption, acting, open_office
 
 if TYPE_CHECKING:
     from fedrec.data.selection import Selection

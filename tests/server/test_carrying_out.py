@@ -12,7 +12,7 @@ import pytest
 
 from fedrec.messages import Model
 from fedrec.store import Rounds, Run, open_run
-from server.erasure import Rehearsal
+from server.erasure import FederatedErasure, Rehearsal
 from server.forget.carrying_out import Carrier
 from server.forget.office import Office
 from tests.server.test_erasure import Copy, Served, asked, carrier, finished, forgotten, of, served
@@ -85,6 +85,25 @@ def carrier_again(run: Run, rederive: bool = False) -> Carrier:
     again = replace(carrier(open_run(run.folder)), rederive=rederive)
     again.run()
     return again
+
+
+def test_what_is_told_of_the_withdrawal_is_the_first_one(
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(tmp_path / "run")
+    (id_,) = asked(run, *of("u07"))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(FederatedErasure, "retrain", interrupted)
+        carrier(run).run()
+    first = Office(run).ledger.get(id_).timings["withdrawn_seconds"]
+    monkeypatch.setattr(Carrier, "_since_quarantined", lambda *_: 99.0)
+    said: list[str] = []
+    replace(carrier(open_run(run.folder)), say=said.append).run()
+    assert f"withdrawn everywhere in {first:.2f} s" in said
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_what_failed_stays_withdrawn_while_others_are_published(

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from fedrec.aggregation import AGGREGATORS
 from fedrec.errors import FedrecError
-from fedrec.files import read_json
+from fedrec.files import read_json, write_json
 from tests.cli import as_sets
 from tests.conftest import Settings
 from unlearning import pool
@@ -68,6 +68,19 @@ def test_a_second_run_goes_on_and_does_nothing_twice(settings: list[str], tmp_pa
     other = compare(settings, *chosen, "--slices", "2")
     assert f"{out} holds a comparison with slices = 1: give the same settings" in str(other.exception)
     assert compare(settings, *chosen, "--slices", "2", "--replace").exit_code == 0
+
+
+@pytest.mark.parametrize("change", [{"of an older version": 1}, {"unit": None}])
+def test_a_comparison_with_other_settings_is_not_gone_on_with(
+    settings: list[str], tmp_path: Path, change: dict[str, int | None]
+) -> None:
+    out = tmp_path / "out"
+    chosen = ("--methods", "strict-hash", "--shards", "2", "--out", out)
+    assert compare(settings, *chosen).exit_code == 0
+    plan = read_json(out / "plan.json") | change
+    write_json(out / "plan.json", {key: value for key, value in plan.items() if value is not None})
+    ((name, value),) = change.items()
+    assert f"{out} holds a comparison with {name} = {value}" in str(compare(settings, *chosen).exception)
 
 
 def test_a_method_can_be_added_to_a_comparison(settings: list[str], tmp_path: Path) -> None:

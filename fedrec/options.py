@@ -1,0 +1,17 @@
+"""Options that several commands have: each is written once."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Data = Annotated[str | None, typer.Option(help="Data set: file or folder. None: a generated world of films.")]
+Format = Annotated[str | None, typer.Option("--format", help="Name of the format; left out = recognised.")]
+LikeAbove = Annotated[float | None, typer.Option(help="A rating above this is a like.")]
+SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Drop bad rows and count them.")]
+Base = Annotated[str | None, typer.Option(help="Base model: Hugging Face id or folder. None: the embedded Llama.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over everything else.")]
+Json = Annotated[
+    str | None, typer.Option("--json", metavar="FILE|-", help="Write the result here as JSON; - is standard output.")
+]
