@@ -81,15 +81,15 @@ class Race:
 
     def __init__(self, model: ShardedModel) -> None:
         self.folder, config = model.folder, model.config
-        self.base, self.lora = model.base, config.lora
-        self.settings = slice_settings(config.train, model.method.slices)
+        self.base, self.settings = model.base, slice_settings(config.train, model.method.slices)
         start = initial_state(self.base.model, config.lora, config.seed)
-        self.assignments = [Assignment(job, 0, start) for job in model.jobs()]
+        self.assignments = [Assignment(job, 0, start, config.lora, self.settings) for job in model.jobs()]
         self.adapters: set[tuple[str, ...]] = set()  # one, if all runs agree
 
     def seconds(self, pool: Pool) -> float:
         began = time.perf_counter()
-        trained = list(pool.train(self.base, self.lora, self.settings, self.assignments, lambda *_: None))
+        with pool.crew(self.base, self.settings) as crew:
+            trained = list(crew.run(self.assignments))
         taken = time.perf_counter() - began
         trained.sort(key=lambda each: each.shard)
         self.adapters.add(tuple(state_hash(each.states[-1]) for each in trained))
@@ -166,7 +166,7 @@ class Driver:
 
     def kill_worker(self, chance: random.Random) -> str | None:
         """Kill one of the workers that train; how far the model was, or none where no worker trains."""
-        training = sorted((each for each in self.family if runs(each, "_train_shard")), key=lambda each: each.pid)
+        training = sorted((each for each in self.family if runs(each, "_on_base")), key=lambda each: each.pid)
         if not training:
             return None
         chance.choice(training).kill()

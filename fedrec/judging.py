@@ -82,7 +82,7 @@ def judge(
     distinct = {digest: adapters[shard] for shard, digest in hashes.items()}  # in round 0 all are equal
     told = {} if before is None else {digest: shard for shard, digest in enumerate(before.adapters)}
     asked = ((state, unread if digest in told else windows) for digest, state in distinct.items())
-    alone = each_alone(base, config.lora, encoder.template.answers, rows.user, asked)
+    alone = each_alone(base.model, base.precision, config.lora, encoder.template.answers, rows.user, asked)
     found = dict(zip(distinct, alone, strict=True))
     for shard, digest in hashes.items():
         scores[:, shard] = found[digest][chosen]

@@ -174,7 +174,8 @@ class Answers:
 
 
 def each_alone(
-    base: Base,
+    model: torch.nn.Module,
+    precision: str,
     lora: LoraConfig,
     tokens: tuple[int, int],
     user: NDArray[np.int32],
@@ -185,13 +186,13 @@ def each_alone(
     Args:
         user: (n,) of all rows.
     """
-    with AdapterBank(base.model, lora) as bank:
+    with AdapterBank(model, lora) as bank:
         bank.eval()
         for state, windows in asked:
             if windows:
                 bank.load(0, state)
             yield score_windows(
-                base.model, windows, tokens, len(user), bank=bank, routing=Routed(0), precision=base.precision,
+                model, windows, tokens, len(user), bank=bank, routing=Routed(0), precision=precision,
                 batches=by_person(user),
             )  # fmt: skip
 

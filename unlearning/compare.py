@@ -31,7 +31,7 @@ from unlearning.memory import Memory
 from unlearning.method import Method, method_named
 from unlearning.model import ShardedModel
 from unlearning.partition import describe
-from unlearning.pool import OnStep, Trainer
+from unlearning.pool import OnStep, Workers
 
 RETRAINING = "retraining"
 PLAN = "plan.json"
@@ -103,7 +103,7 @@ class Telling:
     on_row: Callable[[Row], None]
 
 
-def compare(folder: Path, plan: Plan, pool: Trainer, telling: Telling) -> dict[str, Any]:
+def compare(folder: Path, plan: Plan, pool: Workers, telling: Telling) -> dict[str, Any]:
     """The result, as `compare.json` in the folder holds it. What is finished there already is not done again.
 
     Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,15 +38,6 @@ class Job:
     @property
     def windows(self) -> int:
         return sum(len(task.windows) for task in self.tasks)
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """The part of a job that is still to do: from slice `first`, starting with the adapter before it."""
-
-    job: Job
-    first: int
-    start: State
 
 
 @dataclass(frozen=True)
@@ -98,22 +89,37 @@ def slice_settings(train: TrainConfig, slices: int) -> TrainConfig:
     return train.model_copy(update={"epochs": max(1, 2 * train.epochs // (slices + 1))})
 
 
-def run_assignment(
-    model: torch.nn.Module,
-    lora: LoraConfig,
-    settings: TrainConfig,
-    assignment: Assignment,
-    on_step: Callable[[int, int], None] | None = None,
-) -> Trained:
-    """Train a shard. `on_step` is called with (steps done, steps) of each slice."""
-    began = time.perf_counter()
-    states, state, rows, steps = [], assignment.start, 0, 0
-    with AdapterBank(model, lora, width=1) as bank:
-        for task in assignment.job.tasks[assignment.first :]:
-            outcome = train(model, bank, state, task, settings, on_step=on_step)
-            state = outcome.state
-            states.append(state)
-            rows += outcome.rows
-            steps += outcome.steps
-    seconds = time.perf_counter() - began
-    return Trained(assignment.job.shard, assignment.first, tuple(states), rows, steps, seconds)
+@dataclass(frozen=True)
+class Assignment:
+    """The part of a job that is still to do: from slice `first`, starting with the adapter before it.
+
+    Attributes:
+        settings: of one slice.
+    """
+
+    job: Job
+    first: int
+    start: State
+    lora: LoraConfig
+    settings: TrainConfig
+
+    @property
+    def shard(self) -> int:
+        return self.job.shard
+
+    @property
+    def key(self) -> Hashable:
+        return self.job.digests, self.first
+
+    def run(self, model: torch.nn.Module, on_step: Callable[[int, int], None]) -> Trained:
+        """Train. `on_step` is called with (steps done, steps) of each slice."""
+        began = time.perf_counter()
+        states, state, rows, steps = [], self.start, 0, 0
+        with AdapterBank(model, self.lora, width=1) as bank:
+            for task in self.job.tasks[self.first :]:
+                outcome = train(model, bank, state, task, self.settings, on_step=on_step)
+                state = outcome.state
+                states.append(state)
+                rows += outcome.rows
+                steps += outcome.steps
+        return Trained(self.shard, self.first, tuple(states), rows, steps, time.perf_counter() - began)

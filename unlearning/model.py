@@ -30,13 +30,14 @@ from fedrec.files import read_json, write_json
 from fedrec.models.adapter import initial_state, state_hash
 from fedrec.models.base import Base, fingerprint, load_base
 from fedrec.scoring import by_person
-from fedrec.serving import Answers, Judged, each_alone
+from fedrec.serving import Answers, Judged
 from unlearning.folder import read_manifest, shard_folder, write_manifest
 from unlearning.jobs import Assignment, Job, make_jobs, slice_settings
+from unlearning.judging import Judging, shares
 from unlearning.material import fill_vectors, partition_rows
 from unlearning.method import Method
 from unlearning.places import Places, place, shards_that_saw
-from unlearning.pool import OnStep, Pool, Trainer
+from unlearning.pool import Crew, OnStep, Pool, Workers, silent
 from unlearning.table import Table, load_table, save_table
 
 
@@ -66,10 +67,6 @@ class Deletion:
     cost: Cost
     withdrawn_seconds: float
     seconds: float
-
-
-def _silent(shard: int, step: int, steps: int) -> None:
-    pass
 
 
 class ShardedModel:
@@ -132,27 +129,28 @@ class ShardedModel:
 
     # training
 
-    def train(self, pool: Trainer | None = None, on_step: OnStep = _silent) -> Cost:
+    def train(self, pool: Workers | None = None, on_step: OnStep = silent) -> Cost:
         """Train what is missing, judge it on the validation rows, and serve it."""
         began = time.perf_counter()
         initial = initial_state(self.base.model, self.config.lora, self.config.seed)
         jobs = {job.shard: job for job in self.jobs()}
+        settings = slice_settings(self.config.train, self.method.slices)
         todo = []
         for job in jobs.values():
             first = _agreeing(shard_folder(self.folder, job.shard).digests, job.digests)
             if first < len(job.digests):
                 start = shard_folder(self.folder, job.shard).adapter(first - 1) if first else initial
-                todo.append(Assignment(job, first, start))
+                todo.append(Assignment(job, first, start, self.config.lora, settings))
         rows = steps = 0
-        settings = slice_settings(self.config.train, self.method.slices)
-        for done in (pool or Pool()).train(self.base, self.config.lora, settings, todo, on_step):
-            shard_folder(self.folder, done.shard).write(done.first, done.states, jobs[done.shard].digests)
-            rows += done.rows
-            steps += done.steps
-        self._judge()
+        with (pool or Pool()).crew(self.base, self.config.train) as crew:
+            for done in crew.run(todo, on_step):
+                shard_folder(self.folder, done.shard).write(done.first, done.states, jobs[done.shard].digests)
+                rows += done.rows
+                steps += done.steps
+            self._judge(crew)
         write_manifest(self.folder, {shard: shard_folder(self.folder, shard).hash for shard in self.shards})
         self.answers = self._snapshot()
-        return Cost(tuple(each.job.shard for each in todo), rows, steps, time.perf_counter() - began)
+        return Cost(tuple(each.shard for each in todo), rows, steps, time.perf_counter() - began)
 
     def jobs(self) -> list[Job]:
         """What every shard should have learnt, by the rows that are there."""
@@ -202,7 +200,7 @@ class ShardedModel:
         self.answers = self.answers.without(touched)
         return touched
 
-    def restore(self, pool: Trainer | None = None, on_step: OnStep = _silent) -> Cost:
+    def restore(self, pool: Workers | None = None, on_step: OnStep = silent) -> Cost:
         """Delete what is to be forgotten, and train and serve the shards that miss. Interrupted, it can be repeated."""
         rows = self.table.interactions
         gone = np.zeros(len(rows), bool)
@@ -215,11 +213,11 @@ class ShardedModel:
         self._pending.unlink(missing_ok=True)
         return cost
 
-    def forget(self, selection: Selection, pool: Trainer | None = None, on_step: OnStep = _silent) -> Deletion:
+    def forget(self, selection: Selection, pool: Workers | None = None, on_step: OnStep = silent) -> Deletion:
         """Withdraw what saw the selected rows, delete them, train the touched shards again and serve them."""
         return self._forgetting(selection)(pool, on_step)
 
-    def forget_in_background(self, selection: Selection, pool: Trainer | None = None) -> Future[Deletion]:
+    def forget_in_background(self, selection: Selection, pool: Workers | None = None) -> Future[Deletion]:
         """The same, but return as soon as the shards are withdrawn; the rest goes on in a thread."""
         executor = ThreadPoolExecutor(1)
         future = executor.submit(self._forgetting(selection), pool)
@@ -233,7 +231,7 @@ class ShardedModel:
         touched = self.withdraw(selection)
         withdrawn = time.perf_counter() - began
 
-        def finish(pool: Trainer | None = None, on_step: OnStep = _silent) -> Deletion:
+        def finish(pool: Workers | None = None, on_step: OnStep = silent) -> Deletion:
             cost = self.restore(pool, on_step)
             deleted = before - len(self.table.interactions)
             return Deletion(deleted, touched, cost, withdrawn, time.perf_counter() - began)
@@ -252,7 +250,7 @@ class ShardedModel:
 
     # within
 
-    def _judge(self) -> None:
+    def _judge(self, crew: Crew) -> None:
         """Score the validation rows by every shard's adapter that is not judged yet, and read vectors that miss."""
         table, encoder = self.table, self.encoder
         rows = table.interactions
@@ -260,17 +258,23 @@ class ShardedModel:
         scores = table.scores.copy()
         hashes = tuple(shard_folder(self.folder, shard).hash for shard in self.shards)
         if self.method.answers.judges:
-            judging = self._judging()
-            known = [~np.isnan(scores[:, k]) & (table.judged[k] == hashes[k]) for k in self.shards]
-            asked = (
-                (shard_folder(self.folder, k).adapter(), encoder.windows(rows, judging & ~known[k]))
-                for k in self.shards
-            )
-            alone = each_alone(self.base, self.config.lora, encoder.template.answers, rows.user, asked)
-            for k, found in enumerate(alone):
-                scores[:, k] = np.where(known[k], scores[:, k], found)
+            scores[:, np.array(hashes) != table.judged] = np.nan
+            missing = np.isnan(scores) & self._judging()[:, None]
+            for done in crew.run([each for k in self.shards for each in self._judgings(k, missing[:, k], crew.width)]):
+                scores[done.rows, done.shard] = done.scores
         self.table = Table(rows, table.places, vectors, scores, hashes)
         save_table(self.folder / "table.safetensors", self.table)
+
+    def _judgings(self, shard: int, wanted: NDArray[np.bool_], parts: int) -> list[Judging]:
+        """The judging of the wanted rows by a shard, in parts that can be done at the same time."""
+        if not wanted.any():
+            return []
+        encoder, user = self.encoder, self.table.interactions.user
+        state = shard_folder(self.folder, shard).adapter()
+        return [
+            Judging(shard, state, windows, user, encoder.template.answers, self.config.lora, self.base.precision)
+            for windows in shares(encoder.windows(self.table.interactions, wanted), user, parts)
+        ]
 
     def _judging(self) -> NDArray[np.bool_]:
         """(n,) the validation rows that judge the shards: those of a part of the users, by a keyed hash."""

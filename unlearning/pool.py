@@ -1,4 +1,4 @@
-"""Shards trained one after another in this process, or as Ray tasks: on this machine, or on the cluster RAY_ADDRESS.
+"""Work on the frozen base model: in this process, or as Ray tasks on this machine or on the cluster RAY_ADDRESS.
 
 On Ray the base model is put into the object store once: a node fetches it once, and a worker process unpacks it once,
 whatever the number of tasks. A task whose worker dies is started again; it depends on nothing but its arguments, so
@@ -11,18 +11,19 @@ import importlib.util
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Any, Protocol
+from functools import cached_property, lru_cache, partial
+from typing import Any, Protocol, TypeVar
+
+import torch
 
 from fedrec import hardware
-from fedrec.config import LoraConfig, TrainConfig
+from fedrec.config import TrainConfig
 from fedrec.errors import FedrecError
 from fedrec.models.base import Base, pack, unpack
 from unlearning.board import Board
-from unlearning.jobs import Assignment, Trained, run_assignment
 
 OnStep = Callable[[int, int, int], None]
 """Called with (shard, steps done, steps) of the slice that the shard is in."""
@@ -30,14 +31,54 @@ OnStep = Callable[[int, int, int], None]
 _RETRIES = 3
 _POLL = 0.5  # seconds between looks at the workers' progress
 
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
-class Trainer(Protocol):
-    """What trains shards."""
 
-    def train(
-        self, base: Base, lora: LoraConfig, settings: TrainConfig, assignments: Sequence[Assignment], on_step: OnStep
-    ) -> Iterator[Trained]:
-        """The trained shards, in the order in which they are done."""
+def silent(shard: int, step: int, steps: int) -> None:
+    """An `OnStep` that tells nobody."""
+
+
+class Work(Protocol[T_co]):
+    """Something to compute for a shard. It depends on nothing but itself and the base model.
+
+    Attributes:
+        key: equal keys, equal results.
+    """
+
+    @property
+    def shard(self) -> int: ...
+
+    @property
+    def key(self) -> Hashable: ...
+
+    def run(self, model: torch.nn.Module, on_step: Callable[[int, int], None]) -> T_co: ...
+
+
+class Crew(Protocol):
+    """Works on one base model.
+
+    Attributes:
+        width: pieces of work that are done at a time.
+    """
+
+    @property
+    def width(self) -> int: ...
+
+    def run(self, work: Sequence[Work[T]], on_step: OnStep = silent) -> Iterator[T]:
+        """What comes of each piece, in the order in which they are done.
+
+        Raises:
+            FedrecError: Ray is missing or unreachable, or a piece cannot be done.
+        """
+        ...
+
+
+class Workers(Protocol):
+    """Where work is done."""
+
+    def crew(self, base: Base, settings: TrainConfig) -> AbstractContextManager[Crew]:
+        """A crew for a base model, with the threads and the device of the settings."""
         ...
 
 
@@ -45,45 +86,53 @@ class Trainer(Protocol):
 class Pool:
     """
     Attributes:
-        workers: shards trained at a time on this machine, or asked of a cluster; 0 = in this process.
-        gpus: the part of a GPU that a shard needs.
+        workers: pieces done at a time on this machine, or asked of a cluster; 0 = in this process.
+        gpus: the part of a GPU that a piece needs.
     """
 
     workers: int = 0
     gpus: float = 0.0
 
-    def train(
-        self, base: Base, lora: LoraConfig, settings: TrainConfig, assignments: Sequence[Assignment], on_step: OnStep
-    ) -> Iterator[Trained]:
-        """The trained shards, in the order in which they are done.
+    @contextmanager
+    def crew(self, base: Base, settings: TrainConfig) -> Iterator[Crew]:
+        with ExitStack() as stack:
+            yield _OnRay(self, base, settings, stack) if self.workers else _Here(base)
 
-        Raises:
-            FedrecError: Ray is missing or unreachable, or a shard cannot be trained.
-        """
-        if not self.workers:
-            for assignment in assignments:
-                tick = partial(on_step, assignment.job.shard)
-                yield run_assignment(base.model, lora, settings, assignment, tick)
-        elif assignments:
-            with _ray(self.workers, settings.threads, self.gpus) as ray:
-                yield from self._on_ray(ray, base, lora, settings, assignments, on_step)
 
-    def _on_ray(
-        self,
-        ray: Any,
-        base: Base,
-        lora: LoraConfig,
-        settings: TrainConfig,
-        assignments: Sequence[Assignment],
-        on_step: OnStep,
-    ) -> Iterator[Trained]:
-        model = ray.put(pack(base.model))
-        board = ray.remote(num_cpus=0)(Board).remote()
-        remote = ray.remote(num_cpus=settings.threads or 1, num_gpus=self.gpus, max_retries=_RETRIES)(_train_shard)
-        waiting = [remote.remote([model], model.hex(), lora, settings, each, board) for each in assignments]
+@dataclass(frozen=True)
+class _Here:
+    """This process."""
+
+    base: Base
+    width: int = 1
+
+    def run(self, work: Sequence[Work[T]], on_step: OnStep = silent) -> Iterator[T]:
+        for each in work:
+            yield each.run(self.base.model, partial(on_step, each.shard))
+
+
+@dataclass(frozen=True)
+class _OnRay:
+    """Ray, which is started for the first piece of work and stopped with `stack`."""
+
+    pool: Pool
+    base: Base
+    settings: TrainConfig
+    stack: ExitStack
+
+    @property
+    def width(self) -> int:
+        return self.pool.workers
+
+    def run(self, work: Sequence[Work[T]], on_step: OnStep = silent) -> Iterator[T]:
+        if not work:
+            return
+        ray, model, threads = self._ray, self._model, self.settings.threads
+        remote = ray.remote(num_cpus=threads or 1, num_gpus=self.pool.gpus, max_retries=_RETRIES)(_on_base)
+        waiting = [remote.remote([model], model.hex(), self.settings, each, self._board) for each in work]
         while waiting:
             done, waiting = ray.wait(waiting, timeout=_POLL)
-            for shard, (step, steps) in ray.get(board.read.remote()).items():
+            for shard, (step, steps) in ray.get(self._board.read.remote()).items():
                 on_step(shard, step, steps)
             for reference in done:
                 try:
@@ -92,20 +141,29 @@ class Pool:
                     reason = str(error).strip().splitlines()[-1]
                     raise FedrecError(f"a shard could not be trained ({reason}); start again to continue") from None
 
+    @cached_property
+    def _ray(self) -> Any:
+        return self.stack.enter_context(_ray(self.pool.workers, self.settings.threads, self.pool.gpus))
 
-def _train_shard(
-    model: list[Any], key: str, lora: LoraConfig, settings: TrainConfig, assignment: Assignment, board: Any
-) -> Trained:
+    @cached_property
+    def _model(self) -> Any:
+        return self._ray.put(pack(self.base.model))
+
+    @cached_property
+    def _board(self) -> Any:
+        return self._ray.remote(num_cpus=0)(Board).remote()
+
+
+def _on_base(model: list[Any], key: str, settings: TrainConfig, work: Work[T], board: Any) -> T:
     """On a worker. The reference to the model stands in a list, so that Ray does not fetch it for every task."""
     hardware.use_threads(settings)
-    shard = assignment.job.shard
 
     def tick(step: int, steps: int) -> None:
         if step % 10 == 0 or step == steps:
-            board.write.remote(shard, step, steps)
+            board.write.remote(work.shard, step, steps)
 
     _REFERENCES[key] = model[0]
-    return run_assignment(_unpacked(key, settings.device), lora, settings, assignment, tick)
+    return work.run(_unpacked(key, settings.device), tick)
 
 
 _REFERENCES: dict[str, Any] = {}

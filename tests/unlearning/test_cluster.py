@@ -104,9 +104,7 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path, small: Settings) -> None
     killed: list[int] = []
 
     def kill_one(*_: int) -> None:
-        if not killed and (
-            workers := [p for p in psutil.Process().children(recursive=True) if runs(p, "_train_shard")]
-        ):
+        if not killed and (workers := [p for p in psutil.Process().children(recursive=True) if runs(p, "_on_base")]):
             workers[0].kill()
             killed.append(workers[0].pid)
 

@@ -14,8 +14,9 @@ from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
 from tests.cli import as_sets
 from tests.conftest import Settings
-from unlearning import pool
 from unlearning.commands import app
+from unlearning.jobs import Assignment
+from unlearning.judging import Judging
 from unlearning.method import PUBLISHED
 from unlearning.partition import PARTITIONERS
 
@@ -151,12 +152,25 @@ def test_wrong_use_is_one_line_and_writes_nothing(
     assert not (tmp_path / "out").exists()
 
 
+def test_methods_that_sort_rows_alike_judge_them_once(
+    settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = []
+    real = Judging.run
+    monkeypatch.setattr(Judging, "run", lambda self, *args: judged.append(self.shard) or real(self, *args))
+    out = tmp_path / "out"
+    assert compare(settings, "--methods", "hash+apa-d,hash+apa-nd", "--shards", "2", "--out", out).exit_code == 0
+    d, nd = read_json(out / "compare.json")["methods"][1:]
+    assert len(judged) == 2 + d["shards_touched"]
+    assert d["rows_processed"] == nd["rows_processed"]
+
+
 def test_methods_that_sort_rows_alike_share_their_shards(
     settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained = []
-    real = pool.run_assignment
-    monkeypatch.setattr(pool, "run_assignment", lambda *args: trained.append(args[3].job.shard) or real(*args))
+    real = Assignment.run
+    monkeypatch.setattr(Assignment, "run", lambda self, *args: trained.append(self.shard) or real(self, *args))
     out = tmp_path / "out"
     assert compare(settings, "--methods", "sisa,random+vote", "--shards", "2", "--out", out).exit_code == 0
     sisa, vote = read_json(out / "compare.json")["methods"][1:]

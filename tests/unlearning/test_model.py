@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from fedrec.errors import FedrecError, UsageError
 from tests.unlearning.models import Maker, content, same
 from unlearning import model as module
 from unlearning.folder import read_manifest, shard_folder
+from unlearning.jobs import Assignment, Trained
 from unlearning.model import ShardedModel
 from unlearning.partition import PARTITIONERS
 from unlearning.pool import Pool
@@ -110,11 +112,13 @@ def slices_of(model: ShardedModel) -> list[bytes]:
     return [(folder / f"slice-{number}.safetensors").read_bytes() for number in range(4)]
 
 
-def test_workers_on_ray_make_the_same_model(maker: Maker) -> None:
-    on_ray = maker.trained("strict-hash", Pool(workers=2), slices=2)
-    same(on_ray, maker.trained("strict-hash", slices=2))
+@pytest.mark.parametrize("method", ["strict-hash", "hash+apa-nd"])
+def test_workers_on_ray_make_the_same_model(maker: Maker, method: str) -> None:
+    """Also what judges the shards, which the workers share among them."""
+    on_ray = maker.trained(method, Pool(workers=2), slices=2)
+    same(on_ray, maker.trained(method, slices=2))
     on_ray.forget(USER, Pool(workers=2))
-    same(on_ray, maker.trained("strict-hash", slices=2, gone=USER))
+    same(on_ray, maker.trained(method, slices=2, gone=USER))
 
 
 @pytest.mark.parametrize("at", ["save_table", "_judge", "write_manifest"])
@@ -140,16 +144,15 @@ def test_a_killed_deletion_is_continued(maker: Maker, monkeypatch: pytest.Monkey
 def test_training_goes_on_where_it_was_stopped(maker: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     model = maker.create("strict-hash", shards=3)
     wanted = maker.trained("strict-hash", shards=3)
-    train = Pool.train
+    run = Assignment.run
 
-    def stopped(*arguments):
-        for number, done in enumerate(train(*arguments)):
-            if number == 1:
-                raise KeyboardInterrupt
-            yield done
+    def stopped(self: Assignment, *arguments: Any) -> Trained:
+        if self.shard == 1:
+            raise KeyboardInterrupt
+        return run(self, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Pool, "train", stopped)
+        patch.setattr(Assignment, "run", stopped)
         with pytest.raises(KeyboardInterrupt):
             model.train()
     again = ShardedModel(model.folder)

@@ -1,0 +1,37 @@
+"""Judging in parts: nobody in two of them, and the same scores as in one."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import numpy as np
+import pytest
+
+from fedrec.data.table import VALID
+from tests.unlearning.models import Maker
+from unlearning.folder import shard_folder
+from unlearning.judging import Judging, shares
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 1000])
+def test_parts_together_are_the_whole(maker: Maker, count: int) -> None:
+    model = maker.trained("hash+apa-nd", shards=2)
+    rows = model.table.interactions
+    windows = model.encoder.windows(rows, rows.split == VALID)
+    parts = shares(windows, rows.user, count)
+    users = [{rows.user[window.rows[0]] for window in part} for part in parts]
+    people = len(set().union(*users))
+    assert len(parts) == min(count, people) and sum(map(len, users)) == people
+    assert sorted(map(id, chain(*parts))) == sorted(map(id, windows))
+    assert max(map(len, users)) - min(map(len, users)) <= 1
+    for shard in model.shards:
+        state = shard_folder(model.folder, shard).adapter()
+        for part in parts:
+            answered = Judging(
+                shard, state, part, rows.user, model.encoder.template.answers, model.config.lora, model.base.precision
+            ).run(model.base.model, lambda *_: None)
+            np.testing.assert_array_equal(answered.scores, model.table.scores[answered.rows, shard])
+
+
+def test_nothing_to_judge_has_no_parts() -> None:
+    assert shares([], np.zeros(0, np.int32), 2) == []

@@ -1,0 +1,69 @@
+"""Validation rows as one shard's adapter answers them alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fedrec.config import LoraConfig
+from fedrec.data.prompts import Window
+from fedrec.models.adapter import State, state_hash
+from fedrec.serving import each_alone
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The like-probabilities (m,) of rows (m,), by the adapter of a shard."""
+
+    shard: int
+    rows: NDArray[np.intp]
+    scores: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Judging:
+    """An adapter and the windows it is to answer.
+
+    Attributes:
+        user: (n,) whose each row is; the windows' rows are positions in it.
+        answers: the tokens of No and Yes.
+    """
+
+    shard: int
+    state: State
+    windows: Sequence[Window]
+    user: NDArray[np.int32]
+    answers: tuple[int, int]
+    lora: LoraConfig
+    precision: str
+
+    @property
+    def key(self) -> Hashable:
+        read = hashlib.sha256()
+        for window in self.windows:
+            for part in (window.ids, window.at, window.rows):
+                read.update(f"{len(part)} ".encode() + part.tobytes())
+        return state_hash(self.state), read.hexdigest()
+
+    def run(self, model: torch.nn.Module, on_step: Callable[[int, int], None]) -> Answered:
+        """Answer. A person's scores depend on nobody else's windows (`by_person`)."""
+        asked = [(self.state, self.windows)]
+        (scores,) = each_alone(model, self.precision, self.lora, self.answers, self.user, asked)
+        rows = np.concatenate([window.rows for window in self.windows])
+        return Answered(self.shard, rows, scores[rows])
+
+
+def shares(windows: Sequence[Window], user: NDArray[np.int32], count: int) -> list[list[Window]]:
+    """The windows in at most `count` parts of about equally many people, each of whom is in one part.
+
+    Args:
+        windows: those of a person one after another.
+    """
+    people = [list(mine) for _, mine in groupby(windows, key=lambda window: user[window.rows[0]])]
+    return [[window for mine in people[k::count] for window in mine] for k in range(min(count, len(people)))]
