@@ -16,10 +16,11 @@ go, raise both a little. `everybody` is over all users, by where they live, and 
 Five passes, because then R = 4 slices of floor(2 * 5 / (R + 1)) = 2 passes cost together what five passes cost.
 
 Seconds: both are given the same two workers of one thread each, which have started already. Full retraining trains one
-model, which cannot be spread, and deleting a user one shard: neither has work for the second worker. The clock of a
-deletion runs from the call until the shard is served again, so it includes the withdrawal, prompts, and (apa-nd) the
-judging of the new adapter on the validation rows; that of full retraining, likewise, from the call until the model is
-served. `of_rows` is (times fewer seconds) / (times fewer rows).
+model, which cannot be spread, and deleting a user one shard: only the judging of the new adapter on the validation rows
+(apa-nd), here those of a third of the people, has work for the second worker. The clock of a deletion runs from the
+call until the shard is served again, so it includes the withdrawal, prompts and that judging; the clock of full
+retraining, likewise, from the call until the model is served. `of_rows` is (times fewer seconds) / (times fewer rows).
+The world is three times as large as the one the rows are counted in.
 
     python -m experiments.deletion_cost
 """
@@ -36,12 +37,13 @@ import numpy as np
 import torch
 import typer
 
-from experiments.common import tiny_base, write_result
+from experiments.common import RESULTS, tiny_base, write_result
 from experiments.workers import started
 from fedrec.config import RunConfig, load
 from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection
 from fedrec.data.table import TRAIN
+from fedrec.files import read_json
 from fedrec.preparation import base_name, resolve
 from unlearning.compare import draw
 from unlearning.jobs import slice_settings
@@ -53,6 +55,7 @@ PASSES, SLICES = 5, (1, 4)
 WORKERS, TIMED_SHARDS, TIMED = 2, 8, ("hash+average-nd", "hash+apa-nd")
 GOALS = {1: 0.95, 4: 1.4}  # times K fewer rows, by slices
 OF_ROWS = 0.9
+TIMED_SETTINGS = {"data.world.users": 720, "aggregation.validation": 1 / 3}
 CPU = {"train.threads": 1, "train.device": "cpu", "train.epochs": PASSES}
 QUICK = {  # rows are rows, however they are learnt
     "data.world.rows": 20, "prompt.window": 128, "prompt.past": 0.0, "train.batch": 32, "lora.rank": 2,
@@ -171,6 +174,28 @@ def summary(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return means
 
 
+def counted(partitions: list[str], shards: list[int], seeds: list[int], users: int) -> list[dict[str, Any]]:
+    found = []
+    with tempfile.TemporaryDirectory() as place:
+        config = load(overrides={**CPU, **QUICK})
+        config = resolve(config.model_copy(update={"base": str(tiny_base(Path(place) / "base", config.data.world))}))
+        for seed in seeds:
+            found += rows(Bench(config, seed, users), partitions, shards, Path(place) / str(seed))
+    return found
+
+
+def timed(seeds: list[int], users: int) -> list[dict[str, Any]]:
+    found = []
+    config = resolve(load(overrides={**CPU, **TIMED_SETTINGS}))
+    with tempfile.TemporaryDirectory() as place:
+        for seed in seeds:
+            bench = Bench(config, seed, users)
+            bench.config = bench.config.model_copy(update={"base": base_name(bench.dataset, config)})
+            with started(WORKERS) as pool:
+                found += seconds(bench, pool, Path(place) / str(seed))
+    return found
+
+
 def main(
     partitions: str = "hash,random-user",
     shards: str = "4,8,16",
@@ -178,29 +203,24 @@ def main(
     users: Annotated[int, typer.Option(help="Users deleted of each model.")] = 2,
     timed_seeds: Annotated[str, typer.Option(help="Seeds of the wall clock; empty = rows only.")] = "1",
     timed_users: Annotated[int, typer.Option(help="Users deleted of each model on the wall clock.")] = 3,
+    clock: Annotated[bool, typer.Option("--clock", help="Only seconds; the rows are those counted last.")] = False,
 ) -> None:
     """Count, measure, and write results/deletion_cost.json."""
     torch.set_num_threads(1)
-    counted: list[dict[str, Any]] = []
-    timed: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as place:
-        config = load(overrides={**CPU, **QUICK})
-        config = resolve(config.model_copy(update={"base": str(tiny_base(Path(place) / "base", config.data.world))}))
-        for seed in map(int, seeds.split(",")):
-            bench = Bench(config, seed, users)
-            counted += rows(bench, partitions.split(","), list(map(int, shards.split(","))), Path(place) / str(seed))
-    with tempfile.TemporaryDirectory() as place:
-        config = resolve(load(overrides=CPU))
-        for seed in map(int, filter(None, timed_seeds.split(","))):
-            bench = Bench(config, seed, timed_users)
-            bench.config = bench.config.model_copy(update={"base": base_name(bench.dataset, config)})
-            with started(WORKERS) as pool:
-                timed += seconds(bench, pool, Path(place) / str(seed))
-    means = summary(counted)
-    clock = {"workers": WORKERS, "goal": OF_ROWS, "runs": timed}
-    write_result("deletion_cost", {"passes": PASSES, "summary": means, "rows": counted, "seconds": clock})
+    if clock:
+        cells = read_json(RESULTS / "deletion_cost.json")["rows"]
+    else:
+        cells = counted(partitions.split(","), _numbers(shards), _numbers(seeds), users)
+    means = summary(cells)
+    runs = timed(_numbers(timed_seeds), timed_users)
+    taken = {"workers": WORKERS, "goal": OF_ROWS, "settings": TIMED_SETTINGS, "runs": runs}
+    write_result("deletion_cost", {"passes": PASSES, "summary": means, "rows": cells, "seconds": taken})
     for entry in means:
         print(entry)
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",") if number]
 
 
 if __name__ == "__main__":

@@ -250,7 +250,7 @@ def main(
     cpu = {"train.threads": 1, "train.device": "cpu"}
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        raced = resolve(load(overrides={**cpu, "train.epochs": 4}))  # half of what a run's four rounds train
+        raced = resolve(load(overrides={**cpu, "train.epochs": 8}))  # what a run's four rounds train
         raced = raced.model_copy(update={"base": base_name(load_dataset(raced.data, raced.seed), raced)})
         race = Race(untrained(place / "race", raced)).run(repeats)
         small = {**TRAINING, **{f"data.world.{key}": value for key, value in KILLED}}
