@@ -19,9 +19,8 @@ from fedrec.serving import each_alone
 
 @dataclass(frozen=True)
 class Answered:
-    """The like-probabilities (m,) of rows (m,), by the adapter of a shard."""
+    """The like-probabilities (m,) of rows (m,)."""
 
-    shard: int
     rows: NDArray[np.intp]
     scores: NDArray[np.float64]
 
@@ -56,7 +55,7 @@ class Judging:
         asked = [(self.state, self.windows)]
         (scores,) = each_alone(model, self.precision, self.lora, self.answers, self.user, asked)
         rows = np.concatenate([window.rows for window in self.windows])
-        return Answered(self.shard, rows, scores[rows])
+        return Answered(rows, scores[rows])
 
 
 def shares(windows: Sequence[Window], user: NDArray[np.int32], count: int) -> list[list[Window]]:

@@ -260,8 +260,9 @@ class ShardedModel:
         if self.method.answers.judges:
             scores[:, np.array(hashes) != table.judged] = np.nan
             missing = np.isnan(scores) & self._judging()[:, None]
-            for done in crew.run([each for k in self.shards for each in self._judgings(k, missing[:, k], crew.width)]):
-                scores[done.rows, done.shard] = done.scores
+            for shard in self.shards:
+                for done in crew.run(self._judgings(shard, missing[:, shard], crew.width)):
+                    scores[done.rows, shard] = done.scores
         self.table = Table(rows, table.places, vectors, scores, hashes)
         save_table(self.folder / "table.safetensors", self.table)
 
