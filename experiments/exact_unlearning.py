@@ -4,7 +4,8 @@
         --set data.split=tallrec --set prompt.history=10 --set train.batch=8
     python -m experiments.exact_unlearning --data ../shared/data/ml-1m-like --shards 4,8,16
 
-Every comparison lands in runs/unlearning/ and is continued when the script is started again.
+Every comparison lands in runs/unlearning/ and is continued when the script is started again. A result keeps the tables
+of other numbers of shards that were made with the same settings.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
-from experiments.common import write_result
+from experiments.common import RESULTS, write_result
 from fedrec import config as configuration
+from fedrec.files import read_json
 from fedrec.preparation import resolve
 from unlearning.compare import Plan, Telling, claim, compare
 from unlearning.pool import Pool
@@ -45,6 +47,14 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
+def kept(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """The tables of the last result, where its settings were the same, by number of shards."""
+    path = RESULTS / f"{name}.json"
+    last = read_json(path) if path.exists() else {}
+    tables: dict[str, Any] = last["shards"] if last.get("settings") == settings else {}
+    return tables
+
+
 def main(
     data: Annotated[Path, typer.Option(help="The data set.")] = Path("../shared/data/ml-1m-like"),
     base: Annotated[str, typer.Option(help="Base model, as experiments.film_base makes it.")] = "runs/bases/film",
@@ -67,7 +77,8 @@ def main(
     overrides = {"data.path": str(data), "base": base, **({} if rows is None else {"data.train_rows": rows})}
     config = resolve(configuration.load(overrides=overrides, sets=tuple(sets)))
     telling = Telling(lambda *_: lambda *__: None, lambda row: print(line(row), flush=True))
-    tables: dict[str, Any] = {}
+    settings = {"base": base, "unit": unit, "forget": forget, "rows": rows, "slices": slices, "set": sets}
+    tables = kept(name, settings)
     for number in map(int, shards.split(",")):
         plan = Plan(
             config, tuple(methods.split(",")), number, slices, cast(Literal["row", "user"], unit), forget,
@@ -76,10 +87,10 @@ def main(
         folder = Path("runs/unlearning") / f"{name}-{number}"
         claim(folder, plan, replace=False)
         result = compare(folder, plan, Pool(workers), telling)
-        tables[str(number)] = {"methods": summary(result["methods"]), "runs": result["methods"]}
-        settings = {"base": base, "unit": unit, "forget": forget, "rows": rows, "slices": slices, "set": sets}
+        found = {"methods": summary(result["methods"]), "runs": result["methods"]}
+        tables = dict(sorted({**tables, str(number): found}.items(), key=lambda table: int(table[0])))
         write_result(name, {"trivial": result["trivial"], "settings": settings, "shards": tables})
-        for row in tables[str(number)]["methods"]:
+        for row in found["methods"]:
             print(json.dumps(row))
 
 

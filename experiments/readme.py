@@ -130,7 +130,9 @@ def deletion_cost(result: dict[str, Any]) -> str:
         lines.append(f"| {shards} | {times[1]:.1f} | {times[4]:.1f} |")
     if timed := result["seconds"]["runs"]:
         parts = [f"{run['median_of_rows']:.2f} ({run['method']}, {_slices(run['slices'])})" for run in timed]
-        lines += ["", f"In seconds, on two workers, times fewer as a part of times fewer rows: {', '.join(parts)}."]
+        world = f"{result['seconds']['settings']['data.world.users']} people, {timed[0]['shards']} shards"
+        told = f"In seconds, on two workers ({world}), times fewer as a part of times fewer rows"
+        lines += ["", f"{told}: {', '.join(parts)}."]
     return "\n".join(lines)
 
 
