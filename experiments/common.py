@@ -16,7 +16,7 @@ import torch
 
 from fedrec.config import RunConfig, WorldConfig
 from fedrec.data.generated import make_world
-from fedrec.files import write_json
+from fedrec.files import read_json, write_json
 from fedrec.models.pretraining import new_llama, train_tokenizer
 
 RESULTS = Path(__file__).parent / "results"
@@ -26,6 +26,13 @@ def write_result(name: str, result: dict[str, Any]) -> None:
     """results/NAME.json: the result, after when, where and how it was made."""
     command = " ".join(["python -m", f"experiments.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
     write_json(RESULTS / f"{name}.json", {"command": command, "machine": machine(), **result})
+
+
+def last_result(name: str) -> dict[str, Any]:
+    """What `write_result` wrote last under that name; empty where there is nothing."""
+    path = RESULTS / f"{name}.json"
+    found: dict[str, Any] = read_json(path) if path.exists() else {}
+    return found
 
 
 def portable(config: RunConfig) -> dict[str, Any]:

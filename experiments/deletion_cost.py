@@ -37,13 +37,12 @@ import numpy as np
 import torch
 import typer
 
-from experiments.common import RESULTS, tiny_base, write_result
+from experiments.common import last_result, tiny_base, write_result
 from experiments.workers import started
 from fedrec.config import RunConfig, load
 from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection
 from fedrec.data.table import TRAIN
-from fedrec.files import read_json
 from fedrec.preparation import base_name, resolve
 from unlearning.compare import draw
 from unlearning.jobs import slice_settings
@@ -210,7 +209,7 @@ def main(
     """Count, measure, and write results/deletion_cost.json."""
     torch.set_num_threads(1)
     if clock:
-        cells = read_json(RESULTS / "deletion_cost.json")["rows"]
+        cells = last_result("deletion_cost")["rows"]
     else:
         cells = counted(partitions.split(","), _numbers(shards), _numbers(seeds), users)
     means = summary(cells)

@@ -17,12 +17,11 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
-from experiments.common import RESULTS, write_result
+from experiments.common import last_result, write_result
 from fedrec import config as configuration
-from fedrec.files import read_json
 from fedrec.preparation import resolve
 from unlearning.compare import Plan, Telling, claim, compare
-from unlearning.pool import Pool
+from unlearning.pool import Pool, silent
 from unlearning.tables import line
 
 PAPER = "sisa,grapheraser,receraser,apa-d,apa-nd"
@@ -49,8 +48,7 @@ def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def kept(name: str, settings: dict[str, Any]) -> dict[str, Any]:
     """The tables of the last result, where its settings were the same, by number of shards."""
-    path = RESULTS / f"{name}.json"
-    last = read_json(path) if path.exists() else {}
+    last = last_result(name)
     tables: dict[str, Any] = last["shards"] if last.get("settings") == settings else {}
     return tables
 
@@ -76,7 +74,7 @@ def main(
     sets = set_ or []
     overrides = {"data.path": str(data), "base": base, **({} if rows is None else {"data.train_rows": rows})}
     config = resolve(configuration.load(overrides=overrides, sets=tuple(sets)))
-    telling = Telling(lambda *_: lambda *__: None, lambda row: print(line(row), flush=True))
+    telling = Telling(lambda *_: silent, lambda row: print(line(row), flush=True))
     settings = {"base": base, "unit": unit, "forget": forget, "rows": rows, "slices": slices, "set": sets}
     tables = kept(name, settings)
     for number in map(int, shards.split(",")):

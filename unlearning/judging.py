@@ -46,9 +46,9 @@ class Judging:
     def key(self) -> Hashable:
         read = hashlib.sha256()
         for window in self.windows:
-            for part in (window.ids, window.at, window.rows):
+            for part in (window.ids, window.at, window.rows, self.user[window.rows]):
                 read.update(f"{len(part)} ".encode() + part.tobytes())
-        return state_hash(self.state), read.hexdigest()
+        return state_hash(self.state), read.hexdigest(), self.answers, repr(self.lora), self.precision
 
     def run(self, model: torch.nn.Module, on_step: Callable[[int, int], None]) -> Answered:
         """Answer. A person's scores depend on nobody else's windows (`by_person`)."""

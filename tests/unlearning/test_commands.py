@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -152,12 +153,18 @@ def test_wrong_use_is_one_line_and_writes_nothing(
     assert not (tmp_path / "out").exists()
 
 
+def shards_of(work: type[Assignment] | type[Judging], monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The shard of every piece of such work that is done from now on."""
+    done: list[int] = []
+    real: Any = work.run
+    monkeypatch.setattr(work, "run", lambda self, *args: done.append(self.shard) or real(self, *args))
+    return done
+
+
 def test_methods_that_sort_rows_alike_judge_them_once(
     settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judged = []
-    real = Judging.run
-    monkeypatch.setattr(Judging, "run", lambda self, *args: judged.append(self.shard) or real(self, *args))
+    judged = shards_of(Judging, monkeypatch)
     out = tmp_path / "out"
     assert compare(settings, "--methods", "hash+apa-d,hash+apa-nd", "--shards", "2", "--out", out).exit_code == 0
     d, nd = read_json(out / "compare.json")["methods"][1:]
@@ -168,9 +175,7 @@ def test_methods_that_sort_rows_alike_judge_them_once(
 def test_methods_that_sort_rows_alike_share_their_shards(
     settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained = []
-    real = Assignment.run
-    monkeypatch.setattr(Assignment, "run", lambda self, *args: trained.append(self.shard) or real(self, *args))
+    trained = shards_of(Assignment, monkeypatch)
     out = tmp_path / "out"
     assert compare(settings, "--methods", "sisa,random+vote", "--shards", "2", "--out", out).exit_code == 0
     sisa, vote = read_json(out / "compare.json")["methods"][1:]
