@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Board:
-    """The step that each shard is at, and how many there are."""
+    """The step that each shard is at, and how many there are, where that is news."""
 
     def __init__(self) -> None:
         self.steps: dict[int, tuple[int, int]] = {}
@@ -13,4 +13,6 @@ class Board:
         self.steps[shard] = (step, steps)
 
     def read(self) -> dict[int, tuple[int, int]]:
-        return self.steps
+        """What was written since it was last read."""
+        steps, self.steps = self.steps, {}
+        return steps

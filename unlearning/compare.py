@@ -109,21 +109,12 @@ def compare(folder: Path, plan: Plan, pool: Workers, telling: Telling) -> dict[s
     Raises:
         UsageError: a method is unknown, or there is not so much to forget.
     """
-    methods = [plan.method(name) for name in dict.fromkeys((RETRAINING, *plan.methods))]
     rows: list[Row] = []
     for seed in plan.seeds:
-        bench, memory = Bench(plan, seed), Memory(pool)
+        bench = Bench(plan, seed)
         write_json(folder / PLAN, plan.as_dict())
-        mine = []
-        for method in methods:
-            kept = folder / "rows" / f"{seed}-{method.name}.json"
-            if not kept.exists():
-                on_step = telling.on_method(method.name, seed)
-                write_json(kept, bench.measure(method, folder / "models" / f"{seed}-{method.name}", memory, on_step))
-            mine.append(read_json(kept))
-            mine[-1] |= beside(mine[-1], mine[0])
-            telling.on_row(mine[-1])
-        rows += mine
+        with pool.crew(bench.base, bench.config.train) as crew:
+            rows += _rows(folder, bench, Memory(crew), telling)
     result = {
         "data": bench.dataset.name,
         "base": bench.base.name,
@@ -139,6 +130,21 @@ def compare(folder: Path, plan: Plan, pool: Workers, telling: Telling) -> dict[s
     }
     write_json(folder / "compare.json", result)
     return result
+
+
+def _rows(folder: Path, bench: Bench, memory: Memory, telling: Telling) -> list[Row]:
+    """Those of one seed, retraining first; what stands in the folder already is not measured again."""
+    rows: list[Row] = []
+    for method in map(bench.plan.method, dict.fromkeys((RETRAINING, *bench.plan.methods))):
+        name = f"{bench.config.seed}-{method.name}"
+        kept = folder / "rows" / f"{name}.json"
+        if not kept.exists():
+            on_step = telling.on_method(method.name, bench.config.seed)
+            write_json(kept, bench.measure(method, folder / "models" / name, memory, on_step))
+        row = read_json(kept)
+        rows.append(row | beside(row, rows[0] if rows else row))
+        telling.on_row(rows[-1])
+    return rows
 
 
 class Bench:

@@ -129,6 +129,7 @@ class _OnRay:
             return
         ray, model, threads = self._ray, self._model, self.settings.threads
         remote = ray.remote(num_cpus=threads or 1, num_gpus=self.pool.gpus, max_retries=_RETRIES)(_on_base)
+        ray.get(self._board.read.remote())  # what a worker wrote when nobody asked any more
         waiting = [remote.remote([model], model.hex(), self.settings, each, self._board) for each in work]
         while waiting:
             done, waiting = ray.wait(waiting, timeout=_POLL)
@@ -139,7 +140,7 @@ class _OnRay:
                     yield ray.get(reference)
                 except ray.exceptions.RayError as error:
                     reason = str(error).strip().splitlines()[-1]
-                    raise FedrecError(f"a shard could not be trained ({reason}); start again to continue") from None
+                    raise FedrecError(f"a worker on Ray failed ({reason}); start again to continue") from None
 
     @cached_property
     def _ray(self) -> Any:
@@ -151,7 +152,7 @@ class _OnRay:
 
     @cached_property
     def _board(self) -> Any:
-        return self._ray.remote(num_cpus=0)(Board).remote()
+        return self._ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(Board).remote()
 
 
 def _on_base(model: list[Any], key: str, settings: TrainConfig, work: Work[T], board: Any) -> T:

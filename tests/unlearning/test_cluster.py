@@ -98,15 +98,18 @@ def test_a_cluster_that_is_not_there_is_told(maker: Maker, monkeypatch: pytest.M
         maker.trained("strict-hash", Pool(workers=2))
 
 
-def test_a_worker_that_dies_is_replaced(tmp_path: Path, small: Settings) -> None:
+@pytest.mark.parametrize("process", ["_on_base", "Board"])
+def test_a_process_of_ray_that_dies_is_replaced(tmp_path: Path, small: Settings, process: str) -> None:
     maker = Maker(tmp_path, small(train__epochs=20))
     model = maker.create("strict-hash", shards=3)
     killed: list[int] = []
 
-    def kill_one(*_: int) -> None:
-        if not killed and (workers := [p for p in psutil.Process().children(recursive=True) if runs(p, "_on_base")]):
-            workers[0].kill()
-            killed.append(workers[0].pid)
+    def kill_one(*_: int) -> None:  # it waits: at the moment of a report a worker may stand between two shards
+        end = time.monotonic() + 10
+        while not killed and time.monotonic() < end:
+            if workers := [p for p in psutil.Process().children(recursive=True) if runs(p, process)]:
+                workers[0].kill()
+                killed.append(workers[0].pid)
 
     model.train(Pool(workers=2), kill_one)
     assert killed

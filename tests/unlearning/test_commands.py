@@ -93,6 +93,23 @@ def test_a_method_can_be_added_to_a_comparison(settings: list[str], tmp_path: Pa
     assert [both[0], both[2]] == first  # seconds too: they were not trained again
 
 
+@pytest.mark.slow
+def test_workers_on_ray_measure_the_same_and_start_once(
+    settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    starts, start = [], ray.init
+    monkeypatch.setattr(ray, "init", lambda **how: starts.append(how) or start(**how))
+    chosen = ("--methods", "strict-hash,apa-d", "--shards", "2", "--json", "-")
+    rows = []
+    for workers in (0, 2):
+        found = json.loads(compare(settings, *chosen, "--workers", workers, "--out", tmp_path / str(workers)).stdout)
+        rows.append([{key: row[key] for key in row if "seconds" not in key} for row in found["methods"]])
+    assert rows[0] == rows[1]
+    assert len(starts) == 1 and not ray.is_initialized()
+
+
 def test_a_file_is_no_place_for_a_comparison(settings: list[str], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     assert "file is a file: choose another --out" in str(compare(settings, "--out", tmp_path / "file").exception)
