@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fedrec.aggregation import AGGREGATORS, Evidence, combine, row_weights_to_windows
+from fedrec.aggregation import AGGREGATORS, Evidence, combine, restricted, row_weights_to_windows
 from fedrec.config import AggregationConfig, LoraConfig
 from fedrec.data.prompts import PromptEncoder, Tokens, Window
 from fedrec.models.adapter import State
@@ -88,13 +88,31 @@ class Answers:
                 bank.load(k, adapters[shard])
 
         self._serve(shards, load)
+        self._prepare()
 
     def without(self, shards: Collection[int]) -> Answers:
-        """Those of the other shards, made of what is in memory; these answers stay as they are."""
+        """Those of the other shards, at once: these answers stay as they are.
+
+        All is made of what is in memory, and what weighs the shards learns nothing: it weighs the rest as it learned
+        to, until `learned_again`.
+        """
         kept = {shard: k for k, shard in enumerate(self.shards) if shard not in shards}
+        columns = tuple(kept.values())
         left = copy(self)
-        left._serve(tuple(kept), lambda bank: bank.copy(cast(AdapterBank, self._bank), tuple(kept.values())))
+        left._serve(tuple(kept), lambda bank: bank.copy(cast(AdapterBank, self._bank), columns))
+        if self._aggregator.learned and kept:
+            left._weigh = restricted(self._weigh, columns)
+        else:
+            left._prepare()
         return left
+
+    def learned_again(self) -> Answers:
+        """These, as if they had been made of their shards; where nothing is learned, they are that already."""
+        if not self._aggregator.learned:
+            return self
+        anew = copy(self)
+        anew._prepare()
+        return anew
 
     def _serve(self, shards: Sequence[int], fill: Callable[[AdapterBank], None]) -> None:
         self.shards = tuple(shards)
@@ -103,7 +121,10 @@ class Answers:
             self._bank = AdapterBank(self._base.model, self._lora, width=len(shards))
             fill(self._bank)
             self._bank.eval()
-            self._weigh = self._aggregator.prepare(self._judged.evidence(shards), self._settings, self._seed)
+
+    def _prepare(self) -> None:
+        if self.shards:
+            self._weigh = self._aggregator.prepare(self._judged.evidence(self.shards), self._settings, self._seed)
 
     def scores(self, windows: Sequence[Window], n: int, batches: Batches = by_length) -> NDArray[np.float64]:
         """The like-probability of every answered row.

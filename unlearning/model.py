@@ -232,6 +232,7 @@ class ShardedModel:
         withdrawn = time.perf_counter() - began
 
         def finish(pool: Workers | None = None, on_step: OnStep = silent) -> Deletion:
+            self.answers = self.answers.learned_again()
             cost = self.restore(pool, on_step)
             deleted = before - len(self.table.interactions)
             return Deletion(deleted, touched, cost, withdrawn, time.perf_counter() - began)

@@ -13,6 +13,7 @@ from fedrec.aggregation.combine import Form, combine
 from fedrec.aggregation.evidence import Evidence, Weigher
 from fedrec.aggregation.grapheraser import lb_aggr
 from fedrec.aggregation.receraser import attention
+from fedrec.aggregation.restricted import restricted
 from fedrec.aggregation.simple import average, semantic
 from fedrec.aggregation.timelines import row_weights_to_windows
 from fedrec.config import AggregationConfig
@@ -25,6 +26,7 @@ __all__ = [
     "Form",
     "Weigher",
     "combine",
+    "restricted",
     "row_weights_to_windows",
 ]
 

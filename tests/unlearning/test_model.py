@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fedrec.aggregation import Aggregator
 from fedrec.data.selection import Selection, row_keys
 from fedrec.data.table import TRAIN
 from fedrec.errors import FedrecError, UsageError
@@ -189,10 +190,26 @@ def test_answers_go_on_while_shards_are_away(maker: Maker) -> None:
     assert tuple(s for s in range(4) if s not in touched) in seen
 
 
-@pytest.mark.parametrize("method", ["sisa", "receraser", "apa-nd"])
+@pytest.mark.parametrize("method", ["receraser", "grapheraser"])
+def test_a_withdrawal_waits_for_no_learning(maker: Maker, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    model = maker.trained(method)
+
+    def learning(*_: object) -> None:
+        raise AssertionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Aggregator, "prepare", learning)
+        touched = model.withdraw(USER)
+        scores, test = model.test_scores()
+    assert set(model.answers.shards).isdisjoint(touched)
+    assert np.isfinite(scores[test]).all()
+
+
+@pytest.mark.parametrize("method", ["sisa", "receraser", "grapheraser", "apa-nd"])
 def test_what_is_left_answers_as_if_opened_anew(maker: Maker, method: str) -> None:
     model = maker.trained(method)
     model.withdraw(USER)
+    model.answers = model.answers.learned_again()
     np.testing.assert_array_equal(model.test_scores()[0], ShardedModel(model.folder).test_scores()[0])
 
 
