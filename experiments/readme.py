@@ -62,14 +62,18 @@ def unlearning(result: dict[str, Any]) -> str:
                 f"| {row['difference']:+.4f} | {row['uauc_after']:.4f} | {part:.2f} "
                 f"| {row['shards_touched']:.1f} | {', '.join(row['exact'])} |"
             )
-    return "\n".join(lines)
+    return "\n".join(dict.fromkeys(lines))  # retraining stands beside every number of shards, once here
 
 
-def scale(result: dict[str, Any]) -> str:
-    """What the sum of APA's weights does, and which one the validation rows choose."""
-    found = [row for row in result["settings"] if row["setting"] == "scale"]
+_SETTINGS = {"scale": "sum of the weights", "tau": "tau (0: equal weights)"}
+
+
+def weighting(result: dict[str, Any]) -> str:
+    """What a setting of APA's weights does, and which value the validation rows choose."""
+    found = result["settings"]
+    (setting,) = {row["setting"] for row in found}
     chosen = max(found, key=lambda row: row["valid_auc"])
-    lines = ["| sum of the weights | AUC, validation | AUC, test | LogLoss, test |", "|---:|---:|---:|---:|"]
+    lines = [f"| {_SETTINGS[setting]} | AUC, validation | AUC, test | LogLoss, test |", "|---:|---:|---:|---:|"]
     for row in found:
         bold = "**" if row is chosen else ""
         lines.append(
@@ -227,8 +231,9 @@ SECTIONS = {
     "unlearning-ml-100k": unlearning,
     "unlearning-ml-1m-like": unlearning,
     "unlearning-ml-1m-like-users": unlearning,
-    "weighting-apa-nd": scale,
-    "weighting-apa-user-8": scale,
+    "weighting-apa-nd": weighting,
+    "weighting-random-user-4": weighting,
+    "weighting-random-user-4-tau": weighting,
     "deletion_cost": deletion_cost,
     "withdrawal": withdrawal,
     "mixed_inference": mixed_inference,
