@@ -1,7 +1,7 @@
 """One set of weights for a whole timeline, or one for every prompt: what a shared mixture of shards costs and saves.
 
-    python -m experiments.exact_unlearning --data ../shared/data/ml-1m-like     # makes the models
-    python -m experiments.timeline_weights runs/unlearning/unlearning-ml-1m-like-4/models/*-apa-nd
+    python -m experiments.exact_unlearning …                                  # makes the models
+    python -m experiments.timeline_weights runs/unlearning/unlearning-ml-1m-like-users-8/models/*-apa-nd
 
 The same test rows are answered by the same shards twice: each timeline in one pass with the weights of its first row,
 and each row as a prompt by itself, with weights of its own.
