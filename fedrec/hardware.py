@@ -60,6 +60,23 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def crowding(workers: int, threads: int) -> str:
+    """What to do where so many processes, of so many threads each, have to share cores; empty where they do not."""
+    cores = len(os.sched_getaffinity(0))
+    if threads == 1 or workers * threads <= cores:
+        return ""
+    return f"hint: {workers} workers with {threads} threads each share {cores} cores: --set train.threads=1 is faster"
+
+
+def sleep_while_waiting(workers: int, threads: int) -> None:
+    """Let processes started from here on, where they share cores, not spin on a core that another one needs.
+
+    They compute the same bytes. Two of two threads each took five times as long on two cores when they spun.
+    """
+    if crowding(workers, threads):
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def _fast_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())

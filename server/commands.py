@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -121,12 +120,13 @@ def _execute(runs: list[Any], workers: int, json: str | None) -> None:
     """All rounds of all runs, and what came of it: on standard output, or beside it where JSON goes there."""
     from rich.console import Console
 
+    from fedrec.hardware import crowding
     from fedrec.output import write_result
     from fedrec.tables import results_table
     from server.simulation import write_result_and_page
 
     console = Console(stderr=json == "-", highlight=False)
-    if hint := _hint(workers, runs[0].config.train.threads):
+    if hint := crowding(workers, runs[0].config.train.threads):
         console.print(hint, style="dim", soft_wrap=True)
     for run in runs:
         _rounds(run, workers, console)
@@ -154,11 +154,3 @@ def _rounds(run: Any, workers: int, console: Console) -> None:
                 status.update(f"round {entry['round'] + 1} of {last}" if entry["round"] < last else "writing the page")
 
         run_simulation(run, workers, on_round)
-
-
-def _hint(workers: int, threads: int) -> str:
-    """More threads than cores wait for each other."""
-    cores = len(os.sched_getaffinity(0))
-    if threads == 1 or workers * threads <= cores:
-        return ""
-    return f"hint: {workers} workers with {threads} threads each share {cores} cores: --set train.threads=1 is faster"

@@ -60,6 +60,7 @@ def compare(
         raise UsageError(f"--unit {unit}: choose row or user")
 
     from fedrec import config as configuration
+    from fedrec.hardware import crowding
     from fedrec.output import check_target, write_result
     from fedrec.preparation import resolve
     from fedrec.store import RUNS
@@ -89,6 +90,8 @@ def compare(
     )
     folder = out or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-unlearn"
     claim(folder, plan, replace)
+    if hint := crowding(workers, plan.config.train.threads):
+        console.print(hint, style="dim", soft_wrap=True)
     try:
         with telling(console) as told:
             result = run(folder, plan, Pool(workers, gpus), told)
