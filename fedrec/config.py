@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from fedrec.errors import UsageError
+from fedrec.text import read_text
 
 Strategy = Literal["pplr", "fedavg", "fedprox", "ditto", "local", "central"]
 ErrorReading = Literal["probability", "absolute", "squared", "logloss"]
@@ -185,7 +186,7 @@ def load(path: Path | None = None, overrides: dict[str, Any] | None = None, sets
     tree: dict[str, Any] = {}
     if path is not None:
         try:
-            tree = tomllib.loads(path.read_text("utf-8"))
+            tree = tomllib.loads(read_text(path))
         except FileNotFoundError:
             raise UsageError(f"--config {path}: no such file") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:

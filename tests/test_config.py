@@ -58,6 +58,12 @@ def test_a_broken_or_missing_file_is_named(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_the_mark_is_no_part_of_a_configuration(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_bytes("[train]\nlr = 0.001\n".encode(encoding))
+    assert load(tmp_path / "run.toml").train.lr == 0.001
+
+
 def test_central_training_takes_every_client() -> None:
     with pytest.raises(UsageError, match="must be 1 with strategy central"):
         load(sets=("strategy=central", "federation.fraction=0.5"))

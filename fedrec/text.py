@@ -1,0 +1,36 @@
+"""Text files as people's programs write them: a byte order mark, or UTF-16, is part of the encoding, not of the text."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+_WIDE = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+def read_text(path: Path) -> str:
+    """The text of a file in UTF-8 or UTF-16, without its byte order mark.
+
+    Raises:
+        OSError: it cannot be read.
+        UnicodeDecodeError: it is in another encoding.
+    """
+    return utf8(path.read_bytes()).decode()
+
+
+def utf8(data: bytes) -> bytes:
+    """Text in UTF-8 or UTF-16 as UTF-8 without its byte order mark; other bytes as they are.
+
+    UTF-16 without a mark is known by the zero byte beside its first character, which text does not hold.
+
+    Raises:
+        UnicodeDecodeError: it says it is UTF-16, and is not.
+    """
+    if data.startswith(codecs.BOM_UTF8):
+        return data.removeprefix(codecs.BOM_UTF8)
+    for mark, encoding in _WIDE.items():
+        if data.startswith(mark):
+            return data[len(mark) :].decode(encoding).encode()
+    if len(data) > 1 and (data[0] == 0) != (data[1] == 0):
+        return data.decode("utf-16-be" if data[0] == 0 else "utf-16-le").encode()
+    return data
