@@ -15,7 +15,7 @@ demo: $(VENV)/ready
 	$(BIN)/fedrec forget verify runs/demo/erasure/certificates/*.json
 
 test: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/ready
 	$(BIN)/ruff format --check .

@@ -26,6 +26,7 @@ import typer
 from flwr.app import Message
 
 from clients.app import app as client_app
+from experiments.bad_replies import BAD_REPLIES, Arrays, Corrupting, Metrics, Wire
 from experiments.common import tiny_base, write_result
 from experiments.kills import WORLD, Settings, kill_after, served, settings
 from fedrec import messages
@@ -35,8 +36,6 @@ from fedrec.store import Run, open_run
 from server.grid import LocalGrid
 from server.prepare import prepare
 from server.simulation import run_rounds
-from tests.server.bad_replies import BAD_REPLIES, Arrays, Metrics, Wire
-from tests.server.test_federation import Corrupting
 
 STRATEGIES = ("pplr", "ditto", "fedavg", "pplr,ditto,fedavg")
 AWAY = "client-1"  # who sends bad replies, or none

@@ -33,13 +33,13 @@ import torch
 import typer
 
 from experiments.common import tiny_base, write_result
+from experiments.models import content
+from experiments.processes import runs
 from experiments.workers import started
 from fedrec.config import RunConfig, WorldConfig, load
 from fedrec.data.load import load_dataset
 from fedrec.models.adapter import initial_state, state_hash
 from fedrec.preparation import base_name, resolve
-from tests.processes import runs
-from tests.unlearning.models import content
 from unlearning.jobs import Assignment, slice_settings
 from unlearning.method import method_named
 from unlearning.model import ShardedModel

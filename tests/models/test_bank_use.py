@@ -87,6 +87,7 @@ def test_checkpointed_layers_see_the_bank_in_a_backward_elsewhere():
 
 def test_states_are_copies_and_zero_erases():
     model = tiny_model("gpt2")
+    alone = logits(model)
     bank = AdapterBank(model, CONFIG, width=2, seed=5)
     start = initial_state(model, CONFIG, 5)
     assert all(torch.equal(bank.state(k)[key], start[key]) for k in range(2) for key in start)
@@ -97,7 +98,9 @@ def test_states_are_copies_and_zero_erases():
     assert not any(tensor.any() for tensor in bank.state(0).values())
     assert all(torch.equal(bank.state(1)[key], second[key]) for key in second)
     with bank.use(Routed(0)):
-        assert torch.equal(logits(model), logits(model))
+        assert torch.equal(logits(model), alone)
+    with bank.use(Routed(1)):
+        assert not torch.equal(logits(model), alone)
     bank.load(0, second)
     with bank.use(Routed(torch.tensor([0, 1]))):
         row, same = logits(model, tiny_ids(1).repeat(2, 1))

@@ -12,11 +12,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from experiments.processes import runs
 from server.grid import LocalGrid
 from server.simulation import run_rounds
 from tests.cli import as_sets, as_toml, hash_of, run, start, until
 from tests.conftest import Settings
-from tests.processes import runs
 from tests.server.flower import Flower
 from tests.server.test_federation import Dying, made, ran
 

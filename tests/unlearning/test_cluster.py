@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from experiments.processes import runs
 from fedrec.errors import FedrecError
 from tests.conftest import Settings
-from tests.processes import runs
 from tests.unlearning.models import Maker, same
 from unlearning.model import ShardedModel
 from unlearning.pool import Pool

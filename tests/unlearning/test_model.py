@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from experiments.models import content
 from fedrec.aggregation import Aggregator
 from fedrec.data.selection import Selection, row_keys
 from fedrec.data.table import TRAIN
 from fedrec.errors import FedrecError, UsageError
-from tests.unlearning.models import Maker, content, same
+from tests.unlearning.models import Maker, adapters, same
 from unlearning import model as module
 from unlearning.folder import read_manifest, shard_folder
 from unlearning.jobs import Assignment, Trained
@@ -37,7 +38,9 @@ def a_row(maker: Maker) -> Selection:
 @pytest.mark.parametrize("partition", STRICT)
 def test_forgetting_users_is_never_having_had_them(maker: Maker, partition: str, slices: int) -> None:
     forgot = maker.trained(f"{partition}+apa-nd", slices=slices)
+    knew = adapters(forgot)
     forgot.forget(USERS)
+    assert adapters(forgot) != knew
     same(forgot, maker.trained(f"{partition}+apa-nd", slices=slices, gone=USERS))
 
 
@@ -46,7 +49,9 @@ def test_forgetting_users_is_never_having_had_them(maker: Maker, partition: str,
 def test_forgetting_rows_is_never_having_had_them(maker: Maker, partition: str, selection: str) -> None:
     gone = {"row": a_row(maker), "item": ITEM, "dates": DATES}[selection]
     forgot = maker.trained(f"{partition}+apa-d", slices=2)
+    knew = adapters(forgot)
     forgot.forget(gone)
+    assert adapters(forgot) != knew
     same(forgot, maker.trained(f"{partition}+apa-d", slices=2, gone=gone))
 
 

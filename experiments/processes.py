@@ -1,4 +1,4 @@
-"""Processes that may end while a test looks at them."""
+"""Processes that may end while somebody looks at them."""
 
 from __future__ import annotations
 

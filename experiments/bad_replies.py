@@ -1,4 +1,4 @@
-"""Bad client replies as data: a name and a function that spoils a good reply in its wire form.
+"""Bad client replies as data: a name, a function that spoils a good reply in its wire form, and a client that sends it.
 
 Each takes and returns (arrays, metrics) as `server.replies.decode` reads them, and leaves its arguments as they are.
 """
@@ -9,7 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from numpy.typing import NDArray
+
+from clients.app import app as client_app
+from fedrec import messages
 
 Arrays = dict[str, NDArray[Any]]
 Metrics = dict[str, Any]
@@ -96,3 +100,25 @@ BAD_REPLIES: dict[str, Callable[[Arrays, Metrics], Wire]] = {
     "error reply": _crash,
     "truncated bytes": _tensor(_truncate),
 }
+
+
+class Corrupting:
+    """The real client app, whose replies to training one client spoils."""
+
+    def __init__(self, spoil: Callable[[Arrays, Metrics], Wire], client: str = "client-1") -> None:
+        self.spoil, self.client = spoil, client
+
+    def __call__(self, message: Message, context: Context) -> Message:
+        reply = client_app(message, context)
+        if message.metadata.message_type != messages.TRAIN:
+            return reply
+        facts = dict(reply.content[messages.CONFIG])
+        if facts["client"] != self.client:
+            return reply
+        arrays = {name: array.numpy() for name, array in reply.content[messages.ARRAYS].items()}
+        arrays, metrics = self.spoil(arrays, {**reply.content[messages.METRICS], **facts})
+        told = {key: value for key, value in metrics.items() if isinstance(value, str)}
+        numbers = {key: value for key, value in metrics.items() if not isinstance(value, str)}
+        content = RecordDict({messages.CONFIG: ConfigRecord(told), messages.METRICS: MetricRecord(numbers)})
+        content[messages.ARRAYS] = ArrayRecord({str(name): Array(np.asarray(a)) for name, a in arrays.items()})
+        return Message(content, reply_to=message)
