@@ -135,7 +135,7 @@ def serve(client: Client, model: Model, shards: Sequence[int]) -> None:
     judgement = read_judgement(store, REHEARSED)
     if judgement is None or not judgement.is_of(hashes):
         judgement = client.judged_by(adapters_in(store) | retrained)
-    serve_beside(store, retrained, judgement, client.config, client.base.name)
+    serve_beside(store, retrained, judgement, client.config, client.base.source)
 
 
 def forget_held(client: Client, requests: Sequence[str]) -> None:

@@ -89,7 +89,7 @@ class Client:
         with replacing(self.store.folder / "published.safetensors") as partial:
             save_file(to_arrays(model), partial, {"round": str(number)})
         adapters = dict(zip(shards, _tensors(served), strict=True))
-        serve(self.store, number, adapters, self.judged_by(adapters), self.config, self.base.name)
+        serve(self.store, number, adapters, self.judged_by(adapters), self.config, self.base.source)
 
     def judged_by(self, adapters: Mapping[int, State]) -> Judgement:
         """What weighs these adapters, by shard, against each other; what is known already is not computed again."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from fedrec.data.prompts import Tokens, Window
 from fedrec.hardware import autocast
 from fedrec.models.bank import AdapterBank, Routing
-from fedrec.models.base import answer_logits, hidden_states
+from fedrec.models.base import answer_logits, hidden_states, width_of
 from fedrec.models.branching import branches
 from fedrec.training import answer_positions, pad
 
@@ -88,8 +88,7 @@ def row_vectors(
     model: torch.nn.Module, windows: Sequence[Window], n: int, *, precision: str = "fp32", batches: Batches = by_length
 ) -> NDArray[np.float32]:
     """(n, d): what the frozen base makes of every answered row's prompt, its last hidden state; NaN for other rows."""
-    width = int(model.config.hidden_size)  # type: ignore[union-attr, arg-type]
-    vectors = np.full((n, width), np.nan, np.float32)
+    vectors = np.full((n, width_of(model)), np.nan, np.float32)
     for rows, hidden in _answer_states(model, windows, None, None, precision, batches):
         vectors[rows] = hidden.float().cpu().numpy()
     return vectors

@@ -18,6 +18,7 @@ from fedrec.files import write_json
 from fedrec.messages import State
 from fedrec.models.adapter import initial_state
 from fedrec.models.base import Base, load_base
+from fedrec.models.checks import check_base
 from fedrec.models.peft_folder import load_peft, save_peft
 from fedrec.models.vectors import item_vectors
 from fedrec.preparation import base_name, facts_of, resolve
@@ -51,13 +52,14 @@ def finish_all(runs: Sequence[Run]) -> list[Run]:
     named = base_name(dataset, config)
     runs = [run if run.config.base else _with_base(run, named) for run in runs]
     base = load_base(named, device=config.train.device, precision=config.train.precision)
+    check_base(base, config.prompt, dataset.catalogue.titles)
     names, client_of = _partition(dataset, config, base)
     initial, reference = initial_state(base.model, config.lora, config.seed), facts_of(dataset)
     for run in runs:
         if not run.prepared:
             write_json(run.folder / "catalogue.json", vars(dataset.catalogue))
             facts = _write_clients(run, dataset, names, client_of)
-            save_peft(run.folder / "initial", initial, config.lora, base.name)
+            save_peft(run.folder / "initial", initial, config.lora, base.source)
             write_json(run.folder / "reference.json", {"base": base.name, "clients": facts, **reference})
     return list(runs)
 

@@ -22,6 +22,7 @@ from fedrec.errors import UsageError
 from fedrec.files import read_json, write_json
 from fedrec.metrics import measure
 from fedrec.models.base import load_base
+from fedrec.models.checks import check_base
 from fedrec.preparation import base_name, facts_of
 from fedrec.summary import flat
 from unlearning.exactness import exactness
@@ -158,6 +159,7 @@ class Bench:
         hardware.use_threads(config.train)
         self.base = load_base(str(self.config.base), device=config.train.device, precision=config.train.precision)
         catalogue = self.dataset.catalogue
+        check_base(self.base, config.prompt, catalogue.titles)
         self.encoder = PromptEncoder(self.base.tokenizer, catalogue.titles, config.prompt, self.base.context)
         self.vectors = fill_vectors(self.base, self.encoder, self.dataset.interactions)
         self.selection = draw(self.dataset, plan.unit, plan.forget, seed)

@@ -126,6 +126,11 @@ class PromptEncoder:
         self.history = config.history
         longest = max(map(len, self.titles), default=0) + len(self.template.ask)
         room = self.length - len(self.template.prefix)
+        if room < longest and context < config.window:
+            raise FedrecError(
+                f"the base model reads {context} tokens at most, and its instruction with a title of {longest} takes "
+                f"{self.length - room + longest}: choose another --base or lower prompt.title_tokens"
+            )
         if room < longest:
             raise FedrecError(
                 f"prompt.window = {self.length} is too short for a title of {longest} tokens: "

@@ -23,6 +23,10 @@ from fedrec.hardware import torch_device
 
 _ALIGNED = 64  # bytes, as torch and Ray lay memory out
 _CONTEXT = 2048  # where a model does not say how long its input may be
+_LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "n_ctx", "seq_length")
+_ADAPTER = "adapter_config.json"  # PEFT's
+_AN_ADAPTER = "an adapter, not a model: name its base, or save the two merged (PEFT's merge_and_unload)"
+_SHOWN = 3  # names of missing weights in a message
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class Base:
     """A loaded base model.
 
     Attributes:
-        name: the id or folder name it was loaded by.
+        name: the id or folder name it was loaded by, for people to read.
+        source: the id or absolute folder that loads it from anywhere.
         model: in evaluation mode, frozen.
         tokenizer: its tokenizer.
         context: its longest input, in tokens.
@@ -38,6 +43,7 @@ class Base:
     """
 
     name: str
+    source: str
     model: Any
     tokenizer: Any
     context: int
@@ -51,9 +57,9 @@ def load_base(name: str, *, device: str = "cpu", precision: str = "fp32") -> Bas
     With bf16 the frozen linear weights are kept in bf16, exactly as autocast would cast them at every use.
 
     Raises:
-        FedrecError: missing, gated, broken, not a causal language model, or in need of code of its own.
+        FedrecError: missing, gated, broken, incomplete, not a causal language model, an adapter, or in need of code of
+            its own, which never runs.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging as transformers_logging
 
     from fedrec.models.attention import use_matmul_attention
@@ -65,16 +71,31 @@ def load_base(name: str, *, device: str = "cpu", precision: str = "fp32") -> Bas
     if not local and (name.startswith((".", "/", "~")) or name.count("/") > 1):
         raise FedrecError(f"--base {name}: no such folder")
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=local)
-        model: Any = AutoModelForCausalLM.from_pretrained(name, local_files_only=local, dtype=torch.float32)
+        model, tokenizer = _read(name, local)
+    except FedrecError:
+        raise
     except Exception as error:  # the hub, safetensors, tokenizers and the model's own code raise what they like
         raise FedrecError(f"--base {name}: {_mend(name, local, error)}") from None
     model.to(torch_device(device)).eval().requires_grad_(False)
     use_matmul_attention(model)
     if precision == "bf16":
         _halve(model)
-    context = getattr(model.config, "max_position_embeddings", None) or _CONTEXT
-    return Base(Path(name).name if local else name, model, tokenizer, int(context), precision)
+    shown, source = (Path(name).name, str(Path(name).resolve())) if local else (name, name)
+    return Base(shown, source, model, tokenizer, context_of(model.config), precision)
+
+
+def context_of(config: Any) -> int:
+    """The longest input, in tokens, that a model's configuration allows, under whichever name its family has for it."""
+    for settings in (config.get_text_config(decoder=True), config):
+        named = [getattr(settings, key) for key in _LENGTHS if hasattr(settings, key)]
+        if lengths := [length for length in named if isinstance(length, int) and length > 0]:
+            return min(lengths)
+    return _CONTEXT
+
+
+def width_of(model: Any) -> int:
+    """d of `hidden_states`."""
+    return int(model.get_output_embeddings().weight.shape[-1])
 
 
 def hidden_states(model: Any, ids: Tensor) -> Tensor:
@@ -144,12 +165,37 @@ def unpack(packed: Packed, device: str) -> Any:
         tensors[name] = tensors[name].view(torch.bfloat16)
     tensors = {name: t if t.data_ptr() % _ALIGNED == 0 else t.clone() for name, t in tensors.items()}
     packed.config._attn_implementation = "sdpa"
-    model: Any = AutoModelForCausalLM.from_config(packed.config)
+    model: Any = AutoModelForCausalLM.from_config(packed.config, trust_remote_code=False)
     model.load_state_dict(tensors, strict=False, assign=True)
     model.tie_weights()
     model.to(torch_device(device)).eval().requires_grad_(False)
     use_matmul_attention(model)
     return model
+
+
+def _read(name: str, local: bool) -> tuple[Any, Any]:
+    """Model and tokenizer as their files have them: every weight is from there, and no code is."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    if local and (Path(name) / _ADAPTER).is_file():
+        raise FedrecError(f"--base {name}: {_AN_ADAPTER}")
+    found: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
+    config = AutoConfig.from_pretrained(name, **found)
+    config._attn_implementation = None  # transformers' own choice; a named one may be code from the hub
+    tokenizer = AutoTokenizer.from_pretrained(name, **found)
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
+        name, config=config, dtype=torch.float32, output_loading_info=True, **found
+    )
+    model, loading = loaded
+    if getattr(model, "_hf_peft_config_loaded", False):
+        raise FedrecError(f"--base {name}: {_AN_ADAPTER}")
+    if missing := sorted(loading["missing_keys"]):
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        names = ", ".join(missing[:_SHOWN])
+        raise FedrecError(
+            f"--base {name}: its files lack {names}{more}, which would be random numbers: fetch or save it anew"
+        )
+    return model, tokenizer
 
 
 def _halve(model: Any) -> None:

@@ -54,7 +54,10 @@ def info(
     ] = None,
     json: Json = None,
 ) -> None:
-    """Size, context, vocabulary, layers that take adapters, tokens of the answers, of NAME: an id or a folder."""
+    """Size, context, vocabulary, layers that take adapters, tokens of the answers, of NAME: an id or a folder.
+
+    It is tried on made-up rows, as a run does before it begins; exit 1 where it cannot do what a run asks of it.
+    """
     from fedrec.config import WorldConfig
     from fedrec.data.generated import make_world
     from fedrec.models.embedded import ensure_embedded
@@ -82,19 +85,22 @@ def _show(name: str, json: str | None) -> None:
 
 
 def _facts(name: str) -> dict[str, Any]:
+    from fedrec.config import PromptConfig
     from fedrec.data.prompts import template_of
     from fedrec.models.adapter import target_layers
-    from fedrec.models.base import load_base
+    from fedrec.models.base import load_base, width_of
+    from fedrec.models.checks import check_base
 
     base = load_base(name)
+    check_base(base, PromptConfig())
     template = template_of(base.tokenizer)
     layers = target_layers(base.model, "all-linear")
     return {
         "base": name,
         "architecture": type(base.model).__name__,
         "parameters": base.model.num_parameters(),
-        "layers": base.model.config.num_hidden_layers,
-        "width": base.model.config.hidden_size,
+        "layers": base.model.config.get_text_config(decoder=True).num_hidden_layers,
+        "width": width_of(base.model),
         "context": base.context,
         "vocabulary": len(base.tokenizer),
         "adapted_layers": len(layers),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fedrec.data.prompts import encode_titles
 from fedrec.hardware import autocast
-from fedrec.models.base import Base, hidden_states
+from fedrec.models.base import Base, hidden_states, width_of
 
 _BATCH = 64
 
@@ -20,7 +20,7 @@ def item_vectors(base: Base, titles: Sequence[str]) -> NDArray[np.float32]:
     """(m, d): the mean of the last hidden states over each title's tokens."""
     tokens = encode_titles(base.tokenizer, tuple(titles), 64)
     device = next(base.model.parameters()).device
-    vectors = np.empty((len(tokens), base.model.config.hidden_size), np.float32)
+    vectors = np.empty((len(tokens), width_of(base.model)), np.float32)
     order = sorted(range(len(tokens)), key=lambda i: len(tokens[i]))
     for low in range(0, len(order), _BATCH):
         chosen = order[low : low + _BATCH]
