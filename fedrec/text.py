@@ -1,4 +1,4 @@
-"""Text files as people's programs write them: a byte order mark, or UTF-16, is part of the encoding, not of the text."""
+"""Text files as programs write them: a byte order mark, or UTF-16, is part of the encoding, not of the text."""
 
 from __future__ import annotations
 
