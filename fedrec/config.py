@@ -50,6 +50,9 @@ class DataConfig(Section):
     test_fraction: float = Field(0.2, gt=0, lt=1)
     train_rows: int | None = Field(None, ge=1, description="keep only this many train rows, drawn by the seed")
     skip_bad_rows: bool = False
+    ids: Literal["careful", "exact"] = Field(
+        "careful", description="careful = ids that differ only by case, width or what cannot be seen are refused"
+    )
     columns: dict[str, str] = Field(
         default_factory=dict,
         description="column names: user, item, rating, label, time, title, split, client",

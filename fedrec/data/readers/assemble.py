@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fedrec.data.readers.names import id_checks, with_normal_ids
 from fedrec.data.readers.sheet import Check, Mask, RawTable, quote
 from fedrec.data.readers.source import Source
 from fedrec.data.readers.values import LABELS, SPLIT_NAMES, coded, index_of, natural_order, numbers, times
@@ -20,15 +21,17 @@ _CLIENT_NAME = re.compile(r"\w[\w.-]{0,63}")  # it names a folder, so it must no
 Columns = dict[str, NDArray[Any]]
 
 
-def assemble(source: Source, like_above: float | None, skip_bad_rows: bool) -> Dataset:
+def assemble(source: Source, like_above: float | None, skip_bad_rows: bool, exact_ids: bool = False) -> Dataset:
     """The data set of a source; one without a split column has train rows only.
 
     Args:
         like_above: a rating above it is a like; None = the source's own threshold, or the midpoint of the ratings.
+        exact_ids: ids that look alike and are not equal are different people, or items.
 
     Raises:
         DataError: the first bad row, unless `skip_bad_rows`; no good rows; no like threshold to be had.
     """
+    source = with_normal_ids(source)
     table = source.interactions
     notes = [f"format {source.format}: {table.path.name}" + (f", {source.items.path.name}" if source.items else "")]
     if source.items is None:
@@ -37,6 +40,7 @@ def assemble(source: Source, like_above: float | None, skip_bad_rows: bool) -> D
     else:
         catalogue, skipped = _catalogue(source.items, skip_bad_rows)
     columns, checks = _parsed(table)
+    checks += id_checks(table.columns, exact_ids)
     columns["item"] = pd.Index(catalogue.ids, dtype="str").get_indexer(pd.Index(table.columns["item"]))
     checks.append((columns["item"] < 0, lambda row: _homeless(source, table.columns["item"].iloc[row])))
     good = table.sift(checks, skip_bad_rows)
