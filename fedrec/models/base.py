@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fedrec.errors import FedrecError
+from fedrec.files import read_json
 from fedrec.hardware import torch_device
 
 _ALIGNED = 64  # bytes, as torch and Ray lay memory out
 _CONTEXT = 2048  # where a model does not say how long its input may be
 _LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "n_ctx", "seq_length")
 _ADAPTER = "adapter_config.json"  # PEFT's
-_AN_ADAPTER = "an adapter, not a model: name its base, or save the two merged (PEFT's merge_and_unload)"
 _SHOWN = 3  # names of missing weights in a message
 
 
@@ -178,24 +178,32 @@ def _read(name: str, local: bool) -> tuple[Any, Any]:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     if local and (Path(name) / _ADAPTER).is_file():
-        raise FedrecError(f"--base {name}: {_AN_ADAPTER}")
+        raise _is_adapter(name, read_json(Path(name) / _ADAPTER))
     found: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
     config = AutoConfig.from_pretrained(name, **found)
     config._attn_implementation = None  # transformers' own choice; a named one may be code from the hub
     tokenizer = AutoTokenizer.from_pretrained(name, **found)
     loaded: Any = AutoModelForCausalLM.from_pretrained(
-        name, config=config, dtype=torch.float32, output_loading_info=True, **found
-    )
+        name, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **found
+    )  # told which weights do not fit, rather than that some do not
     model, loading = loaded
-    if getattr(model, "_hf_peft_config_loaded", False):
-        raise FedrecError(f"--base {name}: {_AN_ADAPTER}")
-    if missing := sorted(loading["missing_keys"]):
-        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
-        names = ", ".join(missing[:_SHOWN])
+    if getattr(model, "_hf_peft_config_loaded", False):  # of the hub, where transformers looks by itself
+        raise _is_adapter(name, next(iter(model.peft_config.values())).to_dict())
+    absent = sorted(loading["missing_keys"]) or [f"{key[0]} in its shape" for key in loading["mismatched_keys"]]
+    if absent:
+        more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""
+        names = ", ".join(absent[:_SHOWN])
         raise FedrecError(
             f"--base {name}: its files lack {names}{more}, which would be random numbers: fetch or save it anew"
         )
     return model, tokenizer
+
+
+def _is_adapter(name: str, description: Any) -> FedrecError:
+    base = description.get("base_model_name_or_path") if isinstance(description, dict) else None
+    over = f" over {base}" if base else ""
+    mend = "name its base, or the two merged and saved (PEFT's merge_and_unload)"
+    return FedrecError(f"--base {name}: it holds an adapter{over}, not a model: {mend}")
 
 
 def _halve(model: Any) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import pickle
+import re
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import (
+    AutoModel,
     AutoModelForCausalLM,
     CohereConfig,
     Gemma2Config,
@@ -19,11 +21,14 @@ from transformers import (
 )
 
 from fedrec.errors import FedrecError
+from fedrec.models.adapter import initial_state
 from fedrec.models.bank import AdapterBank
 from fedrec.models.base import answer_logits, fingerprint, hidden_states, load_base, pack, unpack
 from fedrec.models.embedded import cache
+from fedrec.models.peft_folder import save_peft
 from fedrec.models.pretraining import new_llama, train_tokenizer
 from fedrec.models.vectors import item_vectors
+from tests.models.saved import save_base
 from tests.models.tiny import CONFIG, FAMILIES, tiny_ids, tiny_model
 
 SIZES = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
@@ -110,6 +115,7 @@ def test_item_vectors_depend_on_the_title_alone(tiny_base: Path) -> None:
 
 
 def one_line(name: str) -> str:
+    load_base.cache_clear()  # the folder may have been another one
     with pytest.raises(FedrecError) as caught:
         load_base(name)
     text = str(caught.value)
@@ -159,14 +165,51 @@ def test_a_model_that_is_no_causal_language_model(tmp_path: Path) -> None:
     assert "not a causal language model" in one_line(str(tmp_path))
 
 
-def test_code_of_a_model_never_runs(tmp_path: Path) -> None:
-    path = saved(tmp_path) / "config.json"
-    config = json.loads(path.read_text("utf-8"))
-    config |= {"model_type": "own", "auto_map": {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model"}}
-    path.write_text(json.dumps(config), "utf-8")
-    (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n", "utf-8")
-    assert "code of its own" in one_line(str(tmp_path))
-    assert not (tmp_path / "ran").exists()
+def weights_of(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def write_weights(folder: Path, weights: dict[str, torch.Tensor]) -> None:
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_each_weight_that_is_missing_is_named(family: str, tmp_path: Path) -> None:
+    weights = weights_of(save_base(tmp_path, family, **SIZES, tie_word_embeddings=False))
+    for name in weights:
+        write_weights(tmp_path, {other: tensor for other, tensor in weights.items() if other != name})
+        assert f"lack {name}," in one_line(str(tmp_path))
+    write_weights(tmp_path, weights)
+    load_base(str(tmp_path))
+
+
+def test_a_body_without_its_head(tmp_path: Path) -> None:
+    save_base(tmp_path, **SIZES, tie_word_embeddings=False)
+    AutoModel.from_pretrained(tmp_path).save_pretrained(tmp_path)
+    assert "lack lm_head.weight, which would be random numbers" in one_line(str(tmp_path))
+
+
+def test_many_missing_weights_are_counted(tmp_path: Path) -> None:
+    weights = weights_of(save_base(tmp_path, **SIZES))
+    write_weights(tmp_path, dict([*weights.items()][:1]))
+    assert re.search(r"lack \S+, \S+, \S+ and \d+ more, ", one_line(str(tmp_path)))
+
+
+def test_weights_of_another_shape(tmp_path: Path) -> None:
+    weights = weights_of(save_base(tmp_path, **SIZES))
+    write_weights(tmp_path, weights | {"model.norm.weight": torch.ones(3)})
+    assert "lack model.norm.weight in its shape," in one_line(str(tmp_path))
+
+
+def test_an_adapter_is_no_base(tiny_base: Path, tmp_path: Path) -> None:
+    """Neither alone, where transformers would load its base, nor beside a whole model, where it would stack them."""
+    model = load_base(str(tiny_base)).model
+    state = initial_state(model, CONFIG, 0)
+    save_peft(tmp_path / "alone", state, CONFIG, str(tiny_base))
+    save_peft(save_base(tmp_path / "beside", **SIZES), state, CONFIG, str(tmp_path / "beside"))
+    for folder in ("alone", "beside"):
+        assert "not a model" in one_line(str(tmp_path / folder))
+    assert f"an adapter over {tiny_base}" in one_line(str(tmp_path / "alone"))
 
 
 def test_the_cache_is_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
