@@ -68,8 +68,8 @@ def locate(message: Message, context: Context) -> Message:
 def withdraw(message: Message, context: Context) -> Message:
     """Stop serving the shards that are named."""
     client = local.Client(_run(message), _name(message, context))
-    left = erasure.withdraw(client, _selection(message), _shards(message))
-    return _reply(message, client.name, None, {}, shards=left)
+    left, rows = erasure.withdraw(client, _selection(message), _shards(message))
+    return _reply(message, client.name, None, {}, shards=left, rows=rows)
 
 
 @app.query("erase")

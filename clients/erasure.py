@@ -56,9 +56,14 @@ def locate(client: Client, selection: Selection) -> Held:
     return Held(int(gone.sum()), users, tuple(map(int, shards)), int(np.isin(scores["users"], named).sum()))
 
 
-def withdraw(client: Client, selection: Selection, shards: Collection[int]) -> list[int]:
-    """Serve without those shards, and let nobody of the selection judge the others; the shards that are left."""
-    return withdraw_served(client.store, shards, locate(client, selection).users)
+def withdraw(client: Client, selection: Selection, shards: Collection[int]) -> tuple[list[int], int]:
+    """Serve without those shards, and let nobody of the selection judge the others.
+
+    Returns:
+        The shards that are left, and how many rows of the selection are here.
+    """
+    held = locate(client, selection)
+    return withdraw_served(client.store, shards, held.users), held.rows
 
 
 def erase(client: Client, selection: Selection, request: str) -> int:
@@ -70,7 +75,7 @@ def erase(client: Client, selection: Selection, request: str) -> int:
     store = client.store
     _hold(client, selection, request)
     if selection == Selection():
-        selection = Selection(users=tuple(user for user, _ in store.vault.users()))
+        selection = Selection(users=tuple(store.users()))
     deleted = 0 if selection == Selection() else store.vault.erase(selection, request).rows
     _forget_scores(client)
     _sweep(client)

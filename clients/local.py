@@ -137,9 +137,7 @@ class Client:
                     windows, rows.label, self.encoder.template.answers,
                     (config.seed, role + self.name, shard, number), number - 1, config.federation.rounds,
                 )  # fmt: skip
-                self.store.vault.record_use(
-                    self.run.name, shard, number, rows.take(shard_of == shard), self.run.catalogue
-                )
+                self.store.record_use(self.run.name, shard, number, rows.take(shard_of == shard))
                 with bar(f"{self.name} round {number}") as tick:
                     outcome = train(
                         self.base.model, bank, _tensors([state])[0], task, config.train,

@@ -29,6 +29,7 @@ import typer
 from numpy.typing import NDArray
 
 from experiments.common import portable, write_result
+from fedrec.client_store import ClientStore
 from fedrec.config import load
 from fedrec.data.prompts import Window
 from fedrec.files import write_json
@@ -38,7 +39,7 @@ from fedrec.models.peft_folder import load_peft
 from fedrec.recommend import score_items
 from fedrec.scoring import score_candidates, score_windows
 from fedrec.serving import encoder_of
-from fedrec.store import ClientStore, Run
+from fedrec.store import Run
 from server.prepare import prepare
 from server.simulation import simulate
 

@@ -175,6 +175,9 @@ class RunConfig(Section):
         names = (self.strategy, *self.baselines)
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"strategy {twice[0]} is named twice")
+        if self.strategy == "central" and self.baselines:
+            others = ",".join((*self.baselines, "central"))
+            raise ValueError(f"central has no clients for other strategies to train with: name it last, {others}")
         if self.strategy == "central" and self.federation.fraction < 1:
             raise ValueError("federation.fraction must be 1 with strategy central: there is one client")
         return self

@@ -3,7 +3,7 @@
     query.inventory   →  the client's name, its users, and its train rows of each shard
     train.lora        round, shards [, adapters]  →  adapters, loss and rows of each of those shards
     query.locate      selection           →  rows and shards that hold something of it; hashes of data and adapters
-    query.withdraw    selection, shards   →  the shards that are still served
+    query.withdraw    selection, shards   →  the shards that are still served; rows of the selection
     query.erase       selection, request  →  rows deleted; hash of the data that is left
     query.rehearse    requests, shards, adapters, unseen  →  how the erased rows, and so many test rows, look to those
                       adapters

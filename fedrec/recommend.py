@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import hardware
+from fedrec.client_store import ClientStore
 from fedrec.errors import UsageError
 from fedrec.models.base import load_base
 from fedrec.served import answers_of
 from fedrec.serving import encoder_of
-from fedrec.store import ClientStore, Run
+from fedrec.store import Run
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def score_items(
 def _client_of(run: Run, user: str) -> ClientStore:
     for name in run.clients:
         client = run.client(name)
-        if user in (there for there, _ in client.vault.users()):
+        if user in client.users():
             return client
     raise UsageError(
         f"--user {user}: no such user in {run.folder}; `fedrec data inspect --run {run.folder} --users 10`"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from fedrec.client_store import ClientStore
 from fedrec.config import RunConfig
 from fedrec.data.prompts import PromptEncoder
 from fedrec.errors import FedrecError
@@ -24,7 +25,6 @@ from fedrec.models.adapter import State, state_hash
 from fedrec.models.base import Base
 from fedrec.models.peft_folder import load_peft, save_peft
 from fedrec.serving import Answers, Judged
-from fedrec.store import ClientStore
 
 JUDGED = "judged.safetensors"
 REHEARSED = "rehearsed.safetensors"  # what is known already of adapters that are to be served next

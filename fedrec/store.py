@@ -5,8 +5,8 @@ catalogue.json           the public items
 reference.json           facts of the data, trivial scorers, best possible AUC; written last of the preparation
 initial/                 the shared initial adapter, a PEFT folder
 rounds/0003/             models.safetensors (the last round's only), round.json
-clients/NAME/            what a client keeps to itself: see `ClientStore`
-baselines/STRATEGY/      runs of other strategies over the same data
+clients/NAME/            what a client keeps to itself: see `client_store`
+baselines/STRATEGY/      runs of other strategies over this run's data and first adapter; they keep no rows of their own
 result.json, report.html
 """
 
@@ -22,15 +22,18 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from fedrec.client_store import CentralStore, ClientStore
 from fedrec.config import RunConfig, parse
 from fedrec.data.shards import by_hash
-from fedrec.data.table import Catalogue, Interactions
+from fedrec.data.table import Catalogue
 from fedrec.errors import FedrecError, UsageError
-from fedrec.files import read_json, replacing, write_json
+from fedrec.files import read_json, write_json
 from fedrec.messages import Model, from_arrays, to_arrays
-from fedrec.vault.vault import Vault
 
 RUNS = Path("runs")
+BASELINES = "baselines"
+CENTRAL = "central"  # the strategy, and the name of its one client
+_GOING = ".removed"
 
 
 class Run:
@@ -48,14 +51,21 @@ class Run:
         return parse(read_json(self.folder / "config.json"))
 
     @cached_property
+    def home(self) -> Run:
+        """The run whose data these are: of a baseline the one that it stands beside, else itself."""
+        beside = self.folder.parent
+        is_baseline = beside.name == BASELINES and (beside.parent / "config.json").exists()
+        return Run(beside.parent) if is_baseline else self
+
+    @cached_property
     def catalogue(self) -> Catalogue:
-        content = read_json(self.folder / "catalogue.json")
+        content = read_json(self.home.folder / "catalogue.json")
         return Catalogue(tuple(content["ids"]), tuple(content["titles"]))
 
     @property
     def reference(self) -> dict[str, Any]:
         """What the preparation found out about the data."""
-        reference: dict[str, Any] = read_json(self.folder / "reference.json")
+        reference: dict[str, Any] = read_json(self.home.folder / "reference.json")
         return reference
 
     @property
@@ -77,21 +87,30 @@ class Run:
 
     @property
     def prepared(self) -> bool:
-        return (self.folder / "reference.json").exists()
+        return (self.home.folder / "reference.json").exists()
 
     @property
     def clients(self) -> tuple[str, ...]:
         """The clients' names, sorted: client i of the partition is the i-th."""
-        return tuple(sorted(path.name for path in (self.folder / "clients").iterdir() if path.is_dir()))
+        if self.config.strategy == CENTRAL:
+            return (CENTRAL,)
+        return tuple(sorted(path.name for path in (self.home.folder / "clients").iterdir() if path.is_dir()))
 
     def client(self, name: str) -> ClientStore:
-        return ClientStore(self.folder / "clients" / name, self.catalogue)
+        folder, beside = self.folder / "clients" / name, self.home
+        if beside is self:
+            return ClientStore(folder, self.catalogue)
+        if self.config.strategy == CENTRAL:
+            return CentralStore(
+                folder, self.catalogue, {each: beside.client(each).vault_path for each in beside.clients}
+            )
+        return ClientStore(folder, self.catalogue, beside.client(name).vault_path)
 
     def clients_of(self) -> dict[str, tuple[str, ...]]:
         """Who holds each user's rows, on the machine that holds them all: most often one client."""
         found: dict[str, list[str]] = {}
         for name in self.clients:
-            for user, _ in self.client(name).vault.users():
+            for user in self.client(name).users():
                 found.setdefault(user, []).append(name)
         return {user: tuple(names) for user, names in found.items()}
 
@@ -101,8 +120,18 @@ class Run:
 
     @property
     def baselines(self) -> tuple[Run, ...]:
-        folder = self.folder / "baselines"
-        return tuple(Run(path) for path in sorted(folder.iterdir())) if folder.is_dir() else ()
+        folders = sorted((self.folder / BASELINES).glob("*/config.json"))
+        return tuple(Run(path.parent) for path in folders if path.parent.suffix != _GOING)
+
+    def remove_baselines(self) -> list[str]:
+        """Throw away all baselines with whatever they learned; none is there any more from the first moment on."""
+        found = self.baselines
+        for baseline in found:
+            shutil.rmtree(baseline.folder.with_suffix(_GOING), ignore_errors=True)
+            baseline.folder.rename(baseline.folder.with_suffix(_GOING))
+        for path in (self.folder / BASELINES).glob(f"*{_GOING}"):  # also what a kill left of an earlier time
+            shutil.rmtree(path)
+        return [baseline.name for baseline in found]
 
     @property
     def rounds(self) -> Rounds:
@@ -155,63 +184,6 @@ class Rounds:
         """What happened in each finished round."""
         last = self.last()
         return [self.entry(number) for number in range(0 if last is None else last + 1)]
-
-
-class ClientStore:
-    """What a client keeps on its own side: its interactions, the model it serves, its training state.
-
-    vault.db             interactions, and tombstones of what was erased
-    manifest.json        the model it serves: round, and folder and hash of each shard's adapter; replaced atomically
-    served-0003/         that model, a PEFT folder per shard
-    judged.safetensors          validation rows as its adapters answer them; rehearsed.safetensors: as the next will
-    published.safetensors       the model the server sent last; training starts from it
-    personal-0003.safetensors   Ditto's personal model
-    scores.npz           the scores of its test rows by the served model
-    training/            checkpoints within the round
-    """
-
-    def __init__(self, folder: Path, catalogue: Catalogue) -> None:
-        self.folder, self.catalogue = folder, catalogue
-
-    @property
-    def name(self) -> str:
-        return self.folder.name
-
-    @property
-    def vault(self) -> Vault:
-        """
-        Raises:
-            FedrecError: there is none.
-        """
-        return Vault(self.folder / "vault.db")
-
-    @property
-    def has_vault(self) -> bool:
-        return (self.folder / "vault.db").exists()
-
-    def interactions(self) -> Interactions:
-        return self.vault.interactions(self.catalogue)
-
-    def write_interactions(self, interactions: Interactions) -> None:
-        """Import them; what is tombstoned here does not come back."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        Vault.create(self.folder / "vault.db").import_rows(interactions, self.catalogue)
-
-    @property
-    def manifest(self) -> dict[str, Any] | None:
-        path = self.folder / "manifest.json"
-        return read_json(path) if path.exists() else None
-
-    def write_scores(self, **columns: Any) -> None:
-        with replacing(self.folder / "scores.npz") as partial, partial.open("wb") as file:
-            np.savez(file, **columns)
-
-    def scores(self) -> dict[str, NDArray[Any]] | None:
-        path = self.folder / "scores.npz"
-        if not path.exists():
-            return None
-        with np.load(path, allow_pickle=False) as content:
-            return dict(content)
 
 
 def open_run(path: str | Path | None = None) -> Run:

@@ -85,10 +85,16 @@ def _new(
 
 
 def _reopened(folder: Path) -> list[Any]:
-    """The run and its baselines, where a kill may have come before some were created."""
+    """The run and its baselines, where a kill may have come before some were created, or an erasure removed them."""
     from fedrec.store import create_run, open_run
+    from server.forget.record import under_way
 
     run = open_run(folder)
+    if run.config.baselines and (request := under_way(run)):
+        raise FedrecError(
+            f"request {request} is not erased yet, so no baseline may read the data: `fedrec forget status --run"
+            f" {folder}` shows why, `fedrec forget run --run {folder}` goes on"
+        )
     for name, config in _baselines(run.config).items():
         if not (run.folder / "baselines" / name / "config.json").exists():
             create_run(run.folder / "baselines" / name, config)

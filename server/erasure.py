@@ -95,9 +95,13 @@ class FederatedErasure:
             adapters={name: [str(digest) for digest in said["adapters"]] for name, said in found.items()},
         )
 
-    def withdraw(self, selection: Selection, client: str | None, shards: Collection[int]) -> None:
-        """No client serves the shards any more when this returns."""
-        chosen = sorted(shards)
+    def withdraw(self, selection: Selection, client: str | None, shards: Collection[int]) -> list[str]:
+        """No client serves the shards any more when this returns.
+
+        Returns:
+            The baselines that are gone as well, because they read the rows.
+        """
+        chosen, found = sorted(shards), 0
         concerned = {client} if client is not None else set(self.run.clients)
         for names, who in ((concerned, selection), (set(self.run.clients) - concerned, _NOBODY)):
             for name, answer in self._ask(
@@ -105,6 +109,8 @@ class FederatedErasure:
             ).items():
                 if left := sorted(set(chosen) & set(answer["shards"])):
                     raise FedrecError(f"client {name} still serves shard {left[0]}: see its log, and run this again")
+                found += int(answer["rows"])
+        return self.run.remove_baselines() if found else []
 
     def erase(self, selection: Selection, client: str | None, request: str) -> dict[str, dict[str, Any]]:
         """Delete the rows at every client, or at one.

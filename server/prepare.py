@@ -22,9 +22,7 @@ from fedrec.models.checks import check_base
 from fedrec.models.peft_folder import load_peft, save_peft
 from fedrec.models.vectors import item_vectors
 from fedrec.preparation import base_name, facts_of, resolve
-from fedrec.store import Run, create_run, remove_run
-
-CENTRAL = "central"
+from fedrec.store import CENTRAL, Run, create_run, remove_run
 
 
 def prepare(config: RunConfig, folder: Path) -> Run:
@@ -43,8 +41,8 @@ def finish(run: Run) -> Run:
 
 
 def finish_all(runs: Sequence[Run]) -> list[Run]:
-    """The same for runs that differ in their strategy only: data, base model and partition are made once."""
-    if all(run.prepared for run in runs):
+    """The same for a run and its baselines, which share its data, base model and first adapter."""
+    if runs[0].prepared:
         return list(runs)
     config = runs[0].config
     hardware.use_threads(config.train)
@@ -55,18 +53,17 @@ def finish_all(runs: Sequence[Run]) -> list[Run]:
     check_base(base, config.prompt, dataset.catalogue.titles)
     names, client_of = _partition(dataset, config, base)
     initial, reference = initial_state(base.model, config.lora, config.seed), facts_of(dataset)
-    for run in runs:
-        if not run.prepared:
-            write_json(run.folder / "catalogue.json", vars(dataset.catalogue))
-            facts = _write_clients(run, dataset, names, client_of)
-            save_peft(run.folder / "initial", initial, config.lora, base.source)
-            write_json(run.folder / "reference.json", {"base": base.name, "clients": facts, **reference})
-    return list(runs)
+    run = runs[0]
+    write_json(run.folder / "catalogue.json", vars(dataset.catalogue))
+    facts = _write_clients(run, dataset, names, client_of)
+    save_peft(run.folder / "initial", initial, config.lora, base.source)
+    write_json(run.folder / "reference.json", {"base": base.name, "clients": facts, **reference})
+    return runs
 
 
 def initial_of(run: Run) -> State:
     """The shared initial adapter."""
-    state, _ = load_peft(run.folder / "initial")
+    state, _ = load_peft(run.home.folder / "initial")
     return {name: tensor.numpy() for name, tensor in state.items()}
 
 

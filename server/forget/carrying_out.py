@@ -84,12 +84,14 @@ class Carrier:
         folder = self._folder(ids)
         self.say(f"{len(ids)} request{'s' if len(ids) > 1 else ''}, shards {', '.join(map(str, shards)) or 'none'}")
         self._reach(ids, State.QUARANTINED)
-        for id in ids:
-            self.erasure.withdraw(*self._named(id), shards)
+        gone = [name for id in ids for name in self.erasure.withdraw(*self._named(id), shards)]
         withdrawn = self._since_quarantined(ids)
         self._reach(ids, State.ERASING, {"withdrawn_seconds": withdrawn})
         kept = self.office.ledger.get(ids[0]).timings["withdrawn_seconds"]  # of the first time, where it was broken off
         self.say(f"withdrawn everywhere in {kept:.2f} s")
+        if gone:
+            again = f"`fedrec simulate --resume {self.office.run.folder}` trains them again without the rows"
+            self.say(f"baselines {', '.join(gone)} are removed with what they learned; {again}")
         for id in ids:
             self.erasure.erase(*self._named(id), id)
         models = self.erasure.retrain(shards, folder / "rounds") if shards else {}

@@ -46,6 +46,7 @@ def plan(id: RequestId, run: RunOption = None, database: Database = None, json: 
         f"shards     {shards} of {found['of_shards']}; {found['rounds']} rounds again at all clients",
         f"takes      about {duration(found['estimated_seconds'])}; withdrawn at once",
         f"claim      retrained without ({found['why']})",
+        f"baselines  {', '.join(found['baselines_removed']) or 'none'} to be removed",
         f"remains    {'; '.join([*found['exceptions'], *found['elsewhere']])}",
         sep="\n", markup=False, soft_wrap=True,
     )  # fmt: skip

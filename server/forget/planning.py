@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from fedrec.config import RunConfig
 from fedrec.data.selection import Selection
+from fedrec.models.embedded import cache
+from fedrec.summary import clean
 from server.erasure import FederatedErasure, Located
 from server.forget.office import Rules
 
-BACKUPS = "backups of the clients' vaults, until they are overwritten"
-EXPORTS = "adapters that were exported from this run"
+BACKUPS = "backups of the clients' vaults and of this run, until they are overwritten"
+EXPORTS = "adapters, figures and rows that were copied out of this run"
+OTHERS = "other runs and comparisons made from the same data"
 
 
 def impact(erasure: FederatedErasure, selection: Selection, client: str | None, rules: Rules) -> dict[str, Any]:
@@ -32,9 +37,20 @@ def impact(erasure: FederatedErasure, selection: Selection, client: str | None, 
         "data_before": located.data,
         "adapters_before": _adapters(located),
         "thresholds": rules.thresholds.model_dump(mode="json"),
+        "baselines_removed": [baseline.name for baseline in erasure.run.baselines] if located.rows else [],
         "exceptions": [BACKUPS, *rules.exceptions],
-        "elsewhere": [EXPORTS, *rules.elsewhere],
+        "elsewhere": [*out_of_reach(config), *rules.elsewhere],
     }
+
+
+def out_of_reach(config: RunConfig) -> list[str]:
+    """What may hold rows, or have learned from them, and is not the run's to erase."""
+    known = [EXPORTS, OTHERS]
+    if config.data.path is not None:
+        known.append(f"the source that the run was made from ({clean(Path(config.data.path).name, 80)})")
+    if config.base is not None and not Path(config.base).is_relative_to(cache()):
+        known.append(f"the base model ({clean(Path(config.base).name, 80)}), where it had read such data before")
+    return known
 
 
 def _adapters(located: Located) -> dict[str, list[str]]:

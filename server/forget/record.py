@@ -13,7 +13,7 @@ from fedrec.erasures import Closed, Erasures, Waiting
 from fedrec.store import Run
 from server.forget.office import Office
 from unlearning.requests.request import Request
-from unlearning.requests.states import OPEN, State
+from unlearning.requests.states import OPEN, WITHDRAWN, State
 
 
 def erasures(run: Run, database: str | None = None, now: datetime | None = None) -> Erasures | None:
@@ -35,6 +35,14 @@ def erasures(run: Run, database: str | None = None, now: datetime | None = None)
         closed=[_closed(request, office) for request in sorted(closed, key=_ended, reverse=True)],
         people=_people(run),
     )
+
+
+def under_way(run: Run) -> str | None:
+    """A request that withdrew shards and is not published yet, whatever it waits for."""
+    if not Office.is_open(run):
+        return None
+    with closing(Office(run).ledger) as ledger:
+        return next((request.id for request in ledger.open_requests() if request.reached in WITHDRAWN), None)
 
 
 def _waiting(request: Request) -> Waiting:
@@ -68,7 +76,5 @@ def _ended(request: Request) -> datetime:
 def _people(run: Run) -> Mapping[str, list[int]]:
     """By client, how many people are in each shard; only of clients whose vaults are on this machine."""
     stores = [run.client(name) for name in run.clients]
-    shards = {
-        store.name: run.shard_of([user for user, _ in store.vault.users()]) for store in stores if store.has_vault
-    }
+    shards = {store.name: run.shard_of(store.users()) for store in stores if store.has_vault}
     return {name: np.bincount(found, minlength=run.config.shards).tolist() for name, found in shards.items()}

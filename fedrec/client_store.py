@@ -1,0 +1,105 @@
+"""What a client keeps on its own side: its interactions, the model it serves, its training state.
+
+vault.db             interactions, and tombstones of what was erased (a baseline reads the vaults of its run)
+manifest.json        the model it serves: round, and folder and hash of each shard's adapter; replaced atomically
+served-0003/         that model, a PEFT folder per shard
+judged.safetensors          validation rows as its adapters answer them; rehearsed.safetensors: as the next will
+published.safetensors       the model the server sent last; training starts from it
+personal-0003.safetensors   Ditto's personal model
+scores.npz           the scores of its test rows by the served model
+training/            checkpoints within the round
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec.data.table import Catalogue, Interactions
+from fedrec.files import read_json, replacing
+from fedrec.vault.vault import Vault
+
+
+class ClientStore:
+    """The folder of one client."""
+
+    def __init__(self, folder: Path, catalogue: Catalogue, vault: Path | None = None) -> None:
+        """
+        Args:
+            vault: where its rows are; none = in the folder.
+        """
+        self.folder, self.catalogue = folder, catalogue
+        self.vault_path = vault or folder / "vault.db"
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def vault(self) -> Vault:
+        """
+        Raises:
+            FedrecError: there is none.
+        """
+        return Vault(self.vault_path)
+
+    @property
+    def has_vault(self) -> bool:
+        return self.vault_path.exists()
+
+    def users(self) -> list[str]:
+        """Those who have rows here."""
+        return [user for user, _ in self.vault.users()]
+
+    def interactions(self) -> Interactions:
+        return self.vault.interactions(self.catalogue)
+
+    def write_interactions(self, interactions: Interactions) -> None:
+        """Import them; what is tombstoned here does not come back."""
+        self.vault_path.parent.mkdir(parents=True, exist_ok=True)
+        Vault.create(self.vault_path).import_rows(interactions, self.catalogue)
+
+    def record_use(self, run: str, shard: int, number: int, rows: Interactions) -> None:
+        """Note the rows that round `number` of a run trained a shard on."""
+        self.vault.record_use(run, shard, number, rows, self.catalogue)
+
+    @property
+    def manifest(self) -> dict[str, Any] | None:
+        path = self.folder / "manifest.json"
+        return read_json(path) if path.exists() else None
+
+    def write_scores(self, **columns: Any) -> None:
+        with replacing(self.folder / "scores.npz") as partial, partial.open("wb") as file:
+            np.savez(file, **columns)
+
+    def scores(self) -> dict[str, NDArray[Any]] | None:
+        path = self.folder / "scores.npz"
+        if not path.exists():
+            return None
+        with np.load(path, allow_pickle=False) as content:
+            return dict(content)
+
+
+class CentralStore(ClientStore):
+    """The one client of a central baseline: it reads every client's vault, and keeps only what it learned."""
+
+    def __init__(self, folder: Path, catalogue: Catalogue, vaults: Mapping[str, Path]) -> None:
+        super().__init__(folder, catalogue)
+        self._of = {name: ClientStore(folder, catalogue, vault) for name, vault in vaults.items()}
+
+    def users(self) -> list[str]:
+        return sorted({user for store in self._of.values() for user in store.users()})
+
+    def interactions(self) -> Interactions:
+        from fedrec.data.pooling import pooled
+
+        return pooled({name: store.interactions() for name, store in self._of.items()})
+
+    def record_use(self, run: str, shard: int, number: int, rows: Interactions) -> None:
+        assert rows.client is not None
+        for index, name in enumerate(rows.client_ids):
+            self._of[name].record_use(run, shard, number, rows.take(rows.client == index))

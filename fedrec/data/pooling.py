@@ -1,0 +1,28 @@
+"""Several clients' rows as one table, which central training reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from fedrec.data.readers.values import natural_order
+from fedrec.data.table import Interactions, sort_rows
+
+
+def pooled(parts: Mapping[str, Interactions]) -> Interactions:
+    """All rows in one table, each with its client; users in the order in which a reader numbers them.
+
+    Somebody whom several clients know is one user.
+    """
+    users = tuple(
+        user for _, user in natural_order(sorted({user for rows in parts.values() for user in rows.user_ids}))
+    )
+    place = {user: index for index, user in enumerate(users)}
+    theirs = [np.array([place[user] for user in rows.user_ids], np.int32)[rows.user] for rows in parts.values()]
+    item, label, time, split = (
+        np.concatenate([getattr(rows, column) for rows in parts.values()])
+        for column in ("item", "label", "time", "split")
+    )
+    client = np.repeat(np.arange(len(parts), dtype=np.int32), [len(rows) for rows in parts.values()])
+    return sort_rows(np.concatenate(theirs), item, label, time, split, users, client, tuple(parts))

@@ -1,0 +1,202 @@
+"""An erasure reaches every copy that the run makes: with baselines beside it, no file of the run knows the person."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from fedrec.config import load
+from fedrec.errors import FedrecError, UsageError
+from fedrec.messages import State
+from fedrec.recommend import recommend
+from fedrec.served import adapters_in
+from fedrec.store import Run, open_run
+from server.commands import _execute, _new, _prepared, simulate
+from server.erasure import FederatedErasure
+from server.forget.office import Office
+from server.forget.planning import BACKUPS, EXPORTS, OTHERS
+from server.prepare import prepare
+from tests.conftest import Settings
+from tests.server.test_erasure import Copy, asked, carrier, of, without
+
+BASELINES = ["central", "ditto", "local"]
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> Copy:
+    """Copies of a run of two shards with baselines beside it."""
+    import shutil
+
+    folder = tmp_path_factory.mktemp("compared") / "run"
+    strategies = ",".join(["pplr", *BASELINES])
+    _execute(_prepared(_new(small(shards=2, train__epochs=1), strategies, None, (), folder, False), True), 0, None)
+
+    def copy(place: Path) -> Run:
+        shutil.copytree(folder, place)
+        return Run(place)
+
+    return copy
+
+
+def states(path: Path) -> Iterator[State]:
+    """The adapters in a file of tensors, by shard and client; each without its prefix."""
+    if path.suffix != ".safetensors" or "judged" in path.name:
+        return
+    groups: dict[str, State] = {}
+    for name, array in load_file(path).items():
+        prefix, _, key = name.rpartition("/") if "/" in name else ("", "", name)
+        groups.setdefault(prefix, {})[key] = array
+    yield from groups.values()
+
+
+def prints(folder: Path) -> dict[bytes, Path]:
+    """The content of every tensor in a folder that some training made, and a file in which it is."""
+    found = {}
+    for path in sorted(folder.rglob("*.safetensors")):
+        for state in states(path):
+            for array in state.values():
+                if array.ndim == 2 and array.any():
+                    found[np.ascontiguousarray(array).tobytes()] = path
+    return found
+
+
+def texts(path: Path) -> bytes:
+    """What a file says, with arrays of text as text."""
+    raw = path.read_bytes()
+    if path.suffix == ".npz":
+        with np.load(io.BytesIO(raw), allow_pickle=False) as content:
+            raw += "\n".join(str(value) for array in content.values() for value in array.ravel()).encode()
+    return raw + raw.replace(b"\0", b"")
+
+
+def test_no_file_of_the_run_knows_the_person_afterwards(tmp_path: Path, compared: Copy) -> None:
+    run = compared(tmp_path / "run")
+    (home,) = run.clients_of()["u07"]
+    shard = int(run.shard_of(["u07"])[0])
+    trained = prints(run.folder / "initial")
+    learned = {
+        key: path
+        for key, path in prints(run.folder).items()
+        if key not in trained and ("baselines" in path.parts or f"shard-{shard}" in path.parts)
+    }
+    knowing = [path for path in run.folder.rglob("*") if path.is_file() and b"u07" in texts(path)]
+    assert any("baselines" in path.parts for path in knowing) and len(learned) > 50
+
+    asked(run, *of("u07"))
+    assert [outcome["state"] for outcome in carrier(run).run()] == ["closed"]
+
+    files = [path for path in run.folder.rglob("*") if path.is_file()]
+    assert [path for path in files if b"u07" in texts(path)] == []
+    left = prints(run.folder)
+    assert sorted({str(left[key]) for key in learned.keys() & left.keys()}) == []
+    assert not list((run.folder / "baselines").iterdir())
+    assert home in run.clients
+
+
+def test_one_vault_a_client_is_the_only_copy_of_its_rows(tmp_path: Path, compared: Copy) -> None:
+    run = compared(tmp_path / "run")
+    vaults = sorted(path.relative_to(run.folder) for path in run.folder.rglob("vault.db"))
+    assert vaults == [Path("clients", name, "vault.db") for name in run.clients]
+    everybody = {user for name in run.clients for user in run.client(name).users()}
+    for baseline in run.baselines:
+        assert set(baseline.clients_of()) == everybody
+        names = ("central",) if baseline.name == "central" else run.clients
+        assert baseline.clients == names
+        rows = [baseline.client(name).interactions() for name in names]
+        assert sum(map(len, rows)) == 24 * 12
+
+
+def test_central_training_reads_what_one_place_would_hold(tmp_path: Path, small: Settings, compared: Copy) -> None:
+    run = compared(tmp_path / "run")
+    (central, *_) = run.baselines
+    alone = prepare(load(overrides=small(strategy="central", shards=2)), tmp_path / "alone")
+    ours, theirs = (each.client("central").interactions() for each in (central, alone))
+    assert ours.user_ids == theirs.user_ids and ours.client_ids == theirs.client_ids
+    for column in ("user", "item", "label", "time", "split", "client"):
+        np.testing.assert_array_equal(getattr(ours, column), getattr(theirs, column))
+
+
+def test_resumed_the_baselines_are_trained_again_as_if_the_person_had_never_been_there(
+    tmp_path: Path, small: Settings, compared: Copy, ratings: Path
+) -> None:
+    run = compared(tmp_path / "run")
+    asked(run, *of("u07"))
+    carrier(run).run()
+    assert json.loads((run.folder / "result.json").read_text())["baselines"] == []
+    simulate(resume=run.folder)
+    settings = {**small(shards=2, train__epochs=1), "data.path": without(ratings, tmp_path, {"u07"})}
+    never = _prepared(_new(settings, "pplr,central", None, (), tmp_path / "never", False), True)
+    _execute(never, 0, None)
+    again = open_run(run.folder)
+    assert [baseline.name for baseline in again.baselines] == BASELINES
+    assert "u07" not in {user for baseline in again.baselines for user in baseline.clients_of()}
+    assert again.baselines[0].result["adapter_hash"] == never[1].result["adapter_hash"]
+
+
+def test_a_baseline_of_which_the_removal_broke_off_is_no_baseline(tmp_path: Path, compared: Copy) -> None:
+    run = compared(tmp_path / "run")
+    place = run.folder / "baselines"
+    (place / "local").rename(place / "local.removed")
+    assert [baseline.name for baseline in run.baselines] == ["central", "ditto"]
+    assert run.remove_baselines() == ["central", "ditto"]
+    assert not list(place.iterdir())
+
+
+def test_an_erasure_that_finds_nothing_leaves_the_baselines(tmp_path: Path, compared: Copy) -> None:
+    run = compared(tmp_path / "run")
+    assert carrier(run).erasure.withdraw(of("nobody")[0], None, []) == []
+    assert [baseline.name for baseline in run.baselines] == BASELINES
+
+
+def test_what_cannot_be_reached_is_named_in_plan_certificate_and_letter(tmp_path: Path, compared: Copy) -> None:
+    run = compared(tmp_path / "run")
+    (id_,) = asked(run, *of("u07"))
+    carrier(run).run()
+    office = Office(run)
+    plan = office.ledger.get(id_).plan
+    assert plan is not None and plan["baselines_removed"] == BASELINES
+    source = "the source that the run was made from (ratings.csv)"
+    named = [BACKUPS, EXPORTS, OTHERS, source]
+    certificate = json.loads((office.certificates / f"{id_}.json").read_bytes())["certificate"]
+    letter = (office.folder / "documents" / f"{id_}.txt").read_text()
+    for what in named:
+        assert what in [*plan["exceptions"], *plan["elsewhere"]]
+        assert what in [each["what"] for each in [*certificate["exceptions"], *certificate["elsewhere"]]]
+        assert what in letter
+
+
+def test_no_baseline_is_trained_while_a_request_is_carried_out(
+    tmp_path: Path, compared: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = compared(tmp_path / "run")
+    (id_,) = asked(run, *of("u07"))
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(FederatedErasure, "erase", killed)
+        carrier(run).run()
+    assert run.baselines == () and "u07" in run.clients_of()
+    with pytest.raises(FedrecError, match=f"request {id_} is not erased yet"):
+        simulate(resume=run.folder)
+    assert run.baselines == ()
+
+
+def test_nothing_federated_stands_beside_central_training(tmp_path: Path, small: Settings) -> None:
+    with pytest.raises(UsageError, match="name it last, pplr,local,central"):
+        _new(small(), "central,pplr,local", None, (), tmp_path / "run", False)
+
+
+def test_a_baseline_answers_from_the_clients_own_rows(tmp_path: Path, compared: Copy) -> None:
+    run = compared(tmp_path / "run")
+    for baseline in run.baselines:
+        client, found = recommend(baseline, "u07", 3)
+        assert client in baseline.clients and len(found) == 3
+        assert adapters_in(baseline.client(client))
