@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,14 @@ from flwr.app import Message
 from flwr.serverapp import Grid
 
 from fedrec import messages
+from fedrec.errors import FedrecError
 from fedrec.messages import Model, State
 from fedrec.models.adapter import state_hash
 from fedrec.store import Rounds, Run
 from server import balance, results
 from server.exchange import ask, call, one_line, records
 from server.meeting import meet
-from server.replies import BadReply, Limits, Reply, check, check_together, decode
+from server.replies import BadReply, Limits, Reply, check, check_together, decode, same_reason
 from server.sampling import choose
 from server.strategies import STRATEGIES, Trained, among
 
@@ -161,6 +162,8 @@ class Federation:
         late = ask(self.grid, content, accept, needed, federation.deadline)
         if len(good) < needed:
             entry["dropped"] += [{"client": c, "reason": f"no reply in {federation.deadline:g} s"} for c in late]
+        if not good:
+            self._same_fault(number, asked, entry["dropped"])
         replies = [good[client] for client in sorted(good)]
         entry["participants"] = [reply.client for reply in replies]
         entry["train_loss"] = {reply.client: _mean_loss(reply) for reply in replies}
@@ -208,12 +211,20 @@ class Federation:
             content[client] = self._message(messages.EVALUATE, client, number, model, entry, shards or ())
         late = ask(self.grid, content, accept, len(self.nodes), self.config.federation.deadline)
         entry["dropped"] += [{"client": client, "reason": f"{_EVALUATION}no reply"} for client in late]
+        if not measured:
+            self._same_fault(number, self.nodes, entry["dropped"])
         entry["clients"] = [{"id": group, **measured[group]} for group in sorted(measured)]
         entry["overall"] = results.overall(self.run, number, entry["clients"])
         entry["adapter_hash"] = _hash_of(served)
         entry.setdefault("seconds", time.monotonic() - began)
         self.run.rounds.write(number, models, entry)
         self.on_round(entry)
+
+    def _same_fault(self, number: int, asked: Collection[str], dropped: Sequence[Mapping[str, str]]) -> None:
+        """FedrecError where all who were asked failed for one reason: that is no fault of a client's own."""
+        fault = same_reason(dropped, asked)
+        if fault is not None and (len(asked) > 1 or len(self.nodes) == 1):
+            raise FedrecError(f"round {number}: every client fails ({fault}); mended, the run goes on from there")
 
     def groups(self, client: str) -> list[str]:
         """The groups of rows a client may speak for: its own, or everybody's with central training."""

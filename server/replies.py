@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -135,6 +135,17 @@ def check_together(updates: Mapping[str, float], max_update_ratio: float) -> dic
         for client, length in updates.items()
         if length > max_update_ratio * usual
     }
+
+
+def same_reason(dropped: Sequence[Mapping[str, str]], asked: Collection[str]) -> str | None:
+    """The reason for which everybody who was asked was dropped, where it is one; their own names in it do not matter.
+
+    Args:
+        dropped: `client` and `reason` of each.
+    """
+    reasons = {each["client"]: each["reason"].replace(each["client"], "CLIENT") for each in dropped}
+    found = {reasons.get(client) for client in asked}
+    return found.pop() if len(found) == 1 else None
 
 
 def _check_state(state: State, expected: State, prefix: str, max_abs: float) -> None:

@@ -11,6 +11,7 @@ import pytest
 from flwr.app import Context, Message
 
 from clients.app import app as client_app
+from clients.local import Client
 from experiments.bad_replies import BAD_REPLIES, Corrupting
 from fedrec.config import load
 from fedrec.errors import FedrecError
@@ -126,6 +127,40 @@ def test_a_round_without_enough_good_replies_leaves_the_models(tmp_path: Path, s
     initial = prepare.initial_of(run)
     for model in run.rounds.models(1).values():
         assert all(np.array_equal(model[0][key], initial[key]) for key in initial)
+
+
+@pytest.mark.parametrize("work", ["train", "measure"])
+def test_a_round_in_which_all_fail_for_one_reason_is_an_error_and_is_gone_on_with(
+    work: str, plain: dict[str, Any], tmp_path: Path, small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, right = made(tmp_path / "run", small()), getattr(Client, work)
+
+    def broken(self: Client, number: int, *rest: Any) -> Any:
+        if number == 2:
+            raise RuntimeError(f"{self.name}: no space left")
+        return right(self, number, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, work, broken)
+        with pytest.raises(FedrecError, match=r"round 2: every client fails \(.*no space left\)") as caught:
+            simulate(run, workers=0)
+    assert "\n" not in str(caught.value)
+    assert run.rounds.last() == 1
+    simulate(run, workers=0)
+    assert result_of(run)["adapter_hash"] == plain["adapter_hash"]
+
+
+def test_a_client_that_fails_alone_stops_nobody(
+    tmp_path: Path, small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where it is the only one that was asked."""
+
+    def broken(self: Client, number: int, *_: Any) -> Any:
+        raise RuntimeError("no space left")
+
+    monkeypatch.setattr(Client, "train", broken)
+    result = ran(tmp_path / "run", small(federation__fraction=0.1))
+    assert all("0 good replies" in entry["skipped"] for entry in result["history"][1:])
 
 
 def test_partial_participation_and_k_of_n(tmp_path: Path, small: Settings) -> None:

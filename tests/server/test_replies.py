@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from experiments.bad_replies import BAD_REPLIES, Arrays, ClientCrash, Metrics
 from fedrec.messages import State
-from server.replies import BadReply, Limits, Reply, check, check_together, decode
+from server.replies import BadReply, Limits, Reply, check, check_together, decode, same_reason
 
 TEMPLATE: State = {"q.A": np.zeros((2, 3), np.float32), "q.B": np.zeros((4, 2), np.float32)}
 SIZE = sum(array.nbytes for array in TEMPLATE.values())
@@ -154,3 +154,11 @@ def test_clients_without_rows_do_not_move_the_median(length: float, empty: int) 
 
 def test_two_updates_have_no_median_to_speak_of() -> None:
     assert check_together({"a": 1.0, "b": 1e6, "c": 0.0}, 20) == {}
+
+
+@given(st.lists(st.sampled_from(["full disk", "c-1 is gone", "late"]), max_size=4), st.integers(0, 4))
+def test_one_reason_for_all_is_found_and_nothing_else(reasons: list[str], asked: int) -> None:
+    dropped = [{"client": f"c-{k}", "reason": reason.replace("c-1", f"c-{k}")} for k, reason in enumerate(reasons)]
+    found = same_reason(dropped, [f"c-{k}" for k in range(asked)])
+    one = 0 < asked <= len(reasons) and len(set(reasons[:asked])) == 1
+    assert (found is not None) == one
