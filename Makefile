@@ -7,12 +7,17 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test lint clean
 
+demo: export FEDREC_KEYS = runs/demo-keys
 demo: $(VENV)/ready
 	$(BIN)/fedrec simulate --strategy pplr --rounds 3 --out runs/demo --replace
+	@echo "The demo asks, approves and signs with one key without a passphrase, in $(FEDREC_KEYS), so that it asks you nothing."
+	@echo "On real data each operator has a key of their own, under a passphrase, and one asks and another approves: see README."
+	$(BIN)/fedrec forget keys --run runs/demo --create demo --no-passphrase
 	$(BIN)/fedrec forget submit --run runs/demo --user user-0042
 	$(BIN)/fedrec forget approve --run runs/demo
 	$(BIN)/fedrec forget run --run runs/demo
-	$(BIN)/fedrec forget verify runs/demo/erasure/certificates/*.json
+	$(BIN)/fedrec forget keys --run runs/demo --export demo > $(FEDREC_KEYS)/demo.pem
+	$(BIN)/fedrec forget verify runs/demo/erasure/certificates/*.json --bundle runs/demo/erasure/bundles/*/ --key $(FEDREC_KEYS)/demo.pem
 
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile

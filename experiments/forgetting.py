@@ -18,17 +18,16 @@ from typing import Annotated, Any
 import typer
 
 from experiments.common import portable, write_result
-from experiments.erasing import asked, carried_out
+from experiments.erasing import asked, carried_out, office_of
 from fedrec.config import load
 from fedrec.store import Run
-from server.forget.office import Office
 from server.prepare import prepare
 from server.simulation import simulate
 
 
 def forget_one(run: Run, user: str) -> dict[str, Any]:
     """The request of one user, from its submission on."""
-    Office(run).operators.ensure_one()
+    office_of(run)
     gc.collect()  # what the training left in this process is not the request's
     began = time.perf_counter()
     asked(run, [user])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,17 @@ settings.load_profile("fedrec")
 torch.set_num_threads(1)  # tiny models: threads only get in each other's way
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Operators' private keys, away from the runs and from whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FEDREC_KEYS", str(tmp_path_factory.mktemp("own") / "keys"))
+        patch.setenv("FEDREC_PASSPHRASE", "correct horse")
+        patch.delenv("FEDREC_PASSPHRASE_FILE", raising=False)
+        yield
+
 
 TITLES = [f"{word} {thing} ({year})" for word in ("red", "blue", "old", "new") for thing, year in
           (("storm", 1987), ("river", 1994), ("heart", 2001), ("city", 1979), ("mask", 2010))]  # fmt: skip

@@ -53,23 +53,29 @@ def certificate(id: RequestId, run: RunOption = None, database: Database = None)
 
 
 def keys(
-    create: Annotated[str | None, typer.Option(help="Make an operator of this name.")] = None,
+    create: Annotated[str | None, typer.Option(help="Make an operator of this name, with your key of it.")] = None,
     role: Annotated[list[str] | None, typer.Option(help="requester, approver, signer; none = all.")] = None,
+    passphrase: Annotated[
+        bool, typer.Option("--passphrase/--no-passphrase", help="Keep a new private key under a passphrase.")
+    ] = True,
     revoke: Annotated[str | None, typer.Option(help="Take an operator's keys out of force.")] = None,
-    export: Annotated[str | None, typer.Option(help="Print an operator's public key.")] = None,
+    export: Annotated[list[str] | None, typer.Option(help="Print the public keys of these operators.")] = None,
     run: RunOption = None,
 ) -> None:
-    """The operators of a run and their keys."""
+    """The operators of a run and their public keys. Private keys are kept by their owners, outside the run."""
     from unlearning.keys import ROLES
 
     office, console = open_office(run, None, None)
     operators = office.operators
     if create is not None:
-        operators.create(create, role or ROLES)  # type: ignore[arg-type]
+        there = office.keyring.path(create).exists()
+        office.enrol(create, role or ROLES, passphrase)  # type: ignore[arg-type]
+        how = "that was there" if there else "made, under a passphrase" if passphrase else "made, WITHOUT a passphrase"
+        console.print(f"private key {how}: {office.keyring.path(create)}", markup=False, soft_wrap=True)
     if revoke is not None:
         operators.revoke(revoke)
-    if export is not None:
-        console.print(operators.export(export), end="", markup=False)
+    if export:
+        console.print("".join(map(operators.export, export)), end="", markup=False, soft_wrap=True)
         return
     for operator in operators.operators():
         state = "in force" if operator.revoked_at is None else "revoked"

@@ -12,7 +12,7 @@ from fedrec.errors import FedrecError, Interrupted, UsageError
 from fedrec.options import Json
 from server.forget.checking import certificate, keys, verify
 from server.forget.decisions import approve, extend, hold, refuse, release
-from server.forget.options import Database, Operator, RequestId, RunOption, acting, open_office
+from server.forget.options import Database, Operator, RequestId, RunOption, acting, choose_keys, open_office
 from server.forget.submission import submit
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help='"Delete me": from the request to the certificate.')
 
+app.callback()(choose_keys)
 app.command()(submit)
 app.command()(approve)
 app.command()(refuse)

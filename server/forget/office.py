@@ -6,16 +6,23 @@ policy.json     optional: the ledger's rules (`Policy`) and the verification's `
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from fedrec.config import Section, validated
 from fedrec.data.selection import Selection
+from fedrec.errors import FedrecError
 from fedrec.files import read_json
 from fedrec.store import Run
+from server.forget.passphrases import own_keyring
 from unlearning.audit import AuditLog
-from unlearning.keys import OperatorKeys
+from unlearning.keyring import Keyring
+from unlearning.keys import ROLES, Role, key_id
+from unlearning.registry import Operator, Registry
 from unlearning.requests.decisions import Decision
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.policy import Policy
@@ -40,15 +47,17 @@ class Rules(Section):
 class Office:
     """Where requests of a run are received, approved and kept."""
 
-    def __init__(self, run: Run, database: str | None = None) -> None:
+    def __init__(self, run: Run, database: str | None = None, keyring: Keyring | None = None) -> None:
         """
         Args:
             database: URL of the ledger; none = that of FEDREC_LEDGER, or an SQLite file in the run.
+            keyring: the keys of whoever acts here; none = those of the environment.
         """
         self.run, self.folder = run, run.folder / "erasure"
         self.folder.mkdir(exist_ok=True)
-        self.operators = OperatorKeys(self.folder / "operators")
         self.audit = AuditLog(self.folder / "audit.jsonl")
+        self.operators = Registry(self.folder / "operators", self._note)
+        self._keyring = keyring
         self._database = database or os.environ.get(LEDGER) or f"sqlite:///{(self.folder / _FILE).resolve()}"
 
     @staticmethod
@@ -57,6 +66,42 @@ class Office:
         folder = run.folder / "erasure"
         named = database or os.environ.get(LEDGER)
         return folder.is_dir() and (named is not None or (folder / _FILE).exists())
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """The private keys, which are never in the run."""
+        return self._keyring or own_keyring()
+
+    def enrol(self, name: str, roles: Sequence[Role] = ROLES, protected: bool = True) -> Operator:
+        """A new operator of the run, with the key of that name in the keyring, or a new one.
+
+        Raises:
+            UsageError: the name or a role is not valid, or the name is taken.
+            FedrecError: a new key finds no passphrase.
+        """
+        return self.operators.register(name, roles, lambda: self.keyring.make(name, protected))
+
+    def ensure_one(self, name: str = "operator", protected: bool = True) -> tuple[str, bool]:
+        """The first operator in force, and whether one had to be made: in a run that has none, with every role."""
+        return self.operators.ensure_one(name, lambda: self.keyring.make(name, protected))
+
+    def key(self, name: str) -> Ed25519PrivateKey:
+        """The private key of an operator in force.
+
+        Raises:
+            UsageError: there is no such operator.
+            FedrecError: they are revoked, or the key is not here, or is not the one that the run knows.
+        """
+        operator = self.operators.operator(name)
+        if not operator.in_force():
+            raise FedrecError(f"operator {name!r}: revoked, so it signs nothing; use another operator's key")
+        key = self.keyring.key(name)
+        if key_id(key.public_key().public_bytes_raw()) != operator.key_id:
+            raise FedrecError(
+                f"{self.keyring.path(name)}: not key {operator.key_id}, which is the one of {name!r} in this run: "
+                "name the folder that has it by --keys or FEDREC_KEYS"
+            )
+        return key
 
     @cached_property
     def rules(self) -> Rules:
@@ -77,18 +122,18 @@ class Office:
         message = submission_message(selection, channel=channel, ground=ground, requester=requester, client=client)
         return self.ledger.submit(
             selection, channel=channel, ground=ground, requester=requester, client=client,
-            signature=self.operators.sign(requester, message),
+            signature=self.key(requester).sign(message),
         )  # fmt: skip
 
     def approve(self, id: str, approver: str, identity: str) -> Request:
         """A request approved, signed by an operator."""
         message = approval_message(self.ledger.get(id), approver, identity)
-        return self.ledger.approve(id, approver, identity=identity, signature=self.operators.sign(approver, message))
+        return self.ledger.approve(id, approver, identity=identity, signature=self.key(approver).sign(message))
 
     def decide(self, id: str, decision: Decision, approver: str) -> Request:
         """A request refused, held, released or given more time, signed by an operator."""
         message = decision_message(self.ledger.get(id), decision, approver)
-        return self.ledger.decide(id, decision, approver, signature=self.operators.sign(approver, message))
+        return self.ledger.decide(id, decision, approver, signature=self.key(approver).sign(message))
 
     @property
     def certificates(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import click
 import typer
 
 from fedrec.errors import UsageError
@@ -24,14 +25,33 @@ Operator = Annotated[str | None, typer.Option(help="Who does it. None: the first
 RequestId = Annotated[str, typer.Argument(help="The request.")]
 
 
+def choose_keys(
+    context: typer.Context,
+    keys: Annotated[
+        Path | None, typer.Option(help="Your folder of private keys. None: FEDREC_KEYS, or ~/.config/fedrec/keys.")
+    ] = None,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(help="Your passphrase. None: FEDREC_PASSPHRASE_FILE, FEDREC_PASSPHRASE, or you are asked."),
+    ] = None,
+) -> None:
+    from server.forget.passphrases import own_keyring
+
+    if keys is not None or passphrase_file is not None:
+        context.obj = own_keyring(keys, passphrase_file)
+
+
 def open_office(run: Path | None, database: str | None, json: str | None) -> tuple[Office, Console]:
     """The office of a run, and where to say what happens: beside standard output where JSON goes there."""
     from rich.console import Console
 
     from fedrec.store import open_run
     from server.forget.office import Office
+    from unlearning.keyring import Keyring
 
-    return Office(open_run(run), database), Console(stderr=json == "-", highlight=False)
+    context = click.get_current_context(silent=True)
+    keyring = context.find_object(Keyring) if context else None
+    return Office(open_run(run), database, keyring), Console(stderr=json == "-", highlight=False)
 
 
 def acting(office: Office, name: str | None, role: Role, console: Console) -> str:
@@ -42,11 +62,12 @@ def acting(office: Office, name: str | None, role: Role, console: Console) -> st
     """
     if name is not None:
         return name
-    first, made = office.operators.ensure_one()
+    first, made = office.ensure_one()
     if made:
         console.print(
-            f"made an operator '{first}' with all roles in {office.operators.folder}; `fedrec forget keys` makes more"
-        )
+            f"made an operator '{first}' with all roles; the private key is {office.keyring.path(first)}",
+            markup=False, soft_wrap=True,
+        )  # fmt: skip
         return first
     able = office.operators.names(role)
     if not able:

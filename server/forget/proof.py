@@ -140,7 +140,7 @@ def certify(
         "evidence": evidence,
         "audit_head": lines[-1]["hash"],
     }
-    signed = issue(facts, office.operators, signer, issued["previous"])
+    signed = issue(facts, office.key(signer), issued["previous"])
     signed.save(office.certificates / f"{request.id}.json")
     documents = office.folder / "documents"
     documents.mkdir(exist_ok=True)

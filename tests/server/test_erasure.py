@@ -76,7 +76,7 @@ def without(ratings: Path, folder: Path, users: set[str] = frozenset(), items: s
 
 def carrier(run: Run, said: list[str] | None = None) -> Carrier:
     office = Office(run)
-    operator, _ = office.operators.ensure_one()
+    operator, _ = office.ensure_one()
     erasure = FederatedErasure(run, LocalGrid(client_app, len(run.clients)))
     return Carrier(office, erasure, operator, (said if said is not None else []).append)
 
@@ -84,7 +84,7 @@ def carrier(run: Run, said: list[str] | None = None) -> Carrier:
 def asked(run: Run, *selections: Selection, client: str | None = None) -> list[str]:
     """Requests handed in and approved."""
     office = Office(run)
-    operator, _ = office.operators.ensure_one()
+    operator, _ = office.ensure_one()
     found = []
     for selection in selections:
         request = office.submit(selection, client=client, channel="test", ground="17(1)(b)", requester=operator)

@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationError
 
 from fedrec.config import Section
@@ -33,7 +34,7 @@ from unlearning.certificates.fields import (
     RequestId,
     Seconds,
 )
-from unlearning.keys import OperatorKeys, key_id, write_public
+from unlearning.keys import key_id, write_public
 
 RETRAINED = "retrained without"
 _APPROXIMATE = "approximately forgotten to threshold "
@@ -182,14 +183,8 @@ class SignedCertificate(Section):
             partial.write_bytes(self.as_bytes())
 
 
-def issue(
-    facts: Mapping[str, Any],
-    keys: OperatorKeys,
-    signer: str,
-    previous: str | None,
-    passphrase: str | None = None,
-) -> SignedCertificate:
-    """Sign a certificate. The same facts, signer and previous one give the same bytes.
+def issue(facts: Mapping[str, Any], key: Ed25519PrivateKey, previous: str | None) -> SignedCertificate:
+    """Sign a certificate. The same facts, key and previous one give the same bytes.
 
     Args:
         facts: the fields of `Certificate` but `previous`; `operators` with `requester` and `approver`.
@@ -197,19 +192,17 @@ def issue(
 
     Raises:
         ValueError: a fact is missing, unknown or not of its type. The message does not repeat the value.
-        FedrecError: the signer cannot sign.
     """
-    public = keys.public(signer)
+    public = key.public_key().public_bytes_raw()
     content = {**facts, "operators": {**facts.get("operators", {}), "signer": key_id(public)}, "previous": previous}
     try:
         certificate = Certificate.model_validate(content)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['type']}" for found in error.errors())
         raise ValueError(f"certificate: {wrong}") from None
-    signature = keys.sign(signer, canonical(certificate.model_dump(mode="json")), passphrase)
     return SignedCertificate(
         certificate=certificate,
-        signature=base64.b64encode(signature).decode(),
+        signature=base64.b64encode(key.sign(canonical(certificate.model_dump(mode="json")))).decode(),
         public_key=write_public(public),
         key_id=key_id(public),
     )

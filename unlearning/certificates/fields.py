@@ -49,6 +49,7 @@ class Facts(BaseModel):
     verdict: Outcome | None = None
     operator: OperatorName | None = None
     key_id: KeyId | None = None
+    roles: Sequence[Code] | None = None
     tombstone: Mark | None = None
     plan: Digest | None = None
     config: Digest | None = None

@@ -4,7 +4,8 @@ from unlearning.audit import AuditLog, excerpt
 from unlearning.certificates.bundle import Round, participation, write_bundle
 from unlearning.certificates.canonical import digest
 from unlearning.certificates.certificate import RETRAINED, issue
-from unlearning.keys import OperatorKeys
+from unlearning.keyring import Keyring
+from unlearning.keys import key_id
 from unlearning.verification import Measures, Thresholds, verdict
 
 REQUEST = "11111111-2222-4333-8444-555555555555"
@@ -20,14 +21,19 @@ GOOD = Measures(
 )  # fmt: skip
 
 
+def keyring(folder):
+    """The operators' keys, none of them under a passphrase."""
+    return Keyring(folder / "keys", lambda *_: "")
+
+
 def made(folder, *, measures=GOOD, thresholds=None, previous=None, change=None, plan_first=True, **facts):
     """Write bundle and certificate into a folder; `change` may alter the evidence's parts, `facts` the certificate's.
 
     Returns:
         the certificate's path, the bundle's, and the signed certificate.
     """
-    keys = OperatorKeys(folder / "keys")
-    signer, _ = keys.ensure_one()
+    keys = keyring(folder)
+    keys.make("signer", protected=False)
     thresholds = thresholds or Thresholds()
     report = verdict(measures, thresholds)
     plan = {"thresholds": thresholds.model_dump(mode="json"), "shards": [3]}
@@ -74,15 +80,15 @@ def made(folder, *, measures=GOOD, thresholds=None, previous=None, change=None, 
         "audit_head": parts["audit.jsonl"][-1]["hash"],
         **facts,
     }
-    signed = issue(content, keys, signer, previous)
+    signed = issue(content, keys.key("signer"), previous)
     signed.save(folder / "certificate.json")
     return folder / "certificate.json", folder / "evidence", signed
 
 
 def trusted(folder):
     """The operators' public keys by key id."""
-    keys = OperatorKeys(folder / "keys")
-    return {operator.key_id: keys.public(operator.name) for operator in keys.operators()}
+    keys = keyring(folder)
+    return {key_id(public): public for public in (keys.public(path.stem) for path in keys.folder.glob("*.pub"))}
 
 
 def _audited(path, plan, plan_first):

@@ -7,12 +7,11 @@ import sys
 import pytest
 
 from fedrec.errors import FedrecError
-from tests.unlearning.certificates.made import GOOD, PERSON, REQUEST, made, trusted
+from tests.unlearning.certificates.made import GOOD, PERSON, REQUEST, keyring, made, trusted
 from unlearning.certificates.bundle import MANIFEST, write_bundle
 from unlearning.certificates.canonical import canonical
 from unlearning.certificates.certificate import approximately, issue
 from unlearning.certificates.verify import verify_certificate, verify_chain
-from unlearning.keys import OperatorKeys
 from unlearning.verification import Thresholds
 
 
@@ -191,9 +190,8 @@ def test_nothing_there_is_one_line(tmp_path):
 
 def test_the_same_facts_give_the_same_bytes(tmp_path):
     path, _, first = made(tmp_path)
-    keys = OperatorKeys(tmp_path / "keys")
     facts = first.certificate.model_dump(mode="json", exclude={"previous"})
-    assert issue(facts, keys, "operator", None).as_bytes() == path.read_bytes()
+    assert issue(facts, keyring(tmp_path).key("signer"), None).as_bytes() == path.read_bytes()
 
 
 def test_a_wrong_fact_is_refused_without_repeating_it(tmp_path):
