@@ -75,6 +75,12 @@ class PromptConfig(Section):
     window: int = Field(384, ge=32, description="tokens in a window, at most the model's context")
     past: float = Field(0.5, ge=0, le=0.9, description="part of a later window kept for what came before")
     title_tokens: int = Field(24, ge=4, description="longer titles are cut")
+    instruction: str = Field(
+        "What one person chose, in order, and whether they liked each.",
+        min_length=1,
+        max_length=500,
+        description="begins a window of a model without marks of its own: every model but the embedded one",
+    )
     history: int | None = Field(None, ge=0, description="titles of history a row may see; none = what the window holds")
 
 

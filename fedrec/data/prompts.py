@@ -30,7 +30,6 @@ Rows = NDArray[np.intp]
 
 NO, YES = 0, 1
 ANSWERS = ("<no>", "<yes>")  # the embedded tokenizer's own marks
-_INSTRUCTION = "Films one person watched, in order, and whether they liked each.\n"
 _MAX_CHARS = 300
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -63,8 +62,8 @@ class Window:
     rows: Rows
 
 
-def template_of(tokenizer: Any) -> Template:
-    """The embedded tokenizer's own marks, or plain words for any other tokenizer.
+def template_of(tokenizer: Any, instruction: str) -> Template:
+    """The embedded tokenizer's own marks, or plain words after an instruction for any other tokenizer.
 
     Raises:
         FedrecError: Yes and No begin with the same token, so no score can be read off.
@@ -80,7 +79,7 @@ def template_of(tokenizer: Any) -> Template:
     if shared == min(len(no), len(yes)):
         raise FedrecError("the base model's tokenizer cannot tell Yes from No: choose another --base")
     return Template(
-        start + _encode(tokenizer, _INSTRUCTION),
+        start + _encode(tokenizer, f"{instruction}\n"),
         _encode(tokenizer, "?") + no[:shared],
         (no[shared], yes[shared]),
         (no[shared + 1 :], yes[shared + 1 :]),
@@ -120,7 +119,7 @@ class PromptEncoder:
             config: window length and what of it is kept for the past.
             context: the model's longest input, in tokens.
         """
-        self.template = template_of(tokenizer)
+        self.template = template_of(tokenizer, config.instruction)
         self.titles = encode_titles(tokenizer, tuple(titles), config.title_tokens)
         self.length = min(config.window, context)
         self.history = config.history

@@ -56,7 +56,7 @@ def check_base(base: Base, prompt: PromptConfig, titles: Sequence[str] = TITLES)
     Raises:
         FedrecError: what it cannot do, in one line.
     """
-    wrong = _tokens_without_embedding(base)  # first, as on a GPU such a token ends the process's use of it
+    wrong = _tokens_without_embedding(base, prompt)  # first, as on a GPU such a token ends the process's use of it
     if wrong is None:
         encoder = PromptEncoder(base.tokenizer, titles, prompt, base.context)
         trial = Trial(base, encoder, _full(encoder), (encoder.question(0), encoder.question(len(titles) - 1)))
@@ -86,11 +86,11 @@ def cached_history_is_equal(trial: Trial) -> str | None:
 CHECKS: tuple[Check, ...] = (answers_prompts, cached_history_is_equal)
 
 
-def _tokens_without_embedding(base: Base) -> str | None:
+def _tokens_without_embedding(base: Base, prompt: PromptConfig) -> str | None:
     """What text and template can become are rows of the embedding; marks that are never written do not matter."""
     rows = base.model.get_input_embeddings().weight.shape[0]
     never = {*base.tokenizer.added_tokens_decoder, *base.tokenizer.all_special_ids}
-    template = template_of(base.tokenizer)
+    template = template_of(base.tokenizer, prompt.instruction)
     used = {*base.tokenizer.get_vocab().values()} - never | {*template.prefix, *template.answers}
     if max(used) < rows:
         return None

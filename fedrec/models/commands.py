@@ -92,8 +92,9 @@ def _facts(name: str) -> dict[str, Any]:
     from fedrec.models.checks import check_base
 
     base = load_base(name)
-    check_base(base, PromptConfig())
-    template = template_of(base.tokenizer)
+    prompt = PromptConfig()
+    check_base(base, prompt)
+    template = template_of(base.tokenizer, prompt.instruction)
     layers = target_layers(base.model, "all-linear")
     return {
         "base": name,

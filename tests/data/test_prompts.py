@@ -112,7 +112,7 @@ def test_no_title_changes_the_structure(kind: str, titles: list[str], labels: li
         assert not specials & set(tokens)
     text = tokenizer.decode(window.ids)
     if kind == "plain":
-        head = tokenizer.decode(template_of(tokenizer).prefix)
+        head = tokenizer.decode(template_of(tokenizer, PromptConfig().instruction).prefix)
         lines = text.removeprefix(head).split("\n")
         assert len(lines) == len(titles), "a title added or removed a line"
         for line, label in zip(lines, labels[: len(titles) - 1], strict=False):
@@ -137,11 +137,22 @@ def test_long_titles_are_cut_and_non_ascii_ones_survive() -> None:
     assert TOKENIZERS["plain"].decode(titles[1]) == "Amélie (2001)"
 
 
+@pytest.mark.parametrize("kind", TOKENIZERS)
+def test_the_instruction_is_a_setting_that_names_no_field_of_its_own(kind: str) -> None:
+    given = PromptConfig(instruction="Papers a reader opened.")
+    plain, set_ = (
+        PromptEncoder(TOKENIZERS[kind], ["x"], prompt, 1024).template.prefix for prompt in (PromptConfig(), given)
+    )
+    told = [TOKENIZERS[kind].decode(prefix).lower() for prefix in (plain, set_)]
+    assert not any(word in told[0] for word in ("film", "movie", "watch"))
+    assert ("papers a reader opened" in told[1]) == (kind == "plain")  # a model with marks of its own needs none
+
+
 def test_a_tokenizer_that_cannot_tell_yes_from_no_is_refused() -> None:
     tokenizer = Tokenizer(models.WordLevel({"<unk>": 0}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     with pytest.raises(FedrecError, match="cannot tell Yes from No"):
-        template_of(PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>"))
+        template_of(PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>"), "Chosen:")
 
 
 def test_a_window_too_short_for_a_title_is_refused() -> None:

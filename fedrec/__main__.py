@@ -1,0 +1,5 @@
+"""`python -m fedrec` is `fedrec`."""
+
+from fedrec.cli import main
+
+main()
