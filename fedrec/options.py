@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+Run = Annotated[Path | None, typer.Option("--run", help="The run. None: the newest under runs/.")]
+RunFolder = Annotated[
+    Path | None, typer.Argument(metavar="[RUN]", help="The run, as --run has it. None: the newest under runs/.")
+]
 Data = Annotated[str | None, typer.Option(help="Data set: file or folder. None: a generated world of films.")]
 Format = Annotated[str | None, typer.Option("--format", help="Name of the format; left out = recognised.")]
 LikeAbove = Annotated[float | None, typer.Option(help="A rating above this is a like.")]

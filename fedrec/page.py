@@ -21,6 +21,9 @@ PAGE = (
 
 <section aria-labelledby="result">
   <h2 id="result">Result</h2>
+  {% for doubt in doubts %}
+  <p class="say"><strong class="late">Warning.</strong> {{ doubt }}.</p>
+  {% endfor %}
   <dl class="stats">
     {{ stat("AUC over all test rows", overall.auc|number, "before the first round " ~ before_overall.auc|number if before_overall.auc is not none) }}
     {% if share is not none %}

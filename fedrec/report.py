@@ -51,6 +51,7 @@ def _content(result: Result) -> dict[str, Any]:
         "result": result,
         "overall": result["overall"],
         "share": summary.share_of_possible(result),
+        "doubts": summary.doubts(result),
         "beaten": summary.beats(result),
         "trivial_names": summary.TRIVIAL,
         "strategy_words": STRATEGIES.get(result["strategy"], result["strategy"]),

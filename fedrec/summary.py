@@ -122,6 +122,32 @@ def beats(result: Result) -> list[str]:
     return [name for name, value in result["trivial"].items() if auc is not None and value is not None and value < auc]
 
 
+def doubts(result: Result) -> list[str]:
+    """Why this run's model may not be worth using, a sentence each: scorers without a model, or less training, do better.
+
+    Of a completed result; nothing where its AUC is unknown.
+    """
+    auc = result["overall"]["auc"]
+    if auc is None:
+        return []
+    found = []
+    above = {name: value for name, value in result["trivial"].items() if value is not None and value > auc}
+    if above:
+        best = max(above, key=lambda name: above[name])
+        name = TRIVIAL.get(best, best)
+        found.append(f"AUC {auc:.3f} is below {above[best]:.3f}, which the {name} has on the same rows without a model")
+    earlier = {entry["round"]: entry["overall"]["auc"] for entry in result["history"][:-1]}
+    worse = {
+        when: value
+        for round_, when in ((0, "of the model before any training"), (1, "after round 1"))
+        if (value := earlier.get(round_)) is not None and value > auc
+    }
+    if worse:
+        when = max(worse, key=lambda when: worse[when])
+        found.append(f"AUC {auc:.3f} after the last round is below the {worse[when]:.3f} {when}")
+    return found
+
+
 def start(result: Result) -> Result:
     """The measurement before the first round: `{"clients": …, "overall": …}`, unknown where the run has none."""
     return result["history"][0] if result["history"] else {"clients": [], "overall": _all_metrics({})}

@@ -16,6 +16,7 @@ from fedrec.summary import (
     complete_round,
     contenders,
     count,
+    doubts,
     duration,
     number,
     percent,
@@ -55,7 +56,8 @@ def round_line(entry: Result) -> str:
 def results_table(result: Result) -> RenderableType:
     """The result per client and overall, before → after; the strategies beside each other; what is to beat."""
     result = complete(result)
-    return Group(_clients(result), "", _strategies(result), "", _yardsticks(result))
+    warned = [Text(f"warning: {doubt}", "yellow") for doubt in doubts(result)]
+    return Group(_clients(result), "", _strategies(result), "", _yardsticks(result), *warned)
 
 
 def _clients(result: Result) -> Table:

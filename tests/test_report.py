@@ -43,6 +43,12 @@ def test_the_page_tells_the_numbers():
     assert {"train.lr", "0.001", "stale: answers round 1, expected 2"} <= set(texts)
 
 
+def test_the_page_warns_of_a_run_that_counting_beats():
+    assert "Warning." not in render(make_result())
+    page = render(make_result(trivial={"item": 0.6, "user": 0.91, "sum": None}))
+    assert re.search(r"Warning\.</strong> AUC 0\.\d+ is below 0\.910", page)
+
+
 def test_every_figure_is_drawn_and_described():
     page = Page(render(make_comparison()))
     assert len(page.named("svg")) == 7

@@ -78,3 +78,16 @@ def test_other_runs_stand_beside_the_first():
 
 def test_settings_are_flat():
     assert summary.flat({"a": 1, "b": {"c": {"d": None}, "e": {}}}) == [("a", 1), ("b.c.d", None), ("b.e", {})]
+
+
+def doubted(auc, *before, **trivial):
+    history = [{"round": number, "overall": {"auc": value}} for number, value in enumerate((*before, auc))]
+    return " ".join(summary.doubts({"overall": {"auc": auc}, "trivial": trivial, "history": history}))
+
+
+def test_a_run_that_counting_or_less_training_beats_is_doubted():
+    assert doubted(0.55, 0.5, 0.52, item=0.54, sum=None) == ""
+    assert "below 0.808, which the sum of the two has" in doubted(0.551, 0.5, item=0.6, sum=0.808)
+    assert "0.551 after the last round is below the 0.751 after round 1" in doubted(0.551, 0.706, 0.751)
+    assert "below the 0.706 of the model before any training" in doubted(0.681, 0.706)
+    assert doubted(None, 0.9, item=0.9) == ""

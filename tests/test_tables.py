@@ -76,3 +76,10 @@ def test_a_round_and_the_table_fit_a_terminal_of_80_columns():
 def test_a_skipped_round_says_why():
     entry = make_result()["history"][1] | {"skipped": "1 good replies, 3 needed"}
     assert "skipped: 1 good replies, 3 needed" in round_line(entry)
+
+
+def test_a_doubted_run_says_so():
+    assert "warning" not in printed(make_result())
+    doubted = make_result(trivial={"item": 0.6, "user": 0.91, "sum": None})
+    (line,) = (line for line in printed(doubted).splitlines() if line.startswith("warning: "))
+    assert "0.910, which the user's recent like-rate has" in line
