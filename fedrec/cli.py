@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from fedrec.errors import FedrecError, Interrupted
+from fedrec.errors import FedrecError, Interrupted, did_you_mean
 
 COMMANDS = {
     "simulate": ("server.commands:simulate", "Federated rounds on this machine: the main job."),
@@ -21,6 +21,8 @@ COMMANDS = {
     "evaluate": ("fedrec.evaluate_commands:evaluate", "A run's metrics, per client and overall."),
     "forget": ("server.forget.commands:app", '"Delete me": from the request to the certificate.'),
     "unlearn": ("unlearning.commands:app", "Methods of unlearning side by side."),
+    "settings": ("fedrec.settings_commands:settings", "Every setting, its default and what it means."),
+    "completion": ("fedrec.completion_commands:completion", "Completion of commands and options in your shell."),
     "report": ("server.report_commands:report", "A run as one self-contained page."),
 }
 
@@ -31,6 +33,8 @@ class _Lazy(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
+            if not ctx.resilient_parsing and not cmd_name.startswith("-"):
+                ctx.fail(f"No such command '{cmd_name}'{did_you_mean(cmd_name, COMMANDS)}")
             return None
         import typer
 
@@ -40,7 +44,10 @@ class _Lazy(click.Group):
             single = typer.Typer(add_completion=False)
             single.command(cmd_name)(served)
             served = single
-        return typer.main.get_command(served)
+        command = typer.main.get_command(served)
+        if isinstance(command, typer.core.TyperGroup):
+            command.suggest_commands = False  # click does it too
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from fedrec.errors import UsageError
+from fedrec.errors import UsageError, did_you_mean
 from fedrec.text import read_text
 
 Strategy = Literal["pplr", "fedavg", "fedprox", "ditto", "local", "central"]
@@ -46,10 +46,10 @@ class DataConfig(Section):
     split: Literal["auto", "given", "user-time", "global-time", "tallrec"] = Field(
         "auto", description="auto = the given split where there is one, else each user's last rows"
     )
-    valid_fraction: float = Field(0.1, ge=0, lt=1)
-    test_fraction: float = Field(0.2, gt=0, lt=1)
+    valid_fraction: float = Field(0.1, ge=0, lt=1, description="part of the rows for validation")
+    test_fraction: float = Field(0.2, gt=0, lt=1, description="part of the rows, the latest, to measure on")
     train_rows: int | None = Field(None, ge=1, description="keep only this many train rows, drawn by the seed")
-    skip_bad_rows: bool = False
+    skip_bad_rows: bool = Field(False, description="drop bad rows and count them; false = refuse them, each named")
     ids: Literal["careful", "exact"] = Field(
         "careful", description="careful = ids that differ only by case, width or what cannot be seen are refused"
     )
@@ -63,7 +63,7 @@ class DataConfig(Section):
 class ClientsConfig(Section):
     """Who holds which rows."""
 
-    count: int = Field(5, ge=1, le=10_000)
+    count: int = Field(5, ge=1, le=10_000, description="number of clients")
     by: Literal["hash", "column", "kmeans"] = Field(
         "hash", description="hash of the user id, the data's client column, or K-means on taste in public item vectors"
     )
@@ -87,22 +87,24 @@ class PromptConfig(Section):
 class LoraConfig(Section):
     """The adapters: LoRA of the given rank, added to every targeted linear layer scaled by alpha / rank."""
 
-    rank: int = Field(16, ge=1)
-    alpha: float = Field(32.0, gt=0)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    rank: int = Field(16, ge=1, description="rank r of B A")
+    alpha: float = Field(32.0, gt=0, description="the adapter counts alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1, description="part of the adapter's inputs dropped in training")
     targets: str | tuple[str, ...] = Field("all-linear", description="'all-linear', or names such as q_proj, v_proj")
 
 
 class TrainConfig(Section):
     """Local training."""
 
-    lr: float = Field(1.5e-3, gt=0)
+    lr: float = Field(1.5e-3, gt=0, description="peak learning rate of AdamW")
     epochs: int = Field(2, ge=1, description="passes over the client's rows in a round")
     batch: int = Field(2, ge=1, description="windows in a batch")
-    clip: float = Field(1.0, gt=0, description="gradient norm")
-    weight_decay: float = Field(0.0, ge=0)
+    clip: float = Field(1.0, gt=0, description="longest gradient, by its norm")
+    weight_decay: float = Field(0.0, ge=0, description="of AdamW")
     warmup: int = Field(20, ge=0, description="steps of linear warm-up, in the first round only")
-    schedule: Literal["constant", "linear", "cosine"] = Field("cosine", description="over all rounds")
+    schedule: Literal["constant", "linear", "cosine"] = Field(
+        "cosine", description="of the learning rate over all rounds"
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto = bf16 where the hardware has it")
     device: str = Field("auto", description="cpu, cuda, cuda:1; auto = cuda where there is one")
     threads: int = Field(0, ge=0, description="0 = the machine's cores; part of the run, so every mode computes alike")
@@ -112,7 +114,7 @@ class TrainConfig(Section):
 class FederationConfig(Section):
     """Rounds, participation and what a reply must look like."""
 
-    rounds: int = Field(4, ge=0)
+    rounds: int = Field(4, ge=0, description="federated rounds")
     fraction: Fraction = Field(1.0, description="part of the clients asked in a round")
     min_replies: int = Field(0, ge=0, description="a round counts with this many good replies; 0 = all that were asked")
     oversample: int = Field(0, ge=0, description="clients asked beyond the fraction; the first replies count")
@@ -127,11 +129,11 @@ class PplrConfig(Section):
     similarity: Literal["update", "adapter"] = Field(
         "update", description="cosine of the updates since the shared initial adapter, or of whole adapters (published)"
     )
-    heating: bool = True
+    heating: bool = Field(True, description="slow the exchange of clients whose loss is high, early on")
     exponent: Literal["intended", "code"] = Field("intended", description="(t+1)/beta, or t + 1/beta as published")
-    alpha: float = Field(0.7, gt=0)
-    beta: float = Field(5.0, gt=0)
-    temperature: float = Field(0.05, gt=0)
+    alpha: float = Field(0.7, gt=0, description="heating of a client that has all the loss: tanh(alpha)")
+    beta: float = Field(5.0, gt=0, description="rounds over which the exponent grows by one")
+    temperature: float = Field(0.05, gt=0, description="of the softmax over the losses")
 
 
 class AggregationConfig(Section):
@@ -158,10 +160,10 @@ class AggregationConfig(Section):
 class RunConfig(Section):
     """Everything a run depends on."""
 
-    strategy: Strategy = "pplr"
+    strategy: Strategy = Field("pplr", description="how the clients' adapters become the next ones")
     baselines: tuple[Strategy, ...] = Field((), description="strategies run beside it, over the same data")
-    shards: int = Field(1, ge=1, le=256)
-    seed: int = Field(42, ge=0)
+    shards: int = Field(1, ge=1, le=256, description="federations beside each other; a person is in one")
+    seed: int = Field(42, ge=0, description="of everything random")
     base: str | None = Field(None, description="Hugging Face id or folder; none = the embedded small Llama")
     data: DataConfig = DataConfig()
     clients: ClientsConfig = ClientsConfig()
@@ -229,14 +231,16 @@ def validated(section: type[AnySection], tree: Any) -> AnySection:
     try:
         return section.model_validate(tree)
     except ValidationError as error:
-        faults = [_fault(item) for item in error.errors()]
+        faults = [_fault(item, section) for item in error.errors()]
         raise UsageError("configuration: " + "; ".join(faults)) from None
 
 
-def _fault(item: Any) -> str:
+def _fault(item: Any, section: type[Section]) -> str:
     where = ".".join(str(part) for part in item["loc"]) or "run"
     if item["type"] == "extra_forbidden":
-        return f"{where} is not a setting"
+        from fedrec.settings import known_keys
+
+        return f"{where} is not a setting{did_you_mean(where, known_keys(section))}"
     value = "" if item["type"] in ("missing", "value_error") else f" = {json.dumps(item['input'], default=str)[:60]}"
     return f"{where}{value}: {item['msg'].removeprefix('Value error, ')}"
 

@@ -1,5 +1,8 @@
 """The one kind of error a user sees: a single line that names the wrong value and the mend."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class FedrecError(Exception):
     """Something outside the program is wrong (a file, a value, a model); the message is one line for the user.
@@ -24,3 +27,9 @@ class Interrupted(FedrecError):
 
 class DataError(FedrecError):
     """A data set broke its contract: the message names file, line number, value and mend."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` (did you mean …?)`, of what is known and spelled nearly like it; nothing where nothing is."""
+    near = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f" (did you mean {near[0]}?)" if near else ""

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from fedrec.options import Json
+from fedrec.options import Json, Run, RunFolder, one_run
 
 
 def evaluate(
-    run: Annotated[Path | None, typer.Argument(help="the run's folder; left out = the newest under runs/")] = None,
+    folder: RunFolder = None,
+    run: Run = None,
     json: Json = None,
 ) -> None:
-    """Print the metrics per client and overall, of the run in folder RUN, or the newest under runs/."""
+    """Print the metrics per client and overall, of a run."""
     from fedrec.output import write_result
     from fedrec.store import open_run
 
-    result = open_run(run).result
+    result = open_run(one_run(folder, run)).result
     write_result(result, json)
     if json != "-":
         from rich.console import Console

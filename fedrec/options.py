@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fedrec.errors import UsageError
+
 Run = Annotated[Path | None, typer.Option("--run", help="The run. None: the newest under runs/.")]
 RunFolder = Annotated[
     Path | None, typer.Argument(metavar="[RUN]", help="The run, as --run has it. None: the newest under runs/.")
@@ -20,3 +22,14 @@ Set = Annotated[list[str] | None, typer.Option("--set", help="section.key=value,
 Json = Annotated[
     str | None, typer.Option("--json", metavar="FILE|-", help="Write the result here as JSON; - is standard output.")
 ]
+
+
+def one_run(folder: Path | None, option: Path | None) -> Path | None:
+    """The run that is named as RUN or by --run.
+
+    Raises:
+        UsageError: both are given, and differ.
+    """
+    if folder is not None and option is not None and folder != option:
+        raise UsageError(f"{folder} and --run {option}: name one run")
+    return folder or option

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fedrec import hardware
 from fedrec.client_store import ClientStore
-from fedrec.errors import UsageError
+from fedrec.errors import UsageError, did_you_mean
 from fedrec.models.base import load_base
 from fedrec.served import answers_of
 from fedrec.serving import encoder_of
@@ -60,10 +60,10 @@ def score_items(
 
 
 def _client_of(run: Run, user: str) -> ClientStore:
-    for name in run.clients:
-        client = run.client(name)
-        if user in client.users():
-            return client
+    held = run.clients_of()
+    if user in held:
+        return run.client(held[user][0])
+    near = did_you_mean(user, held)
     raise UsageError(
-        f"--user {user}: no such user in {run.folder}; `fedrec data inspect --run {run.folder} --users 10`"
+        f"--user {user}: no such user in {run.folder}{near}; `fedrec data inspect --run {run.folder} --users 10`"
     )

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fedrec.options import Json
+from fedrec.options import Json, Run, RunFolder, one_run
 
 
 def recommend(
     user: Annotated[str, typer.Option(help="User id, as in the data set.")],
-    run: Annotated[Path | None, typer.Argument(help="A run's folder. None: the newest under runs/.")] = None,
+    folder: RunFolder = None,
+    run: Run = None,
     top: Annotated[int, typer.Option(help="How many items.", min=1)] = 10,
     json: Json = None,
 ) -> None:
-    """The best unseen items for one user, with scores; of the run in folder RUN, or the newest under runs/."""
+    """The best unseen items for one user, with scores."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -25,7 +25,7 @@ def recommend(
     from fedrec.recommend import recommend as rank
     from fedrec.store import open_run
 
-    opened = open_run(run)
+    opened = open_run(one_run(folder, run))
     client, found = rank(opened, user, top)
     write_result({"run": opened.name, "user": user, "client": client, "items": [vars(item) for item in found]}, json)
     if json == "-":

@@ -123,7 +123,7 @@ def beats(result: Result) -> list[str]:
 
 
 def doubts(result: Result) -> list[str]:
-    """Why this run's model may not be worth using, a sentence each: scorers without a model, or less training, do better.
+    """Why the model may not be worth using, a sentence each: scorers without a model, or less training, do better.
 
     Of a completed result; nothing where its AUC is unknown.
     """

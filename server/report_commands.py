@@ -1,4 +1,4 @@
-"""`fedrec report`: the page of a finished run, with its erasure requests."""
+"""`fedrec report`: the page of a finished run with its erasure requests, or of a comparison of methods."""
 
 from __future__ import annotations
 
@@ -7,23 +7,33 @@ from typing import Annotated
 
 import typer
 
+from fedrec.errors import UsageError
+from fedrec.options import Run
 from server.forget.options import Database
 
 
 def report(
     runs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[RUN]...", help="the run, then others to set beside it; left out = the newest"),
+        typer.Argument(metavar="[RUN]...", help="The run, then others to set beside it. None: the newest under runs/."),
     ] = None,
+    run: Run = None,
     database: Database = None,
 ) -> None:
-    """Write a run's page, report.html, again: of the run in folder RUN, or the newest; more RUNs appear beside it."""
+    """Write a run's page, report.html, again; more RUNs appear beside it. Or that of a folder of `unlearn compare`."""
     from fedrec.report import write_report
     from fedrec.store import open_run
     from fedrec.summary import beside
     from server.forget.record import erasures
+    from unlearning.report import is_comparison, show_again
 
-    first, *others = [open_run(path) for path in runs] if runs else [open_run()]
+    folders = [path for path in (run, *(runs or ())) if path is not None]
+    if any(is_comparison(folder) for folder in folders):
+        if len(folders) > 1:
+            raise UsageError(f"{' '.join(map(str, folders))}: a comparison of methods is shown alone; name one folder")
+        typer.echo(show_again(folders[0]))
+        return
+    first, *others = [open_run(path) for path in folders or [None]]
     result = beside(first.result, [other.result for other in others])
     page = first.folder / "report.html"
     write_report(result, page, erasures(first, database))

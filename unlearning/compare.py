@@ -35,7 +35,7 @@ from unlearning.partition import describe
 from unlearning.pool import OnStep, Workers
 
 RETRAINING = "retraining"
-PLAN = "plan.json"
+PLAN, RESULT = "plan.json", "compare.json"
 INFERENCE_SHARDS = (1, 4, 8, 16)
 _INFERENCE_WINDOWS = 48
 
@@ -129,7 +129,7 @@ def compare(folder: Path, plan: Plan, pool: Workers, telling: Telling) -> dict[s
         "inference": bench.inference(folder / "inference.json"),
         "config": plan.config.model_dump(mode="json"),
     }
-    write_json(folder / "compare.json", result)
+    write_json(folder / RESULT, result)
     return result
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fedrec import shell
-from fedrec.files import finite
+from fedrec.errors import FedrecError
+from fedrec.files import finite, read_json
 from fedrec.summary import MISSING, TRIVIAL, clean, count, duration, number, percent, size
 from unlearning import figures
+from unlearning.compare import PLAN, RESULT
 from unlearning.page import PAGE
 from unlearning.standings import EXACTNESS, Standing, standings
 
@@ -29,6 +31,24 @@ def write_page(result: dict[str, Any], path: Path) -> None:
         FedrecError: the file cannot be written.
     """
     shell.write(render(result), path)
+
+
+def is_comparison(folder: Path) -> bool:
+    """Whether the folder is one that `fedrec unlearn compare` made."""
+    return (folder / PLAN).exists()
+
+
+def show_again(folder: Path) -> Path:
+    """Write the page of a finished comparison again; where it is.
+
+    Raises:
+        FedrecError: it is not finished, or the page cannot be written.
+    """
+    if not (folder / RESULT).exists():
+        raise FedrecError(f"{folder}: this comparison is not finished; `fedrec unlearn compare --out {folder}` goes on")
+    page = folder / "report.html"
+    write_page(read_json(folder / RESULT), page)
+    return page
 
 
 def render(result: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,7 +24,7 @@ def data() -> None:
 @app.command()
 def inspect(
     path: Annotated[str | None, typer.Argument(help="File or folder; left out = the generated world.")] = None,
-    run: Annotated[str | None, typer.Option(help="A run: its data as it was loaded, and its clients.")] = None,
+    run: Annotated[Path | None, typer.Option(help="A run: its data as it was loaded, and its clients.")] = None,
     users: Annotated[int, typer.Option(min=0, help="List this many users.")] = 0,
     form: Format = None,
     like_above: LikeAbove = None,
@@ -54,7 +55,7 @@ def inspect(
         _print(summary, listed)
 
 
-def _configuration(run: str | None, overrides: dict[str, Any], sets: tuple[str, ...]) -> tuple[Any, dict[str, str]]:
+def _configuration(run: Path | None, overrides: dict[str, Any], sets: tuple[str, ...]) -> tuple[Any, dict[str, str]]:
     """The run configuration, and user id → its clients where it is that of a run."""
     if run is None:
         from fedrec.config import load

@@ -9,6 +9,7 @@ import click
 import typer
 
 from fedrec.errors import UsageError
+from fedrec.options import Run
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from server.forget.office import Office
     from unlearning.keys import Role
 
-RunOption = Annotated[Path | None, typer.Option("--run", help="The run. None: the newest under runs/.")]
+RunOption = Run
 Database = Annotated[
     str | None,
     typer.Option(help="URL of the ledger, postgresql+psycopg://…. None: that of FEDREC_LEDGER, or SQLite in the run."),

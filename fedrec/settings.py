@@ -1,0 +1,54 @@
+"""The settings of a section of the configuration as a list: key, default, kind and meaning of each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from types import NoneType, UnionType
+from typing import Annotated, Literal, NamedTuple, Union, get_args, get_origin
+
+from fedrec.config import Section
+
+
+class Setting(NamedTuple):
+    """
+    Attributes:
+        default: as JSON has it.
+        kind: the values it takes.
+    """
+
+    key: str
+    default: str
+    kind: str
+    meaning: str
+
+
+def known_keys(section: type[Section]) -> list[str]:
+    """The keys of all its settings and of the sections in it."""
+    keys = [each.key for each in all_settings(section)]
+    return [*keys, *sorted({key.rpartition(".")[0] for key in keys if "." in key})]
+
+
+def all_settings(section: type[Section], prefix: str = "") -> Iterator[Setting]:
+    """The settings of a section and of those within it, in their order."""
+    for name, field in section.model_fields.items():
+        key = f"{prefix}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from all_settings(field.annotation, f"{key}.")
+        else:
+            default = field.get_default(call_default_factory=True)
+            shown = "none" if default is None else json.dumps(default, ensure_ascii=False).strip('"')
+            yield Setting(key, shown, _kind(field.annotation), field.description or "")
+
+
+def _kind(annotation: object) -> str:
+    """A type as a reader sees it: `a | b` for choices."""
+    origin, inside = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " | ".join(map(str, inside))
+    if origin in (Union, UnionType):  # what none means is in the meaning
+        return _kind(next(part for part in inside if part is not NoneType))
+    if origin is Annotated:
+        return _kind(inside[0])
+    names: dict[object, str] = {str: "text", int: "number", float: "number", bool: "true | false", tuple: "list"}
+    return names.get(origin or annotation, "table")
