@@ -6,18 +6,15 @@ from typing import Annotated
 
 import click
 import typer
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
+
+_SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}  # click's own: Typer replaces the registered
 
 
 def completion(
-    shell: Annotated[
-        str, typer.Argument(click_type=click.Choice(["bash", "zsh", "fish"]), help="Your shell.")
-    ] = "bash",
+    shell: Annotated[str, typer.Argument(click_type=click.Choice(list(_SHELLS)), help="Your shell.")] = "bash",
 ) -> None:
-    """Print a script for SHELL: `eval "$(fedrec completion bash)"` in ~/.bashrc or, with zsh for bash, in ~/.zshrc."""
-    from click.shell_completion import get_completion_class
-
+    """Print a script for SHELL: put `eval "$(fedrec completion bash)"` into ~/.bashrc, or zsh for bash into ~/.zshrc."""
     from fedrec.cli import cli
 
-    found = get_completion_class(shell)
-    assert found is not None  # one of the choices
-    typer.echo(found(cli, {}, "fedrec", "_FEDREC_COMPLETE").source())
+    typer.echo(_SHELLS[shell](cli, {}, "fedrec", "_FEDREC_COMPLETE").source())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fedrec import cli
-from tests.cli import as_sets, as_toml, hash_of, start, until
+from tests.cli import FEDREC, as_sets, as_toml, hash_of, start, until
 from tests.cli import run as run_process
 from tests.conftest import Settings
 
@@ -74,7 +75,7 @@ def test_every_command_has_help(call: Call) -> None:
 
 
 MISTAKES: dict[str, tuple[int, list[str], str]] = {
-    "no such command": (2, ["simulat"], "No such command 'simulat'; see `fedrec --help`"),
+    "no such command": (2, ["simulat"], "No such command 'simulat' (did you mean simulate?); see `fedrec --help`"),
     "no such option": (2, ["simulate", "--round", "3"], "--round"),
     "no such strategy": (2, ["simulate", "--strategy", "fedsgd"], '"fedsgd"'),
     "no such second strategy": (2, ["simulate", "--strategy", "pplr,foo"], '"foo"'),
@@ -84,6 +85,8 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "rounds below zero": (2, ["simulate", "--rounds", "-1"], "federation.rounds = -1"),
     "workers below zero": (2, ["simulate", "--workers", "-1"], "--workers"),
     "no such setting": (2, ["simulate", "--set", "train.learning_rate=1"], "train.learning_rate is not a setting"),
+    "a setting spelled wrong": (2, ["simulate", "--set", "train.rl=1"], "not a setting (did you mean train.lr?)"),
+    "two runs for one": (2, ["evaluate", "one", "--run", "two"], "one and --run two: name one run"),
     "no setting at all": (2, ["simulate", "--set", "train.lr"], "write it as section.key=value"),
     "no such data": (1, ["simulate", "--data", "nowhere.csv"], "nowhere.csv"),
     "empty data": (1, ["simulate", "--data", "empty.csv"], "empty.csv"),
@@ -179,6 +182,7 @@ def test_recommend_from_anywhere(finished: Path, call: Call) -> None:
     code, out, _ = call("recommend", finished, "--user", "u07", "--top", 3)
     assert code == 0
     assert all(item["title"] in out for item in answer["items"])
+    assert call("recommend", "--run", finished, "--user", "u07", "--top", 3)[:2] == (code, out)
     code, out, err = call("recommend", finished, "--user", "u99")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "--user u99: no such user" in err
@@ -224,3 +228,17 @@ def test_ctrl_c_names_the_run_and_resume_finishes_it(tmp_path: Path, small: Sett
     assert call("simulate", "--resume", "run")[0] == 0
     assert hash_of(tmp_path / "run") == hash_of(tmp_path / "whole")
     assert [run["strategy"] for run in json.loads(Path("run/result.json").read_text())["baselines"]] == ["local"]
+
+
+def test_a_shell_completes_commands_and_options(call: Call) -> None:
+    code, script, _ = call("completion", "bash")
+    assert code == 0 and "complete -o nosort -F _fedrec_completion fedrec" in script
+    for words, wanted in (("fedrec simu", "plain,simulate"), ("fedrec simulate --stra", "plain,--strategy")):
+        asked = {"_FEDREC_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        done = subprocess.run([*FEDREC], env=os.environ | asked, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines() == [wanted]
+
+
+def test_the_package_runs_as_the_command_does() -> None:
+    done = subprocess.run([sys.executable, "-m", "fedrec", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("fedrec, version ")

@@ -43,7 +43,10 @@ def choose_keys(
 
 
 def open_office(run: Path | None, database: str | None, json: str | None) -> tuple[Office, Console]:
-    """The office of a run, and where to say what happens: beside standard output where JSON goes there."""
+    """The office of a run, and where to say what happens: beside standard output where JSON goes there.
+
+    Which run was taken is said where none was named.
+    """
     from rich.console import Console
 
     from fedrec.store import open_run
@@ -52,7 +55,10 @@ def open_office(run: Path | None, database: str | None, json: str | None) -> tup
 
     context = click.get_current_context(silent=True)
     keyring = context.find_object(Keyring) if context else None
-    return Office(open_run(run), database, keyring), Console(stderr=json == "-", highlight=False)
+    opened, console = open_run(run), Console(stderr=json == "-", highlight=False)
+    if run is None:
+        console.print(f"run {opened.folder}", style="dim", markup=False, soft_wrap=True)
+    return Office(opened, database, keyring), console
 
 
 def acting(office: Office, name: str | None, role: Role, console: Console) -> str:

@@ -1,0 +1,37 @@
+"""`fedrec settings`: the list is whole, means something, and says what is really there."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from fedrec.config import RunConfig, load
+from fedrec.settings import all_settings, known_keys
+from fedrec.settings_commands import settings
+from fedrec.summary import flat
+
+app = Typer()
+app.command()(settings)
+
+
+def test_every_setting_is_listed_with_its_default_and_meaning() -> None:
+    listed = {each.key: each for each in all_settings(RunConfig)}
+    there = {key.partition("columns.")[0] if "columns." in key else key for key, _ in flat(RunConfig().model_dump())}
+    assert there == set(listed)
+    assert [key for key, each in listed.items() if len(each.meaning) < 8] == []
+
+
+@pytest.mark.parametrize("setting", list(all_settings(RunConfig)), ids=lambda each: each.key)
+def test_a_default_given_as_it_is_listed_changes_nothing(setting) -> None:
+    assert load(sets=(f"{setting.key}={setting.default}",)) == RunConfig()
+
+
+def test_one_section_can_be_asked_for() -> None:
+    shown = CliRunner().invoke(app, ["pplr", "--json", "-"])
+    assert [each["key"] for each in json.loads(shown.stdout)["settings"]][:2] == ["pplr.similarity", "pplr.heating"]
+    assert "update | adapter" in CliRunner().invoke(app, ["pplr.similarity"]).stdout
+    assert "did you mean pplr" in str(CliRunner().invoke(app, ["plpr"]).exception)
+    assert {"train", "data.world", "train.lr"} <= set(known_keys(RunConfig))
