@@ -14,7 +14,7 @@ _SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}  # cl
 def completion(
     shell: Annotated[str, typer.Argument(click_type=click.Choice(list(_SHELLS)), help="Your shell.")] = "bash",
 ) -> None:
-    """Print a script for SHELL: put `eval "$(fedrec completion bash)"` into ~/.bashrc, or zsh for bash into ~/.zshrc."""
+    """Print a script for SHELL: `eval "$(fedrec completion bash)"` goes in ~/.bashrc, or zsh in ~/.zshrc."""
     from fedrec.cli import cli
 
     typer.echo(_SHELLS[shell](cli, {}, "fedrec", "_FEDREC_COMPLETE").source())
