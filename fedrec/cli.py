@@ -61,7 +61,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Exit 0 on success, 1 on failure, 2 on wrong use, 130 on Ctrl-C or SIGTERM.
+    """Exit 0 on success, 1 on failure, 2 on wrong use, 3 where a signer is unknown, 130 on Ctrl-C or SIGTERM.
 
     A failure is one line on standard error that names the mend.
     """

@@ -161,7 +161,7 @@ SECTION = r"""{# Uses `plural` and `stat` of "words". #}
   <p class="say">Only the shards that had learned from the request are trained again, from their start; requests that were carried out together share their times. Withdrawn is the time until nothing that had learned from it answered any more; Restored, until its shards were trained again.
     {% if erasures.certified is not none %}A certificate is checked in this page's folder, without the run and without a network:{% endif %}</p>
   {% if erasures.certified is not none %}
-  <p><code>fedrec forget verify erasure/certificates/{{ erasures.certified|clean }}.json --bundle erasure/bundles/{{ erasures.certified|clean }}</code></p>
+  <p><code>fedrec forget verify erasure/certificates/{{ erasures.certified|clean }}.json --bundle erasure/bundles/{{ erasures.certified|clean }} --key operators.pem</code>, with the operators' public keys, which <code>fedrec forget keys --export</code> gives</p>
   {% endif %}
   {% endif %}
   {% if erasures.people %}

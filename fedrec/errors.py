@@ -7,7 +7,8 @@ from difflib import get_close_matches
 class FedrecError(Exception):
     """Something outside the program is wrong (a file, a value, a model); the message is one line for the user.
 
-    The command line prints it and exits with `exit_code`: 1 for a failure, 2 for wrong use.
+    The command line prints it and exits with `exit_code`: 1 for a failure, 2 for wrong use, 3 for a proof without a
+    trusted signer.
     """
 
     exit_code = 1
@@ -17,6 +18,12 @@ class UsageError(FedrecError):
     """The command or configuration itself is wrong."""
 
     exit_code = 2
+
+
+class UnknownSigner(FedrecError):
+    """What was to be verified is whole, but nobody knows who signed it: neither a success nor a failure."""
+
+    exit_code = 3
 
 
 class Interrupted(FedrecError):

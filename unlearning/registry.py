@@ -146,6 +146,10 @@ class Registry:
             raise FedrecError(f"{path}: not key {operator.key_id} of {name!r}; restore the file from a backup")
         return raw
 
+    def publics(self) -> dict[str, bytes]:
+        """Every operator's public key by key id, also of those who are revoked: they have signed."""
+        return {operator.key_id: self.public(operator.name) for operator in self.operators()}
+
     def export(self, name: str) -> str:
         """The public key as PEM, to be given to whoever verifies.
 

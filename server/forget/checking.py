@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fedrec.errors import FedrecError, UsageError
+from fedrec.errors import FedrecError, UnknownSigner, UsageError
 from fedrec.options import Json
 from server.forget.options import Database, RequestId, RunOption, open_office
 
@@ -15,11 +15,11 @@ from server.forget.options import Database, RequestId, RunOption, open_office
 def verify(
     certificate: Annotated[Path, typer.Argument(help="The certificate's file.")],
     bundle: Annotated[Path | None, typer.Option(help="The folder of its evidence.")] = None,
-    key: Annotated[list[Path] | None, typer.Option(help="Public keys (PEM) that are trusted.")] = None,
+    key: Annotated[list[Path] | None, typer.Option(help="Files of public keys (PEM) that are trusted.")] = None,
     previous: Annotated[Path | None, typer.Option(help="The certificate before it.")] = None,
     json: Json = None,
 ) -> None:
-    """CERTIFICATE: check it offline; no run is needed. Fails on any altered byte."""
+    """CERTIFICATE: check it offline; no run is needed. Exit 1 on any altered byte, 3 without a key that is trusted."""
     from rich.console import Console
 
     from fedrec.output import write_result
@@ -29,15 +29,21 @@ def verify(
     console = Console(stderr=json == "-", highlight=False)
     trusted = None
     if key:
-        trusted = {key_id(public): public for public in map(_public, key)}
+        trusted = {key_id(public): public for path in key for public in _publics(path)}
     verdict = verify_certificate(certificate, bundle=bundle, trusted=trusted, previous=previous)
     for check in verdict.checks:
         console.print(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.why}", markup=False, soft_wrap=True)
     for unchecked in verdict.unchecked:
         console.print(f"not checked: {unchecked}", style="dim", markup=False, soft_wrap=True)
-    write_result({"ok": verdict.ok, "checks": [check._asdict() for check in verdict.checks]}, json)
-    if not verdict.ok:
+    told = {"ok": verdict.ok, "signer": verdict.signer, "unchecked": verdict.unchecked}
+    write_result({**told, "checks": [check._asdict() for check in verdict.checks]}, json)
+    if not verdict.intact:
         raise FedrecError(f"{certificate}: verification failed")
+    if not verdict.ok:
+        raise UnknownSigner(
+            f"{certificate}: nothing in it was altered, but anybody may have signed it: give the operators' public "
+            "keys by --key (`fedrec forget keys --export NAME` prints them)"
+        )
 
 
 def certificate(id: RequestId, run: RunOption = None, database: Database = None) -> None:
@@ -82,12 +88,12 @@ def keys(
         console.print(f"{operator.name}  {operator.key_id}  {', '.join(operator.roles)}  {state}", markup=False)
 
 
-def _public(path: Path) -> bytes:
-    from unlearning.keys import read_public
+def _publics(path: Path) -> list[bytes]:
+    from unlearning.keys import read_publics
 
     try:
-        return read_public(path.read_bytes())
-    except (OSError, ValueError):
-        raise UsageError(
-            f"--key {path}: no Ed25519 public key in PEM; `fedrec forget keys --export` gives one"
-        ) from None
+        return read_publics(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"--key {path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise UsageError(f"--key {path}: {error}; `fedrec forget keys --export` gives public keys") from None

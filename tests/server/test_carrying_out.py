@@ -15,8 +15,8 @@ from fedrec.store import Rounds, Run, open_run
 from server.erasure import FederatedErasure, Rehearsal
 from server.forget.carrying_out import Carrier
 from server.forget.office import Office
-from tests.server.test_erasure import Copy, Served, asked, carrier, finished, forgotten, of, served
-from unlearning.certificates.verify import verify_certificate, verify_chain
+from tests.server.test_erasure import Copy, Served, asked, carrier, finished, forgotten, of, served, verified
+from unlearning.certificates.verify import verify_chain
 from unlearning.requests.decisions import Decision
 from unlearning.requests.request import Request
 from unlearning.requests.states import State
@@ -74,8 +74,8 @@ def test_killed_once_a_state_of_one_of_two_is_written(
     assert {office.ledger.get(id_).state for id_ in ids} == {State.CLOSED}
     assert served(run) == forgotten
     assert certified(office) == dict.fromkeys(ids, 1)
-    assert all(verify_certificate(office.certificates / f"{id_}.json", bundle=office.bundle(id_)).ok for id_ in ids)
-    assert verify_chain(office.certificates).ok
+    assert all(verified(office, id_) for id_ in ids)
+    assert verify_chain(office.certificates, trusted=office.operators.publics()).ok
     assert not list((office.folder / "subjects" / "requests").iterdir())
     assert not (office.folder / "batches").exists()
 
@@ -137,7 +137,7 @@ def test_a_second_training_gives_the_same(tmp_path: Path, finished: Copy, forgot
     for id_ in ids:
         certificate = json.loads((office.certificates / f"{id_}.json").read_bytes())["certificate"]
         assert certificate["unequal_adapters"] == report_of(office, id_).measures.unequal_adapters == 0
-        assert verify_certificate(office.certificates / f"{id_}.json", bundle=office.bundle(id_)).ok
+        assert verified(office, id_)
     assert not list(run.folder.rglob("again"))
 
 

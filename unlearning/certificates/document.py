@@ -40,7 +40,7 @@ def page(signed: SignedCertificate) -> str:
         "headline": f"{_erased(certificate, 'this person')} {_outcome(certificate)}",
         "notes": [
             f"Code {certificate.code_version}, configuration {certificate.config}.",
-            "This page is for reading; the proof is the signed file. `fedrec forget verify CERTIFICATE --bundle FOLDER` checks it, offline.",
+            "This page is for reading; the proof is the signed file. `fedrec forget verify CERTIFICATE --bundle FOLDER --key OPERATORS.pem` checks it, offline.",
         ],
         "config": {},
         "command": "",

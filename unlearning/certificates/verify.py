@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -16,17 +17,31 @@ from unlearning.certificates.certificate import SignedCertificate
 from unlearning.certificates.evidence import Check, check_bundle
 from unlearning.keys import key_id, read_public, verify, write_public
 
+_WHO = "who signed: no trusted keys were given"
+Signer = Literal["trusted", "untrusted", "unknown"]
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was checked, and what could not be for want of something."""
+    """What was checked, and what could not be for want of something.
+
+    Attributes:
+        signer: whether the key that signed is among the trusted ones; unknown where none were given.
+    """
 
     checks: tuple[Check, ...]
+    signer: Signer
     unchecked: tuple[str, ...] = ()
 
     @property
-    def ok(self) -> bool:
+    def intact(self) -> bool:
+        """Nothing was altered since somebody signed it, whoever that was."""
         return all(check.ok for check in self.checks)
+
+    @property
+    def ok(self) -> bool:
+        """It is intact, and signed by somebody who is trusted."""
+        return self.intact and self.signer == "trusted"
 
 
 def verify_certificate(
@@ -41,7 +56,7 @@ def verify_certificate(
     Args:
         bundle: the folder of evidence beside it.
         trusted: public keys (32 bytes) by key id. Without them the signature shows only that nothing was altered since
-            somebody signed it, not who.
+            somebody signed it, not who: such a verdict may be intact, and is never ok.
         previous: the file of the certificate before it.
 
     Raises:
@@ -51,13 +66,13 @@ def verify_certificate(
     signed, why = _parsed(raw)
     checks = [Check("form", signed is not None, why)]
     if signed is None:
-        return Verdict(tuple(checks))
+        return Verdict(tuple(checks), "unknown" if trusted is None else "untrusted")
     passed = signed.certificate.verdict == "PASS"
     checks.append(_signature(signed))
     checks.append(Check("verdict", passed, "PASS" if passed else "FAIL: the erasure is not shown to have worked"))
     unchecked = []
     if trusted is None:
-        unchecked.append("who signed: no trusted keys were given")
+        unchecked.append(_WHO)
     else:
         checks.append(_trusted(signed, trusted))
     if previous is not None:
@@ -71,7 +86,7 @@ def verify_certificate(
         unchecked.append("the evidence: no bundle was given")
     else:
         checks += check_bundle(signed.certificate, bundle)
-    return Verdict(tuple(checks), tuple(unchecked))
+    return Verdict(tuple(checks), _signer(checks, trusted), tuple(unchecked))
 
 
 def verify_chain(folder: Path, *, trusted: Mapping[str, bytes] | None = None) -> Verdict:
@@ -102,7 +117,13 @@ def verify_chain(folder: Path, *, trusted: Mapping[str, bytes] | None = None) ->
         checks.append(Check("chain", False, "no certificate is the first"))
     if all(check.ok for check in checks):
         checks.append(Check("chain", True, f"{len(files)} in a row"))
-    return Verdict(tuple(checks), () if trusted is not None else ("who signed: no trusted keys were given",))
+    return Verdict(tuple(checks), _signer(checks, trusted), () if trusted is not None else (_WHO,))
+
+
+def _signer(checks: Iterable[Check], trusted: Mapping[str, bytes] | None) -> Signer:
+    if trusted is None:
+        return "unknown"
+    return "trusted" if all(check.ok for check in checks if check.name.endswith("signer")) else "untrusted"
 
 
 def _read(path: Path) -> bytes:

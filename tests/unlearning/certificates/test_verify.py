@@ -22,7 +22,7 @@ def failed(verdict):
 def test_what_was_made_holds(tmp_path):
     path, bundle, signed = made(tmp_path)
     verdict = verify_certificate(path, bundle=bundle, trusted=trusted(tmp_path))
-    assert verdict.ok
+    assert verdict.ok and verdict.intact and verdict.signer == "trusted"
     assert verdict.unchecked == ()
     assert path.read_bytes() == signed.as_bytes()
 
@@ -30,7 +30,7 @@ def test_what_was_made_holds(tmp_path):
 def test_what_could_not_be_checked_is_said(tmp_path):
     path, _, _ = made(tmp_path, previous="00" * 32)
     verdict = verify_certificate(path)
-    assert verdict.ok
+    assert verdict.intact and verdict.signer == "unknown"
     assert [what.split(":")[0] for what in verdict.unchecked] == ["who signed", "the chain", "the evidence"]
 
 
@@ -39,10 +39,10 @@ def test_every_flipped_byte_of_the_certificate_fails(tmp_path):
     raw, keys = path.read_bytes(), trusted(tmp_path)
     for index in range(len(raw)):
         path.write_bytes(raw[:index] + bytes([raw[index] ^ 1 << index % 8]) + raw[index + 1 :])
-        assert not verify_certificate(path).ok, index
+        assert not verify_certificate(path).intact, index
     for other in (raw + b"\n", b" " + raw, raw[:-1], b"", raw.replace(b":", b": ", 1)):
         path.write_bytes(other)
-        assert not verify_certificate(path, trusted=keys).ok
+        assert not verify_certificate(path, trusted=keys).intact
 
 
 def test_flipped_bytes_of_the_evidence_fail(tmp_path):
@@ -51,9 +51,9 @@ def test_flipped_bytes_of_the_evidence_fail(tmp_path):
         raw = file.read_bytes()
         for index in {*range(0, len(raw), 5), len(raw) - 1}:
             file.write_bytes(raw[:index] + bytes([raw[index] ^ 1 << index % 8]) + raw[index + 1 :])
-            assert not verify_certificate(path, bundle=bundle).ok, (file.name, index)
+            assert not verify_certificate(path, bundle=bundle).intact, (file.name, index)
         file.write_bytes(raw)
-    assert verify_certificate(path, bundle=bundle).ok
+    assert verify_certificate(path, bundle=bundle).intact
 
 
 def test_a_file_too_few_or_too_many_fails(tmp_path):
@@ -74,6 +74,27 @@ def test_another_signer_is_not_trusted(tmp_path):
     assert failed(verify_certificate(path, bundle=bundle, trusted=trusted(tmp_path / "two"))) == ["signer"]
     mixed = dict(zip(trusted(tmp_path / "one"), trusted(tmp_path / "two").values(), strict=True))
     assert failed(verify_certificate(path, bundle=bundle, trusted=mixed)) == ["signer"]
+
+
+def test_what_anybody_signed_is_never_ok(tmp_path):
+    """A certificate that a stranger made up has nothing wrong in it."""
+    path, bundle, _ = made(tmp_path / "chain" / "made")
+    alone = verify_certificate(path, bundle=bundle)
+    (tmp_path / "certificates").mkdir()
+    (tmp_path / "certificates" / "one.json").write_bytes(path.read_bytes())
+    row = verify_chain(tmp_path / "certificates")
+    for verdict in (alone, row):
+        assert verdict.intact and not verdict.ok and verdict.signer == "unknown"
+    made(tmp_path / "two")
+    for trust, signer in ((trusted(tmp_path / "two"), "untrusted"), ({}, "untrusted")):
+        for verdict in (
+            verify_certificate(path, bundle=bundle, trusted=trust),
+            verify_chain(tmp_path / "certificates", trusted=trust),
+        ):
+            assert not verdict.ok and not verdict.intact and verdict.signer == signer
+    mine = trusted(tmp_path / "chain" / "made")
+    assert verify_chain(tmp_path / "certificates", trusted=mine).ok
+    assert verify_certificate(path, trusted={**mine, **trusted(tmp_path / "two")}).ok
 
 
 def test_the_signature_cannot_be_spelled_otherwise(tmp_path):
@@ -144,7 +165,7 @@ def test_over_forgotten_and_still_remembered_fail(tmp_path, auc, why):
 def test_an_approximate_claim_needs_the_whole_interval(tmp_path):
     thresholds = Thresholds(membership=0.15, membership_end="far")
     path, bundle, _ = made(tmp_path, thresholds=thresholds, claim=approximately(0.15), rounds=2)
-    assert verify_certificate(path, bundle=bundle).ok
+    assert verify_certificate(path, bundle=bundle).intact
     path, bundle, _ = made(tmp_path, thresholds=thresholds, claim=approximately(0.12))
     assert failed(verify_certificate(path, bundle=bundle)) == ["verification"]
 
@@ -162,16 +183,16 @@ def chain(folder, length):
 
 def test_a_chain(tmp_path):
     paths = chain(tmp_path / "chain", 3)
-    assert verify_chain(paths[0].parent).ok
-    assert verify_certificate(paths[1], previous=paths[0]).ok
+    assert verify_chain(paths[0].parent).intact
+    assert verify_certificate(paths[1], previous=paths[0]).intact
     assert failed(verify_certificate(paths[2], previous=paths[0])) == ["previous certificate"]
     raw = [path.read_bytes() for path in paths]
     for k in (0, 1):
         paths[k].unlink()
-        assert not verify_chain(paths[0].parent).ok, k
+        assert not verify_chain(paths[0].parent).intact, k
         paths[k].write_bytes(raw[k])
     paths[0].write_bytes(raw[0].replace(b"client-0", b"client-2"))
-    assert not verify_chain(paths[0].parent).ok
+    assert not verify_chain(paths[0].parent).intact
 
 
 def test_a_fork_is_no_chain(tmp_path):

@@ -1,0 +1,115 @@
+"""`fedrec forget verify`, and README's sequence of commands as it is printed."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from fedrec.errors import FedrecError, UnknownSigner
+from fedrec.store import Run
+from server.forget.commands import app
+from server.forget.office import Office
+from tests.cli import ROOT
+from tests.server.test_erasure import Copy, asked, carrier, finished, of
+
+__all__ = ["finished"]  # a fixture
+
+
+@pytest.fixture(scope="module")
+def done(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that forgot u07."""
+    run = finished(tmp_path_factory.mktemp("done") / "run")
+    asked(run, *of("u07"))
+    carrier(run).run()
+    return run
+
+
+def verify(run: Run, *options: object) -> tuple[Result, dict[str, object]]:
+    """`verify` of the run's one certificate with its evidence; the result, and what `--json` told."""
+    (certificate,) = Office(run).certificates.glob("*.json")
+    bundle = ("--bundle", Office(run).bundle(certificate.stem))
+    arguments = [*map(str, ("verify", certificate, *bundle, *options)), "--json", "-"]
+    result = CliRunner().invoke(app, arguments)
+    return result, json.loads(result.stdout) if result.stdout else {}
+
+
+def pem(run: Run, path: Path, *others: str) -> Path:
+    """A file with the public keys of others, and then of the operator."""
+    path.write_text("".join([*others, Office(run).operators.export("operator")]))
+    return path
+
+
+def stranger(tmp_path: Path, finished: Copy) -> str:
+    """The public key of an operator of another run."""
+    office = Office(finished(tmp_path / "another"))
+    office.enrol("stranger")
+    return office.operators.export("stranger")
+
+
+def test_without_a_trusted_key_it_is_neither_ok_nor_a_failure(done: Run) -> None:
+    result, told = verify(done)
+    assert isinstance(result.exception, UnknownSigner) and result.exception.exit_code == 3
+    assert "\n" not in str(result.exception) and "--key" in str(result.exception)
+    assert (told["ok"], told["signer"]) == (False, "unknown")
+    assert all(check["ok"] for check in told["checks"])  # type: ignore[attr-defined]
+
+
+def test_with_the_operators_key_it_is_ok_wherever_it_stands_in_the_file(
+    done: Run, tmp_path: Path, finished: Copy
+) -> None:
+    other = stranger(tmp_path, finished)
+    for file in (pem(done, tmp_path / "one.pem"), pem(done, tmp_path / "two.pem", other)):
+        result, told = verify(done, "--key", file)
+        assert result.exit_code == 0, result.output
+        assert (told["ok"], told["signer"]) == (True, "trusted")
+
+
+def test_with_somebody_elses_key_it_fails(done: Run, tmp_path: Path, finished: Copy) -> None:
+    (tmp_path / "other.pem").write_text(stranger(tmp_path, finished))
+    result, told = verify(done, "--key", tmp_path / "other.pem")
+    assert isinstance(result.exception, FedrecError) and result.exception.exit_code == 1
+    assert (told["ok"], told["signer"]) == (False, "untrusted")
+
+
+def test_a_broken_second_key_is_not_passed_over(done: Run, tmp_path: Path) -> None:
+    file = pem(done, tmp_path / "two.pem")
+    file.write_text(file.read_text() + "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n")
+    result, _ = verify(done, "--key", file)
+    assert isinstance(result.exception, FedrecError) and result.exception.exit_code == 2
+    assert "block 2 of 2" in str(result.exception)
+
+
+def readme_commands() -> list[str]:
+    """The commands of README for data-protection officers, in the order in which they stand there."""
+    section = (ROOT / "README.md").read_text("utf-8").split("## For data-protection officers")[1].split("\n## ")[0]
+    lines = [line.strip() for line in section.splitlines() if line.startswith("    fedrec forget ")]
+    return [re.sub(r"\s+#.*", "", line) for line in lines]
+
+
+def test_the_sequence_of_the_readme_passes_as_printed(
+    finished: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(tmp_path / "runs" / "newest")
+    monkeypatch.chdir(tmp_path)
+    commands = readme_commands()
+    assert len(commands) > 8
+    known = {"42": "u07"}
+    for command in commands:
+        line, _, target = command.partition(" > ")
+        words = [known.get(word, word) for word in shlex.split(line)[2:]]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, (command, result.output, result.exception)
+        if target:
+            Path(target).write_text(result.stdout)
+        if "submit" in words:
+            known["ID"] = result.output.split()[0]
+            office = tmp_path / "runs" / "newest" / "erasure"
+            known |= {"CERTIFICATE": str(office / "certificates" / f"{known['ID']}.json")}
+            known |= {"EVIDENCE": str(office / "bundles" / known["ID"])}
+    assert "verify" in commands[-1] and "signer: key" in result.output
