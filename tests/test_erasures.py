@@ -54,7 +54,8 @@ def test_every_closed_one_says_what_it_took_and_links_its_certificate():
         for path in (f"erasure/documents/{number(100 + k)}.html", f"erasure/certificates/{number(100 + k)}.json")
     ]
     newest = number(100)
-    assert f"fedrec forget verify erasure/certificates/{newest}.json --bundle erasure/bundles/{newest}" in page.texts
+    checked = f"fedrec forget verify erasure/certificates/{newest}.json --bundle erasure/bundles/{newest}"
+    assert f"{checked} --key operators.pem" in page.texts
 
 
 def test_the_shard_map_counts_people_and_adds_up():
