@@ -26,7 +26,8 @@ STATES = {
     "verifying": "withdrawn; the retrained shards are checked",
     "published": "served again; the certificate is to come",
     "closed": "retrained without, verified, certified",
-    "refused": "nothing was done; the person was told why and where to complain",
+    "refused": "nothing was done; the letter to the person says why, and where to complain",
+    "cancelled": "nothing was done, because whoever asked no longer wants it",
 }
 
 

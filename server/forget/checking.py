@@ -49,12 +49,11 @@ def verify(
 def certificate(id: RequestId, run: RunOption = None, database: Database = None) -> None:
     """ID: where the certificate, its evidence, the page and the reply to the person are."""
     office, console = open_office(run, database, None)
-    path = office.certificates / f"{id}.json"
-    if not path.exists():
+    id = office.ledger.named(id)
+    documents = office.documents_of(id)
+    if "certificate" not in documents:
         raise UsageError(f"request {id}: no certificate; it is {office.ledger.get(id).state.value}")
-    documents = office.folder / "documents"
-    for name, where in (("certificate", path), ("evidence", office.bundle(id)),
-                        ("page", documents / f"{id}.html"), ("reply", documents / f"{id}.txt")):  # fmt: skip
+    for name, where in documents.items():
         console.print(f"{name:<12}{where}", markup=False, soft_wrap=True)
 
 

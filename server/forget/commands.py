@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,8 @@ import typer
 from fedrec.errors import FedrecError, Interrupted, UsageError
 from fedrec.options import Json
 from server.forget.checking import certificate, keys, verify
-from server.forget.decisions import approve, extend, hold, refuse, release
+from server.forget.decisions import approve, cancel, extend, hold, refuse, release
+from server.forget.listing import list_, show, status, warn
 from server.forget.options import Database, Operator, RequestId, RunOption, acting, choose_keys, open_office
 from server.forget.submission import submit
 
@@ -28,6 +28,7 @@ app.command()(refuse)
 app.command()(hold)
 app.command()(release)
 app.command()(extend)
+app.command()(cancel)
 
 
 @app.command()
@@ -38,8 +39,8 @@ def plan(id: RequestId, run: RunOption = None, database: Database = None, json: 
     from server.forget.planning import impact
 
     office, console = open_office(run, database, json)
-    request = office.ledger.get(id)
-    found = impact(_erasure(office), office.ledger.selection(id), request.scope.client, office.rules)
+    request = office.ledger.get(office.ledger.named(id))
+    found = impact(_erasure(office), office.ledger.selection(request.id), request.scope.client, office.rules)
     shards = ", ".join(map(str, found["shards"])) or "none"
     held = ", ".join(f"{client} ({rows} rows)" for client, rows in found["clients"].items()) or "nobody"
     console.print(
@@ -85,42 +86,15 @@ def run(
         )
     if not outcomes:
         console.print("nothing to do: no approved request is open")
+    warn(office, console, office.ledger.open_requests())
     write_result({"requests": outcomes}, json)
     if any(outcome["state"] == "failed" for outcome in outcomes):
         raise FedrecError("a verification failed; the shards stay withdrawn: see `fedrec forget status`")
 
 
-@app.command()
-def status(run: RunOption = None, database: Database = None, json: Json = None) -> None:
-    """Open requests, late ones first, and how many there are in each state."""
-    from fedrec.output import write_result
-
-    office, console = open_office(run, database, json)
-    waiting, counts = office.ledger.status()
-    today = datetime.now(UTC).date()
-    for brief in waiting:
-        late = "  LATE" if brief.due_at < today else ""
-        console.print(_line(brief.id, brief.state, brief.kind, brief.due_at) + late, markup=False, soft_wrap=True)
-    console.print(", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no requests")
-    told = [
-        {**brief._asdict(), "due_at": str(brief.due_at), "received_at": str(brief.received_at)} for brief in waiting
-    ]
-    write_result({"open": told, "counts": {str(state): count for state, count in counts.items()}}, json)
-
-
-@app.command(name="list")
-def list_(run: RunOption = None, database: Database = None, json: Json = None) -> None:
-    """All requests."""
-    from fedrec.output import write_result
-
-    office, console = open_office(run, database, json)
-    found = office.ledger.list()
-    for request in found:
-        line = _line(request.id, request.state, request.scope.kind, request.due_at)
-        console.print(line, markup=False, soft_wrap=True)
-    write_result({"requests": [request.public() for request in found]}, json)
-
-
+app.command()(status)
+app.command(name="list")(list_)
+app.command()(show)
 app.command()(verify)
 app.command()(certificate)
 app.command()(keys)
@@ -133,7 +107,3 @@ def _erasure(office: Office) -> FederatedErasure:
     from server.grid import LocalGrid
 
     return FederatedErasure(office.run, LocalGrid(client_app, len(office.run.clients)))
-
-
-def _line(id: str, state: str, kind: str, due: date) -> str:
-    return f"{id}  {state:<12}{kind:<8}due {due}"

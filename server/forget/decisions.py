@@ -1,4 +1,4 @@
-"""`fedrec forget approve, refuse, hold, release, extend`: what an approver decides, signed with their key."""
+"""`fedrec forget approve, refuse, hold, release, extend, cancel`: what is decided, signed with an operator's key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def approve(
-    id: Annotated[str | None, typer.Argument(help="The request; none = all that wait.")] = None,
+    id: Annotated[
+        str | None, typer.Argument(help="The request; as much of its id as no other begins with; none = all that wait.")
+    ] = None,
     identity: Annotated[str, typer.Option(help="How the person was identified.")] = "known-account",
     by: Operator = None,
     run: RunOption = None,
@@ -28,7 +30,8 @@ def approve(
 
     office, console = open_office(run, database, json)
     approver = acting(office, by, "approver", console)
-    ids = [id] if id is not None else [request.id for request in office.ledger.list(State.RECEIVED)]
+    waiting = office.ledger.list(State.RECEIVED)
+    ids = [office.ledger.named(id)] if id is not None else [request.id for request in waiting]
     approved = [office.approve(each, approver, identity) for each in ids]
     for request in approved:
         alone = "" if request.four_eyes else " by the one operator there is"
@@ -90,13 +93,28 @@ def extend(
     _decide(id, Decision("extended", reason), by, run, database, json)
 
 
+def cancel(
+    id: RequestId,
+    reason: Annotated[str, typer.Option(help="Why, for example that the person no longer wants it.")],
+    by: Operator = None,
+    run: RunOption = None,
+    database: Database = None,
+    json: Json = None,
+) -> None:
+    """ID: end a request that is no longer wanted, before anything was done; for who submitted it, or an approver."""
+    from unlearning.requests.decisions import Decision
+
+    _decide(id, Decision("cancelled", reason), by, run, database, json)
+
+
 def _decide(
     id: str, decision: Decision, by: str | None, run: Path | None, database: str | None, json: str | None
 ) -> None:
     from fedrec.output import write_result
+    from unlearning.requests.states import OPEN
 
     office, console = open_office(run, database, json)
-    request = office.decide(id, decision, acting(office, by, "approver", console))
-    answer = "" if decision.says == "refused" else f", to be answered by {request.due_at}"
-    console.print(f"{id}  {request.state.value}{answer}", markup=False, soft_wrap=True)
+    request = office.decide(office.ledger.named(id), decision, acting(office, by, "approver", console))
+    answer = f", to be answered by {request.due_at}" if request.state in OPEN else ""
+    console.print(f"{request.id}  {request.state.value}{answer}", markup=False, soft_wrap=True)
     write_result(request.public(), json)

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -24,10 +25,10 @@ from unlearning.keyring import Keyring
 from unlearning.keys import ROLES, Role, key_id
 from unlearning.registry import Operator, Registry
 from unlearning.requests.decisions import Decision
-from unlearning.requests.ledger import Ledger
+from unlearning.requests.ledger import Asked, Ledger
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Request
-from unlearning.requests.signing import approval_message, decision_message, submission_message
+from unlearning.requests.signing import Origin, approval_message, decision_message, submission_message
 from unlearning.requests.subjects import SubjectKeys
 from unlearning.verification import Thresholds
 
@@ -117,13 +118,25 @@ class Office:
         subjects = SubjectKeys(self.folder / "subjects")
         return Ledger(self._database, subjects, self.rules.ledger, self.operators, self._note)
 
-    def submit(self, selection: Selection, *, client: str | None, channel: str, ground: str, requester: str) -> Request:
+    def submit_all(
+        self,
+        selections: Sequence[Selection],
+        *,
+        client: str | None,
+        received: datetime | None = None,
+        **origin: Unpack[Origin],
+    ) -> list[Request]:
+        """A request for each, signed by an operator; all of them or none."""
+        asked = []
+        key = self.key(origin["requester"])
+        for selection in selections:
+            message = submission_message(selection, client=client, received=received, **origin)
+            asked.append(Asked(selection, client, key.sign(message)))
+        return self.ledger.submit_all(asked, received=received, **origin)
+
+    def submit(self, selection: Selection, *, client: str | None, **origin: Unpack[Origin]) -> Request:
         """A request, signed by an operator."""
-        message = submission_message(selection, channel=channel, ground=ground, requester=requester, client=client)
-        return self.ledger.submit(
-            selection, channel=channel, ground=ground, requester=requester, client=client,
-            signature=self.key(requester).sign(message),
-        )  # fmt: skip
+        return self.submit_all([selection], client=client, **origin)[0]
 
     def approve(self, id: str, approver: str, identity: str) -> Request:
         """A request approved, signed by an operator."""
@@ -141,6 +154,18 @@ class Office:
 
     def bundle(self, id: str) -> Path:
         return self.folder / "bundles" / id
+
+    @property
+    def documents(self) -> Path:
+        return self.folder / "documents"
+
+    def documents_of(self, id: str) -> dict[str, Path]:
+        """What was written about a request and is there."""
+        paths = {
+            "certificate": self.certificates / f"{id}.json", "evidence": self.bundle(id),
+            "page": self.documents / f"{id}.html", "reply": self.documents / f"{id}.txt",
+        }  # fmt: skip
+        return {name: path for name, path in paths.items() if path.exists()}
 
     def _note(self, event: str, facts: dict[str, Any]) -> None:
         self.audit.append(event, **{name: value for name, value in facts.items() if value is not None})

@@ -23,7 +23,7 @@ Database = Annotated[
     typer.Option(help="URL of the ledger, postgresql+psycopg://…. None: that of FEDREC_LEDGER, or SQLite in the run."),
 ]
 Operator = Annotated[str | None, typer.Option(help="Who does it. None: the first operator in force.")]
-RequestId = Annotated[str, typer.Argument(help="The request.")]
+RequestId = Annotated[str, typer.Argument(help="The request; as much of its id as no other begins with.")]
 
 
 def choose_keys(

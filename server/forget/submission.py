@@ -1,4 +1,4 @@
-"""`fedrec forget submit`: a request comes in."""
+"""`fedrec forget submit`: a request comes in, or a file of many, of which all are taken or none."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from fedrec.options import Json
 from server.forget.options import Database, Operator, RunOption, acting, open_office
 
 if TYPE_CHECKING:
-    from fedrec.data.selection import Selection
     from server.forget.office import Office
+
+_SHOWN = 50  # bad lines that are told one by one
 
 
 def submit(
@@ -25,7 +26,12 @@ def submit(
     item: Annotated[list[str] | None, typer.Option(help="Only rows of these items.")] = None,
     since: Annotated[str | None, typer.Option("--from", help="Only rows from this day on, 2026-01-31.")] = None,
     until: Annotated[str | None, typer.Option("--to", help="Only rows up to this day, included.")] = None,
-    file: Annotated[Path | None, typer.Option(help="A file of user ids, one a line: a request for each.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="A file of user ids, one a line: a request for each, or, if one is wrong, none.")
+    ] = None,
+    received: Annotated[
+        str | None, typer.Option(metavar="DATE", help="The day it reached you, 2026-01-31. None: today.")
+    ] = None,
     channel: Annotated[str, typer.Option(help="How it came in.")] = "command-line",
     ground: Annotated[str, typer.Option(help="Legal ground.")] = "17(1)(b)",
     by: Operator = None,
@@ -37,39 +43,95 @@ def submit(
     from fedrec.data.selection import Selection
     from fedrec.output import write_result
 
-    office, console = open_office(run, database, json)
-    requester = acting(office, by, "requester", console)
+    if file is not None and user is not None:
+        raise UsageError("--user and --file: give one of them")
     days = {"since": _day(since, "--from"), "until": _day(until, "--to", 86_399)}
-    users = [(user,)] if user is not None else [()]
+    came = _received(received)
+    office, console = open_office(run, database, json)
+    held = office.run.clients_of()
+    _check_client(office, client)
+    items = _items(office, item or ())
+    users: list[tuple[str, ...]] = [()]
     if file is not None:
-        if user is not None:
-            raise UsageError("--user and --file: give one of them")
-        users = [(line,) for line in _lines(file)]
-    found, held = [], office.run.clients_of()
-    for who in users:
-        selection = Selection(users=who, items=tuple(item or ()), **days)
-        _check(office, selection, client, held)
-        request = office.submit(selection, client=client, channel=channel, ground=ground, requester=requester)
+        users = [(each,) for each in _users_in(file, office, client, held)]
+    elif user is not None:
+        users = [(_user("--user", user, office, client, held),)]
+    selections = [Selection(users=who, items=items, **days) for who in users]
+    requester = acting(office, by, "requester", console)
+    found = office.submit_all(
+        selections, client=client, channel=channel, ground=ground, requester=requester, received=came
+    )
+    for request in found:
         console.print(f"{request.id}  {request.state.value}, to be answered by {request.due_at}")
-        found.append(request.public())
-    write_result(found[0] if file is None else {"requests": found}, json)
+    told = [request.public() for request in found]
+    write_result(told[0] if file is None else {"requests": told}, json)
 
 
-def _check(office: Office, selection: Selection, client: str | None, held: Mapping[str, Collection[str]]) -> None:
-    """A request that names nobody who is there is most likely a slip.
+def _check_client(office: Office, client: str | None) -> None:
+    if client is not None and client not in office.run.clients:
+        raise UsageError(f"--client {client}: no such client; the run has {', '.join(office.run.clients)}")
+
+
+def _items(office: Office, given: Collection[str]) -> tuple[str, ...]:
+    from fedrec.data.ids import named
+
+    known = office.run.catalogue.ids
+    items = [named("--item", item, known) for item in given]
+    if unknown := sorted(set(items) - set(known)):
+        raise UsageError(f"--item {unknown[0]}: not in the catalogue of {office.run.folder}")
+    return tuple(items)
+
+
+def _user(option: str, given: str, office: Office, client: str | None, held: Mapping[str, Collection[str]]) -> str:
+    """A user who is there: a request that names nobody is most likely a slip.
 
     Args:
         held: the clients of each user.
     """
-    if client is not None and client not in office.run.clients:
-        raise UsageError(f"--client {client}: no such client; the run has {', '.join(office.run.clients)}")
-    for user in selection.users:
-        if user not in held:
-            raise UsageError(f"--user {user}: not in the data of {office.run.folder} (or already forgotten)")
-        if client is not None and client not in held[user]:
-            raise UsageError(f"--client {client}: it has nothing of user {user}; {', '.join(held[user])} has")
-    if unknown := sorted(set(selection.items) - set(office.run.catalogue.ids)):
-        raise UsageError(f"--item {unknown[0]}: not in the catalogue of {office.run.folder}")
+    from fedrec.data.ids import named
+
+    user = named(option, given, held)
+    if user not in held:
+        raise UsageError(f"{option} {user}: not in the data of {office.run.folder} (or already forgotten)")
+    if client is not None and client not in held[user]:
+        raise UsageError(f"{option} {user}: client {client} has nothing of it; {', '.join(held[user])} has")
+    return user
+
+
+def _users_in(path: Path, office: Office, client: str | None, held: Mapping[str, Collection[str]]) -> list[str]:
+    """The users in a file; one UsageError names every line that is wrong."""
+    users, faults = [], []
+    for number, line in _lines(path):
+        try:
+            users.append(_user(f"line {number}", line, office, client, held))
+        except UsageError as error:
+            faults.append(str(error))
+    if faults:
+        more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+        raise UsageError(f"--file {path}: {'; '.join(faults[:_SHOWN])}{more}; nothing was submitted: mend the file")
+    return users
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """The lines that are not blank, with their numbers."""
+    from fedrec.text import utf8
+
+    try:
+        text = utf8(sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--file {path}: cannot be read as UTF-8 or UTF-16 ({error})") from None
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if not lines:
+        raise UsageError(f"--file {path}: no user ids in it")
+    return lines
+
+
+def _received(text: str | None) -> datetime | None:
+    seconds = _day(text, "--received")
+    day = None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+    if day is not None and day > datetime.now(UTC):
+        raise UsageError(f"--received {text}: that day has not come; give the day on which it reached you")
+    return day
 
 
 def _day(text: str | None, option: str, seconds: int = 0) -> int | None:
@@ -79,14 +141,3 @@ def _day(text: str | None, option: str, seconds: int = 0) -> int | None:
         return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()) + seconds
     except ValueError:
         raise UsageError(f"{option} {text}: write a day as 2026-01-31") from None
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--file {path}: cannot be read ({error})") from None
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise UsageError(f"--file {path}: no user ids in it")
-    return lines

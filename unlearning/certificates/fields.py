@@ -30,7 +30,7 @@ Seconds = Annotated[float, Field(ge=0)]
 Condition = Literal["person", "client", "items", "rows", "dates"]
 State = Literal[
     "received", "identified", "planned", "quarantined", "erasing", "verifying", "published", "closed",
-    "refused", "held", "failed",
+    "refused", "cancelled", "held", "failed",
 ]  # fmt: skip
 Outcome = Literal["PASS", "FAIL"]
 

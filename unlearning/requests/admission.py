@@ -54,18 +54,23 @@ def check_four_eyes(policy: Policy, request: Request, approver: str) -> None:
         )
 
 
-def check_amount(connection: Connection, policy: Policy, requester: str, now: datetime) -> None:
-    """Each request costs retraining, so a flood of them is an attack."""
+def check_amount(connection: Connection, policy: Policy, requester: str, coming: int, now: datetime) -> None:
+    """Each request costs retraining, so a flood of them is an attack.
+
+    Args:
+        coming: how many more there are to be.
+    """
     mine = requests.c.requester == requester
-    lately = rows.count(connection, mine, requests.c.received_at > now - timedelta(hours=1))
-    if lately >= policy.max_submissions_per_hour:
+    more = f" and {coming} more" if coming > 1 else ""
+    lately = rows.count(connection, mine, requests.c.recorded_at > now - timedelta(hours=1))
+    if lately + coming > policy.max_submissions_per_hour:
         raise Rejected(
-            f"operator {requester!r}: {lately} requests within an hour; wait, or raise max_submissions_per_hour",
+            f"operator {requester!r}: {lately} requests within an hour{more}; wait, or raise max_submissions_per_hour",
             "flood", requester,
         )  # fmt: skip
     unfinished = rows.count(connection, mine, IS_OPEN)
-    if unfinished >= policy.max_open_per_requester:
+    if unfinished + coming > policy.max_open_per_requester:
         raise Rejected(
-            f"operator {requester!r}: {unfinished} open requests; finish some, or raise max_open_per_requester",
+            f"operator {requester!r}: {unfinished} open requests{more}; finish some, or raise max_open_per_requester",
             "flood", requester,
         )  # fmt: skip

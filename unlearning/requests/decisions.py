@@ -1,4 +1,4 @@
-"""What an approver may decide of a request besides approving it: refuse it, hold it, let it go on, take more time."""
+"""What may be decided of a request besides approving it: refuse, hold or cancel it, let it go on, take more time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Decision:
         complaint: of a refusal, the route for one.
     """
 
-    says: Literal["refused", "held", "released", "extended"]
+    says: Literal["refused", "held", "released", "extended", "cancelled"]
     reason: str = ""
     complaint: str = ""
 
@@ -41,3 +41,5 @@ def decided(request: Request, decision: Decision, policy: Policy, now: datetime)
             return moves.resumed(request, now)
         case "extended":
             return moves.extended(request, decision.reason, policy, now)
+        case "cancelled":
+            return moves.cancelled(request, decision.reason, now)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
-from typing import Any, Unpack
+from typing import Any, NamedTuple, Unpack
 from uuid import uuid4
 
 from fedrec.data.selection import Selection
-from fedrec.errors import FedrecError
-from unlearning.certificates.canonical import canonical
+from fedrec.errors import FedrecError, UsageError
+from unlearning.keys import Role
 from unlearning.requests import moves, rows
 from unlearning.requests.admission import Rejected, check_amount, check_four_eyes, check_signature
 from unlearning.requests.batches import BATCHED, Batch, into_batches, is_due
@@ -21,11 +21,12 @@ from unlearning.requests.decisions import Decision, decided
 from unlearning.requests.moves import Facts
 from unlearning.requests.policy import Policy
 from unlearning.requests.reader import Reader, moment, one
+from unlearning.requests.repeats import Repeats
 from unlearning.requests.request import Identity, Request
 from unlearning.requests.schema import bring_up, requests
-from unlearning.requests.scope import described, scope_of, subject_of
-from unlearning.requests.signing import Authority, approval_message, decision_message, submission_message
-from unlearning.requests.states import TERMINAL, State
+from unlearning.requests.scope import scope_of, subject_of
+from unlearning.requests.signing import Authority, Origin, approval_message, decision_message, submission_message
+from unlearning.requests.states import TERMINAL, UNDONE, State
 from unlearning.requests.subjects import SubjectKeys
 
 OnEvent = Callable[[str, dict[str, Any]], None]
@@ -34,6 +35,14 @@ OnEvent = Callable[[str, dict[str, Any]], None]
 It is told within the transaction: a crash can leave a line too many in an audit log, which the next start repeats, and
 never a change without its line. What it raises undoes the change.
 """
+
+
+class Asked(NamedTuple):
+    """What is asked for, and the requester's signature over `submission_message`."""
+
+    selection: Selection
+    client: str | None
+    signature: bytes | None
 
 
 class Ledger(Reader):
@@ -47,8 +56,11 @@ class Ledger(Reader):
     ) -> None:
         super().__init__(Database(url))
         self._keys, self._policy, self._authority, self._on_event = keys, policy, authority, on_event
+        self._repeats = Repeats(keys)
         with self._database.writing() as connection:
             bring_up(connection)
+            for id in rows.read_ended(connection, sorted(keys.held())):  # killed before its key went
+                keys.destroy(id)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -60,47 +72,79 @@ class Ledger(Reader):
         self,
         selection: Selection,
         *,
-        channel: str,
-        ground: str,
-        requester: str,
         signature: bytes | None,
         client: str | None = None,
+        received: datetime | None = None,
         now: datetime | None = None,
+        **origin: Unpack[Origin],
     ) -> Request:
-        """A new request, or the open one of the same subject and scope. The signature is over `submission_message`.
+        """A new request, or the open one of the same subject and scope: `submit_all` of one.
+
+        Args:
+            received: when it reached the holder; none = now.
+        """
+        return self.submit_all([Asked(selection, client, signature)], received=received, now=now, **origin)[0]
+
+    def submit_all(
+        self,
+        asked: Sequence[Asked],
+        *,
+        received: datetime | None = None,
+        now: datetime | None = None,
+        **origin: Unpack[Origin],
+    ) -> list[Request]:
+        """Of each a new request, or the open one of the same subject and scope; all of them, or none.
 
         Raises:
-            UsageError: the selection names nothing, or several people.
-            FedrecError: not signed by the requester, or the requester asks too much.
+            UsageError: a selection names nothing, or several people; or the receipt lies in the future.
+            FedrecError: one is not signed by the requester, or the requester asks too much.
         """
-        scope = scope_of(selection, client)
-        message = submission_message(selection, channel=channel, ground=ground, requester=requester, client=client)
-        open_key = self._keys.pseudonym(canonical(described(selection, client)).decode())
-        received = moment(now)
+        recorded = moment(now)
+        arrived = recorded if received is None else moment(received)
+        if arrived > recorded:
+            raise UsageError(f"received on {arrived.date()}: that day has not come; give the day it came in")
+        made: dict[bytes, Request] = {}
+        requester = origin["requester"]
         with self._rejections_reported():
-            check_signature(self._authority, requester, "requester", message, signature)
-            with self._database.writing() as connection:
-                found = rows.read(connection, requests.c.open_key == open_key)
-                if not found:
-                    check_amount(connection, self._policy, requester, received)
-                    id = str(uuid4())
-                    request = Request(
-                        id=id,
-                        received_at=received,
-                        channel=channel,
-                        pseudonym=self._keys.pseudonym(subject_of(selection, client)),
-                        scope=scope,
-                        sealed=self._keys.seal(id, selection.model_dump_json()),
-                        ground=ground,
-                        requester=requester,
-                        due_at=last_day(received.date(), self._policy.response_months, self._policy.next_working_day),
-                    )
-                    rows.add(connection, request, open_key)
-                    told = {"request": id, "pseudonym": request.pseudonym, "operator": requester}
-                    self._on_event("submitted", told)
-                    return request
-        self._on_event("duplicate", {"request": found[0].id, "operator": requester})
-        return found[0]
+            for each in asked:
+                scope_of(each.selection, each.client)
+                message = submission_message(each.selection, client=each.client, received=received, **origin)
+                check_signature(self._authority, requester, "requester", message, each.signature)
+            try:
+                with self._database.writing() as connection:
+                    there = self._repeats.open_now(connection)
+                    marks = [self._repeats.mark(each.selection, each.client) for each in asked]
+                    new = {mark: each for mark, each in zip(marks, asked, strict=True) if mark not in there}
+                    if new:
+                        check_amount(connection, self._policy, requester, len(new), recorded)
+                    for mark, each in new.items():
+                        made[mark] = self._new(each, arrived, recorded, origin)
+                        rows.add(connection, made[mark])
+                    for request in made.values():
+                        told = {"request": request.id, "pseudonym": request.pseudonym, "operator": requester}
+                        self._on_event("submitted", told)
+                    found = {mark: one(connection, there[mark]) for mark in marks if mark in there}
+            except BaseException:  # nothing was submitted, so no key is kept
+                for request in made.values():
+                    self._keys.destroy(request.id)
+                raise
+        for request in found.values():
+            self._on_event("duplicate", {"request": request.id, "operator": requester})
+        return [{**made, **found}[mark] for mark in marks]
+
+    def _new(self, asked: Asked, arrived: datetime, recorded: datetime, origin: Origin) -> Request:
+        id = str(uuid4())
+        sealed = self._keys.seal(id, asked.selection.model_dump_json())
+        return Request(
+            id=id,
+            received_at=arrived,
+            recorded_at=recorded,
+            pseudonym=self._keys.pseudonym(id, subject_of(asked.selection, asked.client)),
+            scope=scope_of(asked.selection, asked.client),
+            sealed=sealed,
+            due_at=last_day(arrived.date(), self._policy.response_months, self._policy.next_working_day),
+            **origin,
+        )
 
     def approve(
         self, id: str, approver: str, *, identity: str, signature: bytes | None, now: datetime | None = None
@@ -123,16 +167,23 @@ class Ledger(Reader):
     def decide(
         self, id: str, decision: Decision, approver: str, *, signature: bytes | None, now: datetime | None = None
     ) -> Request:
-        """Refused, held, released or given more time. The signature is over `decision_message`.
+        """Refused, cancelled, held, released or given more time. The signature is over `decision_message`.
+
+        An approver decides; who asked may cancel. Of what has ended so, nobody can learn any more whom it was about.
 
         Raises:
-            FedrecError: not signed by an approver, not possible where the request is, or without a reason.
+            FedrecError: not signed by who may decide it, not possible where the request is, or without a reason.
         """
-        message = decision_message(self.get(id), decision, approver)
+        request = self.get(id)
+        message = decision_message(request, decision, approver)
+        role: Role = "requester" if (decision.says, approver) == ("cancelled", request.requester) else "approver"
         with self._rejections_reported(id):
-            check_signature(self._authority, approver, "approver", message, signature)
+            check_signature(self._authority, approver, role, message, signature)
         change = partial(decided, decision=decision, policy=self._policy, now=moment(now))
-        return self._change(decision.says, id, change, operator=approver)
+        after = self._change(decision.says, id, change, operator=approver)
+        if after.state in UNDONE:
+            self.destroy_subject(id)
+        return after
 
     # What the executor does
 

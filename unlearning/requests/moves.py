@@ -66,6 +66,16 @@ def refused(request: Request, reason: str, complaint_route: str, now: datetime) 
     return _moved(replace(request, decision="refused", reasons=reasons), State.REFUSED, now)
 
 
+def cancelled(request: Request, reason: str, now: datetime) -> Request:
+    """Ended without effect, because whoever asked no longer wants it."""
+    if request.state == State.CANCELLED:
+        return request
+    if not reason.strip():
+        raise FedrecError(f"request {request.id}: say why it is cancelled, for example that the person asked for it")
+    reasons = {**request.reasons, "cancelled": reason}
+    return _moved(replace(request, decision="cancelled", reasons=reasons), State.CANCELLED, now)
+
+
 def resumed(request: Request, now: datetime) -> Request:
     """A held or failed request, back where it stopped."""
     if request.state not in STOPPED or request.came_from is None:
@@ -109,6 +119,7 @@ def _missing(request: Request) -> str | None:
         State.PLANNED: ("a plan and its shards", request.plan is not None and request.shards is not None),
         State.CLOSED: ("a certificate", request.certificate),
         State.REFUSED: ("reasons: see refuse", request.decision == "refused"),
+        State.CANCELLED: ("a reason: see cancel", request.decision == "cancelled"),
         State.HELD: ("a reason", request.reasons.get("held")),
         State.FAILED: ("a reason", request.reasons.get("failed")),
     }

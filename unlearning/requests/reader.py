@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from sqlalchemy import Connection
 
@@ -25,6 +25,19 @@ class Reader:
     def get(self, id: str) -> Request:
         with self._database.reading() as connection:
             return one(connection, id)
+
+    def named(self, beginning: str) -> str:
+        """The whole id of the one request whose id begins so.
+
+        Raises:
+            UsageError: there is none, or more than one.
+        """
+        with self._database.reading() as connection:
+            begins = requests.c.id.startswith(beginning.lower(), autoescape=True)
+            found = sorted(rows.read_ids(connection, begins)) if beginning else []
+        if len(found) > 1:
+            raise UsageError(f"request {beginning}: {len(found)} begin so, {', '.join(found[:4])}: write more of it")
+        return found[0] if found else one_missing(beginning)
 
     def list(self, state: State | None = None) -> Sequence[Request]:
         """All, or those in a state, the first due first."""
@@ -64,9 +77,11 @@ class Reader:
 
 def one(connection: Connection, id: str) -> Request:
     found = rows.read(connection, requests.c.id == id)
-    if not found:
-        raise UsageError(f"request {id}: not in the ledger; `fedrec forget list` shows those that are")
-    return found[0]
+    return found[0] if found else one_missing(id)
+
+
+def one_missing(id: str) -> NoReturn:
+    raise UsageError(f"request {id}: not in the ledger; `fedrec forget list` shows those that are")
 
 
 def moment(now: datetime | None) -> datetime:

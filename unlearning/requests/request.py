@@ -37,13 +37,14 @@ class Request:
     """
     Attributes:
         id: a random UUID.
-        received_at: UTC.
-        pseudonym: keyed hash of the subject, hexadecimal.
+        received_at: UTC, when it reached the holder, from which the time to answer runs.
+        recorded_at: UTC, when it came into the ledger.
+        pseudonym: keyed hash of the subject, hexadecimal; the key goes with the request's.
         sealed: the `Selection`, which only the holder of the subject's key can open.
         ground: the legal ground, for example "17(1)(b)".
         due_at: the last day to answer, UTC.
-        decision: "approved", "refused", or None as long as it is open.
-        reasons: why it was refused, held, failed or extended, by that word; with "complaint", the route for one.
+        decision: "approved", "refused", "cancelled", or None as long as it is open.
+        reasons: why it was refused, cancelled, held, failed or extended, by that word; with "complaint", the route.
         requester, approver: operators.
         approval: the approver's signature of `approval_message`. The requester's is checked and not kept: it is over
             the person's id, so whoever tried ids on it would learn which one it was.
@@ -55,6 +56,7 @@ class Request:
 
     id: str
     received_at: datetime
+    recorded_at: datetime
     channel: str
     pseudonym: str
     scope: Scope
@@ -92,6 +94,7 @@ class Request:
         return {
             **fields,
             "received_at": self.received_at.isoformat(),
+            "recorded_at": self.recorded_at.isoformat(),
             "due_at": self.due_at.isoformat(),
             "approval": self.approval.hex() if self.approval else None,
             "four_eyes": self.four_eyes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -20,17 +20,14 @@ BRIEF = [*(requests.c[name] for name in Brief._fields[:-1]), requests.c.scope["k
 ORDER = requests.c.due_at, requests.c.received_at, requests.c.id
 
 
-def add(connection: Connection, request: Request, open_key: str) -> None:
-    """A new request; `open_key` is that of no open one."""
-    connection.execute(insert(requests).values(open_key=open_key, **_row(request)))
+def add(connection: Connection, request: Request) -> None:
+    """A new request."""
+    connection.execute(insert(requests).values(**_row(request)))
 
 
 def save(connection: Connection, request: Request) -> None:
     """A request that is there already, as it is now."""
-    values = _row(request)
-    if request.state in TERMINAL:
-        values["open_key"] = None
-    connection.execute(update(requests).where(requests.c.id == request.id).values(values))
+    connection.execute(update(requests).where(requests.c.id == request.id).values(_row(request)))
 
 
 def read(connection: Connection, *conditions: ColumnElement[bool]) -> list[Request]:
@@ -43,6 +40,18 @@ def read_open(connection: Connection) -> list[Brief]:
     """The open requests in brief, the first due first."""
     found = connection.execute(select(*BRIEF).where(IS_OPEN).order_by(*ORDER))
     return [Brief._make([*row[:-1], Kind(row[-1])]) for row in found]
+
+
+def read_ids(connection: Connection, *conditions: ColumnElement[bool]) -> list[str]:
+    return list(connection.execute(select(requests.c.id).where(*conditions)).scalars())
+
+
+def read_ended(connection: Connection, ids: Sequence[str]) -> list[str]:
+    """Those of the ids whose requests have ended."""
+    parts = (ids[start : start + 1000] for start in range(0, len(ids), 1000))
+    return [
+        id for part in parts for id in read_ids(connection, requests.c.id.in_(part), requests.c.state.in_(TERMINAL))
+    ]
 
 
 def count(connection: Connection, *conditions: ColumnElement[bool]) -> int:

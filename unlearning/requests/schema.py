@@ -36,9 +36,8 @@ requests = Table(
     "requests",
     metadata,
     Column("id", sa.String(36), primary_key=True),
-    # What is asked and of whom, as a keyed hash; empty once the request has ended. No two open requests share it.
-    Column("open_key", sa.String(64), unique=True),
     Column("received_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
     Column("channel", sa.Text, nullable=False),
     Column("pseudonym", sa.String(64), nullable=False),
     Column("scope", json, nullable=False),
@@ -60,7 +59,7 @@ requests = Table(
     Column("timings", json, nullable=False),
     Index("by_state", "state", "due_at"),
     Index("by_requester", "requester", "state"),
-    Index("by_arrival", "requester", "received_at"),
+    Index("by_arrival", "requester", "recorded_at"),
 )
 
 IS_OPEN = requests.c.state.in_(OPEN)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict
-from typing import Protocol
+from datetime import datetime
+from typing import Protocol, TypedDict, Unpack
 
 from fedrec.data.selection import Selection
 from unlearning.certificates.canonical import canonical
@@ -24,17 +25,24 @@ class Authority(Protocol):
         """Whether the signature is this operator's over the message; False for an operator it does not know."""
 
 
+class Origin(TypedDict):
+    """How a request came in, on what legal ground, and which operator hands it in."""
+
+    channel: str
+    ground: str
+    requester: str
+
+
 def submission_message(
-    selection: Selection, *, channel: str, ground: str, requester: str, client: str | None = None
+    selection: Selection, *, client: str | None = None, received: datetime | None = None, **origin: Unpack[Origin]
 ) -> bytes:
     """What the requester signs. It holds the person's id: do not keep it, nor the signature."""
     return canonical(
         {
             "says": "forget",
             "scope": described(selection, client),
-            "channel": channel,
-            "ground": ground,
-            "requester": requester,
+            **origin,
+            "received": received and received.isoformat(),
         }
     )
 

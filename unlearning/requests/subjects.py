@@ -1,17 +1,18 @@
-"""The keys that tie a ledger to people: one for pseudonyms, and one a request, which opens whom it is about.
+"""The keys that tie a ledger to people: one a request, which opens whom it is about.
 
-    pseudonym = HMAC-SHA256(key, subject)
-    sealed    = nonce ‖ AES-256-GCM(key of the request, nonce, text, request id)
+    sealed    = nonce ‖ AES-256-GCM(key, nonce, text, request id)
+    pseudonym = HMAC-SHA256(HMAC-SHA256(key, "pseudonym"), subject)
 
-They lie in a folder of the run's holder, never in the database. Destroying a request's key makes its sealed text noise,
-in every copy and backup of the database. Overwriting reaches the file, not a copy the disk or a backup keeps of it.
+They lie in a folder of the run's holder, never in the database. Destroying a request's key makes its sealed text and
+its pseudonym noise, in every copy and backup of the database and in every certificate: no key is left by which somebody
+with a list of people could find out who of them it was. Overwriting reaches the file, not what the disk or a backup
+keeps of it.
 
-pseudonym.key, requests/UUID.key    32 random bytes each, mode 0600
+requests/UUID.key    32 random bytes, mode 0600
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import os
@@ -23,7 +24,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from fedrec.errors import FedrecError
-from fedrec.files import shred, sync_folder
+from fedrec.files import shred
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -33,15 +34,10 @@ class SubjectKeys:
     """The keys in a folder, which is made where it is missing."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         self._requests = folder / "requests"
         self._requests.mkdir(parents=True, exist_ok=True)
         for private in (folder, self._requests):
             private.chmod(0o700)
-
-    def pseudonym(self, subject: str) -> str:
-        """64 hexadecimal digits; always the same for a subject under the folder's key."""
-        return hmac.digest(self._pseudonym_key(), subject.encode(), hashlib.sha256).hex()
 
     def seal(self, request_id: str, text: str) -> bytes:
         """The text under a new key of this request, which must have none yet."""
@@ -49,17 +45,21 @@ class SubjectKeys:
         _write_new(self._path(request_id), key)
         return nonce + AESGCM(key).encrypt(nonce, text.encode(), request_id.encode())
 
+    def pseudonym(self, request_id: str, subject: str) -> str:
+        """What stands for the subject in this request: 64 hexadecimal digits, others in every request.
+
+        Raises:
+            FedrecError: the request has no key, or has none any more.
+        """
+        own = hmac.digest(self._key(request_id), b"pseudonym", hashlib.sha256)
+        return hmac.digest(own, subject.encode(), hashlib.sha256).hex()
+
     def open(self, request_id: str, sealed: bytes) -> str:
         """
         Raises:
             FedrecError: the key was destroyed or is not in this folder, or the text is not what was sealed.
         """
-        try:
-            key = self._path(request_id).read_bytes()
-        except FileNotFoundError:
-            raise FedrecError(
-                f"request {request_id}: its subject's key is not in {self._requests}: destroyed, or kept elsewhere"
-            ) from None
+        key = self._key(request_id)
         try:
             return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], request_id.encode()).decode()
         except (InvalidTag, ValueError):
@@ -71,19 +71,20 @@ class SubjectKeys:
         """Overwrite and remove the request's key; nothing where it is gone already."""
         shred(self._path(request_id))
 
+    def held(self) -> set[str]:
+        """The requests whose keys are here."""
+        return {path.stem for path in self._requests.glob("*.key")}
+
     def _path(self, request_id: str) -> Path:
         return self._requests / f"{UUID(request_id)}.key"
 
-    def _pseudonym_key(self) -> bytes:
-        path = self._folder / "pseudonym.key"
-        if not path.exists():
-            partial = self._folder / f"{secrets.token_hex(8)}.partial"
-            _write_new(partial, secrets.token_bytes(KEY_BYTES))
-            with contextlib.suppress(FileExistsError):  # another process was first: its key counts
-                path.hardlink_to(partial)
-            partial.unlink()
-            sync_folder(self._folder)
-        return path.read_bytes()
+    def _key(self, request_id: str) -> bytes:
+        try:
+            return self._path(request_id).read_bytes()
+        except FileNotFoundError:
+            raise FedrecError(
+                f"request {request_id}: its subject's key is not in {self._requests}: destroyed, or kept elsewhere"
+            ) from None
 
 
 def _write_new(path: Path, content: bytes) -> None:

@@ -71,6 +71,7 @@ def test_an_approval_must_be_signed_for_this_request(office: Office) -> None:
     "decision",
     [
         Decision("refused", "not you", "the authority"),
+        Decision("cancelled", "the person asked for it"),
         Decision("held", "a lawsuit"),
         Decision("released"),
         Decision("extended", "many requests"),
@@ -91,7 +92,8 @@ def test_a_decision_must_be_signed_for_this_request(office: Office, decision: De
     after = office.decide(request, decision)
     assert after != request
     told = {"request": request.id, "state": after.state.value, "operator": "ben"}
-    assert office.events[-1] == (decision.says, told)
+    ended = after.state in (State.REFUSED, State.CANCELLED)
+    assert office.events[-2 if ended else -1] == (decision.says, told)
 
 
 def test_who_may_only_ask_decides_nothing(office: Office) -> None:
@@ -101,6 +103,15 @@ def test_who_may_only_ask_decides_nothing(office: Office) -> None:
             decide(request, "max")
         nothing_but(office, "wrong-role", "max", request.id)
     assert office.ledger.get(request.id) == request
+
+
+def test_who_asked_may_cancel_and_an_approver_may(office: Office) -> None:
+    decision = Decision("cancelled", "the person asked for it")
+    request, other = office.user(PERSON, requester="max"), office.user("another")
+    with pytest.raises(FedrecError, match="operator 'max': has not the role approver"):
+        office.decide(other, decision, "max")
+    assert office.decide(request, decision, "max").state is State.CANCELLED
+    assert office.decide(other, decision, "ben").state is State.CANCELLED
 
 
 def test_nobody_approves_their_own(office: Office) -> None:

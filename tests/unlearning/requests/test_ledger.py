@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -15,8 +17,9 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
 from tests.unlearning.requests.office import NOW, PLAN, Office
 from unlearning.requests.decisions import Decision
+from unlearning.requests.ledger import Asked
 from unlearning.requests.request import Identity
-from unlearning.requests.signing import submission_message
+from unlearning.requests.signing import Origin, submission_message
 from unlearning.requests.states import OPEN, PATH, State
 
 PERSON = "Zacharias-4711"
@@ -33,7 +36,7 @@ def test_a_duplicate_returns_the_open_request(office: Office) -> None:
         office.submit(Selection(users=(PERSON,), since=5)),
     ]
     assert len({first.id, *(other.id for other in others)}) == 4
-    assert [other.pseudonym == first.pseudonym for other in others] == [False, True, True]
+    assert len({first.pseudonym, *(other.pseudonym for other in others)}) == 4
     office.bring(first, State.CLOSED)
     assert office.user(PERSON).id != first.id
 
@@ -173,6 +176,125 @@ def test_the_executor_learns_whom_and_nobody_after_it(opened: Callable[..., Offi
     for secret in (PERSON, "Vertigo"):
         assert secret not in told
         assert all(secret.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    "decision", [Decision("refused", "not you", "the authority"), Decision("cancelled", "the person asked for it")]
+)
+def test_what_ends_without_effect_keeps_no_key_of_its_subject(
+    opened: Callable[..., Office], decision: Decision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = opened()
+    kept, *ended = (office.user(f"{PERSON} {number}") for number in range(3))
+    office.decide(ended[0], decision)
+    office.decide(ended[0], decision)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(office.ledger, "destroy_subject", interrupted)
+        office.decide(ended[1], decision)
+    assert office.keys.held() == {kept.id, ended[1].id}
+    office.ledger.close()
+    later = opened()
+    assert later.keys.held() == {kept.id}
+    with pytest.raises(FedrecError, match="destroyed"):
+        later.ledger.selection(ended[1].id)
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_nobody_is_found_by_trying_everybody(opened: Callable[..., Office], url: str, tmp_path: Path) -> None:
+    """With the ledger as it was while the request was open, all keys that are left, and a list of all people."""
+    office = opened()
+    everybody = [f"{PERSON}-{number}" for number in range(20)]
+    request = office.user(everybody[7])
+    before = dumped(url)
+    office.bring(request, State.CLOSED)
+    office.ledger.destroy_subject(request.id)
+    keys = [path.read_bytes() for path in (tmp_path / "keys").rglob("*") if path.is_file()]
+    for person in everybody:
+        said = [f"user:{person}".encode(), person.encode(), office_message(person)]
+        tried = [hashlib.sha256(text).hexdigest() for text in said]
+        tried += [hmac.digest(key, text, "sha256").hex() for key in (*keys, b"") for text in said]
+        assert not [digest for digest in tried if digest in before + dumped(url)]
+    assert not keys
+
+
+def office_message(person: str) -> bytes:
+    return submission_message(Selection(users=(person,)), channel="mail", ground="17(1)(b)", requester="ada")
+
+
+def test_a_repeat_is_known_after_another_process_asked(opened: Callable[..., Office]) -> None:
+    office, other = opened(), opened()
+    first = other.user(PERSON)
+    assert office.user(PERSON).id == first.id
+    office.refuse(first)
+    assert other.user(PERSON).id != first.id
+
+
+def test_many_are_submitted_or_none(opened: Callable[..., Office]) -> None:
+    office = opened(max_submissions_per_hour=4)
+    office.user("before")
+    told, keys = list(office.events), office.keys.held()
+    good = [signed(office, f"user {number}") for number in range(3)]
+    bad = good[1]._replace(signature=good[0].signature)
+    for asked, why in (
+        ([*good[:2], bad], "another key"),
+        ([*good, signed(office, "one more")], "1 requests within an"),
+    ):
+        with pytest.raises(FedrecError, match=why):
+            office.ledger.submit_all(asked, now=NOW, **ORIGIN)
+        assert [kind for kind, _ in office.events[len(told) :]] == ["rejected"]
+        assert len(office.ledger.list()) == 1 and office.keys.held() == keys
+        told = list(office.events)
+    found = office.ledger.submit_all([*good, good[0], signed(office, "before")], now=NOW, **ORIGIN)
+    assert len({request.id for request in found}) == 4 == len(office.ledger.list())
+    assert found[0] == found[3] and [kind for kind, _ in office.events[len(told) :]] == ["submitted"] * 3 + [
+        "duplicate"
+    ]
+
+
+ORIGIN: Origin = {"channel": "mail", "ground": "17(1)(b)", "requester": "ada"}
+
+
+def signed(office: Office, person: str, received: datetime | None = None) -> Asked:
+    selection = Selection(users=(person,))
+    return Asked(
+        selection, None, office.operators.sign("ada", submission_message(selection, received=received, **ORIGIN))
+    )
+
+
+def test_time_runs_from_the_receipt_and_floods_from_the_record(opened: Callable[..., Office]) -> None:
+    office = opened(max_submissions_per_hour=2)
+    received = datetime(2026, 1, 5, tzinfo=UTC)
+    for number in range(2):
+        (request,) = office.ledger.submit_all(
+            [signed(office, f"user {number}", received)], received=received, now=NOW, **ORIGIN
+        )
+        assert (request.received_at, request.recorded_at, request.due_at) == (received, NOW, date(2026, 2, 5))
+        assert office.ledger.get(request.id) == request
+    with pytest.raises(FedrecError, match="2 requests within an hour"):
+        office.ledger.submit_all([signed(office, "user 2", received)], received=received, now=NOW, **ORIGIN)
+    later = NOW + timedelta(days=1)
+    with pytest.raises(UsageError, match="received on 2026-02-01: that day has not come"):
+        office.ledger.submit_all([signed(office, "user 2", later)], received=later, now=NOW, **ORIGIN)
+    with pytest.raises(FedrecError, match="another key"):  # the day is signed too
+        office.ledger.submit_all([signed(office, "user 2")], received=received, now=later, **ORIGIN)
+
+
+def test_a_request_is_named_by_as_much_of_its_id_as_is_unique(office: Office) -> None:
+    ids = [office.user(f"user {number}").id for number in range(40)]
+    for id in ids:
+        for length in range(1, 37):
+            alike = [other for other in ids if other.startswith(id[:length])]
+            if alike == [id]:
+                assert office.ledger.named(id[:length]) == office.ledger.named(id[:length].upper()) == id
+            else:
+                with pytest.raises(UsageError, match=f"request {id[:length]}: {len(alike)} begin so"):
+                    office.ledger.named(id[:length])
+    for nothing in ("", "%", "_", "x", ids[0] + "0"):
+        with pytest.raises(UsageError, match="not in the ledger"):
+            office.ledger.named(nothing)
 
 
 def test_the_requesters_signature_is_not_kept(office: Office, url: str) -> None:

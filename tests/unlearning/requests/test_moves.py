@@ -15,7 +15,7 @@ from unlearning.requests import moves
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Identity, Request
 from unlearning.requests.scope import Kind, Scope
-from unlearning.requests.states import OPEN, PATH, STOPPED, TERMINAL, State
+from unlearning.requests.states import OPEN, PATH, STOPPED, TERMINAL, UNDONE, State
 
 IDENTITY = Identity("confirmed", "passport")
 POLICY = Policy()
@@ -25,14 +25,14 @@ FACTS: list[moves.Facts] = [
 ]  # fmt: skip
 anything = st.one_of(
     st.tuples(st.just("advance"), st.sampled_from(State), st.sampled_from(FACTS)),
-    st.tuples(st.sampled_from(["approve", "refuse", "release", "extend"])),
+    st.tuples(st.sampled_from(["approve", "refuse", "cancel", "release", "extend"])),
 )
 
 
 def received() -> Request:
     return Request(
-        id="r", received_at=NOW, channel="mail", pseudonym="p", scope=Scope(Kind.USER), sealed=b"", ground="17",
-        requester="ada", due_at=date(2026, 2, 28),
+        id="r", received_at=NOW, recorded_at=NOW, channel="mail", pseudonym="p", scope=Scope(Kind.USER), sealed=b"",
+        ground="17", requester="ada", due_at=date(2026, 2, 28),
     )  # fmt: skip
 
 
@@ -43,6 +43,8 @@ def tried(request: Request, what: tuple[Any, ...], hours: float) -> Request:
             return moves.approved(request, "ben", IDENTITY, b"s", now)
         case ("refuse",):
             return moves.refused(request, "not you", "the authority", now)
+        case ("cancel",):
+            return moves.cancelled(request, "the person asked for it", now)
         case ("release",):
             return moves.resumed(request, now)
         case ("extend",):
@@ -65,7 +67,7 @@ def test_rules_hold_in_every_history(history: list[tuple[Any, ...]]) -> None:
         assert (request.came_from is not None) == (request.state in STOPPED)
         assert before.state in OPEN or request == before
         reached = request.reached
-        if reached is not State.REFUSED:
+        if reached not in UNDONE:
             passed = PATH[: PATH.index(reached) + 1]
             assert (request.decision == "approved") == (State.IDENTIFIED in passed) == (request.approval is not None)
             assert State.PLANNED not in passed or (request.plan is not None and request.shards is not None)
@@ -73,7 +75,9 @@ def test_rules_hold_in_every_history(history: list[tuple[Any, ...]]) -> None:
             assert State.CLOSED not in passed or request.certificate
             assert PATH.index(reached) - PATH.index(before.reached) in (0, 1)
         else:
-            assert request.decision == "refused" and request.reasons["refused"] and request.reasons["complaint"]
+            assert request.decision == reached.value and request.reasons[reached.value]
+            assert reached is State.CANCELLED or request.reasons["complaint"]
+            assert before.reached not in PATH[PATH.index(State.QUARANTINED) :]
             assert State.QUARANTINED not in request.timings
         assert request.timings.items() >= before.timings.items()
         assert (request.due_at > before.due_at) == (request.extended and not before.extended)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
@@ -56,7 +55,6 @@ def test_a_destroyed_key_is_gone_and_the_others_are_not(tmp_path: Path) -> None:
 
 def test_keys_are_their_holders_alone(tmp_path: Path) -> None:
     keys = SubjectKeys(tmp_path / "keys")
-    keys.pseudonym("x")
     keys.seal(str(uuid4()), "x")
     modes = {path.is_dir(): stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "keys").rglob("*")}
     assert modes == {True: 0o700, False: 0o600}
@@ -64,15 +62,14 @@ def test_keys_are_their_holders_alone(tmp_path: Path) -> None:
         keys.seal("../../elsewhere", "x")
 
 
-def test_a_pseudonym_is_of_the_subject_and_the_folder(tmp_path: Path) -> None:
-    here, there = SubjectKeys(tmp_path / "here"), SubjectKeys(tmp_path / "there")
-    assert here.pseudonym("user:42") == SubjectKeys(tmp_path / "here").pseudonym("user:42")
-    assert len({here.pseudonym("user:42"), here.pseudonym("user:43"), there.pseudonym("user:42")}) == 3
-    assert len(bytes.fromhex(here.pseudonym("user:42"))) == 32
-
-
-def test_all_who_come_at_once_get_the_same_pseudonym_key(tmp_path: Path) -> None:
-    with ThreadPoolExecutor(16) as pool:
-        found = set(pool.map(lambda _: SubjectKeys(tmp_path).pseudonym("x"), range(64)))
-    assert len(found) == 1
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["pseudonym.key", "requests"]
+def test_a_pseudonym_is_of_one_request_and_its_subject_as_long_as_the_key_is_there(tmp_path: Path) -> None:
+    keys, one, other = SubjectKeys(tmp_path), str(uuid4()), str(uuid4())
+    for id in (one, other):
+        keys.seal(id, "anything")
+    found = {keys.pseudonym(id, subject) for id in (one, other) for subject in ("user:42", "user:43")}
+    assert len(found) == 4 and all(len(bytes.fromhex(pseudonym)) == 32 for pseudonym in found)
+    assert SubjectKeys(tmp_path).pseudonym(one, "user:42") == keys.pseudonym(one, "user:42")
+    keys.destroy(one)
+    assert keys.held() == {other}
+    with pytest.raises(FedrecError, match="destroyed"):
+        keys.pseudonym(one, "user:42")

@@ -1,0 +1,135 @@
+"""`fedrec forget status, list, show`: what is open and until when, and all that is known of one request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from fedrec.options import Json
+from server.forget.options import Database, RequestId, RunOption, open_office
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from server.forget.office import Office
+    from unlearning.requests.request import Request
+    from unlearning.requests.scope import Scope
+
+
+class Due(Protocol):
+    """What has a last day."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def due_at(self) -> date: ...
+
+
+def status(run: RunOption = None, database: Database = None, json: Json = None) -> None:
+    """Open requests, late ones first, with the days that are left, and how many there are in each state."""
+    from fedrec.output import write_result
+
+    office, console = open_office(run, database, json)
+    waiting, counts = office.ledger.status()
+    day = today()
+    for brief in waiting:
+        line = f"{_line(brief.id, brief.state, brief.kind, brief.due_at)}, {left(brief.due_at, day)}"
+        console.print(line, markup=False, soft_wrap=True)
+    console.print(", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no requests")
+    warn(office, console, waiting)
+    told = [
+        {
+            **brief._asdict(), "due_at": str(brief.due_at), "received_at": str(brief.received_at),
+            "days_left": (brief.due_at - day).days,
+        }
+        for brief in waiting
+    ]  # fmt: skip
+    write_result({"open": told, "counts": {str(state): count for state, count in counts.items()}}, json)
+
+
+def list_(run: RunOption = None, database: Database = None, json: Json = None) -> None:
+    """All requests."""
+    from fedrec.output import write_result
+
+    office, console = open_office(run, database, json)
+    found = office.ledger.list()
+    for request in found:
+        line = _line(request.id, request.state, request.scope.kind, request.due_at)
+        console.print(line, markup=False, soft_wrap=True)
+    write_result({"requests": [request.public() for request in found]}, json)
+
+
+def show(id: RequestId, run: RunOption = None, database: Database = None, json: Json = None) -> None:
+    """ID: what is known of one request: its state, days, decisions, shards and documents; no person is named."""
+    from fedrec.output import write_result
+
+    office, console = open_office(run, database, json)
+    request = office.ledger.get(office.ledger.named(id))
+    documents = office.documents_of(request.id)
+    lines = [*_facts(request), *documents.items()]
+    for name, value in lines:
+        console.print(f"{name:<13}{value}", markup=False, soft_wrap=True)
+    write_result({**request.public(), "documents": {name: str(path) for name, path in documents.items()}}, json)
+
+
+def warn(office: Office, console: Console, open_requests: Iterable[Due]) -> None:
+    """One line where a last day is near or over."""
+    day = today()
+    near = day + timedelta(days=office.rules.ledger.warn_days)
+    soon = sorted((request.due_at, request.id) for request in open_requests if request.due_at <= near)
+    if soon:
+        due, first = soon[0]
+        console.print(
+            f"warning: {len(soon)} open request{'s' if len(soon) > 1 else ''} due by {near} or late;"
+            f" the first is {first[:8]}, {left(due, day)}",
+            style="bold red", markup=False, soft_wrap=True,
+        )  # fmt: skip
+
+
+def left(due: date, day: date) -> str:
+    """How long there is to answer, in words."""
+    days = (due - day).days
+    if days < 0:
+        return f"LATE by {-days} day{'s' if days < -1 else ''}"
+    return f"{days} day{'s' if days != 1 else ''} left"
+
+
+def today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _facts(request: Request) -> list[tuple[str, str]]:
+    from unlearning.requests.states import OPEN, PATH
+
+    waits = f" ({left(request.due_at, today())})" if request.state in OPEN else ""
+    stopped = f", at {request.came_from}" if request.came_from else ""
+    found = [
+        ("request", request.id),
+        ("state", f"{request.state}{stopped}"),
+        ("of", _scope(request.scope)),
+        ("received", f"{request.received_at:%Y-%m-%d}, by {request.channel}, on ground {request.ground}"),
+        ("recorded", f"{request.recorded_at:%Y-%m-%d %H:%M} UTC"),
+        ("due", f"{request.due_at}{', extended' if request.extended else ''}{waits}"),
+        ("asked by", request.requester),
+    ]
+    if request.approver is not None:
+        how = f"identified by {request.identity.method}" if request.identity else "identified"
+        found.append(("approved by", f"{request.approver}, {how}"))
+    found += [(word, reason) for word, reason in request.reasons.items()]
+    if request.shards is not None:
+        found.append(("shards", ", ".join(map(str, request.shards)) or "none"))
+    reached = {state: request.timings[state] for state in PATH[1:] if state in request.timings}
+    for state, seconds in reached.items():
+        found.append((state.value, f"{request.received_at + timedelta(seconds=seconds):%Y-%m-%d %H:%M} UTC"))
+    return found
+
+
+def _scope(scope: Scope) -> str:
+    where = f" at client {scope.client}" if scope.client else ""
+    return f"a {scope.kind}{where}"
+
+
+def _line(id: str, state: str, kind: str, due: date) -> str:
+    return f"{id}  {state:<12}{kind:<8}due {due}"

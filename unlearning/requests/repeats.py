@@ -1,0 +1,56 @@
+"""Whether the same is asked already by an open request. What each asks is sealed, so it is opened to be compared.
+
+Nothing that could be compared later is kept: a keyed hash in the ledger would tell, with its key and an old copy of the
+ledger, who asked. In this process a hash under a key of its own saves opening a request twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+
+from sqlalchemy import Connection
+
+from fedrec.data.selection import Selection
+from fedrec.errors import FedrecError
+from unlearning.certificates.canonical import canonical
+from unlearning.requests import rows
+from unlearning.requests.request import Request
+from unlearning.requests.schema import IS_OPEN, requests
+from unlearning.requests.scope import described
+from unlearning.requests.subjects import SubjectKeys
+
+
+class Repeats:
+    """The open requests by what they ask."""
+
+    def __init__(self, keys: SubjectKeys) -> None:
+        self._keys, self._secret = keys, secrets.token_bytes(32)
+        self._asks: dict[str, bytes] = {}
+
+    def open_now(self, connection: Connection) -> dict[bytes, str]:
+        """The ids of the open requests, by the mark of what each asks."""
+        ids = rows.read_ids(connection, IS_OPEN)
+        if new := [id for id in ids if id not in self._asks]:
+            self._asks |= {request.id: self._opened(request) for request in _read(connection, new)}
+        return {self._asks[id]: id for id in ids if self._asks.get(id)}
+
+    def mark(self, selection: Selection, client: str | None) -> bytes:
+        """The same for the same selection at the same client."""
+        return hmac.digest(self._secret, canonical(described(selection, client)), hashlib.sha256)
+
+    def _opened(self, request: Request) -> bytes:
+        """Empty where the key is not here: nobody can say then what it asks."""
+        try:
+            text = self._keys.open(request.id, request.sealed)
+        except FedrecError:
+            return b""
+        return self.mark(Selection.model_validate_json(text), request.scope.client)
+
+
+def _read(connection: Connection, ids: list[str]) -> list[Request]:
+    """Those requests; all open ones at once where they are many."""
+    if len(ids) > 100:
+        return rows.read(connection, IS_OPEN)
+    return rows.read(connection, requests.c.id.in_(ids))
