@@ -107,7 +107,9 @@ class TrainConfig(Section):
     )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto = bf16 where the hardware has it")
     device: str = Field("auto", description="cpu, cuda, cuda:1; auto = cuda where there is one")
-    threads: int = Field(0, ge=0, description="0 = the machine's cores; part of the run, so every mode computes alike")
+    threads: int = Field(
+        0, ge=0, description="0 = by the base's size: 1 for a small one, else all cores; part of the run"
+    )
     checkpoint_seconds: float = Field(30.0, ge=0, description="time between checkpoints within a round")
 
 

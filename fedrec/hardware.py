@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
@@ -11,18 +10,46 @@ import torch
 from fedrec.config import TrainConfig
 from fedrec.errors import UsageError
 
+_SMALL = 100_000_000  # parameters of a model below which one thread is as fast as many
+
 
 def resolve(config: TrainConfig) -> TrainConfig:
     """The configuration with every "auto" replaced by what this machine has.
 
-    The number of threads is fixed too: sums run in another order with another number, so it belongs to the run.
+    The number of threads is left to the base model, see `settle_threads`.
     """
     device = torch_device(config.device)
     precision = config.precision
     if precision == "auto":
         precision = "bf16" if _fast_bf16(device) else "fp32"
-    threads = config.threads or len(os.sched_getaffinity(0))
-    return config.model_copy(update={"device": str(device), "precision": precision, "threads": threads})
+    return config.model_copy(update={"device": str(device), "precision": precision})
+
+
+def settle_threads(config: TrainConfig, model: torch.nn.Module) -> TrainConfig:
+    """The configuration with its number of threads, by the size of the base model where it names none.
+
+    One for a small model, whatever the machine: a second one gives it nothing, and sums run in another order with
+    another number, so a run would depend on the cores. Its clients and shards are computed side by side instead.
+    """
+    if config.threads:
+        return config
+    small = sum(parameter.numel() for parameter in model.parameters()) < _SMALL
+    return config.model_copy(update={"threads": 1 if small else cores()})
+
+
+def cores() -> int:
+    """The cores that this process may use: those it is bound to, as far as a container's quota goes."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
+
+
+def side_by_side(config: TrainConfig, pieces: int) -> int:
+    """How many processes are best given so many pieces of work: 0 where this one alone is."""
+    if torch_device(config.device).type != "cpu":  # they would share one device, and hold a model there each
+        return 0
+    count = min(pieces, cores() // max(1, config.threads))
+    return count if count > 1 else 0
 
 
 def torch_device(name: str) -> torch.device:
@@ -62,19 +89,10 @@ def threads(count: int) -> Iterator[None]:
 
 def crowding(workers: int, threads: int) -> str:
     """What to do where so many processes, of so many threads each, have to share cores; empty where they do not."""
-    cores = len(os.sched_getaffinity(0))
-    if threads == 1 or workers * threads <= cores:
+    there = cores()
+    if threads <= 1 or workers * threads <= there:
         return ""
-    return f"hint: {workers} workers with {threads} threads each share {cores} cores: --set train.threads=1 is faster"
-
-
-def sleep_while_waiting(workers: int, threads: int) -> None:
-    """Let processes started from here on, where they share cores, not spin on a core that another one needs.
-
-    They compute the same bytes. Two of two threads each took five times as long on two cores when they spun.
-    """
-    if crowding(workers, threads):
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    return f"hint: {workers} workers with {threads} threads each share {there} cores: --set train.threads=1 is faster"
 
 
 def _fast_bf16(device: torch.device) -> bool:

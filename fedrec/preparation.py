@@ -9,6 +9,7 @@ from fedrec.config import RunConfig
 from fedrec.data.table import TEST, Dataset
 from fedrec.data.trivial import trivial_auc
 from fedrec.metrics import auc
+from fedrec.models.base import Base
 
 
 def resolve(config: RunConfig) -> RunConfig:
@@ -30,6 +31,11 @@ def base_name(dataset: Dataset, config: RunConfig) -> str:
 
     world = make_world(config.data.world) if config.data.path is None else None
     return str(ensure_embedded(dataset.catalogue, world))
+
+
+def with_base(config: RunConfig, name: str, base: Base) -> RunConfig:
+    """The configuration with its base model, and with the number of threads that is best for it."""
+    return config.model_copy(update={"base": name, "train": hardware.settle_threads(config.train, base.model)})
 
 
 def facts_of(dataset: Dataset) -> dict[str, object]:

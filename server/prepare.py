@@ -21,7 +21,7 @@ from fedrec.models.base import Base, load_base
 from fedrec.models.checks import check_base
 from fedrec.models.peft_folder import load_peft, save_peft
 from fedrec.models.vectors import item_vectors
-from fedrec.preparation import base_name, facts_of, resolve
+from fedrec.preparation import base_name, facts_of, resolve, with_base
 from fedrec.store import CENTRAL, Run, create_run, remove_run
 
 
@@ -45,11 +45,11 @@ def finish_all(runs: Sequence[Run]) -> list[Run]:
     if runs[0].prepared:
         return list(runs)
     config = runs[0].config
-    hardware.use_threads(config.train)
     dataset = load_dataset(config.data, config.seed)
     named = base_name(dataset, config)
-    runs = [run if run.config.base else _with_base(run, named) for run in runs]
     base = load_base(named, device=config.train.device, precision=config.train.precision)
+    runs = [_settled(run, with_base(run.config, named, base)) for run in runs]
+    hardware.use_threads(runs[0].config.train)
     check_base(base, config.prompt, dataset.catalogue.titles)
     names, client_of = _partition(dataset, config, base)
     initial, reference = initial_state(base.model, config.lora, config.seed), facts_of(dataset)
@@ -67,8 +67,11 @@ def initial_of(run: Run) -> State:
     return {name: tensor.numpy() for name, tensor in state.items()}
 
 
-def _with_base(run: Run, base: str) -> Run:
-    write_json(run.folder / "config.json", run.config.model_copy(update={"base": base}).model_dump(mode="json"))
+def _settled(run: Run, config: RunConfig) -> Run:
+    """The run with what its base model decided."""
+    if config == run.config:
+        return run
+    write_json(run.folder / "config.json", config.model_dump(mode="json"))
     return Run(run.folder)
 
 

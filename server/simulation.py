@@ -36,8 +36,6 @@ def simulate(run: Run, workers: int, on_round: Callable[[Entry], None] = lambda 
 
         run_rounds(LocalGrid(client_app, len(run.clients)), run, on_round)
     else:
-        from fedrec.hardware import sleep_while_waiting
         from server.workers import run_on_ray
 
-        sleep_while_waiting(workers, run.config.train.threads)
         run_on_ray(lambda grid: run_rounds(grid, run, on_round), len(run.clients), workers)

@@ -23,7 +23,7 @@ from fedrec.files import read_json, write_json
 from fedrec.metrics import measure
 from fedrec.models.base import load_base
 from fedrec.models.checks import check_base
-from fedrec.preparation import base_name, facts_of
+from fedrec.preparation import base_name, facts_of, with_base
 from fedrec.summary import flat
 from unlearning.exactness import exactness
 from unlearning.inference import FORMS, seconds_per_row
@@ -155,9 +155,10 @@ class Bench:
         self.plan = plan
         config = plan.config.model_copy(update={"seed": seed})
         self.dataset = load_dataset(config.data, seed)
-        self.config = config.model_copy(update={"base": base_name(self.dataset, config)})
-        hardware.use_threads(config.train)
-        self.base = load_base(str(self.config.base), device=config.train.device, precision=config.train.precision)
+        named = base_name(self.dataset, config)
+        self.base = load_base(named, device=config.train.device, precision=config.train.precision)
+        self.config = with_base(config, named, self.base)
+        hardware.use_threads(self.config.train)
         catalogue = self.dataset.catalogue
         check_base(self.base, config.prompt, catalogue.titles)
         self.encoder = PromptEncoder(self.base.tokenizer, catalogue.titles, config.prompt, self.base.context)

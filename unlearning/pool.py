@@ -194,7 +194,6 @@ def _ray(workers: int, threads: int, gpus: float) -> Iterator[Any]:
     if not address:  # Ray counts tokens, not cores: each shard takes as many as it has threads
         how = {"address": "local", "num_cpus": workers * max(1, threads), "include_dashboard": False}
         how["num_gpus"] = max(1, int(workers * gpus)) if gpus else 0
-        hardware.sleep_while_waiting(workers, threads)
     try:
         _reach(address)
         ray.init(**how, log_to_driver=False, logging_level=logging.ERROR)

@@ -3,7 +3,8 @@
 It is made from public things only: the catalogue's titles and texts, and the timelines of people who are in no client.
 Where a catalogue comes without such people, imagined ones are made for it: they like some words of the titles and not
 others, and no row of the data set has a part in that. Equal input gives an equal model (on one machine), built once and
-kept in `$FEDREC_CACHE` or `~/.cache/fedrec`.
+kept in `$FEDREC_CACHE` or `~/.cache/fedrec`. Steps are bounded, so that a big catalogue takes hardly longer than a
+small one.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from transformers.utils import logging
 
 from fedrec.config import PromptConfig, TrainConfig
@@ -24,30 +29,38 @@ from fedrec.data.cohort import imagined_cohort
 from fedrec.data.generated import World
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.table import Catalogue, Interactions
-from fedrec.files import write_json
-from fedrec.hardware import resolve, threads
+from fedrec.errors import FedrecError
+from fedrec.files import read_json, write_json
+from fedrec.hardware import resolve, settle_threads, threads
 from fedrec.models.pretraining import (
     END,
+    Batch,
     language_batches,
     new_llama,
     pretrain,
     token_batches,
     train_tokenizer,
 )
-from fedrec.progress import bar
+from fedrec.progress import PATIENCE, bar, say
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the model is made; part of its identity in the cache."""
+    """How the model is made; part of its identity in the cache.
 
-    version: int = 4
+    Attributes:
+        language_steps, timeline_steps: at most so many, where the passes over a big catalogue would take more.
+    """
+
+    version: int = 5
     vocabulary: int = 4000
     width: int = 128
     layers: int = 4
     context: int = 1024
     language_passes: int = 6
     timeline_passes: int = 2
+    language_steps: int = 256
+    timeline_steps: int = 768
     window: int = 256
     batch_tokens: int = 1024
     language_lr: float = 2e-3
@@ -68,8 +81,10 @@ def ensure_embedded(
     texts = world.text if world is not None else ()
     cohort = world.cohort if world is not None else imagined_cohort(catalogue, recipe.seed)
     folder = cache() / f"base-{_key(catalogue, texts, cohort, recipe)}"
+    if folder.exists() and not force:
+        return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):  # two processes may want it at once
+    with _only_one(folder):
         if force or not folder.exists():
             partial = folder.with_name(folder.name + ".partial")
             shutil.rmtree(partial, ignore_errors=True)
@@ -91,17 +106,15 @@ def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Inte
     random = np.random.default_rng(recipe.seed)
     end: int = tokenizer.get_vocab()[END]
     rows = recipe.batch_tokens // recipe.window
-    language = [
-        batch
-        for _ in range(recipe.language_passes)
-        for batch in language_batches(documents, end, recipe.window, rows, random)
-    ]
-    timelines = [
-        batch
-        for _ in range(recipe.timeline_passes)
-        for batch in token_batches(windows, cohort.label, encoder.template.answers, recipe.batch_tokens, random)
-    ]
-    hardware = resolve(TrainConfig(device="cpu"))
+    language = _passes(
+        lambda: language_batches(documents, end, recipe.window, rows, random),
+        recipe.language_passes, recipe.language_steps,
+    )  # fmt: skip
+    timelines = _passes(
+        lambda: token_batches(windows, cohort.label, encoder.template.answers, recipe.batch_tokens, random),
+        recipe.timeline_passes, recipe.timeline_steps,
+    )  # fmt: skip
+    hardware = settle_threads(resolve(TrainConfig(device="cpu")), model)
     bf16 = hardware.precision == "bf16"
     with bar("base model") as tick, threads(hardware.threads):
         advance = _counter(tick, len(language) + len(timelines))
@@ -119,6 +132,39 @@ def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Inte
 def cache() -> Path:
     """Where built models are kept."""
     return Path(os.environ.get("FEDREC_CACHE") or Path.home() / ".cache" / "fedrec")
+
+
+def _passes(once: Callable[[], Iterator[Batch]], passes: int, steps: int) -> list[Batch]:
+    """So many passes, but no more than so many steps."""
+    return list(islice(chain.from_iterable(once() for _ in range(passes)), steps))
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """One process builds it; whoever else wants it is told whom it waits for."""
+    holder, lock = folder.with_name(folder.name + ".holder"), FileLock(f"{folder}.lock")
+    patience = 0.0
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=patience)
+        except Timeout:
+            say(f"base model: waiting for {_told(holder)}, which builds it")
+            patience = PATIENCE
+    try:
+        write_json(holder, {"process": os.getpid(), "host": socket.gethostname(), "since": time.strftime("%H:%M:%S")})
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _told(holder: Path) -> str:
+    """Who holds the lock."""
+    try:
+        facts = read_json(holder)
+        return f"process {facts['process']} on {facts['host']} (since {facts['since']})"
+    except FedrecError:  # it has only just begun, or has just ended
+        return "another process"
 
 
 def _counter(tick: Callable[[int, int], None], total: int) -> Callable[[float], None]:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import socket
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +18,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from fedrec import hardware
 from fedrec.config import PromptConfig, WorldConfig
 from fedrec.data.generated import World, make_world
 from fedrec.data.prompts import ANSWERS, PromptEncoder, Window, clean_title
@@ -41,7 +48,6 @@ def world() -> World:
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("FEDREC_CACHE", str(tmp_path))
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
     return tmp_path
 
 
@@ -96,8 +102,10 @@ def test_a_killed_build_leaves_nothing_that_is_taken_for_a_model(
 ) -> None:
     save = embedded.write_json  # the last thing a build does
 
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
+    def killed(path: Path, content: object) -> None:
+        if path.name == "built.json":
+            raise KeyboardInterrupt
+        save(path, content)
 
     monkeypatch.setattr(embedded, "write_json", killed)
     with pytest.raises(KeyboardInterrupt):
@@ -132,12 +140,60 @@ def test_two_processes_at_once_build_it_once(tmp_path: Path) -> None:
     assert log.read_text() == "built\n"
 
 
-def test_the_run_keeps_its_number_of_threads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+def test_it_takes_one_thread_on_every_machine_and_leaves_the_run_its_own(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bits, and with them every hash of a run, would follow the machine's cores."""
+    monkeypatch.setattr(hardware, "cores", lambda: 16)
     before = torch.get_num_threads()
-    folder = ensure_embedded(world.private.catalogue, world, RECIPE)
-    assert torch.get_num_threads() == before
-    assert json.loads((folder / "built.json").read_text())["threads"] == 2
+    torch.set_num_threads(2)
+    try:
+        folder = ensure_embedded(world.private.catalogue, world, RECIPE)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert json.loads((folder / "built.json").read_text())["threads"] == 1
+
+
+def test_a_big_catalogue_takes_no_more_steps_than_are_allowed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+
+    def counted(model: torch.nn.Module, batches: Sequence[Batch], *_: object) -> list[float]:
+        taken.append(len(batches))
+        return [0.0]
+
+    monkeypatch.setattr(embedded, "pretrain", counted)
+    many = Catalogue(tuple(map(str, range(20_000))), tuple(f"Title Number {i} (1999)" for i in range(20_000)))
+    ensure_embedded(
+        many, None, replace(RECIPE, language_passes=6, timeline_passes=2, vocabulary=4000, batch_tokens=128)
+    )
+    assert taken == [RECIPE.language_steps, RECIPE.timeline_steps]
+    assert sum(taken) <= 1024
+
+
+def test_who_waits_for_a_build_is_told_for_whom(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    building, go_on = threading.Event(), threading.Event()
+
+    def build(folder: Path, *_: object) -> None:
+        building.set()
+        assert go_on.wait(60)
+        folder.mkdir()
+
+    monkeypatch.setattr(embedded, "build", build)
+    monkeypatch.setattr(embedded, "PATIENCE", 0.05)
+    want = partial(ensure_embedded, world.private.catalogue, world, RECIPE)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(want)
+        assert building.wait(60)
+        second, told = pool.submit(want), ""
+        while told.count("\n") < 2:
+            told += capsys.readouterr().err
+        go_on.set()
+        assert first.result() == second.result()
+    assert told.startswith(f"base model: waiting for process {os.getpid()} on {socket.gethostname()} (since ")
+    assert not list(first.result().parent.glob("*.holder"))
 
 
 def test_a_tokenizer_is_deterministic_lower_cased_and_loses_nothing() -> None:
