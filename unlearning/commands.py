@@ -42,6 +42,7 @@ def compare(
         int, typer.Option(help="Shards trained at a time, as Ray tasks (RAY_ADDRESS); 0 = in this process.", min=0)
     ] = 0,
     gpus: Annotated[float, typer.Option(help="Part of a GPU that a shard needs, with workers.", min=0)] = 0.0,
+    latency: Annotated[bool, typer.Option("--latency", help="Measure the time that an answer takes too.")] = False,
     base: Base = None,
     out: Annotated[
         Path | None,
@@ -93,8 +94,8 @@ def compare(
     if hint := crowding(workers, plan.config.train.threads):
         console.print(hint, style="dim", soft_wrap=True)
     try:
-        with telling(console) as told:
-            result = run(folder, plan, Pool(workers, gpus), told)
+        with telling(console, plan.unit) as told:
+            result = run(folder, plan, Pool(workers, gpus), told, latency)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; the same command with --out {folder} continues it") from None
     console.print("", results(result), "", sep="\n")

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ from unlearning.exactness import exactness
 from unlearning.inference import FORMS, seconds_per_row
 from unlearning.material import fill_vectors, partition_rows
 from unlearning.memory import Memory
-from unlearning.method import Method, method_named
+from unlearning.method import Method, Unit, method_named
 from unlearning.model import ShardedModel
 from unlearning.partition import describe
 from unlearning.pool import OnStep, Workers
@@ -56,7 +56,7 @@ class Plan:
     methods: tuple[str, ...]
     shards: int
     slices: int
-    unit: Literal["row", "user"]
+    unit: Unit
     forget: int
     seeds: tuple[int, ...]
 
@@ -71,7 +71,7 @@ class Plan:
         return plain
 
     def method(self, name: str) -> Method:
-        return method_named(name, self.shards, self.slices, self.config.aggregation)
+        return method_named(name, self.shards, self.slices, self.config.aggregation, self.unit)
 
 
 def claim(folder: Path, plan: Plan, replace: bool) -> None:
@@ -104,8 +104,11 @@ class Telling:
     on_row: Callable[[Row], None]
 
 
-def compare(folder: Path, plan: Plan, pool: Workers, telling: Telling) -> dict[str, Any]:
+def compare(folder: Path, plan: Plan, pool: Workers, telling: Telling, latency: bool = False) -> dict[str, Any]:
     """The result, as `compare.json` in the folder holds it. What is finished there already is not done again.
+
+    Args:
+        latency: measure the time that an answer takes too, for several numbers of shards; it is in `inference`.
 
     Raises:
         UsageError: a method is unknown, or there is not so much to forget.
@@ -126,7 +129,7 @@ def compare(folder: Path, plan: Plan, pool: Workers, telling: Telling) -> dict[s
         "shards": plan.shards,
         "slices": plan.slices,
         "methods": rows,
-        "inference": bench.inference(folder / "inference.json"),
+        "inference": bench.inference(folder / "inference.json", latency),
         "config": plan.config.model_dump(mode="json"),
     }
     write_json(folder / RESULT, result)
@@ -200,13 +203,16 @@ class Bench:
             "bytes": sum(path.stat().st_size for path in (folder / "shards").rglob("*.safetensors")),
         }
 
-    def inference(self, path: Path) -> list[Row]:
+    def inference(self, path: Path, measured: bool) -> list[Row]:
         """Seconds per test row for several numbers of shards and ways of answering, beside one adapter.
 
         Args:
             path: keeps them; what stands there is not measured again.
+            measured: measure them where they are not kept.
         """
         if not path.exists():
+            if not measured:
+                return []
             write_json(path, list(self._timed()))
         kept: list[Row] = read_json(path)
         return kept
@@ -258,7 +264,7 @@ def _minus(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one - other
 
 
-def draw(dataset: Dataset, unit: Literal["row", "user"], count: int, seed: int) -> Selection:
+def draw(dataset: Dataset, unit: Unit, count: int, seed: int) -> Selection:
     """So many users, or training rows, by the seed.
 
     Raises:

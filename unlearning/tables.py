@@ -15,14 +15,18 @@ from fedrec.aggregation import AGGREGATORS
 from fedrec.summary import count, duration, number, percent, size
 from unlearning.compare import RETRAINING, Row, Telling
 from unlearning.figures import FORMS
-from unlearning.method import PUBLISHED
+from unlearning.method import PUBLISHED, Unit
 from unlearning.partition import PARTITIONERS
 from unlearning.standings import EXACTNESS, Standing, standings
 
 
 @contextmanager
-def telling(console: Console) -> Iterator[Telling]:
-    """Bars of every shard in training, which vanish, and a line for each method that is done."""
+def telling(console: Console, unit: Unit) -> Iterator[Telling]:
+    """Bars of every shard in training, which vanish, and a line for each method that is done.
+
+    Args:
+        unit: what is deleted.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
 
@@ -30,6 +34,7 @@ def telling(console: Console) -> Iterator[Telling]:
             tasks: dict[int, TaskID] = {}
             for task in progress.task_ids:
                 progress.remove_task(task)
+            progress.start()
 
             def on_step(shard: int, step: int, steps: int) -> None:
                 if shard not in tasks:
@@ -39,7 +44,10 @@ def telling(console: Console) -> Iterator[Telling]:
             return on_step
 
         def on_row(row: Row) -> None:
+            progress.stop()  # it may be the same terminal
             console.print(line(row), markup=False, soft_wrap=True)
+            if why := dear(row, unit):
+                console.print(f"  {why}", style="yellow", markup=False, soft_wrap=True)
 
         yield Telling(on_method, on_row)
 
@@ -53,10 +61,22 @@ def line(row: Row) -> str:
     )
 
 
+def dear(row: Row, unit: Unit) -> str | None:
+    """Why a deletion took longer than training everything again, where it did."""
+    if row["name"] == RETRAINING or row["seconds"] <= row["seconds_full"]:
+        return None
+    if unit == "user" and PARTITIONERS[row["partition"]].unit == "row":
+        return f"dearer than retraining: {row['partition']} sorts rows, and a person's rows are in many shards"
+    if row["shards_touched"] == row["shards"]:
+        return "dearer than retraining: what was deleted was in every shard; more shards, or fewer deletions at once"
+    return "dearer than retraining: so few rows train faster than shards are started and judged"
+
+
 def choices() -> RenderableType:
     """What `--methods` may name."""
     methods, partitioners, aggregators = (_table(title) for title in ("methods", "partitioners", "aggregators"))
-    for name, pair in PUBLISHED.items():
+    for name, pairs in PUBLISHED.items():
+        pair = pairs["user"] if len({*pairs.values()}) == 1 else f"{pairs['user']}; for rows {pairs['row']}"
         methods.add_row(name, Text("everything anew, in one shard" if name == RETRAINING else pair))
     for each in PARTITIONERS.values():
         partitioners.add_row(each.name, f"by {each.unit}{', strict' if each.strict else ''}", Text(each.source))
@@ -70,7 +90,8 @@ def choices() -> RenderableType:
 def results(result: dict[str, Any]) -> RenderableType:
     """All methods, means over the seeds: how well they answer, what the deletion cost, and what an answer costs."""
     methods = standings(result)
-    return Group(_quality(result, methods), "", _cost(methods), "", _inference(result))
+    timed = ("", _inference(result)) if result["inference"] else ()
+    return Group(_quality(result, methods), "", _cost(methods), *timed)
 
 
 def _quality(result: dict[str, Any], methods: Sequence[Standing]) -> Table:

@@ -55,7 +55,10 @@ def test_forgetting_rows_is_never_having_had_them(maker: Maker, partition: str, 
     same(forgot, maker.trained(f"{partition}+apa-d", slices=2, gone=gone))
 
 
-@pytest.mark.parametrize("method", ["sisa", "grapheraser", "receraser", "apa-d", "apa-nd", "apa-user"])
+@pytest.mark.parametrize(
+    "method",
+    ["sisa", "random+sisa", "grapheraser", "receraser", "inbp+receraser", "apa-d", "semantic+apa-nd", "apa-nd"],
+)
 def test_a_published_method_is_exact_given_its_partition(maker: Maker, method: str) -> None:
     forgot = maker.trained(method)
     before = forgot.table.places
