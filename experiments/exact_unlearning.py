@@ -19,6 +19,7 @@ import typer
 
 from experiments.common import last_result, write_result
 from fedrec import config as configuration
+from fedrec.output import warn
 from fedrec.preparation import resolve
 from unlearning.compare import Plan, Telling, claim, compare
 from unlearning.pool import Pool, silent
@@ -74,7 +75,7 @@ def main(
     sets = set_ or []
     overrides = {"data.path": str(data), "base": base, **({} if rows is None else {"data.train_rows": rows})}
     config = resolve(configuration.load(overrides=overrides, sets=tuple(sets)))
-    telling = Telling(lambda *_: silent, lambda row: print(line(row), flush=True))
+    telling = Telling(warn, lambda *_: silent, lambda row: print(line(row), flush=True))
     settings = {"base": base, "unit": unit, "forget": forget, "rows": rows, "slices": slices, "set": sets}
     tables = kept(name, settings)
     for number in map(int, shards.split(",")):

@@ -37,6 +37,15 @@ class WorldConfig(Section):
     seed: int = Field(7, ge=0, description="seed of the world itself; the run's seed does not change it")
 
 
+class ItemsConfig(Section):
+    """The file of the titles, where they are not in the rows."""
+
+    path: str | None = Field(
+        None, description="file of item ids and titles; none = items.* or movies.* beside the data"
+    )
+    columns: dict[str, str] = Field(default_factory=dict, description="its column names: item, title")
+
+
 class DataConfig(Section):
     """Where the interactions come from and how they are split."""
 
@@ -56,6 +65,12 @@ class DataConfig(Section):
     columns: dict[str, str] = Field(
         default_factory=dict,
         description="column names: user, item, rating, label, time, title, split, client",
+    )
+    items: ItemsConfig = ItemsConfig()
+    separator: str | None = Field(None, min_length=1, description="between fields, tab and space by name; none = found")
+    encoding: str | None = Field(None, description="of text files, such as latin-1; none = UTF-8 or UTF-16")
+    time_unit: Literal["auto", "s", "ms", "us", "ns", "yyyymmdd", "year"] = Field(
+        "auto", description="of times that are numbers; auto = recognised by their size"
     )
     world: WorldConfig = WorldConfig()
 

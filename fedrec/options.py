@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ RunFolder = Annotated[
 ]
 Data = Annotated[str | None, typer.Option(help="Data set: file or folder. None: a generated world of films.")]
 Format = Annotated[str | None, typer.Option("--format", help="Name of the format; left out = recognised.")]
+Items = Annotated[str | None, typer.Option(help="File of item ids and titles; left out = items.* beside the data.")]
 LikeAbove = Annotated[float | None, typer.Option(help="A rating above this is a like.")]
 SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Drop bad rows and count them.")]
 Base = Annotated[str | None, typer.Option(help="Base model: Hugging Face id or folder. None: the embedded Llama.")]
@@ -33,3 +34,17 @@ def one_run(folder: Path | None, option: Path | None) -> Path | None:
     if folder is not None and option is not None and folder != option:
         raise UsageError(f"{folder} and --run {option}: name one run")
     return folder or option
+
+
+def reading(
+    data: str | None, form: str | None, items: str | None, like_above: float | None, skip_bad_rows: bool
+) -> dict[str, Any]:
+    """The settings that the options of reading a data set stand for; every command that reads one has them all."""
+    given = {
+        "data.path": data,
+        "data.format": form,
+        "data.items.path": items,
+        "data.like_above": like_above,
+        "data.skip_bad_rows": skip_bad_rows or None,
+    }
+    return {key: value for key, value in given.items() if value is not None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -33,3 +34,9 @@ def write_result(content: Any, target: str | None) -> None:
         sys.stdout.write("\n")
     elif target is not None:
         write_json(Path(target), content)
+
+
+def warn(warnings: Iterable[str]) -> None:
+    """A line for each on standard error."""
+    for warning in warnings:
+        print(f"fedrec: warning: {warning}", file=sys.stderr)

@@ -17,9 +17,17 @@ def resolve(config: RunConfig) -> RunConfig:
     base = config.base
     if base is not None and Path(base).is_dir():
         base = str(Path(base).resolve())
-    path = config.data.path
-    data = config.data if path is None else config.data.model_copy(update={"path": str(Path(path).resolve())})
+    data = config.data.model_copy(
+        update={
+            "path": _absolute(config.data.path),
+            "items": config.data.items.model_copy(update={"path": _absolute(config.data.items.path)}),
+        }
+    )
     return config.model_copy(update={"train": hardware.resolve(config.train), "base": base, "data": data})
+
+
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else str(Path(path).resolve())
 
 
 def base_name(dataset: Dataset, config: RunConfig) -> str:
@@ -39,7 +47,7 @@ def with_base(config: RunConfig, name: str, base: Base) -> RunConfig:
 
 
 def facts_of(dataset: Dataset) -> dict[str, object]:
-    """The trivial scorers' AUC, the best possible one, and notes."""
+    """The trivial scorers' AUC, the best possible one, warnings, and notes with the warnings first."""
     rows = dataset.interactions
     test = rows.split == TEST
     best = None if rows.truth is None else auc(rows.truth[test], rows.label[test])
@@ -47,5 +55,6 @@ def facts_of(dataset: Dataset) -> dict[str, object]:
         "data": dataset.name,
         "trivial": trivial_auc(rows, test),
         "best_possible_auc": best,
-        "notes": list(dataset.notes),
+        "warnings": list(dataset.warnings),
+        "notes": [*(f"warning: {told}" for told in dataset.warnings), *dataset.notes],
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fedrec.errors import FedrecError, Interrupted, UsageError
-from fedrec.options import Base, Data, Json, Set, SkipBadRows
+from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, reading
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 def simulate(
     data: Data = None,
+    form: Format = None,
+    items: Items = None,
+    like_above: LikeAbove = None,
     skip_bad_rows: SkipBadRows = False,
     clients: Annotated[int | None, typer.Option(help="Number of clients.", show_default="5")] = None,
     rounds: Annotated[int | None, typer.Option(help="Federated rounds.", show_default="4")] = None,
@@ -43,7 +46,7 @@ def simulate(
     from fedrec.output import check_target
 
     named = {
-        "data.path": data, "data.skip_bad_rows": skip_bad_rows or None, "clients.count": clients,
+        **reading(data, form, items, like_above, skip_bad_rows), "clients.count": clients,
         "federation.rounds": rounds, "shards": shards, "seed": seed, "base": base,
     }  # fmt: skip
     overrides = {key: value for key, value in named.items() if value is not None}
@@ -111,11 +114,14 @@ def _baselines(main: Any) -> dict[str, Any]:
 
 def _prepared(runs: list[Any], new: bool) -> list[Any]:
     """The runs ready for their rounds; nothing is left of new ones that cannot be, so the place is free for a mend."""
+    from fedrec.output import warn
     from fedrec.store import remove_run
     from server.prepare import finish_all
 
     try:
-        return finish_all(runs)
+        prepared = finish_all(runs)
+        warn(prepared[0].reference["warnings"])
+        return prepared
     except FedrecError:
         if new:
             remove_run(runs[0].folder)

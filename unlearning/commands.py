@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fedrec.errors import Interrupted, UsageError
-from fedrec.options import Base, Data, Json, Set, SkipBadRows
+from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, reading
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Methods of unlearning side by side.")
 
@@ -24,6 +24,9 @@ def _group() -> None:
 @app.command()
 def compare(
     data: Data = None,
+    form: Format = None,
+    items: Items = None,
+    like_above: LikeAbove = None,
     skip_bad_rows: SkipBadRows = False,
     methods: Annotated[
         str,
@@ -77,7 +80,7 @@ def compare(
         return
     check_target(json)
     named = {
-        "data.path": data, "data.skip_bad_rows": skip_bad_rows or None, "data.train_rows": rows, "base": base,
+        **reading(data, form, items, like_above, skip_bad_rows), "data.train_rows": rows, "base": base,
     }  # fmt: skip
     overrides = {key: value for key, value in named.items() if value is not None}
     plan = Plan(

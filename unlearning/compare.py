@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -98,8 +98,10 @@ def claim(folder: Path, plan: Plan, replace: bool) -> None:
 
 @dataclass(frozen=True)
 class Telling:
-    """Whom to tell what is going on: `on_method(name, seed)` at the start of each, `on_row(row)` at its end."""
+    """Whom to tell what is going on: `on_data(warnings)` of a seed's data, then `on_method(name, seed)` at the start of
+    each method, and `on_row(row)` at its end."""
 
+    on_data: Callable[[Sequence[str]], None]
     on_method: Callable[[str, int], OnStep]
     on_row: Callable[[Row], None]
 
@@ -116,6 +118,7 @@ def compare(folder: Path, plan: Plan, pool: Workers, telling: Telling, latency: 
     rows: list[Row] = []
     for seed in plan.seeds:
         bench = Bench(plan, seed)
+        telling.on_data(bench.dataset.warnings)
         write_json(folder / PLAN, plan.as_dict())
         with pool.crew(bench.base, bench.config.train) as crew:
             rows += _rows(folder, bench, Memory(crew), telling)

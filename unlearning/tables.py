@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fedrec.aggregation import AGGREGATORS
+from fedrec.output import warn
 from fedrec.summary import count, duration, number, percent, size
 from unlearning.compare import RETRAINING, Row, Telling
 from unlearning.figures import FORMS
@@ -49,7 +50,7 @@ def telling(console: Console, unit: Unit) -> Iterator[Telling]:
             if why := dear(row, unit):
                 console.print(f"  {why}", style="yellow", markup=False, soft_wrap=True)
 
-        yield Telling(on_method, on_row)
+        yield Telling(warn, on_method, on_row)
 
 
 def line(row: Row) -> str:

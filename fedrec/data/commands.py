@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fedrec.errors import UsageError
-from fedrec.options import Format, Json, LikeAbove, Set, SkipBadRows
+from fedrec.options import Format, Items, Json, LikeAbove, Set, SkipBadRows, reading
 
 if TYPE_CHECKING:
     from fedrec.data.summary import Summary, UserSummary
@@ -27,6 +27,7 @@ def inspect(
     run: Annotated[Path | None, typer.Option(help="A run: its data as it was loaded, and its clients.")] = None,
     users: Annotated[int, typer.Option(min=0, help="List this many users.")] = 0,
     form: Format = None,
+    items: Items = None,
     like_above: LikeAbove = None,
     skip_bad_rows: SkipBadRows = False,
     sets: Set = None,
@@ -39,13 +40,7 @@ def inspect(
     from fedrec.data.summary import summarise, summarise_users
     from fedrec.output import write_result
 
-    given = {
-        "data.path": path,
-        "data.format": form,
-        "data.like_above": like_above,
-        "data.skip_bad_rows": skip_bad_rows or None,
-    }
-    overrides = {key: value for key, value in given.items() if value is not None}
+    overrides = reading(path, form, items, like_above, skip_bad_rows)
     config, client_of = _configuration(run, overrides, tuple(sets or ()))
     dataset = load_dataset(config.data, config.seed)
     summary = summarise(dataset)
@@ -84,6 +79,8 @@ def _print(summary: Summary, users: list[UserSummary]) -> None:
 
     console.print(f"[bold]{escape(summary.name)}[/bold]: {summary.rows:,} rows, {summary.users:,} users,"
                   f" {summary.items:,} items, {summary.like_rate:.1%} liked")  # fmt: skip
+    for warning in summary.warnings:
+        console.print(f"  [yellow]warning:[/yellow] {escape(warning)}", highlight=False, soft_wrap=True)
     for note in summary.notes:
         console.print(f"  {escape(note)}", highlight=False)
     if summary.titles_repeated:

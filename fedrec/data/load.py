@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from fedrec.config import DataConfig
-from fedrec.data.split import keep_train_rows, resolve_rule, split_rows
+from fedrec.data.split import doubtful_split, keep_train_rows, resolve_rule, split_rows
 from fedrec.data.table import HISTORY, Dataset
 
 
@@ -25,10 +25,12 @@ def load_dataset(config: DataConfig, seed: int) -> Dataset:
     rule = resolve_rule(data.interactions, config.split)
     split = split_rows(data.interactions, rule, config.valid_fraction, config.test_fraction)
     notes = (*data.notes, f"split: {rule}")
+    doubt = doubtful_split(data.interactions.label, split, rule)
+    warnings = (*data.warnings, doubt) if doubt else data.warnings
     if config.train_rows is not None:
         split = np.where(keep_train_rows(split, config.train_rows, seed), split, HISTORY).astype(np.int8)
         notes += (f"train rows: {config.train_rows} drawn by the seed, the others stand in histories only",)
-    return replace(data, interactions=replace(data.interactions, split=split), notes=notes)
+    return replace(data, interactions=replace(data.interactions, split=split), notes=notes, warnings=warnings)
 
 
 def _source(config: DataConfig) -> Dataset:

@@ -23,6 +23,7 @@ from fedrec.errors import DataError, UsageError
 Rule = Literal["auto", "given", "user-time", "global-time", "tallrec"]
 Split = NDArray[np.int8]
 
+_APART = 0.2
 _TALLREC_ROWS, _TALLREC_PAST = 10_000, 10
 
 
@@ -42,21 +43,35 @@ def split_rows(rows: Interactions, how: Rule, valid_fraction: float, test_fracti
             f"data.valid_fraction + data.test_fraction = {valid_fraction + test_fraction:g} leaves no train rows:"
             " choose a sum below 1"
         )
-    match resolve_rule(rows, how):
-        case "given":
-            split = rows.split
-        case "user-time":
-            split = _by_user_time(rows, valid_fraction, test_fraction)
-        case "global-time":
-            split = _by_global_time(rows, valid_fraction, test_fraction)
-        case _:
-            split = _by_tallrec(rows)
+    split = _split(rows, resolve_rule(rows, how), valid_fraction, test_fraction)
     for value, name in ((TRAIN, "train"), (TEST, "test")):
         if not (split == value).any():
-            raise DataError(
-                f"data.split = {how}: no {name} rows among {len(rows)}; choose another --set data.split=RULE"
-            )
+            raise DataError(f"data.split = {how}: no {name} rows among {len(rows)}; {_mend(rows, valid_fraction)}")
     return split
+
+
+def _split(rows: Interactions, rule: Rule, valid_fraction: float, test_fraction: float) -> Split:
+    match rule:
+        case "given":
+            return rows.split
+        case "user-time":
+            return _by_user_time(rows, valid_fraction, test_fraction)
+        case "global-time":
+            return _by_global_time(rows, valid_fraction, test_fraction)
+        case _:
+            return _by_tallrec(rows)
+
+
+def _mend(rows: Interactions, valid_fraction: float) -> str:
+    """A setting that leaves train and test rows, tried before it is named."""
+    rules: tuple[Rule, ...] = ("user-time", "global-time")
+    for test_fraction in (0.2, 0.5):
+        for rule in rules:
+            if valid_fraction + test_fraction < 1:
+                split = _split(rows, rule, valid_fraction, test_fraction)
+                if (split == TRAIN).any() and (split == TEST).any():
+                    return f"try --set data.split={rule} --set data.test_fraction={test_fraction}"
+    return "these are too few rows to learn from and to test with"
 
 
 def resolve_rule(rows: Interactions, how: Rule) -> Rule:
@@ -64,6 +79,20 @@ def resolve_rule(rows: Interactions, how: Rule) -> Rule:
     if how != "auto":
         return how
     return "given" if (rows.split == TEST).any() else "user-time"
+
+
+def doubtful_split(label: NDArray[np.int8], split: Split, rule: Rule) -> str | None:
+    """What to say where the like-rates of train and test rows are further apart than `_APART`, and not by chance."""
+    train, test = label[split == TRAIN], label[split == TEST]
+    first, last = float(train.mean()), float(test.mean())
+    pooled = float(np.concatenate([train, test]).mean())
+    chance = (pooled * (1 - pooled) * (1 / len(train) + 1 / len(test))) ** 0.5
+    if abs(first - last) <= max(_APART, 4 * chance):
+        return None
+    return (
+        f"{first:.0%} of the train rows are likes, and {last:.0%} of the test rows; if that is not meant, choose"
+        f" another split than {rule} with --set data.split=RULE (user-time, global-time)"
+    )
 
 
 def keep_train_rows(split: Split, count: int, seed: int) -> NDArray[np.bool_]:

@@ -55,6 +55,7 @@ class Summary:
 
     name: str
     notes: tuple[str, ...]
+    warnings: tuple[str, ...]
     skipped: int
     rows: int
     users: int
@@ -76,6 +77,7 @@ def summarise(data: Dataset) -> Summary:
     return Summary(
         name=data.name,
         notes=data.notes,
+        warnings=data.warnings,
         skipped=data.skipped,
         rows=len(rows),
         users=len(rows.user_ids),

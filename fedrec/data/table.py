@@ -69,8 +69,7 @@ class Interactions:
             raise ValueError("a user index is out of range")
         if not np.isin(self.label, (0, 1)).all():
             raise ValueError("labels must be 0 or 1")
-        order = np.lexsort((self.item, self.time, self.user))
-        if not np.array_equal(order, np.arange(n)):
+        if not _in_order(self.user, self.time, self.item):
             raise ValueError("rows must be sorted by (user, time, item); see `sort_rows`")
 
     def __len__(self) -> int:
@@ -93,6 +92,7 @@ class Dataset:
         name: short name, for reports ("ml-100k", "generated").
         skipped: bad rows that `--skip-bad-rows` dropped.
         notes: facts of the reading a person should see (format recognised, threshold used, split rule).
+        warnings: what is most likely not meant, each with the option that decides.
     """
 
     name: str
@@ -100,6 +100,7 @@ class Dataset:
     catalogue: Catalogue
     skipped: int = 0
     notes: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = field(default=())
 
 
 def sort_rows(
@@ -114,7 +115,7 @@ def sort_rows(
     truth: NDArray[np.float64] | None = None,
 ) -> Interactions:
     """Interactions from columns in any order."""
-    order = np.lexsort((item, time, user))
+    order = _order(user, time, item)
 
     def by_order(column: NDArray[Any] | None) -> Any:
         return None if column is None else column[order]
@@ -123,3 +124,23 @@ def sort_rows(
         user[order], item[order], label[order], time[order], split[order], user_ids,
         by_order(client), client_ids, by_order(truth),
     )  # fmt: skip
+
+
+def _in_order(*keys: NDArray[Any]) -> bool:
+    """Whether rows are sorted by the keys, the first one first."""
+    later, equal = np.zeros(max(0, len(keys[0]) - 1), bool), np.ones(max(0, len(keys[0]) - 1), bool)
+    for key in keys:
+        later |= equal & (key[1:] > key[:-1])
+        equal &= key[1:] == key[:-1]
+    return bool((later | equal).all())
+
+
+def _order(*keys: NDArray[Any]) -> NDArray[np.intp]:
+    """The stable order by the keys, the first one first; by one number made of them where it fits: that is quicker."""
+    spans = [int(key.max()) - int(key.min()) + 1 if len(key) else 1 for key in keys]
+    if np.prod([float(span) for span in spans]) >= 2.0**62:
+        return np.lexsort(keys[::-1])
+    packed = np.zeros(len(keys[0]), np.int64)
+    for key, span in zip(keys, spans, strict=True):
+        packed = packed * span + (key.astype(np.int64) - int(key.min()) if len(key) else 0)
+    return np.argsort(packed, kind="stable")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fedrec.options import Json, Set, SkipBadRows
+from fedrec.options import Format, Items, Json, LikeAbove, Set, SkipBadRows, reading
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="The base model: build the embedded one, or look at any."
@@ -19,6 +19,9 @@ def build(
     data: Annotated[
         str | None, typer.Option(help="Data set whose public titles it learns. None: the generated world.")
     ] = None,
+    form: Format = None,
+    items: Items = None,
+    like_above: LikeAbove = None,
     skip_bad_rows: SkipBadRows = False,
     out: Annotated[Path | None, typer.Option(help="Copy it into this folder too.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Build it anew, even if it is cached.")] = False,
@@ -36,8 +39,7 @@ def build(
 
     if out is not None and out.exists():
         raise UsageError(f"--out {out}: is there already; name a new folder")
-    named = {"data.path": data, "data.skip_bad_rows": skip_bad_rows or None}
-    overrides = {key: value for key, value in named.items() if value is not None}
+    overrides = reading(data, form, items, like_above, skip_bad_rows)
     config = configuration.load(overrides=overrides, sets=tuple(set_ or ()))
     dataset = load_dataset(config.data, config.seed)
     world = make_world(config.data.world) if config.data.path is None else None

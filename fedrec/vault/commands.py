@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fedrec.errors import UsageError
-from fedrec.options import Format, Json, LikeAbove, Set, SkipBadRows
+from fedrec.options import Format, Items, Json, LikeAbove, Set, SkipBadRows, reading
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A client's private data: keep, erase, back up.")
 
@@ -26,6 +26,7 @@ def import_(
     vault: VaultPath,
     source: Annotated[str | None, typer.Argument(help="File or folder; left out = the generated world.")] = None,
     form: Format = None,
+    items: Items = None,
     like_above: LikeAbove = None,
     skip_bad_rows: SkipBadRows = False,
     sets: Set = None,
@@ -36,16 +37,12 @@ def import_(
 
     from fedrec.config import load
     from fedrec.data.load import load_dataset
+    from fedrec.output import warn
     from fedrec.vault.vault import Vault
 
-    given = {
-        "data.path": source,
-        "data.format": form,
-        "data.like_above": like_above,
-        "data.skip_bad_rows": skip_bad_rows or None,
-    }
-    config = load(None, {key: value for key, value in given.items() if value is not None}, tuple(sets or ()))
+    config = load(None, reading(source, form, items, like_above, skip_bad_rows), tuple(sets or ()))
     dataset = load_dataset(config.data, config.seed)
+    warn(dataset.warnings)
     done = Vault.create(vault).import_rows(dataset.interactions, dataset.catalogue)
     told = f"{done.added:,} rows added, {done.repeated:,} were there already, {done.refused:,} refused by tombstones"
     _tell(asdict(done), told, out)

@@ -27,7 +27,11 @@ FAULTS = {
     "too many": (HEAD + GOOD + "u,1,5,T,3,4\n", "line 4: 6 fields where 5 are expected"),
     "blank line": (HEAD + GOOD + "\n" + GOOD, "line 4: the user is empty"),
     "the first of two": (HEAD + GOOD + "u,1,five,T,3\n,1,5,T\n", "line 4: rating"),
-    "after a long title": (HEAD + 'u,1,5,"T\n\nT",3\n' + "u,1,x,T,3\n", "line 5: rating 'x'"),
+    "a line break in a title": (HEAD + GOOD + 'u,1,5,"T\nT",3\n' + GOOD, "line 4: a quote is not closed"),
+    "an unclosed quote": (HEAD + 'u,1,"5,T,3\n' + GOOD * 9 + 'u,2,1,"S",4\n', "line 2: a quote is not closed"),
+    "text after a quote": (HEAD + GOOD + 'u,1,5,"T, 3" and "S",3\n', "line 4: a quote is not closed"),
+    "a long field": (HEAD + GOOD + f'u,1,5,"{"T" * 200_000},3\n' + GOOD, "line 4: a quote is not closed"),
+    "a tab in a title": (HEAD + GOOD + "u,3,5,S\tT,3\n", r"line 4: title 'S\tT' holds a line break"),
     "label": ("user,item,label,title\nu,1,1,T\nu,1,2,T\n", "line 3: label '2' is not 0/1, true/false or yes/no"),
     "split": ("user,item,label,title,split\nu,1,1,T,tset\n", "line 2: split 'tset' is not train, valid or test"),
     "client": ("user,item,label,title,client\nu,1,1,T,../x\n", "line 2: client '../x' is not a name"),
@@ -139,7 +143,7 @@ def test_paths_and_formats_that_are_not_there(tmp_path: Path) -> None:
         load(tmp_path / "nowhere")
     with pytest.raises(DataError, match=r"no one data set is recognised, found nothing; .*ml-100k"):
         load(tmp_path)
-    path = text(tmp_path / "a.txt", "user,item,label,title\nu,1,1,T\n")
+    path = text(tmp_path / "a.xyz", "user,item,label,title\nu,1,1,T\n")
     with pytest.raises(DataError, match="its format is not recognised"):
         load(path)
     assert len(load(path, format="csv").interactions) == 1

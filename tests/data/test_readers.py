@@ -83,9 +83,11 @@ def test_ids_and_titles_are_kept_as_spelt(tmp_path: Path) -> None:
 
 
 def test_quotes_are_quotes_in_csv_and_letters_in_tsv(tmp_path: Path) -> None:
-    quoted = load(text(tmp_path / "a.csv", 'user,item,label,title\nu,i,1,"A ""B"",\nC"\n'))
+    quoted = load(text(tmp_path / "a.csv", 'user,item,label,title\nu,i,1,"A ""B"", C"\n'))
+    within = load(text(tmp_path / "b.csv", 'user,item,label,title\nu,i,1,12" Vinyl\nu,i,1,12" Vinyl\n'))
     plain = load(text(tmp_path / "a.tsv", 'user\titem\tlabel\ttitle\nu\ti\t1\t"A" B\n'))
-    assert quoted.catalogue.titles == ('A "B",\nC',)
+    assert quoted.catalogue.titles == ('A "B", C',)
+    assert within.catalogue.titles == ('12" Vinyl',)
     assert plain.catalogue.titles == ('"A" B',)
 
 

@@ -17,7 +17,7 @@ def vault(path: Path, command: str, *arguments: object) -> str:
     result = CliRunner().invoke(app, [command, "--vault", str(path), *map(str, arguments)])
     if result.exception is not None:
         raise result.exception
-    return result.output
+    return result.stdout
 
 
 def figures(path: Path, command: str, *arguments: object) -> dict[str, Any]:

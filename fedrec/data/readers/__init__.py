@@ -22,4 +22,4 @@ def read(config: DataConfig) -> Dataset:
     if config.path is None:
         raise ValueError("data.path is not set")
     source = read_source(Path(config.path), config)
-    return assemble(source, config.like_above, config.skip_bad_rows, config.ids == "exact")
+    return assemble(source, config)

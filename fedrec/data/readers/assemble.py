@@ -2,111 +2,156 @@
 
 from __future__ import annotations
 
-import re
+import time
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from fedrec.config import DataConfig
+from fedrec.data.readers.likes import doubtful_labels, doubtful_threshold, labels_of
 from fedrec.data.readers.names import id_checks, with_normal_ids
-from fedrec.data.readers.sheet import Check, Mask, RawTable, quote
+from fedrec.data.readers.sheet import Check, Column, Mask, RawTable, quote
 from fedrec.data.readers.source import Source
-from fedrec.data.readers.values import LABELS, SPLIT_NAMES, coded, index_of, natural_order, numbers, times
+from fedrec.data.readers.times import UNITS, doubtful_times, times
+from fedrec.data.readers.values import LABELS, SPLIT_NAMES, coded, index_of, natural_order, numbers
 from fedrec.data.table import TRAIN, Catalogue, Dataset, Interactions, sort_rows
 from fedrec.errors import DataError
 
-_CLIENT_NAME = re.compile(r"\w[\w.-]{0,63}")  # it names a folder, so it must not be a path
+_CLIENT_NAME = r"^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,63}$"  # it names a folder, so it must not be a path
+_CONTROL = r"[\p{Cc}\x{2028}\x{2029}]"
 
 Columns = dict[str, NDArray[Any]]
 
 
-def assemble(source: Source, like_above: float | None, skip_bad_rows: bool, exact_ids: bool = False) -> Dataset:
+def assemble(source: Source, config: DataConfig) -> Dataset:
     """The data set of a source; one without a split column has train rows only.
 
-    Args:
-        like_above: a rating above it is a like; None = the source's own threshold, or the midpoint of the ratings.
-        exact_ids: ids that look alike and are not equal are different people, or items.
-
     Raises:
-        DataError: the first bad row, unless `skip_bad_rows`; no good rows; no like threshold to be had.
+        DataError: the first bad row, unless `config.skip_bad_rows`; no good rows; no like threshold to be had.
     """
     source = with_normal_ids(source)
-    table = source.interactions
+    table, skip = source.interactions, config.skip_bad_rows
     notes = [f"format {source.format}: {table.path.name}" + (f", {source.items.path.name}" if source.items else "")]
+    if not len(table) and not table.broken:
+        raise DataError(f"{table.path}: it has no rows")
     if source.items is None:
-        catalogue, skipped = _catalogue_of_rows(table.columns), 0
-        notes += _note_titles(table.columns)
+        catalogue, skipped, several = _catalogue_of_rows(table), 0, _several_titles(table)
+        notes += [f"{several} items have more than one title: the first in the alphabet is used"] if several else []
     else:
-        catalogue, skipped = _catalogue(source.items, skip_bad_rows)
-    columns, checks = _parsed(table)
-    checks += id_checks(table.columns, exact_ids)
-    columns["item"] = pd.Index(catalogue.ids, dtype="str").get_indexer(pd.Index(table.columns["item"]))
-    checks.append((columns["item"] < 0, lambda row: _homeless(source, table.columns["item"].iloc[row])))
-    good = table.sift(checks, skip_bad_rows)
+        catalogue, skipped = _catalogue(source.items, skip)
+    columns, checks, unit = _parsed(table, config.time_unit)
+    checks += id_checks(table.columns, config.ids == "exact")
+    columns["item"] = _place_in(catalogue, table.columns["item"])
+    checks.append((columns["item"] < 0, lambda row: _homeless(source, table.columns["item"][row])))
+    good = table.sift(checks, skip)
     if not good.any():
-        raise DataError(f"{table.path}: " + ("every row is bad" if len(table) or table.broken else "it has no rows"))
+        raise DataError(f"{table.path}: every row is bad")
     skipped += int((~good).sum()) + len(table.broken)
     columns = {role: values[good] for role, values in columns.items()}
-    if "label" not in columns:
-        columns["label"], note = _likes(columns["rating"], source, like_above)
-        notes.append(note)
+    warnings = []
+    if "label" in columns:
+        warnings.append(doubtful_labels(columns["label"]))
+    else:
+        columns["label"], threshold, why = labels_of(columns["rating"], source, config.like_above)
+        notes.append(f"a rating above {threshold:g} is a like ({why})")
+        warnings.append(doubtful_threshold(columns["label"], threshold, why))
     if "time" not in table.columns:
         notes.append("no times: the order of the file counts")
+    elif unit != "s":
+        notes.append(f"the times are {UNITS[unit]}")
+    if "time" in table.columns and config.time_unit == "auto":
+        warnings.append(doubtful_times(columns["time"], time.time()))
     if skipped:
         notes.append(f"{skipped} bad rows skipped")
-    return Dataset(source.name, _sorted(columns, table.columns[good]), catalogue, skipped, tuple(notes))
+    rows = _sorted(columns, {role: column.take(good) for role, column in table.columns.items()})
+    told = tuple(warning for warning in warnings if warning)
+    return Dataset(source.name, rows, catalogue, skipped, tuple(notes), told)
 
 
-def _parsed(table: RawTable) -> tuple[Columns, list[Check]]:
-    """The columns that are numbers, on all rows, and the checks of all columns, in the order of reporting."""
+def _parsed(table: RawTable, time_unit: str) -> tuple[Columns, list[Check], str]:
+    """The columns that are numbers, on all rows; all checks, in the order of reporting; the unit of the times."""
     texts = table.columns
     columns: Columns = {"time": np.arange(len(table)), "split": np.full(len(table), TRAIN, np.int8)}
-    checks: list[Check] = [(_empty(texts[role]), f"the {role} is empty".format) for role in ("user", "item")]
+    checks: list[Check] = [(texts[role].empty(), f"the {role} is empty".format) for role in ("user", "item")]
+    if "title" in texts:
+        checks.append(_control(texts["title"]))
+    unit = "s"
 
     def parse(role: str, parsed: tuple[NDArray[Any], Mask], expected: str) -> None:
         columns[role], bad = parsed
-        checks.append((bad, lambda row: f"{role} {quote(texts[role].iloc[row])} is not {expected}"))
+        checks.append((bad, lambda row: f"{role} {quote(texts[role][row])} is not {expected}"))
 
     if "label" in texts:
         parse("label", coded(texts["label"], LABELS), "0/1, true/false or yes/no")
     else:
         parse("rating", numbers(texts["rating"]), "a number")
     if "time" in texts:
-        parse("time", times(texts["time"]), "Unix seconds or an ISO date such as 2001-06-30T12:00:00")
+        seconds, bad, unit = times(texts["time"], time_unit)
+        kind = (
+            UNITS[unit]
+            if time_unit != "auto"
+            else "Unix seconds"
+            if unit == "s"
+            else f"{UNITS[unit]}, as the others are,"
+        )
+        parse("time", (seconds, bad), f"{kind} or an ISO date such as 2001-06-30T12:00:00")
     if "split" in texts:
         parse("split", coded(texts["split"], SPLIT_NAMES), "train, valid or test")
     if "client" in texts:
-        bad = ~texts["client"].str.fullmatch(_CLIENT_NAME.pattern).to_numpy(bool)
-        checks.append(
-            (bad, lambda row: f"client {quote(texts['client'].iloc[row])} is not a name of letters, digits and . _ -")
-        )
-    return columns, checks
+        bad = texts["client"].where(pc.invert(pc.match_substring_regex(texts["client"].values, _CLIENT_NAME)))
+        expected = "a name of letters, digits and . _ -"
+        checks.append((bad, lambda row: f"client {quote(texts['client'][row])} is not {expected}"))
+    return columns, checks, unit
 
 
 def _catalogue(items: RawTable, skip: bool) -> tuple[Catalogue, int]:
     """The item file's catalogue in its own order, and the number of lines dropped."""
     ids, titles = items.columns["item"], items.columns["title"]
+    repeated = np.ones(len(ids), bool)
+    repeated[np.unique(ids.codes, return_index=True)[1]] = False
     checks: list[Check] = [
-        (_empty(ids), "the item id is empty".format),
-        (_empty(titles), lambda row: f"item {quote(ids.iloc[row])} has no title"),
-        (ids.duplicated().to_numpy(), lambda row: f"item {quote(ids.iloc[row])} is listed a second time"),
+        (ids.empty(), "the item id is empty".format),
+        (titles.empty(), lambda row: f"item {quote(ids[row])} has no title"),
+        _control(titles),
+        (repeated, lambda row: f"item {quote(ids[row])} is listed a second time"),
     ]
     good = items.sift(checks, skip)
-    return Catalogue(tuple(ids[good]), tuple(titles[good])), int((~good).sum()) + len(items.broken)
+    chosen = [column.values.take(column.take(good).codes).to_pylist() for column in (ids, titles)]
+    return Catalogue(tuple(chosen[0]), tuple(chosen[1])), int((~good).sum()) + len(items.broken)
 
 
-def _catalogue_of_rows(texts: pd.DataFrame) -> Catalogue:
+def _pairs(table: RawTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Item and title codes of the distinct pairs in the rows, without empty ones."""
+    ids, titles = table.columns["item"], table.columns["title"]
+    pairs = np.unique(ids.codes.astype(np.int64) * max(1, len(titles.values)) + titles.codes)
+    item, title = np.divmod(pairs, max(1, len(titles.values)))
+    there = [pc.not_equal(column.values, "").to_numpy(zero_copy_only=False) for column in (ids, titles)]
+    both = there[0][item] & there[1][title]
+    return item[both], title[both]
+
+
+def _catalogue_of_rows(table: RawTable) -> Catalogue:
     """The items that have a title in some row, in natural order; of several titles the first in the alphabet."""
-    named = texts.loc[(texts["item"] != "") & (texts["title"] != ""), ["item", "title"]]
-    title = named.groupby("item")["title"].min()
-    order = [position for position, _ in natural_order([str(item) for item in title.index])]
-    return Catalogue(tuple(title.index[order]), tuple(title.iloc[order]))
+    item, title = _pairs(table)
+    ids, titles = (table.columns[role].values.to_pylist() for role in ("item", "title"))
+    chosen: dict[str, str] = {}
+    for i, t in zip(item.tolist(), title.tolist(), strict=True):
+        chosen[ids[i]] = min(chosen.get(ids[i], titles[t]), titles[t])
+    order = natural_order(list(chosen))
+    return Catalogue(tuple(name for _, name in order), tuple(chosen[name] for _, name in order))
 
 
-def _note_titles(texts: pd.DataFrame) -> list[str]:
-    several = int((texts[texts["title"] != ""].groupby("item")["title"].nunique() > 1).sum())
-    return [f"{several} items have more than one title: the first in the alphabet is used"] if several else []
+def _several_titles(table: RawTable) -> int:
+    item, _ = _pairs(table)
+    return int((np.bincount(item) > 1).sum())
+
+
+def _place_in(catalogue: Catalogue, column: Column) -> NDArray[np.int32]:
+    """(n,) each row's position in the catalogue, -1 where its item is not there."""
+    places = {name: place for place, name in enumerate(catalogue.ids)}
+    return np.array([places.get(name, -1) for name in column.values.to_pylist()], np.int32)[column.codes]
 
 
 def _homeless(source: Source, item: str) -> str:
@@ -115,29 +160,18 @@ def _homeless(source: Source, item: str) -> str:
     return f"item {quote(item)} is not in {source.items.path}"
 
 
-def _likes(ratings: NDArray[np.float64], source: Source, given: float | None) -> tuple[NDArray[np.int8], str]:
-    """Labels by threshold, and the note that names it."""
-    low, high = float(ratings.min()), float(ratings.max())
-    if given is not None:
-        threshold, why = given, "as given"
-    elif source.like_above is not None:
-        threshold, why = source.like_above, f"usual for {source.format}"
-    elif low < high:
-        threshold, why = (low + high) / 2, f"the midpoint of the ratings {low:g} to {high:g}"
-    else:
-        raise DataError(
-            f"{source.interactions.path}: every rating is {low:g}, so no like threshold follows;"
-            " give one with --like-above"
-        )
-    return (ratings > threshold).astype(np.int8), f"a rating above {threshold:g} is a like ({why})"
+def _control(titles: Column) -> Check:
+    """A line break or a tab is no part of a title: most likely rows ran together."""
+    bad = titles.where(pc.match_substring_regex(titles.values, _CONTROL))
+    return bad, lambda row: f"title {quote(titles[row])} holds a line break or another control character"
 
 
-def _sorted(columns: Columns, texts: pd.DataFrame) -> Interactions:
+def _sorted(columns: Columns, texts: dict[str, Column]) -> Interactions:
     user, user_ids = index_of(texts["user"])
     client, client_ids = _clients(texts["client"]) if "client" in texts else (None, ())
     # Rows alike in user, time and item are put in order by the rest, so that the order of the file never matters.
-    rest = [columns["label"], columns["split"]] + ([] if client is None else [client])
-    order = np.lexsort(rest)
+    rest = columns["split"].astype(np.int16) * 2 + columns["label"]
+    order = np.argsort(rest, kind="stable") if client is None else np.lexsort((rest, client))
     return sort_rows(
         user[order],
         columns["item"][order].astype(np.int32),
@@ -150,11 +184,11 @@ def _sorted(columns: Columns, texts: pd.DataFrame) -> Interactions:
     )
 
 
-def _clients(names: pd.Series[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+def _clients(names: Column) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Indices (n,) into the names in plain string order: that in which a run lists its clients' folders."""
-    client_ids, client = np.unique(names.to_numpy(object), return_inverse=True)
-    return client.astype(np.int32), tuple(str(name) for name in client_ids)
-
-
-def _empty(texts: pd.Series[str]) -> Mask:
-    return np.asarray(texts == "", bool)
+    used, codes = np.unique(names.codes, return_inverse=True)
+    spelt = [names.values[int(code)].as_py() for code in used]
+    order = sorted(range(len(spelt)), key=spelt.__getitem__)
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    return rank[codes], tuple(spelt[i] for i in order)

@@ -2,34 +2,47 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from fedrec.errors import DataError, UsageError
 
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
-    "user": ("user", "user_id", "uid"),
-    "item": ("item", "item_id", "iid", "movie", "movie_id", "asin"),
-    "rating": ("rating", "stars", "score"),
+    "user": ("user", "user_id", "uid", "reviewer_id", "customer_id"),
+    "item": (
+        "item", "item_id", "iid", "movie", "movie_id", "asin", "product_id", "game_id", "book_id", "anime_id", "isbn",
+        "business_id", "recipe_id", "song_id", "track_id", "artist_id",
+    ),
+    "rating": ("rating", "stars", "score", "overall", "star_rating", "book_rating", "user_rating"),
     "label": ("label", "like", "liked"),
-    "time": ("timestamp", "time", "unix_time", "date"),
-    "title": ("title", "name"),
+    "time": ("timestamp", "time", "unix_time", "unix_review_time", "review_date", "date"),
+    "title": (
+        "title", "name", "movie_title", "product_title", "book_title", "item_name", "item_title", "game_name",
+        "track_name", "song_name", "artist_name", "anime_name",
+    ),
     "split": ("split",),
     "client": ("client", "client_id"),
-}
+}  # fmt: skip
+_NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
 
 
-def find_columns(path: Path, names: list[str], options: Mapping[str, str], roles: tuple[str, ...]) -> dict[str, int]:
+def find_columns(
+    path: Path, names: list[str], options: Mapping[str, str], roles: tuple[str, ...], setting: str = "data.columns"
+) -> dict[str, int]:
     """Role → position among the file's column `names`, for those of `roles` that the file has.
 
     Names are compared without case, `_`, `-` and spaces, so that userId, user_id and User-ID are one.
+
+    Args:
+        setting: where the options come from, for messages.
 
     Raises:
         UsageError: an option for a role that does not exist.
         DataError: an option names a column that the file does not have.
     """
-    if unknown := sorted(set(options) - set(USUAL_NAMES)):
-        raise UsageError(f"data.columns.{unknown[0]} is not a role: choose from {', '.join(USUAL_NAMES)}")
+    if unknown := sorted(set(options) - set(USUAL_NAMES if len(roles) > 2 else roles)):
+        raise UsageError(f"{setting}.{unknown[0]} is not a role: choose from {', '.join(roles)}")
     plain = [_plain(name) for name in names]
     found = {}
     for role in roles:
@@ -42,10 +55,28 @@ def find_columns(path: Path, names: list[str], options: Mapping[str, str], roles
     return found
 
 
-def missing_column(path: Path, role: str, names: list[str]) -> DataError:
-    """The error for a role that no column of the file plays."""
+def missing_column(path: Path, role: str, names: list[str], setting: str = "data.columns") -> DataError:
+    """The error for a role that no column of the file plays, with the mend that helps with such a file."""
     option = role.split(" ")[0]
-    return DataError(f"{path}: no {role} column among {_listed(names)}; name it with --set data.columns.{option}=NAME")
+    if len(names) < 2:
+        return DataError(
+            f"{path}: one column only, {_listed(names)}; say what sets its fields apart, for example"
+            " --set data.separator=';' (or tab, or space)"
+        )
+    if any(_NUMBER.fullmatch(name) for name in names):
+        return DataError(
+            f"{path}: its first line, {_listed(names)}, does not name columns; write one above it that does, for"
+            " example user,item,rating,timestamp,title"
+        )
+    named = f"name it with --set {setting}.{option}=NAME"
+    if option == "rating":
+        return DataError(
+            f"{path}: no {role} column among {_listed(names)}; {named}. Without ratings this is implicit feedback,"
+            " which the task `next` will read, once it is there"
+        )
+    if option == "title" and setting == "data.columns":
+        named += ", or the file of the titles with --items FILE"
+    return DataError(f"{path}: no {role} column among {_listed(names)}; {named}")
 
 
 def _plain(name: str) -> str:

@@ -1,156 +1,148 @@
-"""Delimited text (CSV, TSV, `|`, `::`), plain or gzip, as a `Sheet`: decoded, ragged rows found, all columns text."""
+"""Delimited text as a `Sheet`: a record a line, the lines that are none found, all columns text."""
 
 from __future__ import annotations
 
-import codecs
-import csv
-import gzip
-import io
-import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
-from fedrec.data.readers.sheet import RawTable
+from fedrec.data.readers.content import Content
+from fedrec.data.readers.lines import Style, broken_quotes, found_style
+from fedrec.data.readers.sheet import Column, RawTable
 from fedrec.errors import DataError
 
-_UNIT = b"\x1f"  # stands for a separator of several characters, which the parser does not know
-
-
-@dataclass(frozen=True)
-class Style:
-    """How fields are set apart.
-
-    Attributes:
-        separator: one or more characters.
-        quoted: whether "..." may hold separators and newlines (CSV); elsewhere a quote is a character like others.
-        encodings: tried in this order.
-        header: whether the first record names the columns.
-    """
-
-    separator: str
-    quoted: bool = False
-    encodings: tuple[str, ...] = ("utf-8",)
-    header: bool = True
+_PIECE = 1 << 26  # bytes parsed at a time
+_TYPED = re.compile(r":(?:token|float)(?:_seq)?$")  # RecBole's headers tell each column's type
+_UNCLOSED = "a quote is not closed where its field ends (a record is one line)"
 
 
 @dataclass(frozen=True)
 class Delimited:
-    """A delimited text file: `data` is its content as UTF-8 bytes, with a separator of one byte."""
+    """A delimited text file: `data` is its content prepared for its style."""
 
     path: Path
     style: Style
     data: bytes
 
     @classmethod
-    def open(cls, path: Path, style: Style) -> Delimited:
-        """Reads and decodes the file.
+    def open(cls, content: Content, style: Style) -> Delimited:
+        """The content with fields set apart as given.
 
         Raises:
-            DataError: it is empty, unreadable, or in none of the style's encodings.
+            DataError: it is in none of the style's encodings.
         """
-        data = _decoded(read_bytes(path), path, style.encodings)
-        if len(style.separator) > 1:
-            data = data.replace(style.separator.encode(), _UNIT)
-        return cls(path, style, data)
+        return cls(content.path, style, style.prepared(content.text(style.encodings)))
+
+    @classmethod
+    def sniff(cls, content: Content, preferred: str, encoding: str | None) -> Delimited:
+        """The content with the separator found in it.
+
+        Args:
+            preferred: the separator that the file's name tells, tried first.
+            encoding: None = UTF-8 or UTF-16.
+
+        Raises:
+            DataError: it is not in the encoding.
+        """
+        encodings = (encoding or "utf-8",)
+        text = content.text(encodings)
+        style = replace(found_style(text, preferred), encodings=encodings)
+        return cls(content.path, style, style.prepared(text))
 
     @cached_property
     def fields(self) -> list[str]:
-        """The fields of the first record."""
-        text = io.StringIO(self.data.split(b"\n", 1)[0].decode())
-        return [field.strip() for field in next(self._reader(text), [])]
+        """The fields of the first line.
+
+        Raises:
+            DataError: a quote is not closed in it.
+        """
+        fields = self.style.fields(self.data[: self._first_end].decode())
+        if fields is None:
+            raise DataError(f"{self.path} line 1: {_UNCLOSED}; mend it")
+        return fields
 
     @property
     def names(self) -> list[str]:
-        return self.fields if self.style.header else []
+        return [_TYPED.sub("", field) for field in self.fields] if self.style.header else []
 
     def take(self, columns: Mapping[str, int]) -> RawTable:
+        broken: dict[int, str] = {}
+        records, tables = [], []
+        first = 1 + int(self.style.header)
+        for piece in self._pieces():
+            lines, faults = _sound_lines(piece, self.style)
+            table, ragged = self._parsed(piece, lines, len(faults), columns)
+            broken |= {first + int(line): _UNCLOSED for line in faults}
+            broken |= {first + int(lines[row - 1]): fault for row, fault in ragged.items()}
+            records.append(first + np.delete(lines, np.array(list(ragged), np.int64) - 1))
+            tables.append(table)
+            first += len(lines) + len(faults)
+        chunks = {i: [chunk for table in tables for chunk in table[f"c{i}"].chunks] for i in columns.values()}
+        found = {i: Column.of(pa.chunked_array(of, _TEXT)) for i, of in chunks.items()}
+        record = np.concatenate(records) if records else np.empty(0, np.int64)
+        return RawTable(self.path, {role: found[i] for role, i in columns.items()}, record, "line {}".format, broken)
+
+    @property
+    def _first_end(self) -> int:
+        end = self.data.find(b"\n")
+        return len(self.data) if end < 0 else end
+
+    def _pieces(self) -> Iterator[bytes]:
+        """The lines below the header, as many whole ones at a time as are parsed together."""
+        start = self._first_end + 1 if self.style.header else 0
+        while start < len(self.data):
+            end = self.data.find(b"\n", start + _PIECE)
+            end = len(self.data) if end < 0 else end
+            yield self.data[start:end]
+            start = end + 1
+
+    def _parsed(
+        self, piece: bytes, lines: np.ndarray, faults: int, columns: Mapping[str, int]
+    ) -> tuple[pa.Table, dict[int, str]]:
+        """The columns of the sound lines, and the ragged ones by their number among them, from 1."""
         ragged: dict[int, str] = {}
 
         def note(row: arrow_csv.InvalidRow) -> str:
             ragged[row.number] = f"{row.actual_columns} fields where {row.expected_columns} are expected"
             return "skip"
 
+        if faults:
+            every = piece.split(b"\n")
+            piece = b"\n".join(every[line] for line in lines)
         positions = [f"c{i}" for i in range(len(self.fields))]
+        wanted = [f"c{i}" for i in dict.fromkeys(columns.values())]
+        if not len(lines):
+            return pa.table({name: pa.array([], _TEXT) for name in wanted}), ragged
         try:
             table = arrow_csv.read_csv(
-                pa.BufferReader(self.data),
+                pa.BufferReader(piece + b"\n"),
                 # One block in one thread: the parser numbers rows only then.
                 read_options=arrow_csv.ReadOptions(
-                    use_threads=False, block_size=len(self.data) + 1, column_names=positions
+                    use_threads=False, block_size=len(piece) + 2, column_names=positions
                 ),
                 parse_options=arrow_csv.ParseOptions(
-                    delimiter=self._delimiter, quote_char='"' if self.style.quoted else False,
-                    newlines_in_values=self.style.quoted, ignore_empty_lines=False, invalid_row_handler=note,
+                    delimiter=self.style.delimiter, quote_char='"' if self.style.quoted else False,
+                    newlines_in_values=False, ignore_empty_lines=False, invalid_row_handler=note,
                 ),
                 convert_options=arrow_csv.ConvertOptions(
-                    include_columns=[f"c{i}" for i in dict.fromkeys(columns.values())],
-                    column_types=dict.fromkeys(positions, pa.string()), strings_can_be_null=False,
+                    include_columns=wanted, column_types=dict.fromkeys(positions, _TEXT), strings_can_be_null=False,
                 ),
             )  # fmt: skip
         except pa.ArrowInvalid as error:
             raise DataError(f"{self.path}: {str(error).splitlines()[0]}") from None
-        stripped = {role: pc.utf8_trim_whitespace(table[f"c{i}"]) for role, i in columns.items()}
-        records = np.delete(np.arange(1, len(table) + len(ragged) + 1), np.array(list(ragged), np.int64) - 1)
-        start = int(self.style.header)
-        return RawTable(
-            self.path, pa.table(stripped).slice(start).to_pandas(), records[start:], self._place, ragged
-        )  # fmt: skip
-
-    @property
-    def _delimiter(self) -> str:
-        return self.style.separator if len(self.style.separator) == 1 else _UNIT.decode()
-
-    def _reader(self, text: io.StringIO):  # type: ignore[no-untyped-def]
-        if self.style.quoted:
-            return csv.reader(text, delimiter=self._delimiter)
-        return csv.reader(text, delimiter=self._delimiter, quoting=csv.QUOTE_NONE)
-
-    def _place(self, record: int) -> str:
-        if not self.style.quoted:
-            return f"line {record}"
-        reader = self._reader(io.StringIO(self.data.decode(), newline=""))
-        line = 1
-        for _ in range(record - 1):  # a quoted field may hold newlines, so that records and lines differ
-            next(reader, None)
-            line = reader.line_num + 1
-        return f"line {line}"
+        return table, ragged
 
 
-def read_bytes(path: Path) -> bytes:
-    """The file's bytes, unpacked where the name ends in .gz, without byte order mark and closing newlines.
-
-    Raises:
-        DataError: no such file, not readable, broken gzip, or empty.
-    """
-    try:
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            data = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    data = data.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")
-    if not data.strip():
-        raise DataError(f"{path}: the file is empty")
-    return data
+_TEXT = pa.dictionary(pa.int32(), pa.string())
 
 
-def _decoded(data: bytes, path: Path, encodings: tuple[str, ...]) -> bytes:
-    for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError as error:
-            fault = error
-        else:
-            return data if encoding == "utf-8" else text.encode()
-    line = data.count(b"\n", 0, fault.start) + 1
-    raise DataError(
-        f"{path} line {line}: byte 0x{data[fault.start]:02x} at offset {fault.start} is not {fault.encoding.upper()};"
-        f" convert the file, for example iconv -f latin1 -t utf-8"
-    )
+def _sound_lines(piece: bytes, style: Style) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers, from 0, of the lines whose quotes are sound, and of the others."""
+    faults = broken_quotes(piece, style)
+    return np.delete(np.arange(piece.count(b"\n") + 1), faults), faults

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fedrec.config import DataConfig
+from fedrec.data.readers.content import starts_as
 from fedrec.data.readers.generic import format_of, interaction_files, read_generic
 from fedrec.data.readers.movielens import read_ml_1m, read_ml_100k, read_ml_latest, read_movietweetings
 from fedrec.data.readers.source import Source
@@ -23,7 +24,7 @@ FORMATS: dict[str, Reader] = {
     "ml-1m": read_ml_1m,
     "ml-latest": read_ml_latest,
     "movietweetings": read_movietweetings,
-    **{form: _generic(form) for form in ("csv", "tsv", "parquet", "jsonl")},
+    **{form: _generic(form) for form in ("csv", "tsv", "parquet", "jsonl", "recbole")},
 }
 
 
@@ -75,5 +76,4 @@ def _has_imdb_ids(ratings: Path) -> bool:
 
 
 def _first_line(path: Path) -> str:
-    with path.open(encoding="latin-1") as file:
-        return file.readline()
+    return starts_as(path).split(b"\n", 1)[0].decode("latin-1").rstrip("\r")

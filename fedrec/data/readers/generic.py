@@ -1,4 +1,4 @@
-"""CSV, TSV, Parquet and JSONL with named columns, and the item file that may lie beside them."""
+"""Files with named columns (delimited text, Parquet, JSON lines), one or in parts, and the item file beside them."""
 
 from __future__ import annotations
 
@@ -6,81 +6,141 @@ from dataclasses import replace
 from pathlib import Path
 
 from fedrec.config import DataConfig
-from fedrec.data.readers.columnar import JsonLines, Parquet
 from fedrec.data.readers.columns import find_columns, missing_column
-from fedrec.data.readers.delimited import Delimited, Style
+from fedrec.data.readers.content import Content, inner_name, is_packed, starts_as
+from fedrec.data.readers.delimited import Delimited
+from fedrec.data.readers.jsonlines import JsonLines
+from fedrec.data.readers.lines import Style
+from fedrec.data.readers.parquet import Parquet
+from fedrec.data.readers.parts import Parts, are_parts, data_files
 from fedrec.data.readers.sheet import RawTable, Sheet
 from fedrec.data.readers.source import Source
 from fedrec.errors import DataError
 
-SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+SUFFIXES = {
+    ".csv": "csv", ".txt": "csv", ".dat": "csv", ".tsv": "tsv", ".tab": "tsv", ".parquet": "parquet", ".jsonl": "jsonl",
+    ".ndjson": "jsonl", ".inter": "recbole", ".item": "recbole",
+}  # fmt: skip
+_PREFERRED = {"csv": ",", "tsv": "\t", "recbole": "\t"}
 _ITEM_FILES = ("items", "item", "movies", "catalogue")
 _ROLES = ("user", "item", "rating", "label", "time", "title", "split", "client")
+_SEPARATORS = {"tab": "\t", "space": " "}
 
 
 def format_of(path: Path) -> str | None:
-    """The generic format that the file's name tells ("x.csv.gz" → "csv"), or None."""
-    return SUFFIXES.get(path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix)
+    """The generic format that the file's name tells ("x.csv.gz" → "csv"), else its content, or None."""
+    form = SUFFIXES.get(Path(inner_name(path)).suffix.casefold())
+    start = starts_as(path)
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    if form in (None, "csv") and start.lstrip().startswith(b"{"):
+        return "jsonl"
+    return form
 
 
-def open_sheet(path: Path, form: str) -> Sheet:
-    """The file as a sheet with named columns."""
-    if form == "parquet":
+def open_sheet(path: Path, form: str, config: DataConfig) -> Sheet:
+    """The file, or the parts in a folder, as a sheet with named columns.
+
+    Raises:
+        DataError: it cannot be read, or a folder holds other than one table.
+    """
+    if path.is_dir():
+        return _opened_folder(path, form, config)
+    if form == "parquet" and not is_packed(path):
         return Parquet.open(path)
+    content = Content.read(path)
+    if form == "parquet":
+        return Parquet.open(path, content)
     if form == "jsonl":
-        return JsonLines.open(path)
-    return Delimited.open(path, Style(",", quoted=True) if form == "csv" else Style("\t"))
+        return JsonLines.open(content, config.encoding)
+    if config.separator:
+        separator = _SEPARATORS.get(config.separator, config.separator)
+        return Delimited.open(content, Style.usual(separator, (config.encoding or "utf-8",)))
+    return Delimited.sniff(content, _PREFERRED[form], config.encoding)
 
 
 def read_generic(path: Path, form: str, config: DataConfig) -> Source:
-    """A generic file, or the one interactions file of a folder.
+    """A generic file or the interactions of a folder, with the items named by `data.items.path` or lying beside.
 
     Raises:
         DataError: no such file, several candidates, or a missing column.
     """
-    file = path if path.is_file() else _interactions_file(path, form)
-    sheet = open_sheet(file, form)
-    columns = find_columns(file, sheet.names, config.columns, _ROLES)
+    sheet = open_sheet(path, form, config)
+    columns = find_columns(sheet.path, sheet.names, config.columns, _ROLES)
     for role in ("user", "item"):
         if role not in columns:
-            raise missing_column(file, role, sheet.names)
+            raise missing_column(sheet.path, role, sheet.names)
     if "rating" not in columns and "label" not in columns:
-        raise missing_column(file, "rating or label", sheet.names)
-    items = _items_beside(file, config)
+        raise missing_column(sheet.path, "rating or label", sheet.names)
+    items = _items(sheet.path, config)
     if items is None and "title" not in columns:
-        raise missing_column(file, "title", sheet.names)
-    name = path.name if path.is_dir() else _stem(file)
+        raise missing_column(sheet.path, "title", sheet.names)
+    name = path.name if path.is_dir() else _stem(sheet.path)
     return Source(name, form, sheet.take(columns), items)
 
 
 def interaction_files(folder: Path) -> list[Path]:
-    """The files of a generic format that are not item files by their name."""
-    return [file for file in sorted(folder.iterdir()) if format_of(file) and _stem(file) not in _ITEM_FILES]
+    """The files of a generic format in the folder, or in its partitions, that are not item files by their name."""
+    return [file for file in data_files(folder) if format_of(file) and not _is_item_file(file)]
 
 
-def _interactions_file(folder: Path, form: str) -> Path:
+def _opened_folder(folder: Path, form: str, config: DataConfig) -> Sheet:
     files = [file for file in interaction_files(folder) if format_of(file) == form]
-    if len(files) == 1:
-        return files[0]
+    if len(files) == 1 and files[0].parent == folder:
+        return open_sheet(files[0], form, config)
+    if are_parts(folder, files):
+        return Parts.open(folder, files, lambda file: open_sheet(file, form, config))
     found = ", ".join(file.name for file in files[:6]) or "none"
-    raise DataError(f"{folder}: one {form} file of interactions is expected, found {found}; name the file itself")
+    raise DataError(
+        f"{folder}: one {form} file of interactions is expected, found {found}; name the one file itself, or, where"
+        " they are parts of one table, give them names that differ by number: part-1, part-2"
+    )
 
 
-def _items_beside(file: Path, config: DataConfig) -> RawTable | None:
-    """The item file in the same folder; a CSV or TSV of two columns without known names has no header: id, title."""
-    for path in sorted(file.parent.iterdir()):
-        form = format_of(path)
-        if form is None or _stem(path) not in _ITEM_FILES or path == file:
+def _items(file: Path, config: DataConfig) -> RawTable | None:
+    """The titles: of the item file that is named, else of one in the same folder."""
+    if config.items.path is not None:
+        path = Path(config.items.path)
+        if not path.exists():
+            raise DataError(f"--items {path}: no such file or folder")
+        return _taken_items(open_sheet(path, _form_of_items(path), config), config)
+    folder = file if file.is_dir() else file.parent
+    for path in sorted(folder.iterdir()):
+        if path == file or not path.is_file() or not _is_item_file(path):
             continue
-        sheet = open_sheet(path, form)
-        options = {role: name for role, name in config.columns.items() if name in sheet.names}
-        columns = find_columns(path, sheet.names, options, ("item", "title"))
-        if len(columns) == 2:
-            return sheet.take(columns)
-        if isinstance(sheet, Delimited) and not columns and len(sheet.names) == 2:
-            return replace(sheet, style=replace(sheet.style, header=False)).take({"item": 0, "title": 1})
-        raise missing_column(path, "title" if "item" in columns else "item", sheet.names)
+        if path.suffix == ".item" and file.is_file() and _stem(path) != _stem(file):
+            continue
+        if form := format_of(path):
+            return _taken_items(open_sheet(path, form, config), config)
     return None
+
+
+def _taken_items(sheet: Sheet, config: DataConfig) -> RawTable:
+    """Ids and titles, by `data.items.columns`, else by `data.columns` where the file has such a column.
+
+    Delimited text of two columns without known names has no header: id, title.
+    """
+    known = {role: name for role, name in config.columns.items() if name in sheet.names and role in ("item", "title")}
+    columns = find_columns(
+        sheet.path, sheet.names, known | dict(config.items.columns), ("item", "title"), "data.items.columns"
+    )
+    if len(columns) == 2:
+        return sheet.take(columns)
+    if isinstance(sheet, Delimited) and not columns and len(sheet.names) == 2:
+        return replace(sheet, style=replace(sheet.style, header=False)).take({"item": 0, "title": 1})
+    raise missing_column(sheet.path, "title" if "item" in columns else "item", sheet.names, "data.items.columns")
+
+
+def _form_of_items(path: Path) -> str:
+    files = data_files(path) if path.is_dir() else [path]
+    forms = {format_of(file) for file in files} - {None}
+    if len(forms) != 1:
+        raise DataError(f"--items {path}: its format is not recognised; name a file .csv, .tsv, .jsonl or .parquet")
+    return str(forms.pop())
+
+
+def _is_item_file(path: Path) -> bool:
+    return _stem(path) in _ITEM_FILES or path.suffix == ".item"
 
 
 def _stem(path: Path) -> str:

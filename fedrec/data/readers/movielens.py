@@ -8,8 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from fedrec.config import DataConfig
-from fedrec.data.readers.delimited import Delimited, Style
+from fedrec.data.readers.content import Content
+from fedrec.data.readers.delimited import Delimited
 from fedrec.data.readers.generic import read_generic
+from fedrec.data.readers.lines import Style
 from fedrec.data.readers.sheet import RawTable
 from fedrec.data.readers.source import Source
 from fedrec.errors import DataError, UsageError
@@ -70,7 +72,11 @@ def _headless(
 ) -> RawTable:
     if config.columns:
         raise UsageError(f"data.columns.{min(config.columns)}: {path.name} has fixed columns; leave the option out")
-    sheet = Delimited.open(path, Style(separator, encodings=encodings, header=False))
+    if config.items.path or config.items.columns:
+        raise UsageError(f"--items: {path.name} belongs to a data set with titles of its own; leave the option out")
+    if config.encoding:
+        encodings = (config.encoding,)
+    sheet = Delimited.open(Content.read(path), Style(separator, encodings=encodings, header=False))
     if len(sheet.fields) <= max(columns.values()):
         raise DataError(
             f"{path} line 1: {len(sheet.fields)} fields where {max(columns.values()) + 1} are expected, set apart by"

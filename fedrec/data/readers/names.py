@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-import pandas as pd
+import numpy as np
+import pyarrow as pa
 
 from fedrec.data.ids import is_clean, look_alikes, normal, told_apart
-from fedrec.data.readers.sheet import Check, Mask, RawTable
+from fedrec.data.readers.sheet import Check, Column, RawTable
 from fedrec.data.readers.source import Source
 
 _ROLES = ("user", "item")
@@ -23,35 +23,27 @@ def with_normal_ids(source: Source) -> Source:
     )
 
 
-def id_checks(texts: pd.DataFrame, exact: bool) -> list[Check]:
+def id_checks(texts: Mapping[str, Column], exact: bool) -> list[Check]:
     """Ids with control characters and, unless `exact`, those that look like another one before them."""
     checks: list[Check] = []
     for role in _ROLES:
-        checks.append(_check(texts[role], {id: f"{role} {ascii(id)[:60]} holds control characters"
-                                           for id in texts[role].unique() if not is_clean(id)}))  # fmt: skip
+        ids = texts[role].values.to_pylist()
+        unclean = {id: f"{role} {ascii(id)[:60]} holds control characters" for id in ids if not is_clean(id)}
+        checks.append(_check(texts[role], ids, unclean))
         if not exact:
-            alike = look_alikes(texts[role].unique())
-            checks.append(
-                _check(texts[role], {id: f"{told_apart(role, id, other)}: {_MEND}" for id, other in alike.items()})
-            )
+            alike = {id: f"{told_apart(role, id, other)}: {_MEND}" for id, other in look_alikes(ids).items()}
+            checks.append(_check(texts[role], ids, alike))
     return checks
 
 
-def _check(ids: pd.Series[str], faults: dict[str, str]) -> Check:
-    bad: Mask = ids.isin(list(faults)).to_numpy(bool)
-    say: Callable[[int], str] = lambda row: faults[ids.iloc[row]]  # noqa: E731
-    return bad, say
+def _check(column: Column, ids: list[str], faults: dict[str, str]) -> Check:
+    return column.where(np.array([id in faults for id in ids], bool)), lambda row: faults[column[row]]
 
 
 def _normal(table: RawTable) -> RawTable:
-    columns = table.columns.copy(deep=False)
-    for role in _ROLES:
-        if role in columns:
-            columns[role] = _spelled(columns[role])
-    return replace(table, columns=columns)
+    spelled = {role: _spelled(column) for role, column in table.columns.items() if role in _ROLES}
+    return replace(table, columns={**table.columns, **spelled})
 
 
-def _spelled(ids: pd.Series[str]) -> pd.Series[Any]:
-    codes, distinct = pd.factorize(ids)
-    spelled = pd.Series([normal(str(id)) for id in distinct], dtype=ids.dtype)
-    return ids if (spelled == pd.Series(distinct)).all() else pd.Series(spelled.to_numpy()[codes], ids.index, ids.dtype)
+def _spelled(column: Column) -> Column:
+    return column.mapped(pa.array([normal(id) for id in column.values.to_pylist()], pa.string()))

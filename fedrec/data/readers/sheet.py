@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fedrec.errors import DataError
@@ -23,19 +24,67 @@ Check = tuple[Mask, Callable[[int], str]]
 
 
 @dataclass(frozen=True)
+class Column:
+    """n stripped texts, each distinct one held once: row i is `values[codes[i]]`, "" where the value is missing.
+
+    What is to be known of a text is worked out once for each distinct one, and spread over the rows by `codes`.
+    """
+
+    codes: NDArray[np.int32]
+    values: pa.StringArray
+
+    @classmethod
+    def of(cls, texts: pa.ChunkedArray) -> Column:
+        """From strings without nulls, or a dictionary of them, in any number of chunks."""
+        if not pa.types.is_dictionary(texts.type):
+            texts = texts.dictionary_encode()
+        if texts.num_chunks == 0:
+            return cls(np.empty(0, np.int32), pa.array([], pa.string()))
+        whole = texts.unify_dictionaries()
+        codes = np.concatenate([chunk.indices.to_numpy(zero_copy_only=False) for chunk in whole.chunks])
+        spelt = whole.chunk(0).dictionary
+        return cls(codes.astype(np.int32, copy=False), spelt).mapped(pc.utf8_trim_whitespace(spelt))
+
+    def mapped(self, values: pa.StringArray) -> Column:
+        """The column with each distinct text exchanged for another; texts that became one are one."""
+        if values.equals(self.values):
+            return self
+        merged = values.dictionary_encode()
+        return Column(merged.indices.to_numpy().astype(np.int32)[self.codes], merged.dictionary.cast(pa.string()))
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, row: int) -> str:
+        return str(self.values[int(self.codes[row])])
+
+    def where(self, of_values: Any) -> Mask:
+        """(n,) what holds of each row, from what holds of each distinct text (an Arrow or numpy array of booleans)."""
+        if isinstance(of_values, pa.Array):
+            of_values = of_values.to_numpy(zero_copy_only=False)
+        return np.asarray(of_values, bool)[self.codes]
+
+    def empty(self) -> Mask:
+        return self.where(pc.equal(self.values, ""))
+
+    def take(self, rows: Mask) -> Column:
+        return Column(self.codes[rows], self.values)
+
+
+@dataclass(frozen=True)
 class RawTable:
     """n rows of unchecked text.
 
     Attributes:
         path: the file, for messages.
-        columns: role ("user", "rating", ...) → n stripped strings, "" where the value is missing.
+        columns: role ("user", "rating", ...) → n texts.
         record: (n,) int64, each row's number in the file, from 1 (a header counts).
         place: record number → where that is, for a person ("line 7").
         broken: record number → fault, for records that could not be taken apart; they are not among the n rows.
     """
 
     path: Path
-    columns: pd.DataFrame
+    columns: Mapping[str, Column]
     record: NDArray[np.int64]
     place: Callable[[int], str]
     broken: Mapping[int, str] = field(default_factory=dict)
@@ -77,6 +126,12 @@ class Sheet(Protocol):
 
     def take(self, columns: Mapping[str, int]) -> RawTable:
         """The columns at the given positions, named by role."""
+
+
+def is_whole(numbers: pa.ChunkedArray) -> bool:
+    """Whether all floats of a column are whole numbers that a float holds exactly; nulls do not count."""
+    whole = pc.and_(pc.equal(numbers, pc.floor(numbers)), pc.less(pc.abs(numbers), float(2**53)))
+    return bool(pc.all(whole).as_py())
 
 
 def quote(value: object) -> str:

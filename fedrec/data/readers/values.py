@@ -10,23 +10,25 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fedrec.data.readers.sheet import Mask
+from fedrec.data.readers.sheet import Column, Mask
 
 LABELS = {"1": 1, "0": 0, "1.0": 1, "0.0": 0, "true": 1, "false": 0, "yes": 1, "no": 0}
 SPLIT_NAMES = {"train": 0, "valid": 1, "validation": 1, "val": 1, "dev": 1, "test": 2}
 _INTEGER = re.compile(r"-?[0-9]{1,100}")
+_DECIMAL_COMMA = r"^[-+]?[0-9]*,([0-9]{1,2}|[0-9]{4,})$"  # three digits may be thousands
 
 
-def index_of(texts: pd.Series[str]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Texts as indices (n,) into their distinct values in natural order."""
-    codes, distinct = pd.factorize(texts)
-    values = [str(value) for value in distinct]
-    ordered = natural_order(values)
-    rank = np.empty(len(values), np.int32)
-    rank[[i for i, _ in ordered]] = np.arange(len(values), dtype=np.int32)
-    return rank[codes], tuple(value for _, value in ordered)
+def index_of(column: Column) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Texts as indices (n,) into those that occur, in natural order."""
+    used = np.flatnonzero(np.bincount(column.codes, minlength=len(column.values)))
+    ordered = natural_order(column.values.take(pa.array(used)).to_pylist())
+    rank = np.empty(len(column.values), np.int32)
+    rank[used[[i for i, _ in ordered]]] = np.arange(len(used), dtype=np.int32)
+    return rank[column.codes], tuple(value for _, value in ordered)
 
 
 def natural_order(values: list[str]) -> list[tuple[int, str]]:
@@ -37,29 +39,27 @@ def natural_order(values: list[str]) -> list[tuple[int, str]]:
     return sorted(pairs, key=lambda pair: pair[1])
 
 
-def numbers(texts: pd.Series[str]) -> tuple[NDArray[np.float64], Mask]:
-    """Finite decimal numbers."""
-    codes, distinct = pd.factorize(texts)
-    parsed = pd.to_numeric(pd.Series(distinct), errors="coerce").to_numpy(np.float64)
-    values = parsed[codes]
-    return values, ~np.isfinite(values)
-
-
-def coded(texts: pd.Series[str], codes: Mapping[str, int]) -> tuple[NDArray[np.int8], Mask]:
-    """Words of a fixed vocabulary, without case; a word outside it is -1."""
-    index, distinct = pd.factorize(texts)
-    values = np.array([codes.get(str(word).casefold(), -1) for word in distinct], np.int8)[index]
-    return values, values < 0
-
-
-def times(texts: pd.Series[str]) -> tuple[NDArray[np.int64], Mask]:
-    """Unix seconds, given as numbers or as ISO 8601 dates (UTC where no zone is named)."""
-    codes, distinct = pd.factorize(texts)
-    seconds = pd.to_numeric(pd.Series(distinct), errors="coerce").to_numpy(np.float64, copy=True)
-    unread = np.isnan(seconds)
+def numbers(column: Column) -> tuple[NDArray[np.float64], Mask]:
+    """Finite decimal numbers, with a point or a comma."""
+    parsed = floats(column.values)
+    unread = np.isnan(parsed)
     if unread.any():
-        dates = pd.to_datetime(pd.Series(distinct[unread]), format="ISO8601", errors="coerce", utc=True)
-        since = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
-        seconds[unread] = since.to_numpy(np.float64)
-    bad = ~(np.abs(seconds) < 2.0**62)
-    return np.where(bad, 0, np.floor(seconds)).astype(np.int64)[codes], bad[codes]
+        comma = pc.match_substring_regex(column.values, _DECIMAL_COMMA).to_numpy(zero_copy_only=False) & unread
+        parsed[comma] = floats(pc.replace_substring(column.values, ",", ".").filter(pa.array(comma)))
+    return parsed[column.codes], column.where(~np.isfinite(parsed))
+
+
+def coded(column: Column, codes: Mapping[str, int]) -> tuple[NDArray[np.int8], Mask]:
+    """Words of a fixed vocabulary, without case; a word outside it is -1."""
+    of_values = np.array([codes.get(word.casefold(), -1) for word in column.values.to_pylist()], np.int8)
+    return of_values[column.codes], column.where(of_values < 0)
+
+
+def floats(texts: pa.StringArray) -> NDArray[np.float64]:
+    """Numbers; NaN where a text is none."""
+    try:
+        return np.array(pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False))
+    except pa.ArrowInvalid:
+        return pd.to_numeric(pd.Series(texts.to_pylist(), dtype=object), errors="coerce").to_numpy(
+            np.float64, copy=True
+        )

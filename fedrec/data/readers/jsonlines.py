@@ -1,0 +1,143 @@
+"""JSON lines as a `Sheet`: one object a line; a missing key or null is a missing value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as arrow_json
+
+from fedrec.data.readers.content import Content
+from fedrec.data.readers.sheet import Column, RawTable, is_whole, quote
+from fedrec.errors import DataError
+
+_SAMPLE = 200
+
+
+class _Nested(Exception):
+    """A value is an object or a list, which has no one spelling."""
+
+
+@dataclass(frozen=True)
+class JsonLines:
+    """The content of a JSON lines file, and the keys of its first objects."""
+
+    path: Path
+    names: list[str]
+    data: bytes
+
+    @classmethod
+    def open(cls, content: Content, encoding: str | None) -> JsonLines:
+        """The content, by default in UTF-8 or UTF-16.
+
+        Raises:
+            DataError: none of the first lines is a JSON object; it is not in the encoding.
+        """
+        data = content.text((encoding or "utf-8",))
+        names: dict[str, None] = {}
+        first = None
+        for number, line in enumerate(data[: 1 << 20].split(b"\n")[:_SAMPLE], 1):
+            row = _row(line)
+            if isinstance(row, dict):
+                names.update(dict.fromkeys(row))
+            elif first is None:
+                first = f"line {number}: {row}"
+        if not names:
+            raise DataError(f"{content.path} {first or 'line 1: an empty object'}; JSONL is one object a line")
+        return cls(content.path, list(names), data)
+
+    def take(self, columns: Mapping[str, int]) -> RawTable:
+        keys = [self.names[i] for i in dict.fromkeys(columns.values())]
+        table = _parsed_at_once(self.data, keys)
+        if table is None:
+            return self._taken_apart(columns, keys)
+        found = {key: Column.of(table[key]) for key in keys}
+        record = np.arange(1, len(table) + 1)
+        return self._table({role: found[self.names[i]] for role, i in columns.items()}, record, {})
+
+    def _taken_apart(self, columns: Mapping[str, int], keys: list[str]) -> RawTable:
+        """The same line by line: finds the faults, and takes values of more than one type in a column."""
+        texts: dict[str, list[str]] = {key: [] for key in keys}
+        records, broken = [], {}
+        for number, line in enumerate(self.data.split(b"\n"), 1):
+            row = _row(line)
+            if not isinstance(row, dict):
+                broken[number] = row
+                continue
+            try:
+                values = [_text(row.get(key)) for key in keys]
+            except _Nested:
+                key = next(key for key in keys if isinstance(row.get(key), dict | list))
+                broken[number] = f"{key} is {quote(json.dumps(row[key]))}, not one text or number"
+                continue
+            for key, value in zip(keys, values, strict=True):
+                texts[key].append(value)
+            records.append(number)
+        found = {key: Column.of(pa.chunked_array([pa.array(of, pa.string())])) for key, of in texts.items()}
+        by_role = {role: found[self.names[i]] for role, i in columns.items()}
+        return self._table(by_role, np.array(records, np.int64), broken)
+
+    def _table(self, columns: Mapping[str, Column], record: np.ndarray, broken: dict[int, str]) -> RawTable:
+        return RawTable(self.path, columns, record, "line {}".format, broken)
+
+
+def _row(line: bytes) -> dict[str, Any] | str:
+    """The object in a line, or what is wrong with the line."""
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        return f"not JSON ({error.msg} at column {error.colno})"
+    except RecursionError:
+        return "nested too deeply"
+    return row if isinstance(row, dict) else f"{quote(row)} is no JSON object"
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict | list):
+        raise _Nested
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)  # 1.0 and 1 are one number in JSON, so one id
+    if not isinstance(value, str):
+        return json.dumps(value)
+    return value.encode("utf-8", "replace").decode()  # JSON can spell half a surrogate pair; UTF-8 cannot
+
+
+def _parsed_at_once(data: bytes, keys: list[str]) -> pa.Table | None:
+    """The columns where every line is sound and each of them has the type of its first value; else None."""
+    head = _row(data.partition(b"\n")[0])
+    types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    if not isinstance(head, dict) or any(type(head.get(key)) not in types for key in keys):
+        return None
+    try:
+        table = arrow_json.read_json(
+            pa.BufferReader(data),
+            read_options=arrow_json.ReadOptions(block_size=1 << 24),
+            parse_options=arrow_json.ParseOptions(
+                explicit_schema=pa.schema([(key, types[type(head[key])]) for key in keys]),
+                unexpected_field_behavior="ignore",
+            ),
+        )
+        if len(table) != data.count(b"\n") + 1:
+            return None
+        return pa.table({key: _spelt(table[key]) for key in keys})
+    except pa.ArrowException:
+        return None
+
+
+def _spelt(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers as JSON spells them; whole ones without a fraction."""
+    if pa.types.is_floating(column.type):
+        if not is_whole(column):
+            spelt = [_text(value) for value in column.unique().to_pylist()]
+            index = pc.index_in(column, column.unique())
+            return pa.chunked_array([pa.array(spelt, pa.string()).take(index.combine_chunks())])
+        column = pc.cast(column, pa.int64())
+    return pc.fill_null(column.cast(pa.string()), "")

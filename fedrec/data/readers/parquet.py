@@ -1,0 +1,60 @@
+"""Parquet as a `Sheet`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from fedrec.data.readers.content import Content
+from fedrec.data.readers.sheet import Column, RawTable, is_whole, quote
+from fedrec.errors import DataError
+
+
+@dataclass(frozen=True)
+class Parquet:
+    """A Parquet file, or the unpacked content of one."""
+
+    path: Path
+    names: list[str]
+    source: Any
+
+    @classmethod
+    def open(cls, path: Path, content: Content | None = None) -> Parquet:
+        """The file, or the content of a packed one.
+
+        Raises:
+            DataError: not Parquet.
+        """
+        source = path if content is None else pa.BufferReader(content.data)
+        try:
+            return cls(path, list(pq.read_schema(source).names), source)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0][:80]})") from None
+
+    def take(self, columns: Mapping[str, int]) -> RawTable:
+        wanted = [self.names[i] for i in dict.fromkeys(columns.values())]
+        try:
+            table = pq.ParquetFile(self.source).read(columns=wanted)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(f"{self.path}: broken ({str(error).splitlines()[0][:80]}); write it again") from None
+        found = {i: Column.of(self._text(self.names[i], table[self.names[i]])) for i in columns.values()}
+        record = np.arange(1, len(table) + 1)
+        return RawTable(self.path, {role: found[i] for role, i in columns.items()}, record, "row {}".format)
+
+    def _text(self, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        kind = column.type
+        try:
+            if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+                column = pc.cast(column, pa.timestamp("s"), safe=False).cast(pa.int64())
+            elif pa.types.is_floating(kind) and is_whole(column):
+                column = pc.cast(column, pa.int64())  # whole numbers are floats where a row had none
+            return pc.fill_null(column.cast(pa.string()), "")
+        except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+            raise DataError(f"{self.path}: column {quote(name)} has type {kind}, which is no text or number") from None

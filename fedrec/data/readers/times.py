@@ -1,0 +1,86 @@
+"""Times as Unix seconds, from numbers of several units and from ISO dates. Pure, vectorised."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from fedrec.data.readers.sheet import Column, Mask
+from fedrec.data.readers.values import floats
+
+UNITS = {
+    "s": "Unix seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds",
+    "yyyymmdd": "days written as YYYYMMDD", "year": "years",
+}  # fmt: skip
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_FIRST, _LAST = 315_532_800, 4_102_444_800  # 1980 and 2100: between them a time is likely one of somebody's behaviour
+_MOST, _ENOUGH = 0.9, 1000
+
+
+def times(column: Column, unit: str) -> tuple[NDArray[np.int64], Mask, str]:
+    """Unix seconds, the values that are no time, and the unit of those that are numbers.
+
+    Args:
+        column: numbers, or ISO 8601 dates (UTC where no zone is named).
+        unit: of the numbers: one of `UNITS`, or "auto" for the first one in which most of them are between 1980 and
+            2100 (seconds, where there is none).
+    """
+    numbers = floats(column.values)
+    dates = np.isnan(numbers)
+    if unit == "auto":
+        unit = _unit_of(numbers[~dates])
+    seconds = _seconds(numbers, unit)
+    if dates.any():
+        texts = column.values.filter(pa.array(dates)).to_pylist()
+        parsed = pd.to_datetime(pd.Series(texts, dtype=object), format="ISO8601", errors="coerce", utc=True)
+        seconds[dates] = _since_1970(parsed)
+    bad = ~(np.abs(seconds) < 2.0**62)
+    whole = np.where(bad, 0, np.floor(np.where(bad, 0, seconds))).astype(np.int64)
+    return whole[column.codes], column.where(bad), unit
+
+
+def doubtful_times(seconds: NDArray[np.int64], now: float) -> str | None:
+    """What to say where times are before 1980 or later than `now`: they may be of another unit."""
+    doubtful = int(((seconds < _FIRST) | (seconds > now + 86_400)).sum())
+    if not doubtful:
+        return None
+    first, last = (_day(int(value)) for value in (seconds.min(), seconds.max()))
+    return (
+        f"{doubtful:,} of {len(seconds):,} times are before 1980 or in the future (from {first} to {last}), and whoever"
+        " asks for rows of certain days will miss them; if they are no Unix seconds, say what they are:"
+        " --set data.time_unit=ms (us, ns, yyyymmdd, year)"
+    )
+
+
+def _unit_of(numbers: NDArray[np.float64]) -> str:
+    some = numbers[:: max(1, len(numbers) // _ENOUGH)]
+    for unit in UNITS if len(some) else ():
+        seconds = _seconds(some, unit)
+        if ((seconds >= _FIRST) & (seconds < _LAST)).mean() >= _MOST:
+            return unit
+    return "s"
+
+
+def _seconds(numbers: NDArray[np.float64], unit: str) -> NDArray[np.float64]:
+    """NaN where a number is none of the unit."""
+    if unit in _PER_SECOND:
+        return numbers / _PER_SECOND[unit]
+    form, scale = ("%Y%m%d", 10_000) if unit == "yyyymmdd" else ("%Y", 1)
+    dated = (numbers == np.floor(numbers)) & (numbers >= 1700 * scale) & (numbers < 2200 * scale)
+    texts = [f"{number:.0f}" if sound else "" for number, sound in zip(numbers, dated, strict=True)]
+    return _since_1970(pd.to_datetime(pd.Series(texts, dtype=object), format=form, errors="coerce", utc=True))
+
+
+def _since_1970(dates: pd.Series) -> NDArray[np.float64]:
+    return np.array((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1), np.float64)
+
+
+def _day(seconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
+    except (ValueError, OverflowError, OSError):
+        return f"second {seconds}"
