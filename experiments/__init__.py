@@ -1,1 +1,1 @@
-"""One script a paper table or a benchmark; each writes its own figures to results/."""
+"""One script a paper table or a benchmark; with `--write` its figures replace those in results/."""

@@ -1,6 +1,7 @@
 """What the benchmarks share: where a result goes and what it says of the machine, and a tiny base model.
 
-Run them from the project's root, for example `python -m experiments.kill_and_resume`.
+Run them from the project's root, for example `python -m experiments.kill_and_resume`. A result goes under
+runs/experiments; with `--write` it replaces the one in experiments/results that README and docs show.
 """
 
 from __future__ import annotations
@@ -9,28 +10,56 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import torch
+import typer
 
 from fedrec.config import RunConfig, WorldConfig
 from fedrec.data.generated import make_world
 from fedrec.files import read_json, write_json
 from fedrec.models.pretraining import new_llama, train_tokenizer
 
-RESULTS = Path(__file__).parent / "results"
+COMMITTED, OWN = Path(__file__).parent / "results", Path("runs/experiments")
+
+_folder = OWN
+
+
+def run_command(main: Callable[..., None]) -> None:
+    """A benchmark as a command: its arguments are its options, `--write` beside them."""
+    app = typer.Typer(add_completion=False)
+    app.command()(main)
+    command = typer.main.get_command(app)
+    help_ = "Replace the committed result in experiments/results; without it the result goes under runs/experiments."
+    command.params.append(click.Option(["--write"], is_flag=True, expose_value=False, callback=_choose, help=help_))
+    command()
+
+
+def writing() -> bool:
+    """Whether what is committed is to be replaced."""
+    return _folder == COMMITTED
+
+
+def result_file(name: str) -> Path:
+    """Where a file of the result goes."""
+    _folder.mkdir(parents=True, exist_ok=True)
+    return _folder / name
 
 
 def write_result(name: str, result: dict[str, Any]) -> None:
-    """results/NAME.json: the result, after when, where and how it was made."""
+    """NAME.json: the result, after when, where and how it was made."""
     command = " ".join(["python -m", f"experiments.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
-    write_json(RESULTS / f"{name}.json", {"command": command, "machine": machine(), **result})
+    path = result_file(f"{name}.json")
+    write_json(path, {"command": command, "machine": machine(), **result})
+    print(f"written: {path}", flush=True)
 
 
 def last_result(name: str) -> dict[str, Any]:
     """What `write_result` wrote last under that name; empty where there is nothing."""
-    path = RESULTS / f"{name}.json"
+    path = _folder / f"{name}.json"
     found: dict[str, Any] = read_json(path) if path.exists() else {}
     return found
 
@@ -59,6 +88,13 @@ def tiny_base(folder: Path, world: WorldConfig) -> Path:
     new_llama(len(tokenizer), width=32, layers=2, context=512, seed=0).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def _choose(context: click.Context, option: click.Parameter, write: bool) -> None:
+    global _folder
+    _folder = COMMITTED if write else OWN
+    if not context.resilient_parsing:
+        print(f"{context.command.help}\nThe result goes to {_folder}.", flush=True)
 
 
 def _processor() -> str:

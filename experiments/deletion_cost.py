@@ -37,7 +37,7 @@ import numpy as np
 import torch
 import typer
 
-from experiments.common import last_result, tiny_base, write_result
+from experiments.common import last_result, run_command, tiny_base, write_result
 from experiments.workers import started
 from fedrec.config import RunConfig, load
 from fedrec.data.load import load_dataset
@@ -206,7 +206,7 @@ def main(
     timed_users: Annotated[int, typer.Option(help="Users deleted of each model on the wall clock.")] = 3,
     clock: Annotated[bool, typer.Option("--clock", help="Only seconds; the rows are those counted last.")] = False,
 ) -> None:
-    """Count, measure, and write results/deletion_cost.json."""
+    """Count and measure."""
     torch.set_num_threads(1)
     if clock:
         cells = last_result("deletion_cost")["rows"]
@@ -225,4 +225,4 @@ def _numbers(text: str) -> list[int]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

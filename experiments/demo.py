@@ -16,9 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import typer
-
-from experiments.common import write_result
+from experiments.common import result_file, run_command, write_result, writing
 
 COMMAND = ("simulate", "--strategy", "pplr,local", "--rounds", "3", "--out", "runs/demo", "--replace")
 PICTURE = Path("docs/report.png")
@@ -27,7 +25,7 @@ KEPT = ("strategy", "overall", "trivial", "best_possible_auc", "bytes_up", "byte
 
 
 def main() -> None:
-    """Run the demo, and write results/demo.json and docs/report.png."""
+    """Run the demo; its result, and a picture of its page, which is docs/report.png."""
     fedrec = Path(sys.executable).with_name("fedrec")
     shutil.rmtree(CACHE, ignore_errors=True)  # emptied before, kept after: the run reads its base model from there
     began = time.monotonic()
@@ -40,20 +38,19 @@ def main() -> None:
     before = result["history"][0]["overall"]["auc"]
     facts = {"seconds": seconds, "share_of_the_way": way, "auc_before": before, "rounds": result["rounds"]}
     write_result("demo", {**facts, "runs": rows})
-    picture(Path("runs/demo/report.html"))
+    picture(Path("runs/demo/report.html"), PICTURE if writing() else result_file("report.png"))
 
 
-def picture(page: Path) -> None:
+def picture(page: Path, target: Path) -> None:
     """The top of the page as a headless browser shows it."""
     browser = shutil.which("chromium")
     if browser is None:
         raise SystemExit("no chromium: install it to renew docs/report.png")
-    PICTURE.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as profile:
         flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-background-networking"]
-        size = ["--window-size=1040,1500", f"--user-data-dir={profile}", f"--screenshot={PICTURE.resolve()}"]
+        size = ["--window-size=1040,1500", f"--user-data-dir={profile}", f"--screenshot={target.resolve()}"]
         subprocess.run([browser, *flags, *size, page.resolve().as_uri()], check=True, capture_output=True)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
-from experiments.common import last_result, write_result
+from experiments.common import last_result, run_command, write_result
 from fedrec import config as configuration
 from fedrec.output import warn
 from fedrec.preparation import resolve
@@ -94,4 +94,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

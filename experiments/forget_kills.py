@@ -28,7 +28,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from experiments.common import tiny_base, write_result
+from experiments.common import run_command, tiny_base, write_result
 from experiments.erasing import asked, carried_out
 from experiments.kills import WORLD, kill_after, served, settings
 from fedrec.config import load
@@ -227,7 +227,7 @@ def main(
     seed: Annotated[int, typer.Option(help="Draws the moments.")] = 1,
     folder: Annotated[Path | None, typer.Option(help="Where the runs go; none = a temporary folder.")] = None,
 ) -> None:
-    """Kill, resume and compare; write results/forget_kills.json."""
+    """Kill, resume and compare."""
     torch.set_num_threads(1)
     chance = random.Random(seed)
     with tempfile.TemporaryDirectory() as temporary:
@@ -273,4 +273,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.common import portable, write_result
+from experiments.common import portable, run_command, write_result
 from experiments.erasing import asked, carried_out, office_of
 from fedrec.config import load
 from fedrec.store import Run
@@ -75,4 +75,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -27,7 +27,7 @@ from flwr.app import Message
 
 from clients.app import app as client_app
 from experiments.bad_replies import BAD_REPLIES, Arrays, Corrupting, Metrics, Wire
-from experiments.common import tiny_base, write_result
+from experiments.common import run_command, tiny_base, write_result
 from experiments.kills import WORLD, Settings, kill_after, served, settings
 from fedrec import messages
 from fedrec.config import RunConfig, load
@@ -200,7 +200,7 @@ def main(
     seed: Annotated[int, typer.Option(help="Draws the moments.")] = 1,
     folder: Annotated[Path | None, typer.Option(help="Where the runs go; none = a temporary folder.")] = None,
 ) -> None:
-    """Kill, resume and compare; spoil replies and compare; write results/kill_and_resume.json."""
+    """Kill, resume and compare; spoil replies and compare."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:
         place = folder or Path(temporary)
@@ -217,4 +217,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -15,9 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import typer
 
-from experiments.common import write_result
+from experiments.common import run_command, write_result
 from fedrec.data.selection import Selection
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.policy import Policy
@@ -40,7 +39,7 @@ class Anyone:
 
 
 def main() -> None:
-    """Submit, read the status, plan a batch; write results/ledger_speed.json."""
+    """Submit, read the status, plan a batch."""
     with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger(f"sqlite:///{folder}/ledger.db", SubjectKeys(Path(folder) / "keys"), LIMITS, Anyone())
         submitting = [submit(ledger, number) for number in range(REQUESTS)]
@@ -106,4 +105,4 @@ def spread(seconds: list[float]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -37,7 +37,7 @@ import typer
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from experiments.common import write_result
+from experiments.common import run_command, write_result
 from fedrec.config import LoraConfig, WorldConfig, load
 from fedrec.data.load import load_dataset
 from fedrec.models.adapter import State
@@ -189,7 +189,7 @@ def main(
     length: Annotated[int, typer.Option(help="Tokens in a sequence.")] = 128,
     repeats: int = 7,
 ) -> None:
-    """Measure both models; write results/mixed_inference.json."""
+    """Measure both models."""
     torch.set_num_threads(1)
     result: dict[str, Any] = {}
     models = {"width 1024": lambda: new_llama(4000, 1024, layers, 512, 0), "embedded": embedded}
@@ -211,4 +211,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

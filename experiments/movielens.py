@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from experiments.common import write_result
+from experiments.common import run_command, write_result
 from fedrec import config as configuration
 from fedrec.data.table import TRAIN
 from fedrec.metrics import auc
@@ -119,4 +119,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -28,7 +28,7 @@ import torch
 import typer
 from numpy.typing import NDArray
 
-from experiments.common import portable, write_result
+from experiments.common import portable, run_command, write_result
 from fedrec.client_store import ClientStore
 from fedrec.config import load
 from fedrec.data.prompts import Window
@@ -164,7 +164,7 @@ def main(
     repeats: Annotated[int, typer.Option(help="Users, and parts of the catalogue.")] = 3,
     set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value of the configuration.")] = None,
 ) -> None:
-    """Train a little, then measure both ways in fp32 and bf16; write results/recommend_speed.json."""
+    """Train a little, then measure both ways in fp32 and bf16."""
     named = {"base": base, "data.path": data}
     overrides = {
         "data.world.items": items, "data.world.users": 40, "clients.count": 2, "federation.rounds": 1,
@@ -183,4 +183,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -34,7 +34,7 @@ from flwr.app import Context, Message
 
 from clients.app import app as fedrec_app
 from experiments import flowertune
-from experiments.common import RESULTS, portable, write_result
+from experiments.common import portable, result_file, run_command, write_result
 from fedrec import hardware, messages
 from fedrec.config import PromptConfig, load
 from fedrec.data.prompts import PromptEncoder
@@ -247,7 +247,7 @@ def main(
     repeats: Annotated[int, typer.Option(help="Times each variant is run.")] = 3,
     set_: Annotated[list[str] | None, typer.Option("--set", help="section.key=value of the configuration.")] = None,
 ) -> None:
-    """Measure all variants; write results/rounds_per_second.json and .svg."""
+    """Measure all variants."""
     logging.getLogger("flwr").setLevel(logging.ERROR)
     named = {"base": base, "data.path": data, "clients.count": clients, "federation.rounds": rounds}
     overrides = {"strategy": "fedavg"} | {key: value for key, value in named.items() if value is not None}
@@ -255,10 +255,10 @@ def main(
         setting = Setting(prepare(load(None, overrides, tuple(set_ or ())), Path(folder) / "prepared"))
         result = summary(setting, compare(setting, repeats, Path(folder)))
     write_result("rounds_per_second", result)
-    draw(result, RESULTS / "rounds_per_second.svg")
+    draw(result, result_file("rounds_per_second.svg"))
     for name, parts in result["fedrec_times_faster_than"].items():
         print(f"fedrec / {name}: training {parts['training']['median']:.2f}, rounds {parts['rounds']['median']:.2f}")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -23,7 +23,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from experiments.common import RESULTS, portable, write_result
+from experiments.common import portable, result_file, run_command, write_result
 from experiments.erasing import asked, carried_out
 from experiments.kills import served
 from fedrec.config import RunConfig, load
@@ -118,7 +118,7 @@ def main(
     folder: Path = Path("runs/sequential-forgetting"),
     set_: Annotated[list[str] | None, typer.Option("--set", help="Further settings.")] = None,
 ) -> None:
-    """Forget step by step; write results/sequential_forgetting.json and .svg."""
+    """Forget step by step."""
     named = {"base": base, "data.path": data, "shards": shards, "clients.count": clients, "federation.rounds": rounds}
     given = {key: value for key, value in named.items() if value is not None}
     world = SMALL_WORLD if data is None else {}
@@ -145,10 +145,10 @@ def main(
         "config": portable(run.config),
     }
     write_result("sequential_forgetting", result)
-    draw(result, RESULTS / "sequential_forgetting.svg")
+    draw(result, result_file("sequential_forgetting.svg"))
     if not result["equal_to_retrained_shards"]:
         raise SystemExit(1)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -32,7 +32,7 @@ import psutil
 import torch
 import typer
 
-from experiments.common import tiny_base, write_result
+from experiments.common import run_command, tiny_base, write_result
 from experiments.models import content
 from experiments.processes import runs
 from experiments.workers import started
@@ -245,7 +245,7 @@ def main(
     killed: Annotated[int, typer.Option(help="Runs to kill.")] = 10,
     seed: Annotated[int, typer.Option(help="Draws the moments.")] = 1,
 ) -> None:
-    """Race, kill and compare; write results/shard_workers.json."""
+    """Race, kill and compare."""
     torch.set_num_threads(1)
     cpu = {"train.threads": 1, "train.device": "cpu"}
     with tempfile.TemporaryDirectory() as name:
@@ -265,4 +265,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

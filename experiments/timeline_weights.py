@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from experiments.common import write_result
+from experiments.common import run_command, write_result
 from fedrec.data.table import TEST
 from fedrec.metrics import auc
 from unlearning.model import ShardedModel
@@ -66,4 +66,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.common import write_result
+from experiments.common import run_command, write_result
 from fedrec.data.table import TEST, VALID
 from fedrec.metrics import measure
 from fedrec.scoring import by_person
@@ -62,4 +62,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)

@@ -25,7 +25,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from experiments.common import write_result
+from experiments.common import run_command, write_result
 from fedrec.config import load
 from fedrec.data.load import load_dataset
 from fedrec.data.prompts import Window
@@ -147,7 +147,7 @@ def main(
     users: Annotated[int, typer.Option(help="Users forgotten of each model, one after another.")] = 5,
     method: Annotated[str, typer.Option(help="As `fedrec unlearn compare` names it.")] = "strict-hash",
 ) -> None:
-    """Forget users under fire; write results/withdrawal.json."""
+    """Forget users under fire."""
     rows = []
     for seed in map(int, seeds.split(",")):
         config = resolve(load(overrides={"seed": seed, "train.threads": 1, "train.epochs": 1}))
@@ -171,4 +171,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run_command(main)
