@@ -26,10 +26,10 @@ from fedrec.messages import Model, from_arrays, to_arrays
 from fedrec.metrics import measure
 from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank
-from fedrec.models.base import Base, load_base
+from fedrec.models.base import Base
 from fedrec.progress import bar
 from fedrec.served import REHEARSED, answers_of, read_judgement, serve
-from fedrec.serving import encoder_of
+from fedrec.serving import encoder_of, run_base
 from fedrec.store import Run
 from fedrec.training import Task, train
 
@@ -45,7 +45,7 @@ class Client:
 
     @cached_property
     def base(self) -> Base:
-        return load_base(self.config.base, device=self.config.train.device, precision=self.config.train.precision)
+        return run_base(self.run)
 
     @cached_property
     def interactions(self) -> Interactions:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fedrec import hardware
-from fedrec.config import RunConfig
+from fedrec.config import DataConfig, RunConfig
+from fedrec.data.generated import World
 from fedrec.data.table import TEST, Dataset
 from fedrec.data.trivial import trivial_auc
 from fedrec.metrics import auc
@@ -34,11 +35,16 @@ def base_name(dataset: Dataset, config: RunConfig) -> str:
     """The base model that is named, or the folder of the embedded one for this catalogue."""
     if config.base:
         return config.base
-    from fedrec.data.generated import make_world
     from fedrec.models.embedded import ensure_embedded
 
-    world = make_world(config.data.world) if config.data.path is None else None
-    return str(ensure_embedded(dataset.catalogue, world))
+    return str(ensure_embedded(dataset.catalogue, world_of(config.data)))
+
+
+def world_of(data: DataConfig) -> World | None:
+    """The generated world, where the data are from it."""
+    from fedrec.data.generated import make_world
+
+    return make_world(data.world) if data.path is None else None
 
 
 def with_base(config: RunConfig, name: str, base: Base) -> RunConfig:

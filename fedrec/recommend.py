@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from fedrec import hardware
 from fedrec.client_store import ClientStore
 from fedrec.errors import UsageError, did_you_mean
-from fedrec.models.base import load_base
 from fedrec.served import answers_of
-from fedrec.serving import encoder_of
+from fedrec.serving import encoder_of, run_base
 from fedrec.store import Run
 
 
@@ -50,7 +49,7 @@ def score_items(
     """(m,) like-probability of each candidate item after a history of items and labels, by what the client serves."""
     config = run.config
     hardware.use_threads(config.train)
-    base = load_base(config.base, device=config.train.device, precision=config.train.precision)
+    base = run_base(run)
     encoder = encoder_of(run, base)
     answers = answers_of(client, config, base, encoder)
     try:

@@ -21,6 +21,7 @@ from fedrec.data.prompts import PromptEncoder, Tokens, Window
 from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import Base
+from fedrec.models.recorded import base_of
 from fedrec.scoring import Batches, by_length, by_person, row_vectors, score_candidates, score_windows
 
 if TYPE_CHECKING:
@@ -216,6 +217,15 @@ def each_alone(
                 model, windows, tokens, len(user), bank=bank, routing=Routed(0), precision=precision,
                 batches=by_person(user),
             )  # fmt: skip
+
+
+def run_base(run: Run) -> Base:
+    """The base model that the run was made over.
+
+    Raises:
+        FedrecError: it is gone, or has changed since.
+    """
+    return base_of(run.home.folder, run.config, run.catalogue)
 
 
 def encoder_of(run: Run, base: Base) -> PromptEncoder:

@@ -2,6 +2,7 @@
 
 config.json              the resolved configuration; written first
 catalogue.json           the public items
+base.json                the files of the base model, held against them at every load
 reference.json           facts of the data, trivial scorers, best possible AUC; written last of the preparation
 initial/                 the shared initial adapter, a PEFT folder
 rounds/0003/             models.safetensors (the last round's only), round.json

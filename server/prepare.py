@@ -20,6 +20,7 @@ from fedrec.models.adapter import initial_state
 from fedrec.models.base import Base, load_base
 from fedrec.models.checks import check_base
 from fedrec.models.peft_folder import load_peft, save_peft
+from fedrec.models.recorded import find_base, record_base
 from fedrec.models.vectors import item_vectors
 from fedrec.preparation import base_name, facts_of, resolve, with_base
 from fedrec.store import CENTRAL, Run, create_run, remove_run
@@ -42,9 +43,10 @@ def finish(run: Run) -> Run:
 
 def finish_all(runs: Sequence[Run]) -> list[Run]:
     """The same for a run and its baselines, which share its data, base model and first adapter."""
-    if runs[0].prepared:
-        return list(runs)
     config = runs[0].config
+    if runs[0].prepared:
+        find_base(runs[0].folder, config, runs[0].catalogue)  # what is wrong with it is told once, not by each client
+        return list(runs)
     dataset = load_dataset(config.data, config.seed)
     named = base_name(dataset, config)
     base = load_base(named, device=config.train.device, precision=config.train.precision)
@@ -57,6 +59,7 @@ def finish_all(runs: Sequence[Run]) -> list[Run]:
     write_json(run.folder / "catalogue.json", vars(dataset.catalogue))
     facts = _write_clients(run, dataset, names, client_of)
     save_peft(run.folder / "initial", initial, config.lora, base.source)
+    record_base(run.folder, base)
     write_json(run.folder / "reference.json", {"base": base.name, "clients": facts, **reference})
     return runs
 

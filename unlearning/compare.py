@@ -23,6 +23,7 @@ from fedrec.files import read_json, write_json
 from fedrec.metrics import measure
 from fedrec.models.base import load_base
 from fedrec.models.checks import check_base
+from fedrec.models.recorded import keep_base
 from fedrec.preparation import base_name, facts_of, with_base
 from fedrec.summary import flat
 from unlearning.exactness import exactness
@@ -120,6 +121,7 @@ def compare(folder: Path, plan: Plan, pool: Workers, telling: Telling, latency: 
         bench = Bench(plan, seed)
         telling.on_data(bench.dataset.warnings)
         write_json(folder / PLAN, plan.as_dict())
+        keep_base(folder, bench.base)
         with pool.crew(bench.base, bench.config.train) as crew:
             rows += _rows(folder, bench, Memory(crew), telling)
     result = {

@@ -29,6 +29,7 @@ from fedrec.data.table import TEST, VALID, Catalogue, Dataset
 from fedrec.files import read_json, write_json
 from fedrec.models.adapter import initial_state, state_hash
 from fedrec.models.base import Base, fingerprint, load_base
+from fedrec.models.recorded import base_of, record_base
 from fedrec.scoring import by_person
 from fedrec.serving import Answers, Judged
 from unlearning.folder import read_manifest, shard_folder, write_manifest
@@ -102,7 +103,7 @@ class ShardedModel:
         """
         hardware.use_threads(config.train)
         rows = dataset.interactions
-        base = _base(config)
+        base = load_base(str(config.base), device=config.train.device, precision=config.train.precision)
         if vectors is None:
             vectors = fill_vectors(base, _encoder(base, dataset.catalogue, config), rows)
         if places is None:
@@ -112,12 +113,13 @@ class ShardedModel:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "catalogue.json", vars(dataset.catalogue))
         save_table(folder / "table.safetensors", Table(rows, places, vectors, scores, ("",) * method.shards))
+        record_base(folder, base)
         write_json(folder / "method.json", {"run": config.model_dump(mode="json"), "method": method.model_dump()})
         return cls(folder)
 
     @cached_property
     def base(self) -> Base:
-        return _base(self.config)
+        return base_of(self.folder, self.config, self.catalogue)
 
     @cached_property
     def encoder(self) -> PromptEncoder:
@@ -313,11 +315,6 @@ def _agreeing(kept: tuple[str, ...], wanted: tuple[str, ...]) -> int:
         if kept[number : number + 1] != (digest,):
             return number
     return len(wanted)
-
-
-def _base(config: RunConfig) -> Base:
-    assert config.base is not None
-    return load_base(config.base, device=config.train.device, precision=config.train.precision)
 
 
 def _encoder(base: Base, catalogue: Catalogue, config: RunConfig) -> PromptEncoder:

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from fedrec.errors import FedrecError
 from fedrec.files import read_json
 from fedrec.hardware import torch_device
+from fedrec.models.files import Stamp, folder_of, model_files, stamp
 
 _ALIGNED = 64  # bytes, as torch and Ray lay memory out
 _CONTEXT = 2048  # where a model does not say how long its input may be
@@ -35,7 +36,7 @@ class Base:
 
     Attributes:
         name: the id or folder name it was loaded by, for people to read.
-        source: the id or absolute folder that loads it from anywhere.
+        source: the id or absolute folder that loads it from anywhere; revision: the hub's, of an id.
         model: in evaluation mode, frozen.
         tokenizer: its tokenizer.
         context: its longest input, in tokens.
@@ -44,15 +45,15 @@ class Base:
 
     name: str
     source: str
+    revision: str | None
     model: Any
     tokenizer: Any
     context: int
     precision: str
 
 
-@lru_cache(maxsize=2)
-def load_base(name: str, *, device: str = "cpu", precision: str = "fp32") -> Base:
-    """The model in a folder, or of a Hugging Face id; loaded once in a process.
+def load_base(name: str, *, revision: str | None = None, device: str = "cpu", precision: str = "fp32") -> Base:
+    """The model in a folder, or of a Hugging Face id; loaded once in a process, and again where its files change.
 
     With bf16 the frozen linear weights are kept in bf16, exactly as autocast would cast them at every use.
 
@@ -60,6 +61,13 @@ def load_base(name: str, *, device: str = "cpu", precision: str = "fp32") -> Bas
         FedrecError: missing, gated, broken, incomplete, not a causal language model, an adapter, or in need of code of
             its own, which never runs.
     """
+    folder = Path(name)
+    files = model_files(folder).values() if folder.is_dir() else ()
+    return _load(name, revision, device, precision, tuple(map(stamp, files)))
+
+
+@lru_cache(maxsize=2)
+def _load(name: str, revision: str | None, device: str, precision: str, _: tuple[Stamp, ...]) -> Base:
     from transformers.utils import logging as transformers_logging
 
     from fedrec.models.attention import use_matmul_attention
@@ -71,7 +79,7 @@ def load_base(name: str, *, device: str = "cpu", precision: str = "fp32") -> Bas
     if not local and (name.startswith((".", "/", "~")) or name.count("/") > 1):
         raise FedrecError(f"--base {name}: no such folder")
     try:
-        model, tokenizer = _read(name, local)
+        model, tokenizer = _read(name, local, revision)
     except FedrecError:
         raise
     except Exception as error:  # the hub, safetensors, tokenizers and the model's own code raise what they like
@@ -80,8 +88,10 @@ def load_base(name: str, *, device: str = "cpu", precision: str = "fp32") -> Bas
     use_matmul_attention(model)
     if precision == "bf16":
         _halve(model)
-    shown, source = (Path(name).name, str(Path(name).resolve())) if local else (name, name)
-    return Base(shown, source, model, tokenizer, context_of(model.config), precision)
+    there = folder_of(name, revision)
+    assert there is not None
+    shown, source, revision = (there.name, str(there), None) if local else (name, name, there.name)
+    return Base(shown, source, revision, model, tokenizer, context_of(model.config), precision)
 
 
 def context_of(config: Any) -> int:
@@ -173,13 +183,13 @@ def unpack(packed: Packed, device: str) -> Any:
     return model
 
 
-def _read(name: str, local: bool) -> tuple[Any, Any]:
+def _read(name: str, local: bool, revision: str | None) -> tuple[Any, Any]:
     """Model and tokenizer as their files have them: every weight is from there, and no code is."""
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     if local and (Path(name) / _ADAPTER).is_file():
         raise _is_adapter(name, read_json(Path(name) / _ADAPTER))
-    found: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False}
+    found: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False, "revision": revision}
     config = AutoConfig.from_pretrained(name, **found)
     config._attn_implementation = None  # transformers' own choice; a named one may be code from the hub
     tokenizer = AutoTokenizer.from_pretrained(name, **found)

@@ -78,9 +78,8 @@ def ensure_embedded(
         force: build it anew, even if it is there.
     """
     recipe = recipe or Recipe()
-    texts = world.text if world is not None else ()
-    cohort = world.cohort if world is not None else imagined_cohort(catalogue, recipe.seed)
-    folder = cache() / f"base-{_key(catalogue, texts, cohort, recipe)}"
+    texts, cohort = _public(catalogue, world, recipe)
+    folder = cache() / _name(catalogue, texts, cohort, recipe)
     if folder.exists() and not force:
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -92,6 +91,12 @@ def ensure_embedded(
             shutil.rmtree(folder, ignore_errors=True)
             partial.rename(folder)
     return folder
+
+
+def embedded_folder(catalogue: Catalogue, world: World | None = None, recipe: Recipe | None = None) -> Path:
+    """Where `ensure_embedded` has the model; nothing is built."""
+    recipe = recipe or Recipe()
+    return cache() / _name(catalogue, *_public(catalogue, world, recipe), recipe)
 
 
 def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Interactions, recipe: Recipe) -> None:
@@ -178,8 +183,13 @@ def _counter(tick: Callable[[int, int], None], total: int) -> Callable[[float], 
     return advance
 
 
-def _key(catalogue: Catalogue, texts: Sequence[str], cohort: Interactions, recipe: Recipe) -> str:
+def _public(catalogue: Catalogue, world: World | None, recipe: Recipe) -> tuple[Sequence[str], Interactions]:
+    """The texts and timelines it reads."""
+    return ((), imagined_cohort(catalogue, recipe.seed)) if world is None else (world.text, world.cohort)
+
+
+def _name(catalogue: Catalogue, texts: Sequence[str], cohort: Interactions, recipe: Recipe) -> str:
     digest = hashlib.sha256(repr((recipe, catalogue.titles, tuple(texts))).encode())
     for column in (cohort.user, cohort.item, cohort.label):
         digest.update(column.tobytes())
-    return digest.hexdigest()[:12]
+    return f"base-{digest.hexdigest()[:12]}"

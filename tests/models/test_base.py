@@ -115,7 +115,6 @@ def test_item_vectors_depend_on_the_title_alone(tiny_base: Path) -> None:
 
 
 def one_line(name: str) -> str:
-    load_base.cache_clear()  # the folder may have been another one
     with pytest.raises(FedrecError) as caught:
         load_base(name)
     text = str(caught.value)

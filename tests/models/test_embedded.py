@@ -52,7 +52,6 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def weights(folder: Path) -> str:
-    load_base.cache_clear()
     return fingerprint(load_base(str(folder)).model)
 
 

@@ -1,0 +1,107 @@
+"""The base model that results were made over: recorded beside them, and held against its files at every load.
+
+A file whose size and times are as they were is believed; any other is read. An embedded base that is gone is built
+again by its recipe, which gives the same bytes on the same machine, and is held against the record like any other.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fedrec.config import RunConfig
+from fedrec.data.table import Catalogue
+from fedrec.errors import FedrecError
+from fedrec.files import read_json, write_json
+from fedrec.models.base import Base, load_base
+from fedrec.models.files import folder_of, model_files, sha256, stamp
+
+RECORD = "base.json"
+
+
+def record_base(folder: Path, base: Base) -> None:
+    """Write down in `folder` which files the base model is read from, and the hub's revision of them."""
+    files = model_files(_found(base.source, base.revision))
+    facts = {name: {"sha256": sha256(path), "stamp": stamp(path)} for name, path in files.items()}
+    write_json(folder / RECORD, {"base": base.source, "revision": base.revision, "files": facts})
+
+
+def keep_base(folder: Path, base: Base) -> None:
+    """Record it, or where one is recorded, see that it is that one: of what is kept in `folder` and added to.
+
+    Raises:
+        FedrecError: it is another.
+    """
+    if (folder / RECORD).exists():
+        _hold_against(folder, _record(folder), _found(base.source, base.revision))
+    else:
+        record_base(folder, base)
+
+
+def base_of(folder: Path, config: RunConfig, catalogue: Catalogue) -> Base:
+    """The base model recorded in `folder`, loaded on the device and in the precision of `config.train`.
+
+    Raises:
+        FedrecError: it is not there, not the one that was recorded, or none was recorded.
+    """
+    source, revision = find_base(folder, config, catalogue)
+    cached = folder_of(source, revision) is not None
+    base = load_base(source, revision=revision, device=config.train.device, precision=config.train.precision)
+    if not cached:  # fetched from the hub just now
+        _hold_against(folder, _record(folder), _found(source, revision))
+    return base
+
+
+def find_base(folder: Path, config: RunConfig, catalogue: Catalogue) -> tuple[str, str | None]:
+    """The source and the hub's revision of the base model recorded in `folder`; its files, where they are, are held
+    against the record, and those of the embedded one, where they are gone, are built again.
+
+    Raises:
+        FedrecError: as `base_of`.
+    """
+    record = _record(folder)
+    source, revision = record["base"], record["revision"]
+    there = folder_of(source, revision)
+    if there is None and revision is None:
+        there = _built_again(folder, source, config, catalogue)
+        source = str(there)
+    if there is not None:
+        _hold_against(folder, record, there)
+    return source, revision
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    if not (folder / RECORD).exists():
+        raise FedrecError(f"{folder}: it does not say which base model it was made over; start it again")
+    record: dict[str, Any] = read_json(folder / RECORD)
+    return record
+
+
+def _built_again(folder: Path, source: str, config: RunConfig, catalogue: Catalogue) -> Path:
+    """The embedded base of a catalogue, if the source that is gone was that."""
+    from fedrec.models.embedded import embedded_folder, ensure_embedded
+    from fedrec.preparation import world_of
+
+    world = world_of(config.data)
+    if Path(source).name != embedded_folder(catalogue, world).name:
+        raise FedrecError(f"{source}: no such folder; put the base model back that {folder} was made over")
+    return ensure_embedded(catalogue, world)
+
+
+def _hold_against(folder: Path, record: dict[str, Any], there: Path) -> None:
+    files = model_files(there)
+    for name, facts in record["files"].items():
+        if name not in files:
+            raise FedrecError(f"{there / name}: no such file; put the base model back that {folder} was made over")
+        if list(stamp(files[name])) != facts["stamp"] and sha256(files[name]) != facts["sha256"]:
+            raise FedrecError(
+                f"{there / name} is not the file that {folder} was made over: put that back, or start the run again"
+            )
+    if record["revision"] is None and (new := sorted(files.keys() - record["files"].keys())):
+        raise FedrecError(f"{there / new[0]} was not there when {folder} was made: take it away")
+
+
+def _found(source: str, revision: str | None) -> Path:
+    there = folder_of(source, revision)
+    assert there is not None  # it was loaded from there
+    return there
