@@ -27,7 +27,7 @@ from fedrec.metrics import measure
 from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank
 from fedrec.models.base import Base
-from fedrec.progress import bar
+from fedrec.progress import bar, working
 from fedrec.served import REHEARSED, answers_of, read_judgement, serve
 from fedrec.serving import encoder_of, run_base
 from fedrec.store import Run
@@ -94,7 +94,8 @@ class Client:
     def judged_by(self, adapters: Mapping[int, State]) -> Judgement:
         """What weighs these adapters, by shard, against each other; what is known already is not computed again."""
         before = read_judgement(self.store, REHEARSED) or read_judgement(self.store)
-        return judge(self.base, self.config, self.encoder, self.interactions, self._judging(), adapters, before)
+        with working(f"{self.name} judges its shards"):
+            return judge(self.base, self.config, self.encoder, self.interactions, self._judging(), adapters, before)
 
     def measure(self, number: int) -> dict[str, int | float]:
         """Score the test rows by the model that is served, which is that of round `number`, and keep the scores.
@@ -105,7 +106,8 @@ class Client:
         rows = self.interactions
         wanted = rows.split == TEST
         answers = answers_of(self.store, self.config, self.base, self.encoder)
-        scores = answers.scores(self.encoder.windows(rows, wanted), len(rows))[wanted]
+        with working(f"{self.name} scores its test rows"):
+            scores = answers.scores(self.encoder.windows(rows, wanted), len(rows))[wanted]
         answers.close()
         tested = rows.take(wanted)
         group = np.zeros(len(tested), np.int32) if tested.client is None else tested.client

@@ -22,11 +22,13 @@ def recommend(
     from rich.table import Table
 
     from fedrec.output import write_result
+    from fedrec.progress import working
     from fedrec.recommend import recommend as rank
     from fedrec.store import open_run
 
     opened = open_run(one_run(folder, run))
-    client, found = rank(opened, user, top)
+    with working("ranking the titles"):
+        client, found = rank(opened, user, top)
     write_result({"run": opened.name, "user": user, "client": client, "items": [vars(item) for item in found]}, json)
     if json == "-":
         return

@@ -115,11 +115,13 @@ def _baselines(main: Any) -> dict[str, Any]:
 def _prepared(runs: list[Any], new: bool) -> list[Any]:
     """The runs ready for their rounds; nothing is left of new ones that cannot be, so the place is free for a mend."""
     from fedrec.output import warn
+    from fedrec.progress import working
     from fedrec.store import remove_run
     from server.prepare import finish_all
 
     try:
-        prepared = finish_all(runs)
+        with working("preparing: data, base model, clients"):
+            prepared = finish_all(runs)
         warn(prepared[0].reference["warnings"])
         return prepared
     except FedrecError:
@@ -134,6 +136,7 @@ def _execute(runs: list[Any], workers: int, json: str | None) -> None:
 
     from fedrec.hardware import crowding
     from fedrec.output import write_result
+    from fedrec.progress import working
     from fedrec.tables import results_table
     from server.simulation import write_result_and_page
 
@@ -142,7 +145,8 @@ def _execute(runs: list[Any], workers: int, json: str | None) -> None:
         console.print(hint, style="dim", soft_wrap=True)
     for run in runs:
         _rounds(run, workers, console)
-    result = write_result_and_page(runs[0])
+    with working("writing the page"):
+        result = write_result_and_page(runs[0])
     console.print("", results_table(result), "", sep="\n")
     console.print("report", runs[0].folder / "report.html", markup=False, soft_wrap=True)
     write_result(result, json)

@@ -1,11 +1,15 @@
-"""Signs of life where there is no terminal."""
+"""Signs of life, on a terminal and without one."""
 
 from __future__ import annotations
+
+import io
+import sys
+import time
 
 import pytest
 
 from fedrec import progress
-from fedrec.progress import bar
+from fedrec.progress import bar, working
 
 
 def test_a_pipe_is_told_every_so_often_and_not_of_what_is_soon_done(
@@ -20,3 +24,43 @@ def test_a_pipe_is_told_every_so_often_and_not_of_what_is_soon_done(
     assert capsys.readouterr() == ("", "".join(
         f"base model: {step} of 100, about {100 - step} s left\n" for step in (15, 30, 45)
     ))  # fmt: skip
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def until(stream: io.StringIO, text: str) -> None:
+    end = time.monotonic() + 20
+    while text not in stream.getvalue():
+        assert time.monotonic() < end, stream.getvalue()
+        time.sleep(0.005)
+
+
+def test_a_pipe_is_told_of_what_cannot_be_counted_as_long_as_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "PATIENCE", 0.01)
+    monkeypatch.setattr(sys, "stderr", pipe := io.StringIO())
+    with pytest.raises(ValueError), working("reading x.csv"):
+        until(pipe, "reading x.csv, 0 s so far\n")
+        raise ValueError
+    told = pipe.getvalue()
+    time.sleep(0.05)
+    assert pipe.getvalue() == told
+
+
+def test_quick_work_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with working("reading"), bar("x") as tick:
+        tick(1, 1)
+    assert capsys.readouterr().err == ""
+
+
+def test_on_a_terminal_a_bar_takes_the_place_of_a_spinner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    with working("preparing [x]"), working("inner"):
+        until(terminal, "preparing [x]")
+        with bar("base model") as tick:
+            tick(1, 2)
+            until(terminal, "base model")
+    assert "inner" not in terminal.getvalue()

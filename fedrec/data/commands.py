@@ -39,11 +39,13 @@ def inspect(
     from fedrec.data.load import load_dataset
     from fedrec.data.summary import summarise, summarise_users
     from fedrec.output import write_result
+    from fedrec.progress import working
 
     overrides = reading(path, form, items, like_above, skip_bad_rows)
     config, client_of = _configuration(run, overrides, tuple(sets or ()))
-    dataset = load_dataset(config.data, config.seed)
-    summary = summarise(dataset)
+    with working(f"reading {config.data.path or 'the generated world'}"):
+        dataset = load_dataset(config.data, config.seed)
+        summary = summarise(dataset)
     listed = summarise_users(dataset.interactions, users, client_of)
     write_result(asdict(summary) | {"users_listed": [asdict(user) for user in listed]}, out)
     if out != "-":

@@ -102,7 +102,7 @@ def test_the_generated_world_is_the_default() -> None:
 def test_a_run_tells_its_users_clients(film_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = RunConfig(data=DataConfig(path=str(film_file), like_above=4))
     run = SimpleNamespace(config=config, clients_of=lambda: {"1": ("client-3",), "2": ("client-0",)})
-    monkeypatch.setattr(store, "open_run", {"some/run": run}.__getitem__)
+    monkeypatch.setattr(store, "open_run", {Path("some/run"): run}.__getitem__)
     tree = figures("--run", "some/run", "--users", 2)
     assert [user["client"] for user in tree["users_listed"]] == ["client-3", "client-0"]
     assert "client-3" in inspect("--run", "some/run", "--users", 2)
