@@ -49,6 +49,7 @@ MENDS = {
     "SQLITE_READONLY": "cannot be written: give yourself write permission for the file and its folder",
     "SQLITE_CANTOPEN": "cannot be opened: give yourself write permission for the file and its folder",
     "SQLITE_FULL": "the disk is full: make room and repeat the command; nothing was half done",
+    "SQLITE_IOERR": "the disk refuses: make room on it, or mend it, and repeat the command; nothing was half done",
     "SQLITE_CORRUPT": "damaged: move it away and restore a backup beside its key file",
 }
 

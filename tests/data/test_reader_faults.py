@@ -141,7 +141,7 @@ def test_parquet_faults(tmp_path: Path) -> None:
 def test_paths_and_formats_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file or folder"):
         load(tmp_path / "nowhere")
-    with pytest.raises(DataError, match=r"no one data set is recognised, found nothing; .*ml-100k"):
+    with pytest.raises(DataError, match=r"no data set is recognised, found nothing; .*ml-100k"):
         load(tmp_path)
     path = text(tmp_path / "a.xyz", "user,item,label,title\nu,1,1,T\n")
     with pytest.raises(DataError, match="its format is not recognised"):

@@ -13,7 +13,7 @@ from fedrec.errors import DataError, UsageError
 from fedrec.text import utf8
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
-_PACKED = (".gz", ".zip")
+_OTHER_PACKING = (b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c", b"Rar!")
 _PIECE = 1 << 24
 
 
@@ -97,9 +97,9 @@ def _unpacked(path: Path, data: bytes) -> tuple[str, bytes]:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             member = _only_member(path, archive)
             return PurePosixPath(member).name, archive.read(member)
-    if path.suffix in _PACKED:
-        raise DataError(f"{path}: its content is not that of a {path.suffix} file; give it its true name, or mend it")
-    return path.name, data
+    if data.startswith(_OTHER_PACKING):
+        raise DataError(f"{path}: packed in a way that is not read; unpack it, or pack it with gzip")
+    return path.name.removesuffix(".gz"), data
 
 
 def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
@@ -124,6 +124,8 @@ def _decoded(path: Path, data: bytes, encodings: tuple[str, ...]) -> bytes:
             if encoding != "utf-8":
                 return data.decode(encoding).removeprefix("\ufeff").encode()
             data = utf8(data)
+            if b"\0" in data[:4096]:
+                raise DataError(f"{path}: neither text nor Parquet; give CSV, TSV, JSON lines or Parquet")
             _validate(data)
         except UnicodeDecodeError as error:
             fault = error

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fedrec.config import DataConfig
-from fedrec.data.readers.content import starts_as
+from fedrec.data.readers.content import Content, starts_as
 from fedrec.data.readers.generic import format_of, interaction_files, read_generic
 from fedrec.data.readers.movielens import read_ml_1m, read_ml_100k, read_ml_latest, read_movietweetings
 from fedrec.data.readers.source import Source
@@ -36,7 +36,7 @@ def read_source(path: Path, config: DataConfig) -> Source:
         DataError: no such path, or nothing there is recognised.
     """
     if not path.exists():
-        raise DataError(f"{path}: no such file or folder; give --data a file or folder of interactions")
+        raise DataError(f"{path}: no such file or folder; name a file or folder of interactions")
     form = config.format or recognise(path)
     if form not in FORMATS:
         raise UsageError(f"data.format {form!r} is unknown: choose from {', '.join(FORMATS)}")
@@ -64,9 +64,12 @@ def recognise(path: Path) -> str:
         return forms.pop()
     known = ", ".join(FORMATS)
     if path.is_file():
+        Content.read(path)  # what is wrong with how it is packed is said first
         raise DataError(f"{path}: its format is not recognised; give one with --format: {known}")
     found = ", ".join(file.name for file in files[:6]) or "nothing"
-    raise DataError(f"{path}: no one data set is recognised, found {found}; name the file, or a --format: {known}")
+    if not forms:
+        raise DataError(f"{path}: no data set is recognised, found {found}; give a file, and its --format: {known}")
+    raise DataError(f"{path}: more than one data set, found {found}; name the file, or a --format: {known}")
 
 
 def _has_imdb_ids(ratings: Path) -> bool:

@@ -80,6 +80,6 @@ def _headless(
     if len(sheet.fields) <= max(columns.values()):
         raise DataError(
             f"{path} line 1: {len(sheet.fields)} fields where {max(columns.values()) + 1} are expected, set apart by"
-            f" {separator!r}; mend the file, or name its format with --format"
+            f" {separator!r}; mend the file, or give this file by itself, with its format: --format csv"
         )
     return sheet.take(columns)

@@ -44,11 +44,11 @@ class Parquet:
             table = pq.ParquetFile(self.source).read(columns=wanted)
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{self.path}: broken ({str(error).splitlines()[0][:80]}); write it again") from None
-        found = {i: Column.of(self._text(self.names[i], table[self.names[i]])) for i in columns.values()}
+        found = {i: Column.of(self._text(role, self.names[i], table[self.names[i]])) for role, i in columns.items()}
         record = np.arange(1, len(table) + 1)
         return RawTable(self.path, {role: found[i] for role, i in columns.items()}, record, "row {}".format)
 
-    def _text(self, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    def _text(self, role: str, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         kind = column.type
         try:
             if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
@@ -57,4 +57,7 @@ class Parquet:
                 column = pc.cast(column, pa.int64())  # whole numbers are floats where a row had none
             return pc.fill_null(column.cast(pa.string()), "")
         except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
-            raise DataError(f"{self.path}: column {quote(name)} has type {kind}, which is no text or number") from None
+            raise DataError(
+                f"{self.path}: column {quote(name)} has type {kind}, which is no text or number;"
+                f" name another column with --set data.columns.{role}=NAME"
+            ) from None
