@@ -77,7 +77,7 @@ def erase(message: Message, context: Context) -> Message:
     """Delete what is selected, and what was made of it."""
     client = local.Client(_run(message), _name(message, context))
     rows = erasure.erase(client, _selection(message), _requests(message)[0])
-    return _reply(message, client.name, None, {}, rows=rows, **_data(client))
+    return _reply(message, client.name, None, {}, rows=rows)
 
 
 @app.query("rehearse")
@@ -104,10 +104,9 @@ def _requests(message: Message) -> list[str]:
     return [str(request) for request in requests]
 
 
-def _data(client: local.Client) -> dict[str, str | int]:
-    """Hash and number of the client's rows."""
-    manifest = client.store.vault.manifest()
-    return {"data_sha256": manifest["sha256"], "data_rows": manifest["rows"]}
+def _data(client: local.Client) -> dict[str, str]:
+    """What the client's rows are known by, which only it could make or guess: `Vault.manifest`."""
+    return {"data": client.store.vault.manifest()["digest"] or ""}
 
 
 def _selection(message: Message) -> Selection:

@@ -11,6 +11,7 @@ from typing import NoReturn
 import click
 
 from fedrec.errors import FedrecError, Interrupted, did_you_mean
+from fedrec.owner import for_owner_only
 
 COMMANDS = {
     "simulate": ("server.commands:simulate", "Federated rounds on this machine: the main job."),
@@ -65,6 +66,7 @@ def main() -> None:
 
     A failure is one line on standard error that names the mend.
     """
+    for_owner_only()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         cli.main(prog_name="fedrec", standalone_mode=False)

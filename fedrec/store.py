@@ -26,10 +26,11 @@ from safetensors.numpy import load_file, save_file
 from fedrec.client_store import CentralStore, ClientStore
 from fedrec.config import RunConfig, parse
 from fedrec.data.shards import by_hash
-from fedrec.data.table import Catalogue
+from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json, write_json
 from fedrec.messages import Model, from_arrays, to_arrays
+from fedrec.owner import for_owner_only
 
 RUNS = Path("runs")
 BASELINES = "baselines"
@@ -38,9 +39,10 @@ _GOING = ".removed"
 
 
 class Run:
-    """The folder of one run."""
+    """The folder of one run. People's data are in it, so whoever opens it writes for its owner only from then on."""
 
     def __init__(self, folder: Path) -> None:
+        for_owner_only()
         self.folder = folder
 
     @property
@@ -106,6 +108,12 @@ class Run:
                 folder, self.catalogue, {each: beside.client(each).vault_path for each in beside.clients}
             )
         return ClientStore(folder, self.catalogue, beside.client(name).vault_path)
+
+    def interactions(self) -> Interactions:
+        """The rows that the clients hold now, each with its client, on the machine that holds them all."""
+        from fedrec.data.pooling import pooled
+
+        return pooled({name: self.client(name).interactions() for name in self.clients})
 
     def clients_of(self) -> dict[str, tuple[str, ...]]:
         """Who holds each user's rows, on the machine that holds them all: most often one client."""
@@ -209,6 +217,7 @@ def create_run(folder: Path, config: RunConfig) -> Run:
     Raises:
         UsageError: something is there already, or nothing can be written there.
     """
+    for_owner_only()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "config.json").exists():

@@ -39,14 +39,15 @@ class Located:
         rows: by client, where there are any.
         shards: that learnt from them.
         left: by client, places besides the rows where something of it is found.
-        data: hash and number of each client's rows.
+        data: what each client's rows are known by, under a key of the client's; no number of rows, by which somebody
+            with the source could tell who went.
         adapters: the hash of each shard's adapter that a client serves; empty where it is withdrawn.
     """
 
     rows: dict[str, int]
     shards: tuple[int, ...]
     left: dict[str, int]
-    data: dict[str, dict[str, Any]]
+    data: dict[str, str]
     adapters: dict[str, list[str]]
 
 
@@ -91,7 +92,7 @@ class FederatedErasure:
             rows={name: int(said["rows"]) for name, said in found.items() if said["rows"]},
             shards=tuple(sorted({int(shard) for said in found.values() for shard in said["shards"]})),
             left={name: int(said["left"]) for name, said in found.items()},
-            data={name: _data(said) for name, said in found.items()},
+            data={name: str(said["data"]) for name, said in found.items()},
             adapters={name: [str(digest) for digest in said["adapters"]] for name, said in found.items()},
         )
 
@@ -112,14 +113,14 @@ class FederatedErasure:
                 found += int(answer["rows"])
         return self.run.remove_baselines() if found else []
 
-    def erase(self, selection: Selection, client: str | None, request: str) -> dict[str, dict[str, Any]]:
+    def erase(self, selection: Selection, client: str | None, request: str) -> dict[str, int]:
         """Delete the rows at every client, or at one.
 
         Returns:
-            By client: `rows` deleted, and hash and number of the rows left.
+            By client how many rows were deleted.
         """
         said = self._ask(messages.ERASE, _only(client), selection=selection.model_dump_json(), requests=[request])
-        return {name: {"deleted": int(answer["rows"]), **_data(answer)} for name, answer in said.items()}
+        return {name: int(answer["rows"]) for name, answer in said.items()}
 
     def retrain(self, shards: Sequence[int], folder: Path) -> dict[str, Model]:
         """All rounds of the shards again; finished ones are kept in `folder`, so an interruption costs one at most."""
@@ -209,10 +210,6 @@ def _utility(answers: Sequence[Mapping[str, Any]]) -> tuple[float, float, int, i
 
 def _only(client: str | None) -> set[str] | None:
     return None if client is None else {client}
-
-
-def _data(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {"sha256": str(said["data_sha256"]), "rows": int(said["data_rows"])}
 
 
 def _silent(entry: Entry) -> None:

@@ -126,6 +126,18 @@ def membership_auc(forgotten: Scores, unseen: Scores) -> tuple[float, float, flo
     return value, *auc_interval(value, m, n)
 
 
+def coarse_membership(forgotten: Scores, unseen: Scores) -> tuple[float, float, float]:
+    """The same of a rounded AUC and an interval as wide as of the power of two at or below m.
+
+    An exact AUC or interval gives m away, and with the source at hand m is often enough to tell whose rows they were.
+    """
+    value, m = membership_auc(forgotten, unseen)[0], len(forgotten)
+    if math.isnan(value):
+        return math.nan, math.nan, math.nan
+    told = round(value, 2)
+    return told, *auc_interval(told, 1 << (m.bit_length() - 1), len(unseen))
+
+
 def auc_interval(value: float, m: int, n: int) -> tuple[float, float]:
     """The 95 % interval of an AUC of m positive and n negative rows, by Newcombe (Statistics in Medicine 25:559, 2006,
     method 5): all θ with |AUC - θ| ≤ z √V(θ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from fedrec.options import Format, Items, Json, LikeAbove, Set, SkipBadRows, rea
 
 if TYPE_CHECKING:
     from fedrec.data.summary import Summary, UserSummary
+    from fedrec.data.table import Dataset
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="What is in a data set.")
 
@@ -24,7 +25,7 @@ def data() -> None:
 @app.command()
 def inspect(
     path: Annotated[str | None, typer.Argument(help="File or folder; left out = the generated world.")] = None,
-    run: Annotated[Path | None, typer.Option(help="A run: its data as it was loaded, and its clients.")] = None,
+    run: Annotated[Path | None, typer.Option(help="A run: the rows that its clients hold now.")] = None,
     users: Annotated[int, typer.Option(min=0, help="List this many users.")] = 0,
     form: Format = None,
     items: Items = None,
@@ -36,15 +37,22 @@ def inspect(
     """Counts, like-rates, history lengths and the AUC to beat, of the data at PATH, or of the generated world."""
     from dataclasses import asdict
 
+    from fedrec.config import load
     from fedrec.data.load import load_dataset
     from fedrec.data.summary import summarise, summarise_users
     from fedrec.output import write_result
     from fedrec.progress import working
 
     overrides = reading(path, form, items, like_above, skip_bad_rows)
-    config, client_of = _configuration(run, overrides, tuple(sets or ()))
-    with working(f"reading {config.data.path or 'the generated world'}"):
-        dataset = load_dataset(config.data, config.seed)
+    if run is not None and (overrides or sets):
+        raise UsageError("--run reads the data of the run: leave out PATH, --set and the options of reading")
+    config = load(None, overrides, tuple(sets or ()))
+    client_of: dict[str, str] = {}
+    with working(f"reading {run or config.data.path or 'the generated world'}"):
+        if run is None:
+            dataset = load_dataset(config.data, config.seed)
+        else:
+            dataset, client_of = _held(run)
         summary = summarise(dataset)
     listed = summarise_users(dataset.interactions, users, client_of)
     write_result(asdict(summary) | {"users_listed": [asdict(user) for user in listed]}, out)
@@ -52,18 +60,15 @@ def inspect(
         _print(summary, listed)
 
 
-def _configuration(run: Path | None, overrides: dict[str, Any], sets: tuple[str, ...]) -> tuple[Any, dict[str, str]]:
-    """The run configuration, and user id → its clients where it is that of a run."""
-    if run is None:
-        from fedrec.config import load
-
-        return load(None, overrides, sets), {}
-    if overrides or sets:
-        raise UsageError("--run reads the data of the run: leave out PATH, --set and the options of reading")
+def _held(run: Path) -> tuple[Dataset, dict[str, str]]:
+    """What the clients of a run hold now, and user id → its clients; whoever was erased is in neither."""
+    from fedrec.data.table import Dataset
     from fedrec.store import open_run
 
     opened = open_run(run)
-    return opened.config, {user: ", ".join(clients) for user, clients in opened.clients_of().items()}
+    notes = (f"as the clients of {opened.folder} hold it now",)
+    dataset = Dataset(opened.name, opened.interactions(), opened.catalogue, notes=notes)
+    return dataset, {user: ", ".join(clients) for user, clients in opened.clients_of().items()}
 
 
 def _print(summary: Summary, users: list[UserSummary]) -> None:

@@ -51,6 +51,11 @@ def read_key(path: Path, check: str) -> bytes:
     return key
 
 
+def keyed(key: bytes, digest: str) -> str:
+    """HMAC-SHA256 of a digest, 64 hexadecimal digits."""
+    return hmac.digest(key, digest.encode(), hashlib.sha256).hex()
+
+
 def check_value(key: bytes) -> str:
     """What tells the right key from a wrong one and nothing else."""
     return hmac.digest(key, b"check", hashlib.sha256).hex()

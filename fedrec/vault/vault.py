@@ -7,8 +7,6 @@ what comes in: the vault can still be read and erased from, but takes no rows.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import sqlite3
 from collections import Counter
 from pathlib import Path
@@ -156,9 +154,11 @@ class Vault:
         """Note the rows that round `number` of a run trained a shard on; a round that is done again is noted again."""
         with writing(self.path) as db:
             key = self._key(db)
-            content = content_hash(named(rows, catalogue)).encode()
-            digest = None if key is None else hmac.digest(key, content, hashlib.sha256)
-            db.execute("INSERT OR REPLACE INTO uses VALUES (?, ?, ?, ?, ?)", (run, shard, number, len(rows), digest))
+            digest = None if key is None else vault_key.keyed(key, content_hash(named(rows, catalogue)))
+            db.execute(
+                "INSERT OR REPLACE INTO uses VALUES (?, ?, ?, ?, ?)",
+                (run, shard, number, len(rows), digest and bytes.fromhex(digest)),
+            )
 
     def uses(self) -> list[Use]:
         """Everything that was used, sorted by run, shard and round."""
@@ -167,18 +167,24 @@ class Vault:
             return [Use(run, shard, number, rows, digest or None) for run, shard, number, rows, digest in found]
 
     def manifest(self) -> dict[str, Any]:
-        """Counts and the SHA-256 of the rows (`content_hash`); no person in it."""
+        """Counts, and what the rows are known by: HMAC-SHA256 of them (`content_hash`) under the vault's key.
+
+        The same rows give the same digest as long as the vault lives, so whoever gets digests can tell whether the
+        rows are those of last time. Who has no key cannot try rows on it, for example to find out who is not among
+        them any more. None once the key is destroyed.
+        """
         rows = """SELECT users.name, item, time, label, split, coalesce(groups.name, '')
             FROM rows JOIN users ON users.id = user LEFT JOIN groups ON groups.id = client"""
         with reading(self.path) as db:
-            digest = content_hash(db.execute(rows))
+            key = self._key(db)
+            digest = None if key is None else vault_key.keyed(key, content_hash(db.execute(rows)))
             count, users, items = db.execute(
                 "SELECT count(*), count(DISTINCT user), count(DISTINCT item) FROM rows"
             ).fetchone()
             stones, refused = db.execute("SELECT count(*), coalesce(sum(refused), 0) FROM tombstones").fetchone()
             destroyed = meta(db, "key") == DESTROYED
         return {
-            "rows": count, "users": users, "items": items, "sha256": digest,
+            "rows": count, "users": users, "items": items, "digest": digest,
             "tombstones": stones, "refused": refused, "key_destroyed": destroyed,
         }  # fmt: skip
 

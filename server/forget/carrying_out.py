@@ -62,7 +62,7 @@ class Carrier:
     def plan(self, request: Request) -> dict[str, Any]:
         """The impact plan, kept with the request."""
         selection = self.office.ledger.selection(request.id)
-        plan = impact(self.erasure, selection, request.scope.client, self.office.rules)
+        plan = impact(self.erasure, self.erasure.locate(selection, request.scope.client), self.office.rules)
         self.office.audit.append("plan", request=request.id, plan=digest(plan))
         self.office.ledger.advance(request.id, State.PLANNED, shards=plan["shards"], plan=plan)
         return plan

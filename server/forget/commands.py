@@ -40,9 +40,11 @@ def plan(id: RequestId, run: RunOption = None, database: Database = None, json: 
 
     office, console = open_office(run, database, json)
     request = office.ledger.get(office.ledger.named(id))
-    found = impact(_erasure(office), office.ledger.selection(request.id), request.scope.client, office.rules)
+    erasure = _erasure(office)
+    located = erasure.locate(office.ledger.selection(request.id), request.scope.client)
+    found = impact(erasure, located, office.rules)
     shards = ", ".join(map(str, found["shards"])) or "none"
-    held = ", ".join(f"{client} ({rows} rows)" for client, rows in found["clients"].items()) or "nobody"
+    held = ", ".join(f"{client} ({rows} rows)" for client, rows in located.rows.items()) or "nobody"
     console.print(
         f"held by    {held}",
         f"shards     {shards} of {found['of_shards']}; {found['rounds']} rounds again at all clients",
@@ -52,7 +54,7 @@ def plan(id: RequestId, run: RunOption = None, database: Database = None, json: 
         f"remains    {'; '.join([*found['exceptions'], *found['elsewhere']])}",
         sep="\n", markup=False, soft_wrap=True,
     )  # fmt: skip
-    write_result(found, json)
+    write_result({**found, "clients": located.rows}, json)
 
 
 @app.command()

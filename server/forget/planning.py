@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from fedrec.config import RunConfig
-from fedrec.data.selection import Selection
 from fedrec.models.embedded import cache
 from fedrec.summary import clean
 from server.erasure import FederatedErasure, Located
@@ -17,18 +16,17 @@ EXPORTS = "adapters, figures and rows that were copied out of this run"
 OTHERS = "other runs and comparisons made from the same data"
 
 
-def impact(erasure: FederatedErasure, selection: Selection, client: str | None, rules: Rules) -> dict[str, Any]:
-    """As JSON takes it; no person in it.
+def impact(erasure: FederatedErasure, located: Located, rules: Rules) -> dict[str, Any]:
+    """As JSON takes it; no person in it, nor how many rows, which with the source at hand tells whose they are.
 
     The time is estimated from the rounds as they were run: what the shards are of all shards.
     """
-    located = erasure.locate(selection, client)
     config, history = erasure.run.config, erasure.run.rounds.history()
     seconds = sum(entry.get("seconds") or 0 for entry in history)
     return {
         "shards": list(located.shards),
         "of_shards": config.shards,
-        "clients": located.rows,
+        "clients": sorted(located.rows),
         "retrained_clients": list(erasure.run.clients) if located.shards else [],
         "rounds": config.federation.rounds if located.shards else 0,
         "path": "exact",

@@ -22,7 +22,7 @@ from unlearning.certificates.certificate import RETRAINED, SignedCertificate, is
 from unlearning.certificates.document import page, reply
 from unlearning.requests.request import Request
 from unlearning.requests.scope import Kind
-from unlearning.verification import Measures, Report, Thresholds, adapter_faults, auc_change, membership_auc, verdict
+from unlearning.verification import Measures, Report, Thresholds, adapter_faults, auc_change, coarse_membership, verdict
 
 _CONDITIONS = {Kind.USER: "person", Kind.CLIENT: "client", Kind.ITEM: "items", Kind.DATES: "dates"}
 
@@ -50,10 +50,10 @@ def verify(
     }  # fmt: skip
     if shards:
         rehearsal = erasure.rehearse([request.id for request in requests], shards, models)
-        found = membership_auc(np.array(rehearsal.forgotten), np.array(rehearsal.unseen))
+        found = coarse_membership(np.array(rehearsal.forgotten), np.array(rehearsal.unseen))
         facts |= finite(dict(zip(("membership_auc", "membership_low", "membership_high"), found, strict=True)))
         if rehearsal.utility is not None:
-            change = auc_change(*rehearsal.utility)
+            change = (round(value, 3) for value in auc_change(*rehearsal.utility))  # no number of rows follows from it
             facts |= dict(zip(("utility", "utility_low", "utility_high"), change, strict=True))
         tensors = [_named(state) for model in models.values() for state in model if _taught(state)]
         facts["adapters_not_finite"], facts["adapters_untrained"] = adapter_faults(tensors)
@@ -74,13 +74,12 @@ def certify(
 
     Args:
         rounds: of the retraining.
-        after: hash and number of each client's rows that are left; its `deleted` is left out.
+        after: what each client's rows that are left are known by.
         issued: what was fixed when the request was published: `at`, `previous`, `restored_seconds`.
     """
     plan = request.plan or {}
     config = office.run.config.model_dump(mode="json")
-    left = {client: {name: known[name] for name in ("sha256", "rows")} for client, known in after.items()}
-    data = {"before": plan["data_before"], "after": left}
+    data = {"before": plan["data_before"], "after": dict(after)}
     final = rounds.models(last) if (last := rounds.last()) else {}
     adapters = [
         {"client": client, "shard": shard, "before": before or None, "after": digest_of(final[client][position])}

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,15 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from fedrec import store
 from fedrec.config import DataConfig, RunConfig, WorldConfig
 from fedrec.data.commands import app
 from fedrec.data.load import load_dataset
+from fedrec.data.selection import Selection
 from fedrec.data.summary import summarise
 from fedrec.data.table import HISTORY, TEST, TRAIN
 from fedrec.errors import DataError, UsageError
+from fedrec.files import write_json
+from fedrec.store import create_run
 from tests.data.rows import ratings_frame
 
 
@@ -99,16 +100,24 @@ def test_the_generated_world_is_the_default() -> None:
     assert tree["best_possible_auc"] > 0.6
 
 
-def test_a_run_tells_its_users_clients(film_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_tells_what_its_clients_hold(film_file: Path, tmp_path: Path) -> None:
     config = RunConfig(data=DataConfig(path=str(film_file), like_above=4))
-    run = SimpleNamespace(config=config, clients_of=lambda: {"1": ("client-3",), "2": ("client-0",)})
-    monkeypatch.setattr(store, "open_run", {Path("some/run"): run}.__getitem__)
-    tree = figures("--run", "some/run", "--users", 2)
-    assert [user["client"] for user in tree["users_listed"]] == ["client-3", "client-0"]
-    assert "client-3" in inspect("--run", "some/run", "--users", 2)
-    assert any("above 4 " in note for note in tree["notes"])
+    run, data = create_run(tmp_path / "run", config), load_dataset(config.data, 1)
+    write_json(run.folder / "catalogue.json", vars(data.catalogue))
+    rows = data.interactions
+    for number in range(2):
+        mine = rows.take(rows.user % 2 == number)
+        run.client(f"client-{number}").write_interactions(mine)
+    tree = figures("--run", run.folder, "--users", 2)
+    assert tree == figures(film_file, "--like-above", 4, "--users", 2) | {
+        "name": "run", "notes": tree["notes"], "users_listed": tree["users_listed"]
+    }  # fmt: skip
+    assert [user["client"] for user in tree["users_listed"]] == ["client-0", "client-1"]
+    assert "client-1" in inspect("--run", run.folder, "--users", 2)
+    run.client("client-0").vault.erase(Selection(users=("1",)), "r")
+    assert [user["user"] for user in figures("--run", run.folder, "--users", 2)["users_listed"]] == ["2", "3"]
     with pytest.raises(UsageError, match="--run reads the data of the run"):
-        inspect(film_file, "--run", "some/run")
+        inspect(film_file, "--run", run.folder)
 
 
 def test_train_rows_leaves_test_rows_alone(film_file: Path) -> None:

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy.stats import ks_2samp
 
-from unlearning.verification import Measures, Thresholds, adapter_faults, auc_change, ks, membership_auc, verdict
+from unlearning.verification import (
+    Measures,
+    Thresholds,
+    adapter_faults,
+    auc_change,
+    coarse_membership,
+    ks,
+    membership_auc,
+    verdict,
+)
 
 CLEAN = {"traces": 0, "adapters_not_finite": 0, "adapters_untrained": 0}
 SCORES = st.lists(st.integers(0, 6).map(float), min_size=1, max_size=8).map(np.array)
@@ -103,6 +112,19 @@ def test_few_rows_lose_utility_by_chance_and_many_do_not() -> None:
         change, low, high = auc_change(0.8, 0.65, rows, rows)
         measures = Measures(utility=change, utility_low=low, utility_high=high, **CLEAN)
         assert verdict(measures, Thresholds()).verdict == outcome
+
+
+@pytest.mark.parametrize(("few", "many"), [(8, 15), (16, 31), (64, 127)])
+def test_a_coarse_membership_gives_no_number_of_rows_away(few: int, many: int) -> None:
+    random = np.random.default_rng(0)
+    unseen = random.normal(0, 1, 400)
+    for rows in range(few, many + 1):
+        scores = random.normal(0, 1, rows)
+        told, exact = coarse_membership(scores, unseen), membership_auc(scores, unseen)
+        assert abs(told[0] - exact[0]) < 0.0051 and told[1] < exact[1] + 0.0051 and told[2] > exact[2] - 0.0051
+    same = {coarse_membership(np.full(rows, 0.0), np.zeros(400)) for rows in range(few, many + 1)}
+    assert len(same) == 1 and coarse_membership(np.zeros(2 * few), np.zeros(400)) not in same
+    assert all(map(math.isnan, coarse_membership(np.array([]), unseen)))
 
 
 @pytest.mark.parametrize("field", ["utility", "membership_auc", "distribution"])

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from fedrec.data.selection import Selection, row_keys, without
 from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError
+from fedrec.vault import key as vault_key
 from fedrec.vault.results import Erased, Imported, Restored
 from fedrec.vault.rows import content_hash, named
 from fedrec.vault.tombstones import Refusal, tombstones_of
@@ -158,7 +159,9 @@ def test_the_manifest_hash_is_of_the_rows_alone(vault: Vault, tmp_path: Path) ->
     other.import_rows(without(rows, late), CATALOGUE)
     other.import_rows(without(rows, ~late), CATALOGUE)
     turned = Catalogue(CATALOGUE.ids[::-1], CATALOGUE.titles[::-1])
-    assert vault.manifest()["sha256"] == other.manifest()["sha256"] == digest
+    assert vault.manifest()["digest"] == vault_key.keyed(vault.key_path.read_bytes(), digest)
+    assert other.manifest()["digest"] == vault_key.keyed(other.key_path.read_bytes(), digest)
+    assert len({vault.manifest()["digest"], other.manifest()["digest"], digest}) == 3
     assert content_hash(named(other.interactions(turned), turned)) == digest
     for name in ("label", "time", "split"):
         changed = getattr(rows, name).copy()
@@ -175,7 +178,8 @@ def test_uses_are_noted_once_a_round(vault: Vault) -> None:
     assert [(use.run, use.shard, use.round, use.rows) for use in uses] == [
         ("run", 0, 2, (rows.user == 0).sum()), ("run", 1, 2, len(rows)),
     ]  # fmt: skip
-    assert uses[0].digest and uses[1].digest not in (uses[0].digest, vault.manifest()["sha256"])
+    assert uses[0].digest and uses[0].digest != uses[1].digest == vault.manifest()["digest"]
+    assert uses[1].digest != content_hash(named(rows, CATALOGUE))
 
 
 def test_an_item_that_the_catalogue_lacks_is_named(vault: Vault) -> None:

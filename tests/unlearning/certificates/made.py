@@ -37,7 +37,7 @@ def made(folder, *, measures=GOOD, thresholds=None, previous=None, change=None, 
     thresholds = thresholds or Thresholds()
     report = verdict(measures, thresholds)
     plan = {"thresholds": thresholds.model_dump(mode="json"), "shards": [3]}
-    data = {"before": {"rows": 120, "sha256": "aa" * 32}, "after": {"rows": 80, "sha256": "bb" * 32}}
+    data = {"before": {"client-0": "aa" * 32}, "after": {"client-0": "bb" * 32}}
     parts = {
         "request.json": {"id": REQUEST, "pseudonym": PSEUDONYM, "scope": ["person"]},
         "plan.json": plan,
