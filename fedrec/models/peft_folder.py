@@ -8,17 +8,29 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from fedrec.config import LoraConfig
-from fedrec.errors import FedrecError
-from fedrec.models.adapter import ALL_LINEAR, Shapes, State, check_state, layer_matches, target_names
+from fedrec.errors import FedrecError, UsageError
+from fedrec.models.adapter import (
+    ALL_LINEAR,
+    Shapes,
+    State,
+    check_state,
+    initial_state,
+    layer_matches,
+    target_layers,
+)
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX = "base_model.model."
@@ -37,11 +49,12 @@ _CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
 def save_peft(folder: Path, state: State, config: LoraConfig, base: str) -> None:
     """Write `state` so that `PeftModel.from_pretrained` loads it over the base model named `base` (id or path).
 
+    The targets are the exact layers: what PEFT takes for all linear layers has in some families experts among it.
+
     Raises:
         FedrecError: `state` is no finite adapter of rank `config.rank`.
     """
     check_state(state, _shapes(state, config.rank))
-    targets = target_names(config.targets)
     description = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
@@ -50,7 +63,7 @@ def save_peft(folder: Path, state: State, config: LoraConfig, base: str) -> None
         "r": config.rank,
         "lora_alpha": int(config.alpha) if config.alpha.is_integer() else config.alpha,
         "lora_dropout": config.dropout,
-        "target_modules": targets if isinstance(targets, str) else list(targets),
+        "target_modules": layers_of(state),
         "bias": "none",
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,6 +71,43 @@ def save_peft(folder: Path, state: State, config: LoraConfig, base: str) -> None
     weights = {f"{_PREFIX}{key[:-2]}{names[key[-2:]]}": tensor.contiguous() for key, tensor in state.items()}
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     (folder / CONFIG).write_text(json.dumps(description, indent=2) + "\n", "utf-8")
+
+
+def check_peft(model: PreTrainedModel, config: LoraConfig) -> None:
+    """See that PEFT gives adapters of `model` back; where it renames layers, as those of experts, it loses some.
+
+    Raises:
+        UsageError: it does not, with targets that it keeps.
+    """
+    layers = set(target_layers(model, config.targets))
+    try:
+        kept = _layers_in_peft(model, config)
+    except Exception as error:  # of whatever kind, so no folder of adapters would load either
+        reason = " ".join(str(error).split())[:160]
+        raise UsageError(
+            f"lora.targets: PEFT cannot hold such adapters of {type(model).__name__} ({reason}); name other layers"
+        ) from None
+    if lost := sorted(layers - kept):
+        last = {name.rpartition(".")[2] for name in lost}
+        rest = ",".join(sorted({name.rpartition(".")[2] for name in layers & kept} - last))
+        raise UsageError(
+            f"lora.targets: PEFT cannot hold adapters of {', '.join(sorted(last))} of {type(model).__name__}, which it "
+            f"takes for those of experts; use {f'--set lora.targets={rest}' if rest else 'another --base'}"
+        )
+
+
+def _layers_in_peft(model: PreTrainedModel, config: LoraConfig) -> set[str]:
+    """The layers that have adapters once PEFT has loaded a folder of ours, on the meta device."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of what is looked for here
+        save_peft(Path(folder), initial_state(model, config, 0), config, "")
+        with torch.device("meta"):
+            skeleton = AutoModelForCausalLM.from_config(model.config, trust_remote_code=False)
+        loaded = PeftModel.from_pretrained(skeleton, folder, low_cpu_mem_usage=True)
+    return {name.removeprefix(_PREFIX) for name, layer in loaded.named_modules() if getattr(layer, "lora_A", None)}
 
 
 def load_peft(folder: Path) -> tuple[State, LoraConfig]:
@@ -87,6 +137,11 @@ def load_peft(folder: Path) -> tuple[State, LoraConfig]:
     except FedrecError as error:
         raise FedrecError(f"{folder / WEIGHTS}: {error}") from None
     return state, config
+
+
+def layers_of(state: State) -> list[str]:
+    """The layers that an adapter is of."""
+    return sorted({key[:-2] for key in state})
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -146,7 +201,7 @@ def _size(tensor: Tensor, axis: int) -> int:
 
 def _targets(description: dict[str, Any], state: State) -> str | tuple[str, ...]:
     """The folder's target names; where they are a pattern or have exceptions, the exact layers it has weights for."""
-    named, layers = description.get("target_modules"), sorted({key[:-2] for key in state})
+    named, layers = description.get("target_modules"), layers_of(state)
     if named == ALL_LINEAR:
         return ALL_LINEAR
     if not isinstance(named, list) or description.get("exclude_modules") or description.get("layers_to_transform"):

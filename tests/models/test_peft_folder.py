@@ -6,13 +6,14 @@ import peft
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, DeepseekV3Config, MixtralConfig, OlmoeConfig, Qwen2MoeConfig
 
 from fedrec.config import LoraConfig
-from fedrec.errors import FedrecError
+from fedrec.errors import FedrecError, UsageError
 from fedrec.models.bank import AdapterBank, Routed, state_hash
-from fedrec.models.peft_folder import CONFIG, WEIGHTS, load_peft, save_peft
+from fedrec.models.peft_folder import CONFIG, WEIGHTS, check_peft, load_peft, save_peft
 from tests.models.tiny import CONFIG as LORA
-from tests.models.tiny import FAMILIES, close, logits, randomise, tiny_model
+from tests.models.tiny import FAMILIES, VOCABULARY, close, logits, randomise, tiny_model
 
 SOME = {"llama": "q_proj", "qwen2": "v_proj", "gpt2": "c_attn", "opt": "fc1", "gemma": "o_proj"}
 
@@ -34,7 +35,8 @@ def test_peft_loads_what_we_save(family, all_layers, tmp_path, recwarn):
     close(logits(theirs), through(bank, model))
     assert not [warning for warning in recwarn if "keys" in str(warning.message)]
     again, same = load_peft(tmp_path / "a" / "adapter")
-    assert (state_hash(again), same) == (state_hash(state), config)
+    exact = config.model_copy(update={"targets": tuple(sorted(bank.layers))})
+    assert (state_hash(again), same) == (state_hash(state), exact)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -159,3 +161,55 @@ def refused(folder, message):
         load_peft(folder)
     assert "\n" not in str(caught.value)
     assert str(folder) in str(caught.value)
+
+
+SIZES = {"vocab_size": VOCABULARY, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+SIZES |= {"intermediate_size": 24, "num_key_value_heads": 2, "num_experts_per_tok": 1, "initializer_range": 0.3}
+EXPERTS = {
+    "mixtral": MixtralConfig(**SIZES, num_local_experts=2),
+    "olmoe": OlmoeConfig(**SIZES, num_experts=2),
+    "qwen2_moe": Qwen2MoeConfig(**SIZES, num_experts=2, moe_intermediate_size=8, shared_expert_intermediate_size=8),
+}
+LATENT = {"q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 4, "qk_nope_head_dim": 4, "v_head_dim": 8}
+DEEPSEEK = DeepseekV3Config(
+    **SIZES, **LATENT, moe_intermediate_size=8, n_routed_experts=4, n_group=1, topk_group=1, first_k_dense_replace=1
+)
+
+
+def of(config):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return AutoModelForCausalLM.from_config(config).eval()
+
+
+@pytest.mark.parametrize("family", EXPERTS)
+def test_experts_get_no_adapters_from_peft_that_we_never_made(family, tmp_path, recwarn):
+    model = of(EXPERTS[family])
+    check_peft(model, LORA)
+    bank = AdapterBank(model, LORA).eval()
+    save_peft(tmp_path, randomise(bank)[0], LORA, "tiny")
+    theirs = peft.PeftModel.from_pretrained(of(EXPERTS[family]), tmp_path)
+    close(logits(theirs), through(bank, model))
+    assert not [warning for warning in recwarn if "keys" in str(warning.message)]
+
+
+def test_layers_that_peft_would_lose_are_refused_and_the_mend_works(tmp_path, recwarn):
+    model = of(DEEPSEEK)
+    with pytest.raises(UsageError, match="cannot hold adapters of down_proj, gate_proj, up_proj") as caught:
+        check_peft(model, LORA)
+    mend = LORA.model_copy(update={"targets": str(caught.value).partition("lora.targets=")[2]})
+    check_peft(model, mend)
+    bank = AdapterBank(model, mend).eval()
+    save_peft(tmp_path, randomise(bank)[0], mend, "tiny")
+    theirs = peft.PeftModel.from_pretrained(of(DEEPSEEK), tmp_path)
+    close(logits(theirs), through(bank, model))
+    assert not [warning for warning in recwarn if "keys" in str(warning.message)]
+    with pytest.raises(UsageError, match=r"cannot hold such adapters of DeepseekV3ForCausalLM .*; name other layers"):
+        check_peft(model, LORA.model_copy(update={"targets": "up_proj"}))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_plain_families_are_held_whole(family):
+    model = tiny_model(family)
+    check_peft(model, LORA)
+    check_peft(model, LORA.model_copy(update={"targets": SOME[family]}))
