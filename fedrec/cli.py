@@ -12,6 +12,7 @@ import click
 
 from fedrec.errors import FedrecError, Interrupted, did_you_mean
 from fedrec.owner import for_owner_only
+from fedrec.visible import visible
 
 COMMANDS = {
     "simulate": ("server.commands:simulate", "Federated rounds on this machine: the main job."),
@@ -88,13 +89,13 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    print("fedrec:", " ".join(message.split()), file=sys.stderr)
+    print("fedrec:", visible(" ".join(message.split())), file=sys.stderr)
     sys.exit(code)
 
 
 def _leave(message: str) -> NoReturn:
     """Exit at once: what counts is on disk, and threads of other libraries may wait for ever for what was stopped."""
-    print(f"fedrec: {message}", file=sys.stderr)
+    print(f"fedrec: {visible(message)}", file=sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(130)

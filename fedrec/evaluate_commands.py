@@ -17,8 +17,7 @@ def evaluate(
     result = open_run(one_run(folder, run)).result
     write_result(result, json)
     if json != "-":
-        from rich.console import Console
-
         from fedrec.tables import results_table
+        from fedrec.terminal import terminal
 
-        Console().print(results_table(result))
+        terminal().print(results_table(result))

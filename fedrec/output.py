@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +12,10 @@ from typing import Any
 
 from fedrec.errors import UsageError
 from fedrec.files import finite, write_json
+from fedrec.visible import visible
+
+# What could steer a terminal and JSON may hold as it is; what is below a space it escapes itself.
+_STEERS = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 def check_target(target: str | None) -> None:
@@ -30,8 +35,8 @@ def check_target(target: str | None) -> None:
 def write_result(content: Any, target: str | None) -> None:
     """Write `content` as JSON (NaN as null) to a file, to standard output for `-`, or nowhere for None."""
     if target == "-":
-        json.dump(finite(content), sys.stdout, indent=1, ensure_ascii=False)
-        sys.stdout.write("\n")
+        text = json.dumps(finite(content), indent=1, ensure_ascii=False)
+        print(_STEERS.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
     elif target is not None:
         write_json(Path(target), content)
 
@@ -39,4 +44,4 @@ def write_result(content: Any, target: str | None) -> None:
 def warn(warnings: Iterable[str]) -> None:
     """A line for each on standard error."""
     for warning in warnings:
-        print(f"fedrec: warning: {warning}", file=sys.stderr)
+        print(f"fedrec: warning: {visible(warning)}", file=sys.stderr)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from fedrec.visible import visible
+
 if TYPE_CHECKING:
     from rich.status import Status
 
@@ -23,11 +25,12 @@ def bar(description: str) -> Iterator[Callable[[int, int], None]]:
     if not _terminal():
         yield _lines(description)
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from fedrec.terminal import terminal
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with _aside(), Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with _aside(), Progress(*columns, console=terminal(beside=True), transient=True) as progress:
         task = progress.add_task(description, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
@@ -41,10 +44,11 @@ def working(description: str) -> Iterator[None]:
     elif _spinning:
         yield
     else:
-        from rich.console import Console
         from rich.text import Text
 
-        with Console(stderr=True).status(Text(description)) as status:
+        from fedrec.terminal import terminal
+
+        with terminal(beside=True).status(Text(description)) as status:
             _spinning.append(status)
             try:
                 yield
@@ -58,7 +62,7 @@ def _terminal() -> bool:
 
 def say(line: str) -> None:
     """A line on standard error, at once."""
-    print(line, file=sys.stderr, flush=True)
+    print(visible(line), file=sys.stderr, flush=True)
 
 
 def _lines(description: str) -> Callable[[int, int], None]:

@@ -17,7 +17,6 @@ def recommend(
     json: Json = None,
 ) -> None:
     """The best unseen items for one user, with scores."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -25,6 +24,8 @@ def recommend(
     from fedrec.progress import working
     from fedrec.recommend import recommend as rank
     from fedrec.store import open_run
+    from fedrec.summary import clean
+    from fedrec.terminal import terminal
 
     opened = open_run(one_run(folder, run))
     with working("ranking the titles"):
@@ -32,9 +33,9 @@ def recommend(
     write_result({"run": opened.name, "user": user, "client": client, "items": [vars(item) for item in found]}, json)
     if json == "-":
         return
-    table = Table(title=f"for user {escape(user)} of {escape(client)}", title_justify="left")
+    table = Table(title=f"for user {escape(clean(user))} of {escape(client)}", title_justify="left")
     for name, justify in (("", "right"), ("item", "left"), ("title", "left"), ("score", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for place, item in enumerate(found, 1):
-        table.add_row(str(place), escape(item.item), escape(item.title), f"{item.score:.3f}")
-    Console().print(table)
+        table.add_row(str(place), escape(clean(item.item)), escape(clean(item.title, 200)), f"{item.score:.3f}")
+    terminal().print(table)

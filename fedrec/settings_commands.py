@@ -15,12 +15,12 @@ def settings(
     json: Json = None,
 ) -> None:
     """Every setting, or those of ONE section: change one with --set KEY=VALUE, several with a file by --config."""
-    from rich.console import Console
     from rich.text import Text
 
     from fedrec.config import RunConfig
     from fedrec.output import write_result
     from fedrec.settings import all_settings, known_keys
+    from fedrec.terminal import terminal
 
     found = list(all_settings(RunConfig))
     if only is not None:
@@ -33,7 +33,7 @@ def settings(
     write_result({"settings": [each._asdict() for each in found]}, json)
     if json == "-":
         return
-    console = Console(highlight=False)
+    console = terminal()
     for each in found:
         console.print(Text.assemble((each.key, "bold"), f" = {each.default}"), soft_wrap=True)
         console.print(Text(f"    {each.meaning}" + (f"; {each.kind}" if "|" in each.kind else "")), soft_wrap=True)

@@ -15,6 +15,7 @@ from fedrec import config as configuration
 from fedrec.errors import FedrecError, UsageError
 from fedrec.store import Run
 from fedrec.tables import ROUND_HEADER, round_line
+from fedrec.visible import visible
 from server.simulation import run_rounds
 
 app = ServerApp()
@@ -26,7 +27,7 @@ def main(grid: Grid, context: Context) -> None:
     try:
         run = _run(_path(context, "config"), _path(context, "out"))
         print(f"{run.config.strategy} in {run.folder}", ROUND_HEADER, sep="\n", flush=True)
-        run_rounds(grid, run, lambda entry: print(round_line(entry), flush=True))
+        run_rounds(grid, run, lambda entry: print(visible(round_line(entry)), flush=True))
     except FedrecError:
         sys.tracebacklimit = 0  # Flower prints the traceback of what ends a run; the user needs the one line
         raise

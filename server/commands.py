@@ -13,7 +13,7 @@ from fedrec.errors import FedrecError, Interrupted, UsageError
 from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, reading
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from fedrec.terminal import Terminal
 
 
 def simulate(
@@ -132,15 +132,14 @@ def _prepared(runs: list[Any], new: bool) -> list[Any]:
 
 def _execute(runs: list[Any], workers: int, json: str | None) -> None:
     """All rounds of all runs, and what came of it: on standard output, or beside it where JSON goes there."""
-    from rich.console import Console
-
     from fedrec.hardware import crowding
     from fedrec.output import write_result
     from fedrec.progress import working
     from fedrec.tables import results_table
+    from fedrec.terminal import terminal
     from server.simulation import write_result_and_page
 
-    console = Console(stderr=json == "-", highlight=False)
+    console = terminal(json == "-")
     if hint := crowding(workers, runs[0].config.train.threads):
         console.print(hint, style="dim", soft_wrap=True)
     for run in runs:
@@ -152,7 +151,7 @@ def _execute(runs: list[Any], workers: int, json: str | None) -> None:
     write_result(result, json)
 
 
-def _rounds(run: Any, workers: int, console: Console) -> None:
+def _rounds(run: Any, workers: int, console: Terminal) -> None:
     """One run, a line a round. Workers show no bars of their own, so a spinner says what is going on."""
     from rich.text import Text
 

@@ -24,6 +24,7 @@ def report(
     from fedrec.report import write_report
     from fedrec.store import open_run
     from fedrec.summary import beside
+    from fedrec.visible import visible
     from server.forget.record import erasures
     from unlearning.report import is_comparison, show_again
 
@@ -37,4 +38,4 @@ def report(
     result = beside(first.result, [other.result for other in others])
     page = first.folder / "report.html"
     write_report(result, page, erasures(first, database))
-    typer.echo(page)
+    typer.echo(visible(str(page)))

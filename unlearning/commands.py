@@ -57,7 +57,7 @@ def compare(
     json: Json = None,
 ) -> None:
     """Train each method, delete, and measure it against retraining everything without the deleted rows."""
-    from rich.console import Console
+    from fedrec.terminal import terminal
 
     chosen = _seeds(seeds)
     if unit not in ("row", "user"):
@@ -74,7 +74,7 @@ def compare(
     from unlearning.report import write_page
     from unlearning.tables import choices, results, telling
 
-    console = Console(stderr=json == "-", highlight=False)
+    console = terminal(json == "-")
     if methods.strip() == "?":
         console.print(choices())
         return

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +14,7 @@ from rich.text import Text
 from fedrec.aggregation import AGGREGATORS
 from fedrec.output import warn
 from fedrec.summary import count, duration, number, percent, size
+from fedrec.terminal import Terminal, terminal
 from unlearning.compare import RETRAINING, Row, Telling
 from unlearning.figures import FORMS
 from unlearning.method import PUBLISHED, Unit
@@ -22,14 +23,14 @@ from unlearning.standings import EXACTNESS, Standing, standings
 
 
 @contextmanager
-def telling(console: Console, unit: Unit) -> Iterator[Telling]:
+def telling(console: Terminal, unit: Unit) -> Iterator[Telling]:
     """Bars of every shard in training, which vanish, and a line for each method that is done.
 
     Args:
         unit: what is deleted.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=terminal(beside=True), transient=True) as progress:
 
         def on_method(name: str, seed: int) -> Any:
             tasks: dict[int, TaskID] = {}

@@ -72,11 +72,13 @@ def _held(run: Path) -> tuple[Dataset, dict[str, str]]:
 
 
 def _print(summary: Summary, users: list[UserSummary]) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
+    from fedrec.summary import clean
+    from fedrec.terminal import terminal
+
+    console = terminal()
 
     def table(title: str, *columns: str) -> Table:
         made = Table(title=title, title_justify="left", title_style="bold")
@@ -116,5 +118,5 @@ def _print(summary: Summary, users: list[UserSummary]) -> None:
         listed = table("Users", "user", "client", "rows", "train", "valid", "test", "likes")
         for user in users:
             counts = (user.rows, user.train, user.valid, user.test, user.likes)
-            listed.add_row(escape(user.user), user.client or "-", *(f"{count:,}" for count in counts))
+            listed.add_row(escape(clean(user.user)), user.client or "-", *(f"{count:,}" for count in counts))
         console.print(listed)

@@ -71,10 +71,10 @@ def info(
 
 
 def _show(name: str, json: str | None) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from fedrec.output import write_result
+    from fedrec.terminal import terminal
 
     facts = _facts(name)
     write_result(facts, json)
@@ -83,7 +83,7 @@ def _show(name: str, json: str | None) -> None:
     table = Table(show_header=False, title=name, title_justify="left")
     for key, value in facts.items():
         table.add_row(key.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
-    Console().print(table, markup=False)
+    terminal().print(table, markup=False)
 
 
 def _facts(name: str) -> dict[str, Any]:

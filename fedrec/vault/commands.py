@@ -117,9 +117,10 @@ def backup(
 ) -> None:
     """Copy everything but the key; keep the key elsewhere, or who has both can tell whom tombstones name."""
     from fedrec.vault.vault import Vault
+    from fedrec.visible import visible
 
     Vault(vault).backup(target)
-    typer.echo(f"backup written to {target}")
+    typer.echo(visible(f"backup written to {target}"))
 
 
 @app.command()
@@ -159,7 +160,8 @@ def _seconds(day: datetime) -> int:
 
 def _tell(result: dict[str, Any], told: str, out: str | None) -> None:
     from fedrec.output import write_result
+    from fedrec.visible import visible
 
     write_result(result, out)
     if out != "-":
-        typer.echo(told)
+        typer.echo(visible(told))

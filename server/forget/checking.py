@@ -20,13 +20,12 @@ def verify(
     json: Json = None,
 ) -> None:
     """CERTIFICATE: check it offline; no run is needed. Exit 1 on any altered byte, 3 without a key that is trusted."""
-    from rich.console import Console
-
     from fedrec.output import write_result
+    from fedrec.terminal import terminal
     from unlearning.certificates.verify import verify_certificate
     from unlearning.keys import key_id
 
-    console = Console(stderr=json == "-", highlight=False)
+    console = terminal(json == "-")
     trusted = None
     if key:
         trusted = {key_id(public): public for path in key for public in _publics(path)}

@@ -10,8 +10,7 @@ from fedrec.options import Json
 from server.forget.options import Database, RequestId, RunOption, open_office
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from fedrec.terminal import Terminal
     from server.forget.office import Office
     from unlearning.requests.request import Request
     from unlearning.requests.scope import Scope
@@ -74,7 +73,7 @@ def show(id: RequestId, run: RunOption = None, database: Database = None, json: 
     write_result({**request.public(), "documents": {name: str(path) for name, path in documents.items()}}, json)
 
 
-def warn(office: Office, console: Console, open_requests: Iterable[Due]) -> None:
+def warn(office: Office, console: Terminal, open_requests: Iterable[Due]) -> None:
     """One line where a last day is near or over."""
     day = today()
     near = day + timedelta(days=office.rules.ledger.warn_days)

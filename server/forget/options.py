@@ -12,8 +12,7 @@ from fedrec.errors import UsageError
 from fedrec.options import Run
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from fedrec.terminal import Terminal
     from server.forget.office import Office
     from unlearning.keys import Role
 
@@ -42,26 +41,25 @@ def choose_keys(
         context.obj = own_keyring(keys, passphrase_file)
 
 
-def open_office(run: Path | None, database: str | None, json: str | None) -> tuple[Office, Console]:
+def open_office(run: Path | None, database: str | None, json: str | None) -> tuple[Office, Terminal]:
     """The office of a run, and where to say what happens: beside standard output where JSON goes there.
 
     Which run was taken is said where none was named.
     """
-    from rich.console import Console
-
     from fedrec.store import open_run
+    from fedrec.terminal import terminal
     from server.forget.office import Office
     from unlearning.keyring import Keyring
 
     context = click.get_current_context(silent=True)
     keyring = context.find_object(Keyring) if context else None
-    opened, console = open_run(run), Console(stderr=json == "-", highlight=False)
+    opened, console = open_run(run), terminal(json == "-")
     if run is None:
         console.print(f"run {opened.folder}", style="dim", markup=False, soft_wrap=True)
     return Office(opened, database, keyring), console
 
 
-def acting(office: Office, name: str | None, role: Role, console: Console) -> str:
+def acting(office: Office, name: str | None, role: Role, console: Terminal) -> str:
     """The operator who acts: the one named, or the first in force with the role; a run that has none gets one.
 
     Raises:
