@@ -37,7 +37,7 @@ def assemble(source: Source, config: DataConfig) -> Dataset:
     if not len(table) and not table.broken:
         raise DataError(f"{table.path}: it has no rows")
     if source.items is None:
-        catalogue, skipped, several = _catalogue_of_rows(table), 0, _several_titles(table)
+        (catalogue, several), skipped = _catalogue_of_rows(table), 0
         notes += [f"{several} items have more than one title: the first in the alphabet is used"] if several else []
     else:
         catalogue, skipped = _catalogue(source.items, skip)
@@ -132,20 +132,19 @@ def _pairs(table: RawTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return item[both], title[both]
 
 
-def _catalogue_of_rows(table: RawTable) -> Catalogue:
-    """The items that have a title in some row, in natural order; of several titles the first in the alphabet."""
+def _catalogue_of_rows(table: RawTable) -> tuple[Catalogue, int]:
+    """The items that have a title in some row, in natural order; of several titles the first in the alphabet.
+
+    Also the number of items that have several.
+    """
     item, title = _pairs(table)
     ids, titles = (table.columns[role].values.to_pylist() for role in ("item", "title"))
     chosen: dict[str, str] = {}
     for i, t in zip(item.tolist(), title.tolist(), strict=True):
         chosen[ids[i]] = min(chosen.get(ids[i], titles[t]), titles[t])
     order = natural_order(list(chosen))
-    return Catalogue(tuple(name for _, name in order), tuple(chosen[name] for _, name in order))
-
-
-def _several_titles(table: RawTable) -> int:
-    item, _ = _pairs(table)
-    return int((np.bincount(item) > 1).sum())
+    catalogue = Catalogue(tuple(name for _, name in order), tuple(chosen[name] for _, name in order))
+    return catalogue, int((np.bincount(item) > 1).sum())
 
 
 def _place_in(catalogue: Catalogue, column: Column) -> NDArray[np.int32]:

@@ -83,10 +83,10 @@ class Delimited:
             records.append(first + np.delete(lines, np.array(list(ragged), np.int64) - 1))
             tables.append(table)
             first += len(lines) + len(faults)
-        chunks = {i: [chunk for table in tables for chunk in table[f"c{i}"].chunks] for i in columns.values()}
-        found = {i: Column.of(pa.chunked_array(of, _TEXT)) for i, of in chunks.items()}
+        whole = pa.concat_tables(tables) if tables else self._parsed(b"", np.empty(0, np.int64), 0, columns)[0]
+        found = {role: Column.of(role, whole[f"c{i}"]) for role, i in columns.items()}
         record = np.concatenate(records) if records else np.empty(0, np.int64)
-        return RawTable(self.path, {role: found[i] for role, i in columns.items()}, record, "line {}".format, broken)
+        return RawTable(self.path, found, record, "line {}".format, broken)
 
     @property
     def _first_end(self) -> int:
@@ -139,7 +139,7 @@ class Delimited:
         return table, ragged
 
 
-_TEXT = pa.dictionary(pa.int32(), pa.string())
+_TEXT = pa.string()
 
 
 def _sound_lines(piece: bytes, style: Style) -> tuple[np.ndarray, np.ndarray]:

@@ -57,9 +57,7 @@ class JsonLines:
         table = _parsed_at_once(self.data, keys)
         if table is None:
             return self._taken_apart(columns, keys)
-        found = {key: Column.of(table[key]) for key in keys}
-        record = np.arange(1, len(table) + 1)
-        return self._table({role: found[self.names[i]] for role, i in columns.items()}, record, {})
+        return self._table(columns, table, np.arange(1, len(table) + 1), {})
 
     def _taken_apart(self, columns: Mapping[str, int], keys: list[str]) -> RawTable:
         """The same line by line: finds the faults, and takes values of more than one type in a column."""
@@ -79,12 +77,14 @@ class JsonLines:
             for key, value in zip(keys, values, strict=True):
                 texts[key].append(value)
             records.append(number)
-        found = {key: Column.of(pa.chunked_array([pa.array(of, pa.string())])) for key, of in texts.items()}
-        by_role = {role: found[self.names[i]] for role, i in columns.items()}
-        return self._table(by_role, np.array(records, np.int64), broken)
+        table = pa.table({key: pa.array(of, pa.string()) for key, of in texts.items()})
+        return self._table(columns, table, np.array(records, np.int64), broken)
 
-    def _table(self, columns: Mapping[str, Column], record: np.ndarray, broken: dict[int, str]) -> RawTable:
-        return RawTable(self.path, columns, record, "line {}".format, broken)
+    def _table(
+        self, columns: Mapping[str, int], table: pa.Table, record: np.ndarray, broken: dict[int, str]
+    ) -> RawTable:
+        found = {role: Column.of(role, table[self.names[i]]) for role, i in columns.items()}
+        return RawTable(self.path, found, record, "line {}".format, broken)
 
 
 def _row(line: bytes) -> dict[str, Any] | str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from fedrec.data.ids import is_clean, look_alikes, normal, told_apart
+from fedrec.data.ids import look_alikes, normal, told_apart
 from fedrec.data.readers.sheet import Check, Column, RawTable
 from fedrec.data.readers.source import Source
 
@@ -27,17 +28,31 @@ def id_checks(texts: Mapping[str, Column], exact: bool) -> list[Check]:
     """Ids with control characters and, unless `exact`, those that look like another one before them."""
     checks: list[Check] = []
     for role in _ROLES:
-        ids = texts[role].values.to_pylist()
-        unclean = {id: f"{role} {ascii(id)[:60]} holds control characters" for id in ids if not is_clean(id)}
-        checks.append(_check(texts[role], ids, unclean))
-        if not exact:
+        column = texts[role]
+        unclean = pc.match_substring_regex(column.values, r"\p{Cc}")
+        checks.append((column.where(unclean), _saying(column, role)))
+        if not exact and not _are_told_apart(column.values):
+            ids = column.values.to_pylist()
             alike = {id: f"{told_apart(role, id, other)}: {_MEND}" for id, other in look_alikes(ids).items()}
-            checks.append(_check(texts[role], ids, alike))
+            checks.append((column.where(np.array([id in alike for id in ids], bool)), _saying(column, role, alike)))
     return checks
 
 
-def _check(column: Column, ids: list[str], faults: dict[str, str]) -> Check:
-    return column.where(np.array([id in faults for id in ids], bool)), lambda row: faults[column[row]]
+def _saying(column: Column, role: str, faults: Mapping[str, str] | None = None) -> Callable[[int], str]:
+    if faults is None:
+        return lambda row: f"{role} {ascii(column[row])[:60]} holds control characters"
+    return lambda row: faults[column[row]]
+
+
+def _are_told_apart(ids: pa.StringArray) -> bool:
+    """Whether ids are surely no look-alikes: in ASCII, without white space, they differ by more than case."""
+    if not _all(pc.match_substring_regex(ids, r"^[!-~]*$")):
+        return False
+    return bool(pc.count_distinct(pc.ascii_lower(ids)).as_py() == len(ids))
+
+
+def _all(values: pa.BooleanArray) -> bool:
+    return bool(pc.all(values).as_py())
 
 
 def _normal(table: RawTable) -> RawTable:
@@ -46,4 +61,6 @@ def _normal(table: RawTable) -> RawTable:
 
 
 def _spelled(column: Column) -> Column:
+    if _all(pc.string_is_ascii(column.values)):
+        return column
     return column.mapped(pa.array([normal(id) for id in column.values.to_pylist()], pa.string()))

@@ -44,9 +44,11 @@ class Parquet:
             table = pq.ParquetFile(self.source).read(columns=wanted)
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{self.path}: broken ({str(error).splitlines()[0][:80]}); write it again") from None
-        found = {i: Column.of(self._text(role, self.names[i], table[self.names[i]])) for role, i in columns.items()}
+        found = {
+            role: Column.of(role, self._text(role, self.names[i], table[self.names[i]])) for role, i in columns.items()
+        }
         record = np.arange(1, len(table) + 1)
-        return RawTable(self.path, {role: found[i] for role, i in columns.items()}, record, "row {}".format)
+        return RawTable(self.path, found, record, "row {}".format)
 
     def _text(self, role: str, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         kind = column.type

@@ -60,7 +60,7 @@ class Parts:
             return f"{_below(self.path, tables[part].path)} {tables[part].place(record - int(start[part]))}"
 
         together = {
-            role: Column.of(pa.chunked_array([_dictionary(table.columns[role]) for table in tables]))
+            role: Column.of(role, pa.chunked_array([_dictionary(table.columns[role]) for table in tables]))
             for role in columns
         }
         above = list(zip(tables, start.tolist(), strict=False))

@@ -25,17 +25,20 @@ Check = tuple[Mask, Callable[[int], str]]
 
 @dataclass(frozen=True)
 class Column:
-    """n stripped texts, each distinct one held once: row i is `values[codes[i]]`, "" where the value is missing.
+    """n stripped texts: row i is `values[codes[i]]`, "" where the value is missing.
 
-    What is to be known of a text is worked out once for each distinct one, and spread over the rows by `codes`.
+    Each distinct text is held once, so that what is to be known of it is worked out once and spread over the rows by
+    `codes`; only of times, which hardly repeat, each row holds its own.
     """
 
     codes: NDArray[np.int32]
     values: pa.StringArray
 
     @classmethod
-    def of(cls, texts: pa.ChunkedArray) -> Column:
+    def of(cls, role: str, texts: pa.ChunkedArray) -> Column:
         """From strings without nulls, or a dictionary of them, in any number of chunks."""
+        if role == "time" and not pa.types.is_dictionary(texts.type):
+            return cls(np.arange(len(texts), dtype=np.int32), pc.utf8_trim_whitespace(texts.combine_chunks()))
         if not pa.types.is_dictionary(texts.type):
             texts = texts.dictionary_encode()
         if texts.num_chunks == 0:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from fedrec.data.readers.sheet import Column, Mask
 from fedrec.data.readers.values import floats
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UNITS = {
     "s": "Unix seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds",
@@ -35,9 +38,12 @@ def times(column: Column, unit: str) -> tuple[NDArray[np.int64], Mask, str]:
         unit = _unit_of(numbers[~dates])
     seconds = _seconds(numbers, unit)
     if dates.any():
-        texts = column.values.filter(pa.array(dates)).to_pylist()
-        parsed = pd.to_datetime(pd.Series(texts, dtype=object), format="ISO8601", errors="coerce", utc=True)
-        seconds[dates] = _since_1970(parsed)
+        import pandas as pd
+
+        texts = column.values.filter(pa.array(dates)).dictionary_encode()
+        distinct = pd.Series(texts.dictionary.to_pylist(), dtype=object)
+        parsed = pd.to_datetime(distinct, format="ISO8601", errors="coerce", utc=True)
+        seconds[dates] = _since_1970(parsed)[texts.indices.to_numpy()]
     bad = ~(np.abs(seconds) < 2.0**62)
     whole = np.where(bad, 0, np.floor(np.where(bad, 0, seconds))).astype(np.int64)
     return whole[column.codes], column.where(bad), unit
@@ -69,6 +75,8 @@ def _seconds(numbers: NDArray[np.float64], unit: str) -> NDArray[np.float64]:
     """NaN where a number is none of the unit."""
     if unit in _PER_SECOND:
         return numbers / _PER_SECOND[unit]
+    import pandas as pd
+
     form, scale = ("%Y%m%d", 10_000) if unit == "yyyymmdd" else ("%Y", 1)
     dated = (numbers == np.floor(numbers)) & (numbers >= 1700 * scale) & (numbers < 2200 * scale)
     texts = [f"{number:.0f}" if sound else "" for number, sound in zip(numbers, dated, strict=True)]
@@ -76,6 +84,8 @@ def _seconds(numbers: NDArray[np.float64], unit: str) -> NDArray[np.float64]:
 
 
 def _since_1970(dates: pd.Series) -> NDArray[np.float64]:
+    import pandas as pd
+
     return np.array((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1), np.float64)
 
 

@@ -9,7 +9,6 @@ import re
 from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from fedrec.data.readers.sheet import Column, Mask
 LABELS = {"1": 1, "0": 0, "1.0": 1, "0.0": 0, "true": 1, "false": 0, "yes": 1, "no": 0}
 SPLIT_NAMES = {"train": 0, "valid": 1, "validation": 1, "val": 1, "dev": 1, "test": 2}
 _INTEGER = re.compile(r"-?[0-9]{1,100}")
+_SHORT_INTEGER = r"^-?[0-9]{1,18}$"
 _DECIMAL_COMMA = r"^[-+]?[0-9]*,([0-9]{1,2}|[0-9]{4,})$"  # three digits may be thousands
 
 
@@ -34,6 +34,12 @@ def index_of(column: Column) -> tuple[NDArray[np.int32], tuple[str, ...]]:
 def natural_order(values: list[str]) -> list[tuple[int, str]]:
     """(position, value) in numeric order where all values are integers, else in lexicographic order."""
     pairs = list(enumerate(values))
+    texts = pa.array(values, pa.string())
+    if pc.all(pc.match_substring_regex(texts, _SHORT_INTEGER)).as_py():
+        integers = pc.cast(texts, pa.int64()).to_numpy()
+        order = np.argsort(integers, kind="stable")
+        if (np.diff(integers[order]) > 0).all():
+            return [pairs[i] for i in order.tolist()]
     if all(_INTEGER.fullmatch(value) for value in values):
         return sorted(pairs, key=lambda pair: (int(pair[1]), pair[1]))
     return sorted(pairs, key=lambda pair: pair[1])
@@ -60,6 +66,8 @@ def floats(texts: pa.StringArray) -> NDArray[np.float64]:
     try:
         return np.array(pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False))
     except pa.ArrowInvalid:
+        import pandas as pd
+
         return pd.to_numeric(pd.Series(texts.to_pylist(), dtype=object), errors="coerce").to_numpy(
             np.float64, copy=True
         )
