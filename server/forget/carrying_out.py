@@ -23,7 +23,7 @@ from server.forget import proof
 from server.forget.office import Office
 from server.forget.planning import impact
 from unlearning.audit import excerpt
-from unlearning.certificates.canonical import digest
+from unlearning.requests.batches import BATCHED
 from unlearning.requests.request import Request
 from unlearning.requests.states import PATH, STOPPED, WITHDRAWN, State
 from unlearning.verification import Report, Thresholds
@@ -48,6 +48,7 @@ class Carrier:
     def run(self) -> list[dict[str, Any]]:
         """Everything that is approved and not closed; what came of each request."""
         ledger = self.office.ledger
+        unsigned = self._fail_unvouched()
         for request in ledger.list(State.IDENTIFIED):
             self.plan(request)
         done: list[str] = []
@@ -57,14 +58,23 @@ class Carrier:
         for batch in ledger.batches():
             done += self._carry_out([request.id for request in batch.requests], batch.shards)
         shutil.rmtree(self._batches, ignore_errors=True)  # also those broken off and gone on with in other company
-        return [self.outcome(ledger.get(id)) for id in dict.fromkeys(done)]
+        return [self.outcome(ledger.get(id)) for id in dict.fromkeys([*unsigned, *done])]
+
+    def _fail_unvouched(self) -> list[str]:
+        """What the ledger calls approved and operators do not vouch for fails, before anything is done."""
+        failed = []
+        for request in self.office.ledger.list():
+            if request.state in (State.IDENTIFIED, *BATCHED) and (why := self.office.unvouched(request)):
+                self.office.ledger.advance(request.id, State.FAILED, reason=why)
+                self.say(f"{request.id}  failed: {why}")
+                failed.append(request.id)
+        return failed
 
     def plan(self, request: Request) -> dict[str, Any]:
         """The impact plan, kept with the request."""
         selection = self.office.ledger.selection(request.id)
         plan = impact(self.erasure, self.erasure.locate(selection, request.scope.client), self.office.rules)
-        self.office.audit.append("plan", request=request.id, plan=digest(plan))
-        self.office.ledger.advance(request.id, State.PLANNED, shards=plan["shards"], plan=plan)
+        self.office.plan(request, plan, self.signer)
         return plan
 
     def outcome(self, request: Request) -> dict[str, Any]:

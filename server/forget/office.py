@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
@@ -21,15 +22,18 @@ from fedrec.files import read_json
 from fedrec.store import Run
 from server.forget.passphrases import own_keyring
 from unlearning.audit import AuditLog
+from unlearning.certificates.canonical import digest
 from unlearning.keyring import Keyring
 from unlearning.keys import ROLES, Role, key_id
 from unlearning.registry import Operator, Registry
 from unlearning.requests.decisions import Decision
 from unlearning.requests.ledger import Asked, Ledger
 from unlearning.requests.policy import Policy
-from unlearning.requests.request import Request
-from unlearning.requests.signing import Origin, approval_message, decision_message, submission_message
+from unlearning.requests.request import Request, Signature
+from unlearning.requests.signing import Origin, approval_message, decision_message, signed_message, submission_message
+from unlearning.requests.states import State
 from unlearning.requests.subjects import SubjectKeys
+from unlearning.requests.vouching import unvouched
 from unlearning.verification import Thresholds
 
 LEDGER = "FEDREC_LEDGER"  # the variable with the URL of the ledger, where it is not a file in the run
@@ -106,12 +110,9 @@ class Office:
 
     @cached_property
     def rules(self) -> Rules:
-        """As policy.json says; where there is only one operator, the requester may approve, and it is written down."""
+        """As policy.json says."""
         path = self.folder / "policy.json"
-        tree: dict[str, Any] = read_json(path) if path.exists() else {}
-        if len(self.operators.names("approver")) < 2:
-            tree = {**tree, "ledger": {"four_eyes": False, **tree.get("ledger", {})}}
-        return validated(Rules, tree)
+        return validated(Rules, read_json(path) if path.exists() else {})
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -132,21 +133,42 @@ class Office:
         for selection in selections:
             message = submission_message(selection, client=client, received=received, **origin)
             asked.append(Asked(selection, client, key.sign(message)))
-        return self.ledger.submit_all(asked, received=received, **origin)
+        found = self.ledger.submit_all(asked, received=received, **origin)
+        mine = origin["requester"]
+        return [self.acknowledge(request) if request.requester == mine else request for request in found]
 
     def submit(self, selection: Selection, *, client: str | None, **origin: Unpack[Origin]) -> Request:
         """A request, signed by an operator."""
         return self.submit_all([selection], client=client, **origin)[0]
 
+    def acknowledge(self, request: Request) -> Request:
+        """A request signed by who asked, in words without a person, so that the signature can be kept as evidence."""
+        at = datetime.now(UTC)
+        signature = self.key(request.requester).sign(signed_message(request, "asked", request.requester, at))
+        return self.ledger.acknowledge(request.id, signature=signature, now=at)
+
     def approve(self, id: str, approver: str, identity: str) -> Request:
         """A request approved, signed by an operator."""
-        message = approval_message(self.ledger.get(id), approver, identity)
-        return self.ledger.approve(id, approver, identity=identity, signature=self.key(approver).sign(message))
+        at = datetime.now(UTC)
+        signature = self.key(approver).sign(approval_message(self.ledger.get(id), approver, identity, at))
+        return self.ledger.approve(id, approver, identity=identity, signature=signature, now=at)
+
+    def plan(self, request: Request, plan: dict[str, Any], signer: str) -> Request:
+        """A request planned, signed by an operator. The audit log names the plan first."""
+        at = datetime.now(UTC)
+        value = self.key(signer).sign(signed_message(replace(request, plan=plan), "planned", signer, at))
+        signature = Signature(signer, at.isoformat(), value.hex())
+        self.audit.append("plan", request=request.id, plan=digest(plan), operator=signer)
+        return self.ledger.advance(request.id, State.PLANNED, shards=plan["shards"], plan=plan, planned=signature)
+
+    def unvouched(self, request: Request) -> str | None:
+        """Why a request must not be carried out although the ledger calls it approved; None where all is signed."""
+        return unvouched(request, self.rules.ledger, self.operators)
 
     def decide(self, id: str, decision: Decision, approver: str) -> Request:
         """A request refused, held, released or given more time, signed by an operator."""
-        message = decision_message(self.ledger.get(id), decision, approver)
-        return self.ledger.decide(id, decision, approver, signature=self.key(approver).sign(message))
+        signature = self.key(approver).sign(decision_message(self.ledger.get(id), decision, approver))
+        return self.ledger.decide(id, decision, approver, signature=signature)
 
     @property
     def certificates(self) -> Path:

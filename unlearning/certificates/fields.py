@@ -57,6 +57,7 @@ class Facts(BaseModel):
     report: Digest | None = None
     evidence: Digest | None = None
     certificate: Digest | None = None
+    signature: Digest | None = None
     shard: Count | None = None
     shards: Sequence[Count] | None = None
     round: Count | None = None

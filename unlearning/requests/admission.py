@@ -19,7 +19,7 @@ class Rejected(FedrecError):
     """Turned away at the door: nothing was changed.
 
     Attributes:
-        cause: "unsigned", "wrong-signature", "wrong-role", "self-approved" or "flood".
+        cause: "unsigned", "wrong-signature", "wrong-role", "self-approved", "late-key" or "flood".
         operator: who was turned away, where a signature proved the name; what anybody may claim could name a person.
     """
 
@@ -45,13 +45,22 @@ def check_signature(authority: Authority, operator: str, role: Role, message: by
     return signature
 
 
-def check_four_eyes(policy: Policy, request: Request, approver: str) -> None:
-    if policy.four_eyes and approver == request.requester:
+def check_four_eyes(policy: Policy, authority: Authority, request: Request, approver: str) -> None:
+    """Operators count as they were when the request came: who revokes another, or makes a new key, gains nothing."""
+    there = authority.names("approver", at=request.recorded_at)
+    if not (len(there) > 1 if policy.four_eyes is None else policy.four_eyes):
+        return
+    if approver == request.requester:
         raise Rejected(
             f"request {request.id}: {approver!r} asked for it; another operator must approve it",
-            "self-approved",
-            approver,
-        )
+            "self-approved", approver,
+        )  # fmt: skip
+    if approver not in there:
+        raise Rejected(
+            f"request {request.id}: {approver!r} became an approver after it had come; one who was there must approve "
+            "it, or it is handed in again",
+            "late-key", approver,
+        )  # fmt: skip
 
 
 def check_amount(connection: Connection, policy: Policy, requester: str, coming: int, now: datetime) -> None:

@@ -22,10 +22,19 @@ from unlearning.requests.moves import Facts
 from unlearning.requests.policy import Policy
 from unlearning.requests.reader import Reader, moment, one
 from unlearning.requests.repeats import Repeats
-from unlearning.requests.request import Identity, Request
+from unlearning.requests.request import Request, Signature
 from unlearning.requests.schema import bring_up, requests
 from unlearning.requests.scope import scope_of, subject_of
-from unlearning.requests.signing import Authority, Origin, approval_message, decision_message, submission_message
+from unlearning.requests.signing import (
+    Authority,
+    Origin,
+    approval_message,
+    confirmed,
+    decision_message,
+    fingerprint,
+    signed_message,
+    submission_message,
+)
 from unlearning.requests.states import TERMINAL, UNDONE, State
 from unlearning.requests.subjects import SubjectKeys
 
@@ -154,15 +163,34 @@ class Ledger(Reader):
         Raises:
             FedrecError: not signed by the approver, or the approver is the requester and the policy wants another.
         """
-        request = self.get(id)
+        request, at = self.get(id), moment(now)
         with self._rejections_reported(id):
-            message = approval_message(request, approver, identity)
-            signed = check_signature(self._authority, approver, "approver", message, signature)
-            check_four_eyes(self._policy, request, approver)
-        known = Identity("confirmed", identity)
+            signed = approval_message(request, approver, identity, at)
+            signature = check_signature(self._authority, approver, "approver", signed, signature)
+            check_four_eyes(self._policy, self._authority, request, approver)
+        kept = Signature(approver, at.isoformat(), signature.hex())
         method = "one-operator" if approver == request.requester else "four-eyes"
-        change = partial(moves.approved, approver=approver, identity=known, signature=signed, now=moment(now))
-        return self._change("approved", id, change, operator=approver, method=method)
+        change = partial(moves.approved, identity=confirmed(identity), signature=kept, now=at)
+        told = {"operator": approver, "method": method, "signature": fingerprint(kept)}
+        return self._change("approved", id, change, **told)
+
+    def acknowledge(self, id: str, *, signature: bytes | None, now: datetime | None = None) -> Request:
+        """With its requester's signature over `signing.content`, which holds no person, so that it can be kept.
+
+        Nothing happens where it has one.
+
+        Raises:
+            FedrecError: not signed by the requester.
+        """
+        request, at = self.get(id), moment(now)
+        if "asked" in request.signatures:
+            return request
+        with self._rejections_reported(id):
+            signed = signed_message(request, "asked", request.requester, at)
+            signature = check_signature(self._authority, request.requester, "requester", signed, signature)
+        kept = Signature(request.requester, at.isoformat(), signature.hex())
+        told = {"operator": request.requester, "signature": fingerprint(kept)}
+        return self._change("acknowledged", id, partial(moves.acknowledged, signature=kept), **told)
 
     def decide(
         self, id: str, decision: Decision, approver: str, *, signature: bytes | None, now: datetime | None = None

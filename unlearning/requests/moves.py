@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from fedrec.errors import FedrecError
 from unlearning.requests.deadlines import last_day
 from unlearning.requests.policy import Policy
-from unlearning.requests.request import Identity, Request
+from unlearning.requests.request import Identity, Request, Signature
 from unlearning.requests.states import OPEN, STOPPED, State, may_move
 
 
@@ -22,6 +22,7 @@ class Facts(TypedDict, total=False):
     plan: Mapping[str, Any]
     certificate: str
     timings: Mapping[str, float]
+    planned: Signature
 
 
 def advanced(request: Request, to: State, facts: Facts, now: datetime) -> Request:
@@ -37,6 +38,8 @@ def advanced(request: Request, to: State, facts: Facts, now: datetime) -> Reques
         after = replace(after, shards=tuple(sorted(set(facts["shards"]))))
     if "plan" in facts:
         after = replace(after, plan=dict(facts["plan"]))
+    if "planned" in facts:
+        after = replace(after, signatures={**after.signatures, "planned": facts["planned"]})
     after = replace(
         after,
         certificate=facts.get("certificate", request.certificate),
@@ -48,12 +51,20 @@ def advanced(request: Request, to: State, facts: Facts, now: datetime) -> Reques
     return after
 
 
-def approved(request: Request, approver: str, identity: Identity, signature: bytes, now: datetime) -> Request:
+def approved(request: Request, identity: Identity, signature: Signature, now: datetime) -> Request:
     """Identified and approved; the same request where it was before."""
     if request.decision == "approved":
         return request
-    decided = replace(request, decision="approved", approver=approver, identity=identity, approval=signature)
+    signatures = {**request.signatures, "approved": signature}
+    decided = replace(
+        request, decision="approved", approver=signature.operator, identity=identity, signatures=signatures
+    )
     return _moved(decided, State.IDENTIFIED, now)
+
+
+def acknowledged(request: Request, signature: Signature) -> Request:
+    """Signed by who asked."""
+    return replace(request, signatures={**request.signatures, "asked": signature})
 
 
 def refused(request: Request, reason: str, complaint_route: str, now: datetime) -> Request:
@@ -115,7 +126,7 @@ def _moved(request: Request, to: State, now: datetime) -> Request:
 def _missing(request: Request) -> str | None:
     """What its state needs and it does not have."""
     needs = {
-        State.IDENTIFIED: ("an approval", request.decision),
+        State.IDENTIFIED: ("an approval", "approved" in request.signatures),
         State.PLANNED: ("a plan and its shards", request.plan is not None and request.shards is not None),
         State.CLOSED: ("a certificate", request.certificate),
         State.REFUSED: ("reasons: see refuse", request.decision == "refused"),

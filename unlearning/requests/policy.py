@@ -14,7 +14,11 @@ class Policy(Section):
     extension_months: int = Field(2, ge=1, le=12, description="months that an extension adds, once")
     next_working_day: bool = Field(False, description="a last day on a weekend becomes the Monday after it")
     warn_days: int = Field(7, ge=0, le=90, description="days before a last day from which it is warned of")
-    four_eyes: bool = Field(True, description="the approver must be another operator than the requester")
+    four_eyes: bool | None = Field(
+        None,
+        description="the approver must be another operator than the requester, who was there when the request came; "
+        "left out: where two could approve it then",
+    )
     max_open_per_requester: int = Field(1000, ge=1)
     max_submissions_per_hour: int = Field(500, ge=1, description="of one requester")
     batch_window: float = Field(0.0, ge=0, le=168, description="hours a batch waits for more, from its first request")

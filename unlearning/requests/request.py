@@ -18,6 +18,24 @@ class Identity:
     method: str
 
 
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """That an operator signed what the request says of it (`signing.content`).
+
+    Attributes:
+        at: when, ISO 8601, UTC; it is in what was signed.
+        value: the 64 bytes, hexadecimal.
+    """
+
+    operator: str
+    at: str
+    value: str
+
+    @property
+    def time(self) -> datetime:
+        return datetime.fromisoformat(self.at)
+
+
 class Brief(NamedTuple):
     """What a list of many requests shows of each; the fields are `Request`'s, the kind its scope's."""
 
@@ -46,8 +64,8 @@ class Request:
         decision: "approved", "refused", "cancelled", or None as long as it is open.
         reasons: why it was refused, cancelled, held, failed or extended, by that word; with "complaint", the route.
         requester, approver: operators.
-        approval: the approver's signature of `approval_message`. The requester's is checked and not kept: it is over
-            the person's id, so whoever tried ids on it would learn which one it was.
+        signatures: by what they say: who asked, who approved, who made the plan. That by which a request is let in is
+            checked and not kept: it is over the person's id, so whoever tried ids on it would learn which one it was.
         came_from: the state in which it was held or failed.
         shards: the shards to train again; None until planned.
         certificate: its path or hash.
@@ -71,7 +89,7 @@ class Request:
     decision: str | None = None
     reasons: dict[str, str] = field(default_factory=dict)
     approver: str | None = None
-    approval: bytes | None = None
+    signatures: dict[str, Signature] = field(default_factory=dict)
     shards: tuple[int, ...] | None = None
     plan: dict[str, Any] | None = None
     certificate: str | None = None
@@ -96,6 +114,5 @@ class Request:
             "received_at": self.received_at.isoformat(),
             "recorded_at": self.recorded_at.isoformat(),
             "due_at": self.due_at.isoformat(),
-            "approval": self.approval.hex() if self.approval else None,
             "four_eyes": self.four_eyes,
         }

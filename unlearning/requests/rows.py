@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, select, update
 
-from unlearning.requests.request import Brief, Identity, Request
+from unlearning.requests.request import Brief, Identity, Request, Signature
 from unlearning.requests.schema import IS_OPEN, requests, steps
 from unlearning.requests.scope import Kind, Scope
 from unlearning.requests.states import TERMINAL, State
@@ -78,6 +78,7 @@ def _row(request: Request) -> dict[str, Any]:
         **{name: getattr(request, name) for name in NAMES},
         "scope": asdict(request.scope),
         "identity": request.identity and asdict(request.identity),
+        "signatures": {says: asdict(signature) for says, signature in request.signatures.items()},
         "shards": None if request.shards is None else list(request.shards),
     }
 
@@ -87,5 +88,6 @@ def _request(row: RowMapping) -> Request:
     scope = values["scope"]
     values["scope"] = Scope(**{**scope, "kind": Kind(scope["kind"]), "items": tuple(scope["items"])})
     values["identity"] = values["identity"] and Identity(**values["identity"])
+    values["signatures"] = {says: Signature(**signature) for says, signature in values["signatures"].items()}
     values["shards"] = None if values["shards"] is None else tuple(values["shards"])
     return Request(**values)

@@ -52,7 +52,7 @@ requests = Table(
     Column("decision", sa.String(16)),
     Column("reasons", json, nullable=False),
     Column("approver", sa.Text),
-    Column("approval", sa.LargeBinary),
+    Column("signatures", json, nullable=False),
     Column("shards", json),
     Column("plan", json),
     Column("certificate", sa.Text),
@@ -74,7 +74,17 @@ steps = Table(
 )
 
 Upgrade = Callable[[Connection], None]
-UPGRADES: Sequence[Upgrade] = ()
+
+
+def _nothing_is_signed(connection: Connection) -> None:
+    """From version 1, whose requests bear no signature that can be verified again."""
+    raise FedrecError(
+        "the ledger has schema version 1, in which nothing is signed that this fedrec could verify: finish its "
+        "requests with the fedrec that made it, or name another --database"
+    )
+
+
+UPGRADES: Sequence[Upgrade] = (_nothing_is_signed,)
 """From version 1 to 2, from 2 to 3 and so on. `metadata` is always the newest version; an upgrade never reads it."""
 
 

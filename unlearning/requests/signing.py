@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Protocol, TypedDict, Unpack
+from typing import Any, Literal, Protocol, TypedDict, Unpack
 
 from fedrec.data.selection import Selection
-from unlearning.certificates.canonical import canonical
+from unlearning.certificates.canonical import canonical, digest
 from unlearning.keys import Role
 from unlearning.requests.decisions import Decision
-from unlearning.requests.request import Request
+from unlearning.requests.request import Identity, Request, Signature
 from unlearning.requests.scope import described
+
+Says = Literal["asked", "approved", "planned"]
 
 
 class Authority(Protocol):
     """Knows the registered operators, their public keys and their roles."""
 
-    def names(self, role: Role, /) -> Collection[str]:
-        """The operators in force with that role."""
+    def names(self, role: Role, /, at: datetime | None = None) -> Collection[str]:
+        """The operators in force with that role, then; None: now."""
 
-    def check(self, operator: str, message: bytes, signature: bytes, /) -> bool:
-        """Whether the signature is this operator's over the message; False for an operator it does not know."""
+    def check(self, operator: str, message: bytes, signature: bytes, /, at: datetime | None = None) -> bool:
+        """Whether the signature is this operator's over the message, in force then; False for one it does not know."""
 
 
 class Origin(TypedDict):
@@ -47,19 +50,48 @@ def submission_message(
     )
 
 
-def approval_message(request: Request, approver: str, identity: str) -> bytes:
-    """What the approver signs: this request, of this pseudonym and scope, whose person was identified that way."""
-    return canonical(
-        {
-            "says": "approved",
-            "request": request.id,
-            "pseudonym": request.pseudonym,
-            "scope": asdict(request.scope),
-            "requester": request.requester,
-            "approver": approver,
-            "identity": identity,
-        }
-    )
+def content(request: Request, says: Says, operator: str, at: str) -> dict[str, Any]:
+    """What an operator signs of a request, as plain data without a person in it, so that it is kept and checked again.
+
+    asked      this request, of this pseudonym and scope, with what is sealed in it
+    approved   the same, whose person was identified that way
+    planned    with this plan, by its digest
+    """
+    signed: dict[str, Any] = {"says": says, "request": request.id, "operator": operator, "at": at}
+    if says == "planned":
+        return {**signed, "plan": digest(request.plan)}
+    signed |= {
+        "received_at": request.received_at.isoformat(),
+        "recorded_at": request.recorded_at.isoformat(),
+        "channel": request.channel,
+        "ground": request.ground,
+        "pseudonym": request.pseudonym,
+        "scope": asdict(request.scope),
+        "sealed": hashlib.sha256(request.sealed).hexdigest(),
+        "requester": request.requester,
+    }
+    if says == "approved":
+        signed["identity"] = request.identity and request.identity.method
+    return signed
+
+
+def signed_message(request: Request, says: Says, operator: str, at: datetime) -> bytes:
+    """The bytes of `content`."""
+    return canonical(content(request, says, operator, at.isoformat()))
+
+
+def approval_message(request: Request, approver: str, identity: str, at: datetime) -> bytes:
+    """What the approver signs: this request, whose person was identified that way."""
+    return signed_message(replace(request, identity=confirmed(identity)), "approved", approver, at)
+
+
+def fingerprint(signature: Signature) -> str:
+    """SHA-256 of a signature, by which the audit log names it."""
+    return hashlib.sha256(bytes.fromhex(signature.value)).hexdigest()
+
+
+def confirmed(method: str) -> Identity:
+    return Identity("confirmed", method)
 
 
 def decision_message(request: Request, decision: Decision, approver: str) -> bytes:

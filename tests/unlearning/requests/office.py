@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from unlearning.keys import Role
 from unlearning.requests.decisions import Decision
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.policy import Policy
-from unlearning.requests.request import Request
-from unlearning.requests.signing import approval_message, decision_message, submission_message
+from unlearning.requests.request import Request, Signature
+from unlearning.requests.signing import approval_message, decision_message, signed_message, submission_message
 from unlearning.requests.states import PATH, State
 from unlearning.requests.subjects import SubjectKeys
 
@@ -33,13 +34,13 @@ class Operators:
             name: Ed25519PrivateKey.from_private_bytes(name.encode().ljust(32)) for name in ("ada", "ben", "max", "eve")
         }
 
-    def names(self, role: Role) -> tuple[str, ...]:
+    def names(self, role: Role, at: datetime | None = None) -> tuple[str, ...]:
         return ("ada", "ben", "max") if role == "requester" else ("ada", "ben")
 
     def sign(self, operator: str, message: bytes) -> bytes:
         return self._keys[operator].sign(message)
 
-    def check(self, operator: str, message: bytes, signature: bytes) -> bool:
+    def check(self, operator: str, message: bytes, signature: bytes, at: datetime | None = None) -> bool:
         if operator not in self.names("requester"):
             return False
         try:
@@ -71,12 +72,17 @@ class Office:
         signature = self.operators.sign(requester, submission_message(selection, **facts))
         return self.ledger.submit(selection, signature=signature, now=now, **facts)
 
+    def acknowledge(self, request: Request, now: datetime = NOW) -> Request:
+        """Signed so that it can be kept."""
+        signature = self.operators.sign(request.requester, signed_message(request, "asked", request.requester, now))
+        return self.ledger.acknowledge(request.id, signature=signature, now=now)
+
     def user(self, name: str, **more: Any) -> Request:
         return self.submit(Selection(users=(name,)), **more)
 
     def approve(self, request: Request, approver: str = "ben", now: datetime = NOW) -> Request:
         """Signed and approved."""
-        signature = self.operators.sign(approver, approval_message(request, approver, "passport"))
+        signature = self.operators.sign(approver, approval_message(request, approver, "passport", now))
         return self.ledger.approve(request.id, approver, identity="passport", signature=signature, now=now)
 
     def decide(self, request: Request, decision: Decision, approver: str = "ben", now: datetime = NOW) -> Request:
@@ -88,9 +94,14 @@ class Office:
         return self.decide(request, Decision("refused", "not you", "the authority"))
 
     def plan(self, request: Request, *shards: int) -> Request:
-        """Approved and planned."""
-        self.approve(request)
-        return self.ledger.advance(request.id, State.PLANNED, plan=PLAN, shards=shards, now=NOW)
+        """Approved, signed and planned."""
+        request = self.approve(request)
+        plan = {**PLAN, "shards": sorted(set(shards))}
+        value = self.operators.sign("ada", signed_message(replace(request, plan=plan), "planned", "ada", NOW))
+        planned = Signature("ada", NOW.isoformat(), value.hex())
+        return self.ledger.advance(
+            request.id, State.PLANNED, plan=plan, shards=plan["shards"], planned=planned, now=NOW
+        )  # fmt: skip
 
     def bring(self, request: Request, to: State) -> Request:
         """Along the path to a state, with all it needs."""

@@ -58,11 +58,11 @@ def test_a_stranger_is_not_named_in_the_log(office: Office) -> None:
 
 def test_an_approval_must_be_signed_for_this_request(office: Office) -> None:
     request, other = office.user(PERSON), office.user("another")
-    for_another = office.operators.sign("ben", approval_message(other, "ben", "passport"))
-    otherwise = office.operators.sign("ben", approval_message(request, "ben", "a phone call"))
+    for_another = office.operators.sign("ben", approval_message(other, "ben", "passport", NOW))
+    otherwise = office.operators.sign("ben", approval_message(request, "ben", "a phone call", NOW))
     for signature, cause in ((None, "unsigned"), (for_another, "wrong-signature"), (otherwise, "wrong-signature")):
         with pytest.raises(FedrecError, match="operator 'ben'"):
-            office.ledger.approve(request.id, "ben", identity="passport", signature=signature)
+            office.ledger.approve(request.id, "ben", identity="passport", signature=signature, now=NOW)
         nothing_but(office, cause, None, request.id)
     assert office.ledger.get(request.id) == request
 

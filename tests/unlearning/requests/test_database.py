@@ -81,6 +81,17 @@ def test_a_ledger_file_is_its_owners_alone_and_its_folder_is_made(tmp_path: Path
     office.ledger.close()
 
 
+def test_a_ledger_in_which_nothing_is_signed_is_refused(opened: Callable[..., Office], url: str) -> None:
+    opened().ledger.close()
+    database = Database(url)
+    with database.writing() as connection:
+        connection.execute(sa.text("UPDATE schema_version SET version = 1"))
+    database.close()
+    with pytest.raises(FedrecError, match="schema version 1, in which nothing is signed") as caught:
+        opened()
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [

@@ -13,11 +13,12 @@ from fedrec.errors import FedrecError
 from tests.unlearning.requests.office import NOW, PLAN
 from unlearning.requests import moves
 from unlearning.requests.policy import Policy
-from unlearning.requests.request import Identity, Request
+from unlearning.requests.request import Identity, Request, Signature
 from unlearning.requests.scope import Kind, Scope
 from unlearning.requests.states import OPEN, PATH, STOPPED, TERMINAL, UNDONE, State
 
 IDENTITY = Identity("confirmed", "passport")
+SIGNED = Signature("ben", NOW.isoformat(), "00" * 64)
 POLICY = Policy()
 FACTS: list[moves.Facts] = [
     {}, {"reason": "a lawsuit"}, {"plan": PLAN, "shards": [3, 1, 3]}, {"certificate": "sha256:1"},
@@ -40,7 +41,7 @@ def tried(request: Request, what: tuple[Any, ...], hours: float) -> Request:
     now = NOW + timedelta(hours=hours)
     match what:
         case ("approve",):
-            return moves.approved(request, "ben", IDENTITY, b"s", now)
+            return moves.approved(request, IDENTITY, SIGNED, now)
         case ("refuse",):
             return moves.refused(request, "not you", "the authority", now)
         case ("cancel",):
@@ -69,7 +70,9 @@ def test_rules_hold_in_every_history(history: list[tuple[Any, ...]]) -> None:
         reached = request.reached
         if reached not in UNDONE:
             passed = PATH[: PATH.index(reached) + 1]
-            assert (request.decision == "approved") == (State.IDENTIFIED in passed) == (request.approval is not None)
+            assert (
+                (request.decision == "approved") == (State.IDENTIFIED in passed) == ("approved" in request.signatures)
+            )
             assert State.PLANNED not in passed or (request.plan is not None and request.shards is not None)
             assert set(passed[1:]) <= set(request.timings)
             assert State.CLOSED not in passed or request.certificate
@@ -85,7 +88,7 @@ def test_rules_hold_in_every_history(history: list[tuple[Any, ...]]) -> None:
 
 @given(st.sampled_from(PATH[1:]), st.sampled_from(FACTS))
 def test_moving_to_where_it_is_changes_nothing(state: State, facts: moves.Facts) -> None:
-    request = moves.approved(received(), "ben", IDENTITY, b"s", NOW)
+    request = moves.approved(received(), IDENTITY, SIGNED, NOW)
     for to in PATH[2 : PATH.index(state) + 1]:
         request = moves.advanced(request, to, FACTS[-1], NOW)
     assert request.state in (state, State.IDENTIFIED)
@@ -93,7 +96,7 @@ def test_moving_to_where_it_is_changes_nothing(state: State, facts: moves.Facts)
 
 
 def test_a_failed_request_is_tried_again_and_its_shards_are_sorted() -> None:
-    request = moves.approved(received(), "ben", IDENTITY, b"s", NOW)
+    request = moves.approved(received(), IDENTITY, SIGNED, NOW)
     request = moves.advanced(request, State.PLANNED, {"plan": PLAN, "shards": [3, 1, 3]}, NOW)
     assert request.shards == (1, 3)
     with pytest.raises(FedrecError, match="cannot be failed without a reason"):

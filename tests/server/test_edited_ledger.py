@@ -1,0 +1,98 @@
+"""Whoever edits the ledger's database gets nothing carried out, and nothing left out."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fedrec.store import Run
+from server.forget.office import Office
+from tests.server.test_erasure import Copy, asked, carrier, finished, of, served
+from unlearning.requests.states import State
+
+__all__ = ["finished"]  # a fixture
+
+
+def edit(run: Run, id_: str, **columns: Any) -> None:
+    with sqlite3.connect(run.folder / "erasure" / "ledger.db") as database:
+        names = ", ".join(f"{name} = ?" for name in columns)
+        database.execute(f"UPDATE requests SET {names} WHERE id = ?", (*columns.values(), id_))
+
+
+def handed_in(run: Run, user: str) -> str:
+    """A request that nobody has approved."""
+    office = Office(run)
+    operator, _ = office.ensure_one()
+    (selection,) = of(user)
+    return office.submit(selection, client=None, channel="test", ground="17(1)(b)", requester=operator).id
+
+
+def test_an_approval_that_nobody_signed_is_not_carried_out(tmp_path: Path, finished: Copy) -> None:
+    run = finished(tmp_path / "run")
+    before, id_ = served(run), handed_in(run, "u07")
+    identity = json.dumps({"result": "confirmed", "method": "known-account"})
+    edit(run, id_, state="identified", decision="approved", approver="operator", identity=identity)
+    (outcome,) = carrier(run).run()
+    assert outcome["state"] == "failed" and outcome["certificate"] is None
+    assert "nobody signed that it was approved" in Office(run).ledger.get(id_).reasons["failed"]
+    assert served(run) == before and "u07" in run.clients_of()
+
+
+def planned(run: Run, *users: str) -> list[str]:
+    """Approved requests, with their plans."""
+    ids = asked(run, *of(*users))
+    planner = carrier(run)
+    for id_ in ids:
+        planner.plan(planner.office.ledger.get(id_))
+    return ids
+
+
+@pytest.mark.parametrize("shards", ["[]", "[0, 1]"])
+def test_edited_shards_skip_nothing(tmp_path: Path, finished: Copy, shards: str) -> None:
+    run = finished(tmp_path / "run")
+    before, (id_, other) = served(run), planned(run, "u07", "u11")
+    (mine,) = Office(run).ledger.get(id_).shards or ()
+    plan = {**(Office(run).ledger.get(id_).plan or {}), "shards": json.loads(shards)}
+    for edited in ({"shards": shards}, {"shards": shards, "plan": json.dumps(plan)}):
+        edit(run, id_, state="planned", **edited)
+        outcomes = {outcome["id"]: outcome for outcome in carrier(run).run()}
+        assert outcomes[id_]["state"] == "failed" and outcomes[id_]["certificate"] is None
+        assert "the ledger was altered" in Office(run).ledger.get(id_).reasons["failed"]
+    assert Office(run).ledger.get(other).state is State.CLOSED  # what was not altered goes on
+    (touched,) = Office(run).ledger.get(other).shards or ()
+    if touched != mine:
+        assert all(before[name][mine] == served(run)[name][mine] for name in before)
+    assert "u07" in run.clients_of() and "u11" not in run.clients_of()
+
+
+def test_another_requester_makes_no_four_eyes(tmp_path: Path, finished: Copy) -> None:
+    run = finished(tmp_path / "run")
+    (id_,) = asked(run, *of("u07"))
+    Office(run).enrol("ben")
+    edit(run, id_, requester="ben")
+    (outcome,) = carrier(run).run()
+    assert outcome["state"] == "failed"
+    assert "u07" in run.clients_of()
+
+
+def test_whom_it_is_about_cannot_be_exchanged(tmp_path: Path, finished: Copy) -> None:
+    """The subject sealed under the request's own key, which lies in the run, is another person now."""
+    run = finished(tmp_path / "run")
+    (id_,) = asked(run, *of("u07"))
+    office = Office(run)
+    key = office.folder / "subjects" / "requests" / f"{id_}.key"
+    sealed, kept = office.ledger.get(id_).sealed, key.read_bytes()
+    (other,) = of("u11")
+    key.unlink()
+    from unlearning.requests.subjects import SubjectKeys
+
+    forged = SubjectKeys(office.folder / "subjects").seal(id_, other.model_dump_json())
+    assert forged != sealed and key.read_bytes() != kept
+    edit(run, id_, sealed=forged)
+    (outcome,) = carrier(run).run()
+    assert outcome["state"] == "failed"
+    assert {"u07", "u11"} <= set(run.clients_of())
