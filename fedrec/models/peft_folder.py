@@ -10,6 +10,7 @@ import json
 import math
 import tempfile
 import warnings
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -99,13 +100,12 @@ def check_peft(model: PreTrainedModel, config: LoraConfig) -> None:
 def _layers_in_peft(model: PreTrainedModel, config: LoraConfig) -> set[str]:
     """The layers that have adapters once PEFT has loaded a folder of ours, on the meta device."""
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM
 
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of what is looked for here
         save_peft(Path(folder), initial_state(model, config, 0), config, "")
         with torch.device("meta"):
-            skeleton = AutoModelForCausalLM.from_config(model.config, trust_remote_code=False)
+            skeleton = type(model)(deepcopy(model.config))
         loaded = PeftModel.from_pretrained(skeleton, folder, low_cpu_mem_usage=True)
     return {name.removeprefix(_PREFIX) for name, layer in loaded.named_modules() if getattr(layer, "lora_A", None)}
 
