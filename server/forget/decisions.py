@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedrec.options import Json
-from server.forget.options import Database, Operator, RequestId, RunOption, acting, open_office
+from server.forget.options import Database, Operator, RequestId, RunOption, acting, open_office, tell_sender
 
 if TYPE_CHECKING:
     from unlearning.requests.decisions import Decision
@@ -111,10 +111,15 @@ def _decide(
     id: str, decision: Decision, by: str | None, run: Path | None, database: str | None, json: str | None
 ) -> None:
     from fedrec.output import write_result
+    from server.forget.letters import DECISIONS, path_of
     from unlearning.requests.states import OPEN
 
     office, console = open_office(run, database, json)
     request = office.decide(office.ledger.named(id), decision, acting(office, by, "approver", console))
     answer = f", to be answered by {request.due_at}" if request.state in OPEN else ""
     console.print(f"{request.id}  {request.state.value}{answer}", markup=False, soft_wrap=True)
+    if decision.says in DECISIONS:
+        letter = path_of(office, request.id, decision.says)
+        console.print(f"letter to whoever asked: {letter}", markup=False, soft_wrap=True)
+        tell_sender(office, console)
     write_result(request.public(), json)

@@ -1,6 +1,6 @@
 """The erasure side of a run: its operators, subjects' keys, audit log, ledger and certificates, under RUN/erasure/.
 
-policy.json     optional: the ledger's rules (`Policy`) and the verification's `Thresholds`
+policy.json     optional: the ledger's rules (`Policy`), the verification's `Thresholds`, the sender of letters
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import Field
 
 from fedrec.config import Section, validated
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.files import read_json
 from fedrec.store import Run
+from server.forget.letters import DECISIONS, path_of, write_letter
 from server.forget.passphrases import own_keyring
 from unlearning.audit import AuditLog
 from unlearning.certificates.canonical import digest
@@ -47,6 +49,7 @@ class Rules(Section):
     thresholds: Thresholds = Thresholds()
     exceptions: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    sender: str = Field("", max_length=300, description="who letters come from: name and address of the controller")
 
 
 class Office:
@@ -166,9 +169,11 @@ class Office:
         return unvouched(request, self.rules.ledger, self.operators)
 
     def decide(self, id: str, decision: Decision, approver: str) -> Request:
-        """A request refused, held, released or given more time, signed by an operator."""
-        signature = self.key(approver).sign(decision_message(self.ledger.get(id), decision, approver))
-        return self.ledger.decide(id, decision, approver, signature=signature)
+        """A request refused, cancelled, held, released or given more time, signed by an operator; with the letter."""
+        message = decision_message(self.ledger.get(id), decision, approver)
+        request = self.ledger.decide(id, decision, approver, signature=self.key(approver).sign(message))
+        write_letter(self, request, decision.says)
+        return request
 
     @property
     def certificates(self) -> Path:
@@ -186,6 +191,7 @@ class Office:
         paths = {
             "certificate": self.certificates / f"{id}.json", "evidence": self.bundle(id),
             "page": self.documents / f"{id}.html", "reply": self.documents / f"{id}.txt",
+            **{name: path_of(self, id, decided) for decided, name in DECISIONS.items()},
         }  # fmt: skip
         return {name: path for name, path in paths.items() if path.exists()}
 

@@ -59,6 +59,13 @@ def open_office(run: Path | None, database: str | None, json: str | None) -> tup
     return Office(opened, database, keyring), console
 
 
+def tell_sender(office: Office, console: Terminal) -> None:
+    """A letter without the controller's name is no answer to a person."""
+    if not office.rules.sender:
+        where = office.folder / "policy.json"
+        console.print(f'letters name no controller: write "sender" into {where}', markup=False, soft_wrap=True)
+
+
 def acting(office: Office, name: str | None, role: Role, console: Terminal) -> str:
     """The operator who acts: the one named, or the first in force with the role; a run that has none gets one.
 

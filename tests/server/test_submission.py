@@ -140,3 +140,26 @@ def test_all_that_is_known_of_one_request_is_shown_and_nobody_is_named(run: Run,
     assert result["state"] == "closed" and "certificate" in result["documents"] and "u07" not in json.dumps(result)
     assert all(name in shown for name in ("closed", "certificate", "evidence", "page", "reply")) and "u07" not in shown
     assert Office(run).ledger.get(id_).state is State.CLOSED
+
+
+def test_decisions_leave_a_letter(run: Run, forget: Forget, today: Callable[[int], str]) -> None:
+    (run.folder / "erasure").mkdir(exist_ok=True)
+    id_ = json.loads(forget("submit", "--user", "u07", "--received", today(-7), "--json", "-").stdout)["id"]
+    told = forget("extend", id_, "--reason", "many requests").output
+    assert "letters name no controller" in told
+    (run.folder / "erasure" / "policy.json").write_text('{"sender": "Films Ltd, dpo@films.example"}')
+    told = forget("hold", id_, "--reason", "a lawsuit").output
+    assert "letters name no controller" not in told
+    forget("refuse", id_, "--reason", "not the account's owner", "--complaint", "the authority")
+    letters = {
+        name: Path(path).read_text("utf-8")
+        for name, path in json.loads(forget("show", id_, "--json", "-").stdout)["documents"].items()
+    }
+    assert set(letters) == {"extension", "holding", "refusal"}
+    due = Office(run).ledger.get(id_).due_at
+    assert "many requests" in letters["extension"] and str(due) in letters["extension"]
+    assert "the operator of the recommender run" in letters["extension"]
+    assert "a lawsuit" in letters["holding"] and "not the account's owner" in letters["refusal"]
+    for name, text in letters.items():
+        assert f"received on {today(-7)}" in text and "Art. 77" in text and "u07" not in text
+        assert name == "extension" or "From: Films Ltd" in text

@@ -1,0 +1,47 @@
+"""The letters of an office: to whoever asked, after a decision; under erasure/documents/."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fedrec.files import replacing
+from unlearning.certificates.letters import Head, cancellation, extension, holding, refusal
+
+if TYPE_CHECKING:
+    from server.forget.office import Office
+    from unlearning.requests.request import Request
+
+DECISIONS = {"refused": "refusal", "extended": "extension", "held": "holding", "cancelled": "cancellation"}
+"""What a letter is called, by what was decided; there is none of a release, which is the way things go anyway."""
+
+
+def head_of(office: Office, request: Request, written: date | None = None) -> Head:
+    """What stands above a letter about a request; written today, unless said otherwise."""
+    sender = office.rules.sender or f"the operator of the recommender {office.run.name}"
+    return Head(request.id, sender, request.received_at.date(), written or datetime.now(UTC).date())
+
+
+def path_of(office: Office, id: str, decided: str) -> Path:
+    return office.documents / f"{id}-{DECISIONS[decided]}.txt"
+
+
+def write_letter(office: Office, request: Request, decided: str) -> Path | None:
+    """The letter about a decision; written again, it has that day's date. None where none is due."""
+    if decided not in DECISIONS:
+        return None
+    head, reason = head_of(office, request), request.reasons[decided]
+    match decided:
+        case "refused":
+            text = refusal(head, reason, request.reasons["complaint"])
+        case "extended":
+            text = extension(head, reason, request.due_at)
+        case "held":
+            text = holding(head, reason, request.due_at)
+        case _:
+            text = cancellation(head, reason)
+    path = path_of(office, request.id, decided)
+    with replacing(path) as partial:
+        partial.write_text(text, "utf-8")
+    return path
