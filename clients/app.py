@@ -12,9 +12,10 @@ from flwr.clientapp import ClientApp
 from clients import erasure, local
 from fedrec import messages
 from fedrec.data.selection import Selection
-from fedrec.served import hashes_in
+from fedrec.served import hashes_in, is_allowed
 from fedrec.serving import model_hash
 from fedrec.store import Run
+from fedrec.vault.chain import columns, of_columns
 
 app = ClientApp()
 
@@ -78,6 +79,23 @@ def erase(message: Message, context: Context) -> Message:
     client = local.Client(_run(message), _name(message, context))
     rows = erasure.erase(client, _selection(message), _requests(message)[0])
     return _reply(message, client.name, None, {}, rows=rows)
+
+
+@app.query("chain")
+def chain(message: Message, context: Context) -> Message:
+    """The chain of erasures here, and whether what is served may be; no person is named."""
+    store = local.Client(_run(message), _name(message, context)).store
+    head, links = store.vault.chain(_number(message, "after"))
+    serves = store.manifest is None or is_allowed(store)
+    return _reply(message, store.name, None, {}, head=head or "", serves=serves, **columns(links))
+
+
+@app.query("repeat")
+def repeat(message: Message, context: Context) -> Message:
+    """Serve nothing until `serve`, and erase again what is missing here of the links that come along."""
+    client = local.Client(_run(message), _name(message, context))
+    links = of_columns(message.content.config_records[messages.CONFIG])
+    return _reply(message, client.name, None, {}, rows=erasure.repeat(client, links, _number(message, "round")))
 
 
 @app.query("rehearse")

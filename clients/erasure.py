@@ -23,9 +23,19 @@ from fedrec.data.table import HISTORY, TEST, TRAIN, Interactions
 from fedrec.messages import Model
 from fedrec.metrics import auc
 from fedrec.models.adapter import State, state_hash
-from fedrec.served import REHEARSED, adapters_in, answers_by, hashes_in, read_judgement, serve_beside, write_judgement
+from fedrec.served import (
+    REHEARSED,
+    adapters_in,
+    answers_by,
+    hashes_in,
+    read_judgement,
+    serve_beside,
+    withdraw_all,
+    write_judgement,
+)
 from fedrec.served import withdraw as withdraw_served
 from fedrec.serving import Answers, Judged
+from fedrec.vault.chain import Link
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,28 @@ def erase(client: Client, selection: Selection, request: str) -> int:
     if selection == Selection():
         selection = Selection(users=tuple(store.users()))
     deleted = 0 if selection == Selection() else store.vault.erase(selection, request).rows
+    _forget_made(client)
+    return deleted
+
+
+def repeat(client: Client, links: Sequence[Link], number: int) -> int:
+    """Serve nothing until `serve`, and erase again what is missing here of some links.
+
+    Args:
+        number: the round of what is to be served next.
+
+    Returns:
+        Rows deleted.
+    """
+    withdraw_all(client.store, number, client.config.shards)
+    deleted = client.store.vault.repeat(links)
+    _forget_made(client)
+    return deleted
+
+
+def _forget_made(client: Client) -> None:
+    """Remove what was made of rows that are in the vault no longer, but for what is served."""
+    store = client.store
     _forget_scores(client)
     _sweep(client)
     (store.folder / "published.safetensors").unlink(missing_ok=True)
@@ -86,7 +118,6 @@ def erase(client: Client, selection: Selection, request: str) -> int:
     for folder in store.folder.glob("served-*/shard-*"):
         if f"{folder.parent.name}/{folder.name}" not in served:
             shutil.rmtree(folder)
-    return deleted
 
 
 def rehearse(

@@ -19,7 +19,7 @@ COMMANDS = {
     "data": ("fedrec.data.commands:app", "What is in a data set."),
     "vault": ("fedrec.vault.commands:app", "A client's private data: keep, erase, back up."),
     "base": ("fedrec.models.commands:app", "The base model: build the embedded one, or look at any."),
-    "recommend": ("fedrec.recommend_commands:recommend", "The best unseen items for one user."),
+    "recommend": ("server.recommend_commands:recommend", "The best unseen items for one user."),
     "evaluate": ("fedrec.evaluate_commands:evaluate", "A run's metrics, per client and overall."),
     "export": ("fedrec.export_commands:export", "A client's adapter with base and tokenizer, for PEFT."),
     "forget": ("server.forget.commands:app", '"Delete me": from the request to the certificate.'),

@@ -12,7 +12,7 @@ training/            checkpoints within the round
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,13 @@ from fedrec.vault.vault import Vault
 class ClientStore:
     """The folder of one client."""
 
-    def __init__(self, folder: Path, catalogue: Catalogue, vault: Path | None = None) -> None:
+    def __init__(self, folder: Path, catalogue: Catalogue, vault: Path | None = None, run: str = "") -> None:
         """
         Args:
             vault: where its rows are; none = in the folder.
+            run: as its vault calls it: nothing for the run itself, or a baseline's name.
         """
-        self.folder, self.catalogue = folder, catalogue
+        self.folder, self.catalogue, self._run = folder, catalogue, run
         self.vault_path = vault or folder / "vault.db"
 
     @property
@@ -67,6 +68,17 @@ class ClientStore:
         """Note the rows that round `number` of a run trained a shard on."""
         self.vault.record_use(run, shard, number, rows, self.catalogue)
 
+    def allowed(self) -> set[tuple[int, str]]:
+        """The shards and hashes of the adapters that may be served, by the word of the vault.
+
+        What was withdrawn is none of them, whatever files are put back.
+        """
+        return self.vault.allowed(self._run)
+
+    def allow(self, adapters: Collection[tuple[int, str]]) -> None:
+        """Those may be served and no others, on the disk when this returns."""
+        self.vault.allow(self._run, adapters)
+
     @property
     def manifest(self) -> dict[str, Any] | None:
         path = self.folder / "manifest.json"
@@ -87,9 +99,9 @@ class ClientStore:
 class CentralStore(ClientStore):
     """The one client of a central baseline: it reads every client's vault, and keeps only what it learned."""
 
-    def __init__(self, folder: Path, catalogue: Catalogue, vaults: Mapping[str, Path]) -> None:
-        super().__init__(folder, catalogue)
-        self._of = {name: ClientStore(folder, catalogue, vault) for name, vault in vaults.items()}
+    def __init__(self, folder: Path, catalogue: Catalogue, vaults: Mapping[str, Path], run: str) -> None:
+        super().__init__(folder, catalogue, run=run)
+        self._of = {name: ClientStore(folder, catalogue, vault, run) for name, vault in vaults.items()}
 
     def users(self) -> list[str]:
         return sorted({user for store in self._of.values() for user in store.users()})
@@ -103,3 +115,10 @@ class CentralStore(ClientStore):
         assert rows.client is not None
         for index, name in enumerate(rows.client_ids):
             self._of[name].record_use(run, shard, number, rows.take(rows.client == index))
+
+    def allowed(self) -> set[tuple[int, str]]:
+        return set.intersection(*(store.allowed() for store in self._of.values()))
+
+    def allow(self, adapters: Collection[tuple[int, str]]) -> None:
+        for store in self._of.values():
+            store.allow(adapters)

@@ -8,6 +8,9 @@
     query.rehearse    requests, shards, adapters, unseen  →  how the erased rows, and so many test rows, look to those
                       adapters
     query.serve       shards, adapters (served from now on beside the others)  →  hash of each shard's adapter
+    query.chain       after               →  head of the chain of erasures after so many, and the links that follow;
+                      whether what is served may be
+    query.repeat      round, links        →  nothing is served, what is missing is erased again: rows deleted
     evaluate.like     round, shards [, adapters: served from now on]  →  hash and metrics of the model that is served
 
 A model is S adapters, one a shard; the array of shard s is named `shard/{s}/{layer}.A` (or `.B`), float32.
@@ -28,6 +31,8 @@ WITHDRAW = "query.withdraw"
 ERASE = "query.erase"
 REHEARSE = "query.rehearse"
 SERVE = "query.serve"
+CHAIN = "query.chain"
+REPEAT = "query.repeat"
 
 ARRAYS, CONFIG, METRICS = "arrays", "config", "metrics"  # records of a message
 

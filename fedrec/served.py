@@ -1,6 +1,7 @@
 """The model a client serves, on its own disk: adapters by shard, and its validation rows as they answer them.
 
 manifest.json is replaced atomically: a shard that is withdrawn is null in it from then on, and so is never read again.
+Before it changes, the client's vault says which adapters may be served: an old manifest put back serves nothing.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ def serve(
     hashes = {shard: judgement.adapters[shard] for shard in adapters}
     entries = {s: {"folder": f"{folder.name}/shard-{s}", "sha256": digest} for s, digest in hashes.items()}
     shards = [entries.get(shard) for shard in range(config.shards)]
+    _allow(store, hashes)
     write_json(store.folder / "manifest.json", {"round": number, "shards": shards})
     for path in store.folder.glob("served-*"):
         if path != folder:
@@ -79,12 +81,14 @@ def serve_beside(
             shards[shard] = entry
     write_judgement(store, judgement)
     (store.folder / REHEARSED).unlink(missing_ok=True)
+    _allow(store, {shard: judgement.adapters[shard] for shard in adapters})
     write_json(store.folder / "manifest.json", {**manifest, "shards": shards})
 
 
 def withdraw(store: ClientStore, shards: Collection[int], users: Collection[str]) -> list[int]:
     """Stop serving some shards, and being judged by some users' rows; the shards that are served from now on."""
     (store.folder / REHEARSED).unlink(missing_ok=True)
+    store.allow([(shard, digest) for shard, digest in store.allowed() if shard not in shards])
     manifest = store.manifest
     if manifest is None:
         return []
@@ -118,9 +122,8 @@ def answers_by(
 
 
 def hashes_in(store: ClientStore) -> dict[int, str]:
-    """The hash of each adapter that is served, by shard."""
-    shards = _manifest(store)["shards"]
-    return {shard: str(entry["sha256"]) for shard, entry in enumerate(shards) if entry is not None}
+    """The hash of each adapter that is served, by shard; FedrecError where one of them was withdrawn before."""
+    return _hashes(_manifest(store))
 
 
 def adapters_in(store: ClientStore) -> dict[int, State]:
@@ -135,9 +138,40 @@ def adapters_in(store: ClientStore) -> dict[int, State]:
     return found
 
 
+def is_allowed(store: ClientStore) -> bool:
+    """Whether its manifest is none that was put back: whatever it names may be served."""
+    manifest = store.manifest
+    return manifest is not None and set(_hashes(manifest).items()) <= store.allowed()
+
+
+def withdraw_all(store: ClientStore, number: int, shards: int) -> None:
+    """Serve nothing of all shards, whatever is there; `number` is the round of what is to be served next."""
+    store.allow(())
+    for path in (store.folder / JUDGED, store.folder / REHEARSED):
+        path.unlink(missing_ok=True)
+    write_json(store.folder / "manifest.json", {"round": number, "shards": [None] * shards})
+    for folder in store.folder.glob("served-*"):
+        shutil.rmtree(folder)
+
+
+def _allow(store: ClientStore, adapters: Mapping[int, str]) -> None:
+    """These may be served from now on, beside those that are."""
+    now = _hashes(manifest) if (manifest := store.manifest) is not None else {}
+    store.allow(store.allowed() & set(now.items()) | set(adapters.items()))
+
+
+def _hashes(manifest: Mapping[str, Any]) -> dict[int, str]:
+    return {shard: str(entry["sha256"]) for shard, entry in enumerate(manifest["shards"]) if entry is not None}
+
+
 def _manifest(store: ClientStore) -> dict[str, Any]:
     if (manifest := store.manifest) is None:
         raise FedrecError(f"client {store.name} serves no model yet: continue with `fedrec simulate --resume`")
+    if not set(_hashes(manifest).items()) <= store.allowed():
+        raise FedrecError(
+            f"client {store.name} would serve what was withdrawn: {store.folder / 'manifest.json'} is an old one that"
+            " was put back; `fedrec forget run` has it serve what is newest"
+        )
     return manifest
 
 

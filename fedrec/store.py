@@ -14,7 +14,7 @@ result.json, report.html
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -100,14 +100,13 @@ class Run:
         return tuple(sorted(path.name for path in (self.home.folder / "clients").iterdir() if path.is_dir()))
 
     def client(self, name: str) -> ClientStore:
-        folder, beside = self.folder / "clients" / name, self.home
-        if beside is self:
+        folder, home = self.folder / "clients" / name, self.home
+        if home is self:
             return ClientStore(folder, self.catalogue)
         if self.config.strategy == CENTRAL:
-            return CentralStore(
-                folder, self.catalogue, {each: beside.client(each).vault_path for each in beside.clients}
-            )
-        return ClientStore(folder, self.catalogue, beside.client(name).vault_path)
+            vaults = {each: home.client(each).vault_path for each in home.clients}
+            return CentralStore(folder, self.catalogue, vaults, self.name)
+        return ClientStore(folder, self.catalogue, home.client(name).vault_path, self.name)
 
     def interactions(self) -> Interactions:
         """The rows that the clients hold now, each with its client, on the machine that holds them all."""
@@ -132,12 +131,19 @@ class Run:
         folders = sorted((self.folder / BASELINES).glob("*/config.json"))
         return tuple(Run(path.parent) for path in folders if path.parent.suffix != _GOING)
 
-    def remove_baselines(self) -> list[str]:
-        """Throw away all baselines with whatever they learned; none is there any more from the first moment on."""
-        found = self.baselines
+    def remove_baselines(self, names: Collection[str] | None = None) -> list[str]:
+        """Throw away baselines, all or some, with what they learned; from the first moment on none of it may be served.
+
+        Returns:
+            Their names.
+        """
+        found = [baseline for baseline in self.baselines if names is None or baseline.name in names]
         for baseline in found:
-            shutil.rmtree(baseline.folder.with_suffix(_GOING), ignore_errors=True)
-            baseline.folder.rename(baseline.folder.with_suffix(_GOING))
+            for name in baseline.clients:
+                baseline.client(name).allow(())
+            going = baseline.folder.with_suffix(_GOING)
+            shutil.rmtree(going, ignore_errors=True)
+            baseline.folder.rename(going)
         for path in (self.folder / BASELINES).glob(f"*{_GOING}"):  # also what a kill left of an earlier time
             shutil.rmtree(path)
         return [baseline.name for baseline in found]

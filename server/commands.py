@@ -88,20 +88,33 @@ def _new(
 
 
 def _reopened(folder: Path) -> list[Any]:
-    """The run and its baselines, where a kill may have come before some were created, or an erasure removed them."""
-    from fedrec.store import create_run, open_run
-    from server.forget.record import under_way
+    """The run and its baselines."""
+    from fedrec.store import open_run
 
     run = open_run(folder)
+    return [run, *_beside(run)]
+
+
+def _beside(run: Any) -> list[Any]:
+    """A run's baselines, where a kill may have come before some were created, or an erasure removed them.
+
+    Raises:
+        FedrecError: an erasure is being carried out.
+    """
+    from fedrec.store import create_run
+    from server.forget.record import under_way
+    from server.prepare import remove_old_baselines
+
     if run.config.baselines and (request := under_way(run)):
         raise FedrecError(
             f"request {request} is not erased yet, so no baseline may read the data: `fedrec forget status --run"
-            f" {folder}` shows why, `fedrec forget run --run {folder}` goes on"
+            f" {run.folder}` shows why, `fedrec forget run --run {run.folder}` goes on"
         )
+    remove_old_baselines(run)
     for name, config in _baselines(run.config).items():
         if not (run.folder / "baselines" / name / "config.json").exists():
             create_run(run.folder / "baselines" / name, config)
-    return [run, *run.baselines]
+    return [*run.baselines]
 
 
 def _baselines(main: Any) -> dict[str, Any]:
@@ -142,8 +155,9 @@ def _execute(runs: list[Any], workers: int, json: str | None) -> None:
     console = terminal(json == "-")
     if hint := crowding(workers, runs[0].config.train.threads):
         console.print(hint, style="dim", soft_wrap=True)
-    for run in runs:
-        _rounds(run, workers, console)
+    _rounds(runs[0], workers, console)
+    for baseline in _beside(runs[0]):  # listed anew: a client that is behind takes back what learned from its rows
+        _rounds(baseline, workers, console)
     with working("writing the page"):
         result = write_result_and_page(runs[0])
     console.print("", results_table(result), "", sep="\n")

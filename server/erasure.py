@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from flwr.app import Message
 from flwr.serverapp import Grid
 
 from fedrec import messages
@@ -20,13 +19,14 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.messages import Model
 from fedrec.store import Rounds, Run
-from server.exchange import ask, call
+from server.catching_up import Say, catch_up, refuse, remember, to_stderr
+from server.exchange import answers, call
 from server.federation import Entry, Federation, digest_of
 from server.meeting import meet
 from server.prepare import initial_of
 from server.results import write_result
+from unlearning.requests.ledger import Ledger
 
-_PATIENCE = 600.0  # seconds for all clients to answer
 _UNSEEN = 1000  # rows never learnt from, over all clients, that erased ones are held against: many times a person's
 _NOBODY = Selection(users=("",))
 
@@ -69,8 +69,11 @@ class Rehearsal:
 class FederatedErasure:
     """The means of forgetting in one run. An empty selection with a client is that whole client."""
 
-    def __init__(self, run: Run, grid: Grid) -> None:
+    def __init__(self, run: Run, grid: Grid, ledger: Ledger | None = None) -> None:
         """
+        Args:
+            ledger: what remembers the clients' erasures; with none, nobody sees that an old copy was put back.
+
         Raises:
             FedrecError: the run is not finished, or trains what belongs to no shard.
         """
@@ -78,12 +81,25 @@ class FederatedErasure:
             raise FedrecError("a run of ditto cannot forget yet: its personal models belong to no round")
         if run.rounds.last() != run.config.federation.rounds:
             raise FedrecError(f"{run.folder} is not finished: `fedrec simulate --resume {run.folder}` first")
-        self.run, self.grid = run, grid
+        self.run, self.grid, self.ledger = run, grid, ledger
         self.federation = Federation(grid, run, initial_of(run), _silent)
 
     @cached_property
     def _nodes(self) -> dict[str, int]:
         return meet(self.grid, self.run)[0]
+
+    def check_current(self) -> None:
+        """
+        Raises:
+            FedrecError: a client lacks erasures that it had done, or would serve what was withdrawn.
+        """
+        if self.ledger is not None:
+            refuse(self.run, remember(self.grid, self.run, self._nodes, self.ledger))
+
+    def catch_up(self, say: Say = to_stderr) -> None:
+        """No client lacks erasures that it had done when this returns, nor serves what was withdrawn."""
+        if self.ledger is not None:
+            catch_up(self.grid, self.run, self._nodes, self.ledger, say)
 
     def locate(self, selection: Selection, client: str | None = None) -> Located:
         """Ask every client, or one, what it holds."""
@@ -120,6 +136,8 @@ class FederatedErasure:
             By client how many rows were deleted.
         """
         said = self._ask(messages.ERASE, _only(client), selection=selection.model_dump_json(), requests=[request])
+        if self.ledger is not None:
+            remember(self.grid, self.run, self._nodes, self.ledger)
         return {name: int(answer["rows"]) for name, answer in said.items()}
 
     def retrain(self, shards: Sequence[int], folder: Path) -> dict[str, Model]:
@@ -186,17 +204,7 @@ class FederatedErasure:
             for name, node in self._nodes.items()
             if only is None or name in only
         }
-        said: dict[str, dict[str, Any]] = {}
-
-        def accept(name: str, message: Message) -> bool:
-            if message.has_error():
-                raise FedrecError(f"client {name}: {message.error.reason}")
-            said[name] = dict(message.content.config_records[messages.CONFIG])
-            return True
-
-        if silent := ask(self.grid, calls, accept, len(calls), _PATIENCE):
-            raise FedrecError(f"client {silent[0]} does not answer: see that it runs, and run this again")
-        return said
+        return answers(self.grid, calls)
 
 
 def _utility(answers: Sequence[Mapping[str, Any]]) -> tuple[float, float, int, int] | None:

@@ -11,10 +11,12 @@ from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, Re
 from flwr.serverapp import Grid
 
 from fedrec import messages
+from fedrec.errors import FedrecError
 from fedrec.messages import Model
 from fedrec.store import Run
 from server.replies import BadReply
 
+_PATIENCE = 600.0  # seconds for all clients to answer what none of them may leave out
 _POLL = 0.05  # seconds; Flower's own loop sleeps 3
 
 
@@ -52,6 +54,25 @@ def ask(
         if not replies:
             time.sleep(_POLL)
     return sorted(pushed.values())
+
+
+def answers(grid: Grid, calls: Mapping[str, Message]) -> dict[str, dict[str, Any]]:
+    """The facts that every client of the calls answers with.
+
+    Raises:
+        FedrecError: a client fails, or does not answer.
+    """
+    said: dict[str, dict[str, Any]] = {}
+
+    def accept(name: str, message: Message) -> bool:
+        if message.has_error():
+            raise FedrecError(f"client {name}: {message.error.reason}")
+        said[name] = dict(message.content.config_records[messages.CONFIG])
+        return True
+
+    if silent := ask(grid, calls, accept, len(calls), _PATIENCE):
+        raise FedrecError(f"client {silent[0]} does not answer: see that it runs, and run this again")
+    return said
 
 
 def records(message: Message) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

@@ -23,6 +23,7 @@ from fedrec.models.peft_folder import check_peft, load_peft, save_peft
 from fedrec.models.recorded import find_base, record_base
 from fedrec.models.vectors import item_vectors
 from fedrec.preparation import base_name, facts_of, resolve, with_base
+from fedrec.served import is_allowed
 from fedrec.store import CENTRAL, Run, create_run, remove_run
 
 
@@ -63,6 +64,13 @@ def finish_all(runs: Sequence[Run]) -> list[Run]:
     record_base(run.folder, base)
     write_json(run.folder / "reference.json", {"base": base.name, "clients": facts, **reference})
     return runs
+
+
+def remove_old_baselines(run: Run) -> list[str]:
+    """Remove the baselines that an erasure had removed, and that were put back from an old copy; their names."""
+    begun = [baseline for baseline in run.baselines if baseline.rounds.last() is not None]
+    old = [each.name for each in begun if not all(is_allowed(each.client(name)) for name in each.clients)]
+    return run.remove_baselines(old)
 
 
 def initial_of(run: Run) -> State:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from flwr.serverapp import Grid
 
 from fedrec.report import write_report
 from fedrec.store import Run
+from server.catching_up import catch_up
 from server.federation import Entry, Federation
+from server.forget.office import Office
 from server.forget.record import erasures
+from server.meeting import meet
 from server.prepare import initial_of
 from server.results import write_result
 
 
 def run_rounds(grid: Grid, run: Run, on_round: Callable[[Entry], None] = lambda entry: None) -> None:
     """All rounds of a prepared run that are not done yet, then its result and its page."""
+    if Office.is_open(run):
+        with closing(Office(run).ledger) as ledger:
+            catch_up(grid, run, meet(grid, run)[0], ledger)
     Federation(grid, run, initial_of(run), on_round).rounds()
     write_result_and_page(run)
 

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
+from fedrec.vault import chain
 from fedrec.vault.tombstones import Refusal, Tombstone
 
 ROW = "(SELECT name FROM {0}.users WHERE id = user), item, time"  # a row of that schema as `Refusal.by` takes it
@@ -29,11 +30,11 @@ def set_tombstones(
         rows: how many rows it deleted.
         lasting: whether the tombstones' key will be there to check by; if not, their digests are left out.
     """
-    made = int(time.time())
-    db.execute("INSERT INTO erasures VALUES (?, ?, ?)", (request, rows, made))
+    stones, made = list(tombstones), int(time.time())
+    chain.append(db, request, rows, stones if lasting else ())
     db.executemany(
         "INSERT INTO tombstones VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
-        ((t.id, request, t.kind, t.digest if lasting else None, t.since, t.until, made) for t in tombstones),
+        ((t.id, request, t.kind, t.digest if lasting else None, t.since, t.until, made) for t in stones),
     )
 
 
@@ -53,8 +54,13 @@ def delete_rows(db: sqlite3.Connection, refusal: Refusal) -> int:
 
 def merge_tombstones(db: sqlite3.Connection) -> None:
     """Take over what the attached `backup` knows of erasures and uses and the vault does not."""
-    for table in ("tombstones", "erasures", "uses"):
+    for table in ("tombstones", "uses"):
         db.execute(f"INSERT OR IGNORE INTO {table} SELECT * FROM backup.{table}")
+    new = (
+        "SELECT request, rows FROM backup.erasures WHERE request NOT IN (SELECT request FROM erasures) ORDER BY number"
+    )
+    for request, rows in db.execute(new).fetchall():
+        chain.append(db, request, rows, tombstones_in(db, request))
 
 
 def replace_rows(db: sqlite3.Connection, refusal: Refusal) -> tuple[int, int]:

@@ -4,7 +4,8 @@ rows         an interaction; `nth` tells apart rows of the same user, item and t
 users        the users who have rows, in the order they came: the index that `Interactions` uses
 groups       the same for the clients that a source names
 tombstones   what must not come back, as a keyed digest; `refused` counts the rows that tried
-erasures     what each request erased
+erasures     what each request erased, each with the hash of the one before (`chain`)
+allowed      the adapters that may be served of those that learned from these rows: of the run itself, and of baselines
 uses         what was used in which run, shard and round
 meta         schema: version; key: a check value of the key, or DESTROYED
 """
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from fedrec.errors import FedrecError, UsageError
 
-VERSION = "1"
+VERSION = "2"
 DESTROYED = "destroyed"
 WAIT = 30.0  # seconds for another process to finish
 
@@ -33,13 +34,19 @@ TABLES = (
     """CREATE TABLE tombstones (
         id TEXT PRIMARY KEY, request TEXT NOT NULL, kind TEXT NOT NULL, digest BLOB, since INTEGER, until INTEGER,
         made INTEGER NOT NULL, refused INTEGER NOT NULL DEFAULT 0)""",
-    "CREATE TABLE erasures (request TEXT PRIMARY KEY, rows INTEGER NOT NULL, made INTEGER NOT NULL)",
+    """CREATE TABLE erasures (
+        number INTEGER PRIMARY KEY, request TEXT NOT NULL UNIQUE, rows INTEGER NOT NULL, made INTEGER NOT NULL,
+        head TEXT NOT NULL)""",
+    """CREATE TABLE allowed (
+        run TEXT NOT NULL, shard INTEGER NOT NULL, adapter TEXT NOT NULL,
+        PRIMARY KEY (run, shard, adapter)) WITHOUT ROWID""",
     """CREATE TABLE uses (
         run TEXT NOT NULL, shard INTEGER NOT NULL, round INTEGER NOT NULL, rows INTEGER NOT NULL, digest BLOB,
         PRIMARY KEY (run, shard, round)) WITHOUT ROWID""",
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
 )
 PRAGMAS: tuple[str, ...] = (
+    "PRAGMA synchronous = FULL",  # what is committed is on the disk
     "PRAGMA secure_delete = ON",  # deleted content is overwritten with zeros
     "PRAGMA temp_store = MEMORY",  # VACUUM and sorting leave no copy in a temporary file
 )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from fedrec.data.selection import Selection
 from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import replacing
+from fedrec.vault import chain
 from fedrec.vault import key as vault_key
+from fedrec.vault.chain import Link
 from fedrec.vault.erasure import (
     count_refused,
     delete_rows,
@@ -136,6 +139,51 @@ class Vault:
             )
             return [Entry(*entry) for entry in found]
 
+    def chain(self, after: int) -> tuple[str | None, list[Link]]:
+        """The head after so many erasures, None where there were fewer; and the links that follow."""
+        later = "SELECT number, request, head FROM erasures WHERE number > ? ORDER BY number"
+        with reading(self.path) as db:
+            key = self._key(db)
+            found = [
+                Link(
+                    number, request, head, b"" if key is None else chain.seal(key, request, tombstones_in(db, request))
+                )
+                for number, request, head in db.execute(later, (after,)).fetchall()
+            ]
+            return chain.head_at(db, after), found
+
+    def repeat(self, links: Sequence[Link]) -> int:
+        """Erase again what is missing of these, the first links of the chain as another remembers them.
+
+        Where any was missing, nothing that learned from the rows may be served any longer.
+
+        Returns:
+            Rows deleted.
+
+        Raises:
+            FedrecError: another vault erased them, or the key is gone; nothing has changed.
+        """
+        rows = 0
+        with writing(self.path) as db:
+            key = self._key(db)
+            known = {request for (request,) in db.execute("SELECT request FROM erasures")}
+            missing = [link for link in links if link.request not in known]
+            if missing:
+                db.execute("DELETE FROM allowed")
+            for link in missing:
+                if key is None or not link.sealed:
+                    raise FedrecError(f"{self.path}: it is older than its key's end; put the newest vault.db back")
+                stones = chain.unseal(key, link)
+                gone = delete_rows(db, Refusal(key, stones))
+                set_tombstones(db, link.request, stones, gone, lasting=True)
+                rows += gone
+            if links and chain.head_at(db, links[-1].number) != links[-1].head:
+                chain.rebuild(db, [link.request for link in links], lambda request: tombstones_in(db, request))
+                if chain.head_at(db, links[-1].number) != links[-1].head:
+                    raise FedrecError(f"{self.path}: its erasures are not those asked for; put its vault.db back")
+        scrub(self.path)
+        return rows
+
     def destroy_key(self) -> None:
         """Make it impossible for good to tell whom a tombstone names; ids, requests and counts stay.
 
@@ -147,6 +195,19 @@ class Vault:
             db.execute("UPDATE uses SET digest = NULL")
         vault_key.destroy(self.key_path)
         scrub(self.path)
+
+    # what may be served
+
+    def allowed(self, run: str) -> set[tuple[int, str]]:
+        """The shards and hashes of the adapters that may be served, of the run itself ("") or a baseline of it."""
+        with reading(self.path) as db:
+            return set(db.execute("SELECT shard, adapter FROM allowed WHERE run = ?", (run,)))
+
+    def allow(self, run: str, adapters: Iterable[tuple[int, str]]) -> None:
+        """Those and no others, on the disk when this returns."""
+        with writing(self.path) as db:
+            db.execute("DELETE FROM allowed WHERE run = ?", (run,))
+            db.executemany("INSERT OR IGNORE INTO allowed VALUES (?, ?, ?)", [(run, *each) for each in adapters])
 
     # what was used
 

@@ -48,6 +48,7 @@ class Carrier:
     def run(self) -> list[dict[str, Any]]:
         """Everything that is approved and not closed; what came of each request."""
         ledger = self.office.ledger
+        self.erasure.catch_up(self.say)
         unsigned = self._fail_unvouched()
         for request in ledger.list(State.IDENTIFIED):
             self.plan(request)

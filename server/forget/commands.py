@@ -41,6 +41,7 @@ def plan(id: RequestId, run: RunOption = None, database: Database = None, json: 
     office, console = open_office(run, database, json)
     request = office.ledger.get(office.ledger.named(id))
     erasure = _erasure(office)
+    erasure.check_current()
     located = erasure.locate(office.ledger.selection(request.id), request.scope.client)
     found = impact(erasure, located, office.rules)
     shards = ", ".join(map(str, found["shards"])) or "none"
@@ -108,4 +109,4 @@ def _erasure(office: Office) -> FederatedErasure:
     from server.erasure import FederatedErasure
     from server.grid import LocalGrid
 
-    return FederatedErasure(office.run, LocalGrid(client_app, len(office.run.clients)))
+    return FederatedErasure(office.run, LocalGrid(client_app, len(office.run.clients)), office.ledger)

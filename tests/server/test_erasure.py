@@ -78,7 +78,7 @@ def without(ratings: Path, folder: Path, users: set[str] = frozenset(), items: s
 def carrier(run: Run, said: list[str] | None = None) -> Carrier:
     office = Office(run)
     operator, _ = office.ensure_one()
-    erasure = FederatedErasure(run, LocalGrid(client_app, len(run.clients)))
+    erasure = FederatedErasure(run, LocalGrid(client_app, len(run.clients)), office.ledger)
     return Carrier(office, erasure, operator, (said if said is not None else []).append)
 
 

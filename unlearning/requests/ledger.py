@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -11,8 +11,9 @@ from uuid import uuid4
 
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
+from fedrec.vault.chain import Link
 from unlearning.keys import Role
-from unlearning.requests import moves, rows
+from unlearning.requests import chains, moves, rows
 from unlearning.requests.admission import Rejected, check_amount, check_four_eyes, check_signature
 from unlearning.requests.batches import BATCHED, Batch, into_batches, is_due
 from unlearning.requests.database import Database
@@ -255,6 +256,15 @@ class Ledger(Reader):
             raise FedrecError(f"request {id} is {state}: its subject is needed until it is closed or refused")
         self._keys.destroy(id)
         self.record_step(id, "subject-destroyed", {})
+
+    def extend_chain(self, client: str, links: Iterable[Link]) -> None:
+        """Remember the erasures that a client tells of beyond those that are known."""
+        with self._database.writing() as connection:
+            chains.add_links(connection, client, links)
+
+    def note_repeated(self, rows: int) -> None:
+        """That a client had lost erasures, or served what was withdrawn, and has put it right."""
+        self._on_event("repeated", {"clients": 1, "rows": rows})
 
     def _change(self, kind: str, id: str, change: Callable[[Request], Request], **told: str) -> Request:
         with self._database.writing() as connection:

@@ -9,11 +9,12 @@ from typing import Any, NoReturn
 from sqlalchemy import Connection
 
 from fedrec.errors import UsageError
-from unlearning.requests import rows
+from fedrec.vault.chain import Link
+from unlearning.requests import chains, rows
 from unlearning.requests.database import Database
 from unlearning.requests.request import Brief, Request
 from unlearning.requests.schema import IS_OPEN, requests
-from unlearning.requests.states import State
+from unlearning.requests.states import OUT, State
 
 
 class Reader:
@@ -64,6 +65,20 @@ class Reader:
         """How many requests are in each state that has any."""
         with self._database.reading() as connection:
             return rows.count_states(connection)
+
+    def shards_out(self) -> set[int]:
+        """The shards that nobody may serve as they were: of requests that withdrew them and are not closed."""
+        return {shard for request in self.open_requests() if request.reached in OUT for shard in request.shards or ()}
+
+    def chain(self, client: str) -> Sequence[Link]:
+        """A client's erasures as it told of them, the first one first."""
+        with self._database.reading() as connection:
+            return chains.read_links(connection, client)
+
+    def chain_ends(self) -> dict[str, tuple[int, str]]:
+        """The number and head of each client's last erasure."""
+        with self._database.reading() as connection:
+            return chains.read_ends(connection)
 
     def step_done(self, id: str, step: str) -> bool:
         return step in self.steps(id)

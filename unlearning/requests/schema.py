@@ -73,6 +73,25 @@ steps = Table(
     Column("facts", json, nullable=False),
 )
 
+links = Table(
+    "links",
+    metadata,
+    Column("client", sa.Text, primary_key=True),
+    Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    Column("request", sa.Text, nullable=False),
+    Column("head", sa.String(64), nullable=False),
+    Column("sealed", sa.LargeBinary, nullable=False, comment="tombstones, for the client's vault alone"),
+)
+
+
+def _with_links(connection: Connection) -> None:
+    blob = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
+    connection.exec_driver_sql(
+        "CREATE TABLE links (client TEXT NOT NULL, number INTEGER NOT NULL, request TEXT NOT NULL,"
+        f" head VARCHAR(64) NOT NULL, sealed {blob} NOT NULL, PRIMARY KEY (client, number))"
+    )
+
+
 Upgrade = Callable[[Connection], None]
 
 
@@ -84,7 +103,7 @@ def _nothing_is_signed(connection: Connection) -> None:
     )
 
 
-UPGRADES: Sequence[Upgrade] = (_nothing_is_signed,)
+UPGRADES: Sequence[Upgrade] = (_nothing_is_signed, _with_links)
 """From version 1 to 2, from 2 to 3 and so on. `metadata` is always the newest version; an upgrade never reads it."""
 
 

@@ -39,6 +39,7 @@ TERMINAL = UNDONE | {State.CLOSED}
 OPEN = frozenset(State) - TERMINAL
 STOPPED = frozenset({State.HELD, State.FAILED})
 WITHDRAWN = frozenset({State.QUARANTINED, State.ERASING, State.VERIFYING})
+OUT = WITHDRAWN | {State.PUBLISHED}  # until the certificate the run keeps the models of before
 UNTOUCHED = frozenset({State.RECEIVED, State.IDENTIFIED, State.PLANNED})
 """Nothing was carried out yet."""
 

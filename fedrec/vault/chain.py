@@ -1,0 +1,114 @@
+"""The chain of a vault's erasures. A vault that is put back as it was before is known by the links that it lacks.
+
+    head_n = SHA-256([n, head_(n-1), request_n, the digests of its tombstones]),   head_0 = 64 zeros
+
+Whoever asks for erasures remembers the number and the head of each client's last one (`server.catching_up`), and keeps
+the links with their tombstones sealed, to send them again; without the vault's key nobody can read or test them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from fedrec.errors import FedrecError
+from fedrec.vault.tombstones import Tombstone
+
+ORIGIN = "0" * 64
+_NONCE = 12
+
+
+@dataclass(frozen=True)
+class Link:
+    """One erasure: its number (from 1), request, and head; and its tombstones, which only the vault's key opens.
+
+    Attributes:
+        sealed: empty where the key is destroyed.
+    """
+
+    number: int
+    request: str
+    head: str
+    sealed: bytes = b""
+
+
+_FIELDS = [field.name for field in fields(Link)]
+
+
+def append(db: sqlite3.Connection, request: str, rows: int, tombstones: Iterable[Tombstone]) -> str:
+    """Note what a request erased as the last link; its head."""
+    digests = sorted(stone.digest.hex() for stone in tombstones)
+    number, previous = last(db)
+    content = json.dumps([number + 1, previous, request, digests])
+    head = hashlib.sha256(content.encode()).hexdigest()
+    db.execute("INSERT INTO erasures VALUES (?, ?, ?, ?, ?)", (number + 1, request, rows, int(time.time()), head))
+    return head
+
+
+def last(db: sqlite3.Connection) -> tuple[int, str]:
+    """Number and head of the last link."""
+    found = db.execute("SELECT number, head FROM erasures ORDER BY number DESC LIMIT 1").fetchone()
+    return found or (0, ORIGIN)
+
+
+def head_at(db: sqlite3.Connection, number: int) -> str | None:
+    """The head after so many erasures; None where there were fewer."""
+    found = db.execute("SELECT head FROM erasures WHERE number = ?", (number,)).fetchone()
+    return ORIGIN if number == 0 else found[0] if found else None
+
+
+def rebuild(db: sqlite3.Connection, first: Sequence[str], tombstones: Callable[[str], Iterable[Tombstone]]) -> None:
+    """Put the links of some requests first, in that order, and the others after them in theirs.
+
+    Args:
+        tombstones: gives those of a request.
+    """
+    rows = dict(db.execute("SELECT request, rows FROM erasures ORDER BY number").fetchall())
+    db.execute("DELETE FROM erasures")
+    for request in (*first, *(request for request in rows if request not in set(first))):
+        append(db, request, rows[request], tombstones(request))
+
+
+def seal(key: bytes, request: str, tombstones: Iterable[Tombstone]) -> bytes:
+    """Tombstones for whoever keeps them for this vault."""
+    content = [(t.kind, t.digest.hex(), t.since, t.until, t.id) for t in tombstones]
+    nonce = secrets.token_bytes(_NONCE)
+    return nonce + _cipher(key).encrypt(nonce, json.dumps(content).encode(), request.encode())
+
+
+def unseal(key: bytes, link: Link) -> list[Tombstone]:
+    """
+    Raises:
+        FedrecError: they were sealed by another vault, or altered.
+    """
+    try:
+        content = _cipher(key).decrypt(link.sealed[:_NONCE], link.sealed[_NONCE:], link.request.encode())
+    except (InvalidTag, ValueError):
+        raise FedrecError(
+            f"request {link.request}: it was erased from another vault than this one; put that vault and its key back"
+        ) from None
+    return [Tombstone(kind, bytes.fromhex(digest), *rest) for kind, digest, *rest in json.loads(content)]
+
+
+def columns(links: Sequence[Link]) -> dict[str, list[Any]]:
+    """Links as a message holds them."""
+    return {f"link_{name}": [getattr(link, name) for link in links] for name in _FIELDS}
+
+
+def of_columns(content: Mapping[str, Any]) -> list[Link]:
+    """The links of `columns`, among whatever else a message holds."""
+    return [Link(*each) for each in zip(*(content[f"link_{name}"] for name in _FIELDS), strict=True)]
+
+
+def _cipher(key: bytes) -> AESGCM:
+    return AESGCM(hmac.digest(key, b"sealed tombstones", hashlib.sha256))

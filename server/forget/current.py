@@ -1,0 +1,25 @@
+"""Whether a run's clients on this machine have done every erasure that its ledger remembers."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from fedrec.store import Run
+from server.catching_up import refuse
+from server.forget.office import Office
+
+
+def check_current(run: Run) -> None:
+    """
+    Raises:
+        FedrecError: a client's folder is an old copy, which was put back: nothing may answer from it.
+    """
+    home = run.home
+    if not Office.is_open(home):
+        return
+    with closing(Office(home).ledger) as ledger:
+        ends = ledger.chain_ends()
+    for name, (number, head) in ends.items():
+        store = home.client(name)
+        if store.has_vault and store.vault.chain(number)[0] != head:
+            refuse(home, {name: "lacks erasures that it had done"})

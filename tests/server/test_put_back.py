@@ -1,0 +1,182 @@
+"""Old copies that are put back teach nobody again: clients' folders, their vaults, what they serve, and baselines."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from fedrec.errors import FedrecError
+from fedrec.recommend import recommend
+from fedrec.served import hashes_in
+from fedrec.store import Run, open_run
+from server.commands import simulate
+from server.forget.commands import app
+from server.forget.current import check_current
+from tests.server.test_copies import compared
+from tests.server.test_erasure import Copy, asked, carrier, finished, of, served
+from unlearning.requests.decisions import Decision
+
+__all__ = ["compared", "finished"]  # fixtures
+
+PutBack = Callable[[Path, Path], None]
+
+
+def whole_clients(old: Path, run: Path) -> None:
+    shutil.rmtree(run / "clients")
+    shutil.copytree(old / "clients", run / "clients")
+
+
+def one_client(old: Path, run: Path) -> None:
+    home = Run(old).clients_of()["u07"][0]
+    shutil.rmtree(run / "clients" / home)
+    shutil.copytree(old / "clients" / home, run / "clients" / home)
+
+
+def vaults(old: Path, run: Path) -> None:
+    for path in (run / "clients").glob("*/vault.db-*"):
+        path.unlink()
+    for path in (old / "clients").glob("*/vault.db"):
+        shutil.copy(path, run / path.relative_to(old))
+
+
+def models(old: Path, run: Path) -> None:
+    for path in (old / "clients").glob("*/*"):
+        if path.name == "manifest.json" or path.name.startswith("served-"):
+            shutil.rmtree(run / path.relative_to(old), ignore_errors=True)
+            (shutil.copytree if path.is_dir() else shutil.copy)(path, run / path.relative_to(old))
+
+
+@pytest.mark.parametrize("put_back", [whole_clients, one_client, vaults, models])
+def test_what_is_put_back_is_not_served_and_not_learned_from(tmp_path: Path, finished: Copy, put_back: PutBack) -> None:
+    run, old = finished(tmp_path / "run"), finished(tmp_path / "old")
+    asked(run, *of("u07"))
+    carrier(run).run()
+    right, data = served(run), [run.client(name).vault.manifest()["digest"] for name in run.clients]
+    put_back(old.folder, run.folder)
+    if put_back is not models:
+        assert "u07" in run.clients_of()
+
+    with pytest.raises(FedrecError, match="put back"):
+        check_current(run)
+        recommend(run, "u11", 3)
+    with pytest.raises(FedrecError, match=r"as if an old copy had been put back: `fedrec forget run --run"):
+        carrier(run).erasure.check_current()
+
+    said: list[str] = []
+    carrier(run, said).run()  # nothing is approved: it only catches up
+    assert said and all("as if an old copy had been put back" in line and "\n" not in line for line in said)
+    assert "u07" not in run.clients_of()
+    assert served(run) == right
+    assert [run.client(name).vault.manifest()["digest"] for name in run.clients] == data
+    check_current(run)
+    assert recommend(run, "u11", 3)[1]
+    said.clear()
+    carrier(run, said).run()
+    assert said == []
+
+
+def test_the_next_erasure_begins_with_the_data_the_last_one_left(tmp_path: Path, finished: Copy) -> None:
+    run, old, same = (finished(tmp_path / name) for name in ("run", "old", "same"))
+    for each in (run, same):
+        asked(each, *of("u07"))
+        carrier(each).run()
+    whole_clients(old.folder, run.folder)
+    for each in (run, same):
+        asked(each, *of("u11"))
+        assert [outcome["state"] for outcome in carrier(each).run()] == ["closed"]
+    assert served(run) == served(same)
+    rows = [{name: each.client(name).vault.manifest()["rows"] for name in each.clients} for each in (run, same)]
+    assert rows[0] == rows[1]
+
+
+def test_resuming_catches_up_before_anything_is_trained(
+    tmp_path: Path, compared: Copy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, old = compared(tmp_path / "run"), compared(tmp_path / "old")
+    asked(run, *of("u07"))
+    carrier(run).run()
+    right = served(run)
+    whole_clients(old.folder, run.folder)
+    shutil.copytree(old.folder / "baselines", run.folder / "baselines", dirs_exist_ok=True)
+    simulate(resume=run.folder)
+    assert "as if an old copy had been put back" in capsys.readouterr().err
+    assert served(run) == right
+    assert {user for each in (run, *run.baselines) for user in each.clients_of()} == set(old.clients_of()) - {"u07"}
+    before = {each.name: json.loads((each.folder / "result.json").read_text()) for each in old.baselines}
+    for baseline in run.baselines:
+        assert baseline.result["adapter_hash"] != before[baseline.name]["adapter_hash"]
+
+
+def test_a_baseline_that_is_put_back_answers_nobody_and_is_trained_anew(tmp_path: Path, compared: Copy) -> None:
+    run, old = compared(tmp_path / "run"), compared(tmp_path / "old")
+    asked(run, *of("u07"))
+    carrier(run).run()
+    shutil.copytree(old.folder / "baselines", run.folder / "baselines", dirs_exist_ok=True)
+    for baseline in run.baselines:
+        with pytest.raises(FedrecError, match="would serve what was withdrawn"):
+            recommend(baseline, "u11", 3)
+    simulate(resume=run.folder)
+    for baseline, before in zip(run.baselines, old.baselines, strict=True):
+        assert recommend(baseline, "u11", 3)[1]
+        mine, theirs = (hashes_in(each.client(each.clients[0])) for each in (baseline, before))
+        assert mine != theirs
+
+
+def test_what_is_withdrawn_stays_so_whatever_is_put_back(tmp_path: Path, finished: Copy) -> None:
+    run, old = finished(tmp_path / "run"), finished(tmp_path / "old")
+    (id_,) = asked(run, *of("u07"))
+    broken = carrier(run)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    broken.erasure.retrain = killed  # type: ignore[assignment,method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        broken.run()
+    broken.office.decide(id_, Decision("held", "a legal duty"), broken.signer)
+    shard = int(run.shard_of(["u07"])[0])
+    for put_back in (models, whole_clients):
+        put_back(old.folder, run.folder)
+        carrier(run).run()
+        for name in run.clients:
+            assert sorted(hashes_in(run.client(name))) == [1 - shard]
+    assert "u07" not in run.clients_of()
+
+
+def test_a_vault_of_another_key_is_refused_in_one_line_and_serves_nothing(tmp_path: Path, finished: Copy) -> None:
+    run, other = finished(tmp_path / "run"), finished(tmp_path / "other")
+    asked(run, *of("u07"))
+    carrier(run).run()
+    name = run.clients[0]
+    rows = other.client(name).interactions()
+    shutil.rmtree(run.folder / "clients" / name)
+    run.client(name).write_interactions(rows)
+    with pytest.raises(FedrecError, match="erased from another vault than this one; put that vault and its key back"):
+        carrier(run).run()
+    assert hashes_in(run.client(name)) == {}
+
+
+def forget(run: Run, *arguments: object) -> Result:
+    return CliRunner().invoke(app, [*map(str, arguments), "--run", str(run.folder)])
+
+
+def test_from_the_command_line(tmp_path: Path, finished: Copy) -> None:
+    run, old = finished(tmp_path / "run"), finished(tmp_path / "old")
+    (id_,) = asked(run, *of("u07"))
+    assert forget(run, "run").exit_code == 0
+    (next_,) = asked(run, *of("u11"))
+    one_client(old.folder, run.folder)
+    planned = forget(run, "plan", next_)
+    assert isinstance(planned.exception, FedrecError) and "forget run" in str(planned.exception)
+    assert "u07" in run.clients_of()  # a plan changes nothing
+    ran = forget(run, "run")
+    assert ran.exit_code == 0 and "12 rows erased again, and served anew" in ran.output
+    assert {"u07", "u11"}.isdisjoint(open_run(run.folder).clients_of())
+    events = [json.loads(line)["event"] for line in (run.folder / "erasure" / "audit.jsonl").read_text().splitlines()]
+    assert events.count("repeated") == 1 and id_

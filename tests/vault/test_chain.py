@@ -1,0 +1,150 @@
+"""The chain of erasures: equal for equal erasures, another for any other; what is missing can be repeated from it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedrec.data.selection import Selection
+from fedrec.errors import FedrecError
+from fedrec.vault.chain import ORIGIN, Link, columns, of_columns
+from fedrec.vault.vault import Vault
+from tests.vault.rows import CATALOGUE, make_rows, same
+
+ROWS = make_rows(1)
+USERS = ROWS.user_ids
+
+
+def of(user: int) -> Selection:
+    return Selection(users=(USERS[user],))
+
+
+def links(vault: Vault) -> list[Link]:
+    return vault.chain(0)[1]
+
+
+def put_back(vault: Vault, copy: Path) -> None:
+    """The vault's file as it was when it was copied."""
+    for path in vault.path.parent.glob("vault.db-*"):
+        path.unlink()
+    shutil.copy(copy, vault.path)
+
+
+def test_it_starts_at_the_origin_and_grows_with_each_request_once(vault: Vault) -> None:
+    assert vault.chain(0) == (ORIGIN, [])
+    vault.erase(of(0), "one")
+    vault.erase(of(0), "one")
+    vault.erase(Selection(items=("item-3",)), "two")
+    found = links(vault)
+    assert [(link.number, link.request) for link in found] == [(1, "one"), (2, "two")]
+    assert len({ORIGIN, *(link.head for link in found)}) == 3
+    assert vault.chain(1)[0] == found[0].head and [link.request for link in vault.chain(1)[1]] == ["two"]
+    assert vault.chain(3)[0] is None
+
+
+def test_nobody_without_the_key_reads_or_compares_what_is_sealed(vault: Vault) -> None:
+    vault.erase(of(0), "one")
+    vault.erase(of(0), "two")
+    (stone,) = [stone for stone in vault.tombstones() if stone.request == "one"]
+    one, two = links(vault)
+    assert one.sealed != links(vault)[0].sealed and one.sealed != two.sealed
+    assert not any(trace in one.sealed for trace in (USERS[0].encode(), stone.id.encode()))
+
+
+@given(
+    erased=st.lists(st.integers(0, len(USERS) - 1), min_size=1, max_size=4, unique=True),
+    kept=st.integers(0, 4),
+    own=st.booleans(),
+)
+def test_an_old_copy_repeats_what_it_lacks_and_ends_as_the_newest(
+    tmp_path_factory: pytest.TempPathFactory, erased: list[int], kept: int, own: bool
+) -> None:
+    """Also where it has erased something of its own since it was put back."""
+    vault = Vault.create(tmp_path_factory.mktemp("old") / "vault.db")
+    vault.import_rows(ROWS, CATALOGUE)
+    copy = vault.path.with_name("copy")
+    for number, user in enumerate(erased):
+        if number == kept:
+            vault.backup(copy)
+        vault.erase(of(user), f"request-{number}")
+    newest, known = vault.interactions(CATALOGUE), links(vault)
+    if copy.exists():
+        put_back(vault, copy)
+    if own:
+        vault.erase(Selection(items=("item-1",)), "own")
+    rows = len(vault.interactions(CATALOGUE))
+    gone = vault.repeat(known)
+    assert gone == rows - len(vault.interactions(CATALOGUE))
+    assert vault.chain(len(known))[0] == known[-1].head
+    assert [link.request for link in links(vault)] == [*(link.request for link in known), *(["own"] if own else [])]
+    if not own:
+        assert same(vault.interactions(CATALOGUE), newest)
+    assert vault.import_rows(ROWS.take(ROWS.user == erased[-1]), CATALOGUE).added == 0
+    assert vault.repeat(known) == 0
+
+
+def test_a_restored_backup_keeps_the_chain(vault: Vault, tmp_path: Path) -> None:
+    vault.erase(of(0), "one")
+    vault.backup(tmp_path / "backup")
+    vault.erase(of(1), "two")
+    before = [link.head for link in links(vault)]
+    vault.restore(tmp_path / "backup")
+    assert [link.head for link in links(vault)] == before
+
+
+def test_a_lost_vault_takes_the_chain_of_its_backup(vault: Vault, tmp_path: Path) -> None:
+    vault.erase(of(0), "one")
+    before = [link.head for link in links(vault)]
+    vault.backup(tmp_path / "backup")
+    vault.path.unlink()
+    again = Vault.create(vault.path)
+    again.restore(tmp_path / "backup")
+    assert [link.head for link in links(again)] == before
+
+
+def test_another_vault_or_one_without_its_key_is_refused_and_left_as_it_is(vault: Vault, tmp_path: Path) -> None:
+    vault.backup(tmp_path / "old")
+    vault.erase(of(0), "one")
+    known = links(vault)
+    other = Vault.create(tmp_path / "other.db")
+    other.import_rows(ROWS, CATALOGUE)
+    with pytest.raises(FedrecError, match="erased from another vault"):
+        other.repeat(known)
+    altered = [Link(1, "one", known[0].head, known[0].sealed[:-1] + bytes([known[0].sealed[-1] ^ 1]))]
+    put_back(vault, tmp_path / "old")
+    with pytest.raises(FedrecError, match="erased from another vault"):
+        vault.repeat(altered)
+    with pytest.raises(FedrecError, match="not those asked for"):
+        vault.repeat([Link(1, "one", "0" * 64, known[0].sealed)])
+    assert links(vault) == [] and len(vault.interactions(CATALOGUE)) == len(ROWS)
+    vault.destroy_key()
+    with pytest.raises(FedrecError, match="older than its key's end"):
+        vault.repeat(known)
+    assert len(vault.interactions(CATALOGUE)) == len(ROWS)
+
+
+def test_a_destroyed_key_leaves_the_chain_and_seals_nothing(vault: Vault) -> None:
+    vault.erase(of(0), "one")
+    before = [link.head for link in links(vault)]
+    vault.destroy_key()
+    vault.erase(of(1), "two")
+    found = links(vault)
+    assert [link.head for link in found[:1]] == before and [link.sealed for link in found] == [b"", b""]
+
+
+def test_links_go_through_a_message(vault: Vault) -> None:
+    vault.erase(of(0), "one")
+    found = links(vault)
+    assert of_columns({"head": "", **columns(found)}) == found
+    assert of_columns(columns([])) == []
+
+
+def test_what_may_be_served_is_what_was_said_last(vault: Vault) -> None:
+    vault.allow("", [(0, "a"), (1, "b")])
+    vault.allow("local", [(0, "c")])
+    vault.allow("", [(1, "b"), (1, "d")])
+    assert (vault.allowed(""), vault.allowed("local"), vault.allowed("x")) == ({(1, "b"), (1, "d")}, {(0, "c")}, set())
