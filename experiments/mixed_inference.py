@@ -42,7 +42,8 @@ from fedrec.config import LoraConfig, WorldConfig, load
 from fedrec.data.load import load_dataset
 from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
-from fedrec.models.base import hidden_states, load_base
+from fedrec.models.base import load_base
+from fedrec.models.body import hidden_states
 from fedrec.models.pretraining import new_llama
 from fedrec.preparation import base_name
 

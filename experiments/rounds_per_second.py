@@ -41,7 +41,9 @@ from fedrec.data.prompts import PromptEncoder
 from fedrec.data.table import HISTORY, TEST, TRAIN
 from fedrec.metrics import auc
 from fedrec.models.bank import AdapterBank, Routed
-from fedrec.models.base import answer_logits, hidden_states, load_base
+from fedrec.models.base import load_base
+from fedrec.models.body import hidden_states
+from fedrec.models.head import answer_logits
 from fedrec.models.peft_folder import load_peft
 from fedrec.scoring import score_windows
 from fedrec.store import Run

@@ -15,8 +15,10 @@ from torch import Tensor
 from fedrec.data.prompts import Tokens, Window
 from fedrec.hardware import autocast
 from fedrec.models.bank import AdapterBank, Routing
-from fedrec.models.base import answer_logits, hidden_states, width_of
-from fedrec.models.branching import branches
+from fedrec.models.base import width_of
+from fedrec.models.body import body, hidden_states
+from fedrec.models.branching import Branches, continues
+from fedrec.models.head import answer_logits
 from fedrec.training import answer_positions, pad
 
 Batches = Callable[[Sequence[Window]], Iterator[list[int]]]
@@ -123,22 +125,27 @@ def score_candidates(
     precision: str = "fp32",
     batch: int = 64,
 ) -> NDArray[np.float64]:
-    """The like-probability of m candidates after one past, which is computed once and kept as keys and values.
+    """The like-probability of m candidates after one past, which is computed once, where the model can go on from it.
 
     Args:
         past: tokens of the history, as `PromptEncoder.past_of` gives them.
         questions: m candidates' tokens, as `PromptEncoder.question` gives them.
+        routing: of all candidates.
         batch: candidates scored in one pass.
 
     Returns:
         (m,) probabilities, equal to scoring each prompt by itself.
     """
+    if not past or not continues(model):
+        prompts = [np.array(past + question) for question in questions]
+        windows = [Window(ids, np.array([len(ids) - 1]), np.array([row])) for row, ids in enumerate(prompts)]
+        return score_windows(model, windows, answers, len(windows), bank=bank, routing=routing, precision=precision)
     device = next(model.parameters()).device
-    body: Any = model.get_decoder()  # type: ignore[operator]
+    reads = body(model)
     scores = np.empty(len(questions))
     with _using(bank, routing), autocast(device, precision):
-        cache = body(input_ids=torch.tensor([past], device=device), use_cache=True).past_key_values
-        branched = branches(cache, min(batch, len(questions)), max(map(len, questions), default=0))
+        cache = reads(input_ids=torch.tensor([past], device=device), use_cache=True).past_key_values
+        branches = Branches(cache, min(batch, len(questions)), max(map(len, questions), default=0))
         order = sorted(range(len(questions)), key=lambda i: len(questions[i]))
         for low in range(0, len(order), batch):
             chosen = order[low : low + batch]
@@ -146,7 +153,8 @@ def score_candidates(
             ids = torch.zeros(size, max(len(questions[i]) for i in chosen), dtype=torch.long)
             for row, i in enumerate(chosen):
                 ids[row, : len(questions[i])] = torch.tensor(questions[i])
-            hidden = body(input_ids=ids.to(device), past_key_values=branched, use_cache=True).last_hidden_state
+            behind = branches.cache(size)
+            hidden = reads(input_ids=ids.to(device), past_key_values=behind, use_cache=True).last_hidden_state
             last = torch.tensor([len(questions[i]) - 1 for i in chosen], device=device)
             logits = answer_logits(model, hidden[torch.arange(size, device=device), last], answers)
             scores[chosen] = _yes(logits)

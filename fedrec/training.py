@@ -22,7 +22,8 @@ from fedrec.config import TrainConfig
 from fedrec.data.prompts import Window
 from fedrec.hardware import autocast
 from fedrec.models.bank import AdapterBank, Routed
-from fedrec.models.base import answer_logits, hidden_states
+from fedrec.models.body import hidden_states
+from fedrec.models.head import answer_logits
 
 State = dict[str, Tensor]
 
@@ -115,7 +116,9 @@ def train(
                 loss = torch.nn.functional.cross_entropy(logits.float(), labels)
                 loss.backward()
             for parameter, centre in zip(parameters, anchors, strict=False):
-                parameter.grad.add_(parameter.detach() - centre, alpha=prox)  # type: ignore[union-attr]
+                if parameter.grad is None:  # no token of this batch came by its layer, such as an expert
+                    parameter.grad = torch.zeros_like(parameter)
+                parameter.grad.add_(parameter.detach() - centre, alpha=prox)
             torch.nn.utils.clip_grad_norm_(parameters, config.clip)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)

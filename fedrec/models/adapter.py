@@ -19,6 +19,7 @@ from transformers.pytorch_utils import Conv1D
 
 from fedrec.config import LoraConfig
 from fedrec.errors import FedrecError, UsageError
+from fedrec.models.body import body
 
 State = dict[str, Tensor]
 Shapes = dict[str, tuple[int, ...]]
@@ -29,15 +30,18 @@ ALL_LINEAR = "all-linear"
 def target_layers(model: nn.Module, targets: str | tuple[str, ...]) -> dict[str, tuple[int, int]]:
     """The targeted layers of `model` in its own order: name → (in, out). Reads shapes only: the meta device will do.
 
-    `all-linear` is every `nn.Linear` and `Conv1D` but the output embedding; otherwise a name targets the layers whose
-    path is it or ends in `.name`, as in PEFT.
+    `all-linear` is every `nn.Linear` and `Conv1D` that reads tokens: not the output embedding, nor what is behind or
+    beside the body (eyes, ears). Otherwise a name targets the layers whose path is it or ends in `.name`, as in PEFT.
 
     Raises:
         UsageError: a name matches no linear layer, or the output embedding.
     """
-    layers = {name: _shape(layer) for name, layer in model.named_modules() if isinstance(layer, nn.Linear | Conv1D)}
-    head = _head(model)
-    inner = {name: shape for name, shape in layers.items() if name != head}
+    head, within = _head(model), _body(model)
+    inner = {
+        name: layer_shape(layer)
+        for name, layer in model.named_modules()
+        if isinstance(layer, nn.Linear | Conv1D) and name != head and name.startswith(within)
+    }
     names = target_names(targets)
     if names == ALL_LINEAR:
         if not inner:
@@ -119,9 +123,18 @@ def _array(tensor: Tensor) -> NDArray[np.float32]:
     return np.asarray(tensor.detach().cpu().numpy(), dtype="<f4")
 
 
-def _shape(layer: nn.Linear | Conv1D) -> tuple[int, int]:
+def layer_shape(layer: nn.Linear | Conv1D) -> tuple[int, int]:
+    """(in, out)."""
     rows, columns = layer.weight.shape
     return (rows, columns) if isinstance(layer, Conv1D) else (columns, rows)  # Conv1D keeps its weight transposed
+
+
+def _body(model: nn.Module) -> str:
+    """What the paths of the body's layers begin with."""
+    if not isinstance(model, PreTrainedModel):
+        return ""
+    reads = body(model)
+    return next((f"{name}." for name, module in model.named_modules() if name and module is reads), "")
 
 
 def _head(model: nn.Module) -> str | None:

@@ -11,18 +11,29 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PretrainedConfig
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
+from fedrec.models.body import body
+
 NAME = "fedrec_matmul"
 _LONGEST = 1024
+_OTHERS = ("dropout", "sliding_window", "softcap", "s_aux", "position_bias")  # more than these matmuls compute
 
 
 def use_matmul_attention(model: Any) -> None:
-    """Make a model on a CPU use it, if it would use torch's fused attention."""
-    if model.device.type == "cpu" and model.config._attn_implementation == "sdpa":
-        model.set_attn_implementation(NAME)
+    """Make a model's body on a CPU use it, if it would use torch's fused attention."""
+    reads = body(model)
+    if model.device.type == "cpu" and reads.config._attn_implementation == "sdpa":
+        reads.set_attn_implementation(NAME)
+
+
+def use_fused_attention(config: PretrainedConfig) -> None:
+    """Undo `use_matmul_attention` in a configuration, before another model is made of it."""
+    for settings in (config, *(getattr(config, name) for name in config.sub_configs)):
+        if getattr(settings, "_attn_implementation", None) == NAME:
+            settings._attn_implementation = "sdpa"
 
 
 def attention(
@@ -36,7 +47,7 @@ def attention(
         or not getattr(module, "is_causal", True)
         or not 1 < t == key.shape[2] <= _LONGEST
         or query.device.type != "cpu"
-        or any(settings.get(name) for name in ("dropout", "sliding_window", "softcap", "s_aux", "position_bias"))
+        or any(_is_set(settings.get(name)) for name in _OTHERS)
     )
     if fused:
         out, _ = sdpa_attention_forward(module, query, key, value, attention_mask, **settings)
@@ -47,6 +58,10 @@ def attention(
     scores = torch.baddbmm(_causal(t, q.dtype).expand(len(q), t, t), q, k.mT, alpha=scale)
     mixed = torch.softmax(scores, -1) @ v
     return mixed.view(query.shape[:-1] + value.shape[-1:]).transpose(1, 2).contiguous(), None
+
+
+def _is_set(setting: Any) -> bool:
+    return isinstance(setting, Tensor) or bool(setting)
 
 
 @lru_cache(maxsize=64)

@@ -14,8 +14,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
-from types import MappingProxyType
 from typing import Self, cast
 
 import torch
@@ -31,6 +29,8 @@ from fedrec.models.adapter import (
     state_shapes,
     target_layers,
 )
+from fedrec.models.in_use import in_use, using
+from fedrec.models.reach import check_reach
 from fedrec.models.routing import Mixed, Routed, Routing, add
 
 __all__ = [
@@ -46,9 +46,6 @@ __all__ = [
     "state_shapes",
     "target_layers",
 ]
-
-# The routings in use here, by bank key. The keys are bare objects, so neither this nor a hook keeps a bank alive.
-_in_use: ContextVar[Mapping[object, Routing]] = ContextVar("adapter banks in use", default=MappingProxyType({}))
 
 
 class LoraStack(nn.Module):
@@ -85,12 +82,13 @@ class AdapterBank(nn.Module):
         """Attach K = `width` adapters to `model`, each beginning as `initial_state(model, config, seed)`.
 
         Raises:
-            UsageError: `config.targets` does not fit the model.
+            UsageError: `config.targets` does not fit the model, or names layers where an adapter could not work.
         """
         super().__init__()
         model.requires_grad_(False)
         self.width = width
         self.layers = target_layers(model, config.targets)
+        check_reach(model, self.layers)
         self.shapes = state_shapes(model, config)
         self._key = object()
         self._stacks = nn.ModuleList()
@@ -117,7 +115,7 @@ class AdapterBank(nn.Module):
         if not self._detach.alive:
             raise RuntimeError("this adapter bank is closed: the model no longer knows it; make a new one")
         ready = routing.ready(self.width, next(self.parameters()).device)
-        with _using({**_in_use.get(), self._key: ready}):
+        with using({**in_use.get(), self._key: ready}):
             yield
 
     def state(self, k: int) -> State:
@@ -176,21 +174,12 @@ class AdapterBank(nn.Module):
 
 def checkpoint_contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
     """For torch.utils.checkpoint's `context_fn`: a recomputed block sees the banks that were in use in its forward."""
-    return nullcontext(), _using(_in_use.get())
-
-
-@contextmanager
-def _using(routings: Mapping[object, Routing]) -> Iterator[None]:
-    token = _in_use.set(routings)
-    try:
-        yield
-    finally:
-        _in_use.reset(token)
+    return nullcontext(), using(in_use.get())
 
 
 def _hook(key: object, stack: LoraStack) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor | None]:
     def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
-        routing = _in_use.get().get(key)
+        routing = in_use.get().get(key)
         return None if routing is None else stack(inputs[0], output, routing)
 
     return hook

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import warnings
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from fedrec.errors import FedrecError
 from fedrec.files import read_json
@@ -58,8 +59,8 @@ def load_base(name: str, *, revision: str | None = None, device: str = "cpu", pr
     With bf16 the frozen linear weights are kept in bf16, exactly as autocast would cast them at every use.
 
     Raises:
-        FedrecError: missing, gated, broken, incomplete, not a causal language model, an adapter, or in need of code of
-            its own, which never runs.
+        FedrecError: missing, gated, broken, incomplete, not causal (tried out), an adapter, or in need of code of its
+            own, which never runs.
     """
     folder = Path(name)
     files = model_files(folder).values() if folder.is_dir() else ()
@@ -71,6 +72,8 @@ def _load(name: str, revision: str | None, device: str, precision: str, _: tuple
     from transformers.utils import logging as transformers_logging
 
     from fedrec.models.attention import use_matmul_attention
+    from fedrec.models.branching import continues
+    from fedrec.models.causality import fault_of
 
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it warns of every retry
     transformers_logging.set_verbosity_error()
@@ -86,6 +89,9 @@ def _load(name: str, revision: str | None, device: str, precision: str, _: tuple
         raise FedrecError(f"--base {name}: {_mend(name, local, error)}") from None
     model.to(torch_device(device)).eval().requires_grad_(False)
     use_matmul_attention(model)
+    if (fault := fault_of(model)) is not None:
+        raise FedrecError(f"--base {name}: {fault}; choose another base model")
+    continues(model)  # found out here, while all weights are fp32
     if precision == "bf16":
         _halve(model)
     there = folder_of(name, revision)
@@ -108,28 +114,6 @@ def width_of(model: Any) -> int:
     return int(model.get_output_embeddings().weight.shape[-1])
 
 
-def hidden_states(model: Any, ids: Tensor) -> Tensor:
-    """(b, t, d) last hidden states of token ids (b, t), before the output embedding."""
-    hidden: Tensor = model.get_decoder()(input_ids=ids, use_cache=False).last_hidden_state
-    return hidden
-
-
-def answer_logits(model: Any, hidden: Tensor, answers: tuple[int, int]) -> Tensor:
-    """(n, 2) logits of the two answer tokens after hidden states (n, d), as the whole model would give them.
-
-    Scaling and soft-capping are the families' own (Cohere, Granite; Gemma 2).
-    """
-    head, config = model.get_output_embeddings(), model.config
-    chosen = torch.tensor(answers, device=hidden.device)
-    bias = None if getattr(head, "bias", None) is None else head.bias[chosen].float()
-    logits = nn.functional.linear(hidden.float(), head.weight[chosen].float(), bias)
-    logits = (
-        logits * float(getattr(config, "logit_scale", None) or 1) / float(getattr(config, "logits_scaling", None) or 1)
-    )
-    cap = getattr(config, "final_logit_softcapping", None)
-    return logits if cap is None else cap * torch.tanh(logits / cap)
-
-
 def fingerprint(model: nn.Module) -> str:
     """SHA-256 of the weights' names, types, shapes and bytes."""
     digest = hashlib.sha256()
@@ -141,8 +125,9 @@ def fingerprint(model: nn.Module) -> str:
 
 @dataclass(frozen=True)
 class Packed:
-    """A model as plain arrays, which processes of one machine can share: bf16 as int16, tied tensors once."""
+    """A model as plain arrays, which processes of one machine can share: bf16 as int16, tied tensors as one array."""
 
+    kind: Any
     config: Any
     arrays: dict[str, NDArray[Any]]
     halves: frozenset[str]
@@ -150,13 +135,20 @@ class Packed:
 
 def pack(model: Any) -> Packed:
     """The model without whatever is attached to it."""
-    tensors: dict[str, Tensor] = {}
+    from fedrec.models.attention import use_fused_attention
+
+    arrays: dict[str, NDArray[Any]] = {}
+    once: dict[tuple[Any, ...], NDArray[Any]] = {}  # an array that stands twice in a dictionary is pickled once
     for name, tensor in model.state_dict().items():
-        if all(tensor.data_ptr() != other.data_ptr() for other in tensors.values()):
-            tensors[name] = tensor.detach().cpu().contiguous()
-    halves = frozenset(name for name, tensor in tensors.items() if tensor.dtype == torch.bfloat16)
-    arrays = {n: (t.view(torch.int16) if n in halves else t).numpy() for n, t in tensors.items()}
-    return Packed(model.config, arrays, halves)
+        place = (tensor.data_ptr() or name, tensor.dtype, tuple(tensor.shape), tensor.stride())
+        if place not in once:
+            whole = tensor.detach().cpu().contiguous()
+            once[place] = (whole.view(torch.int16) if whole.dtype == torch.bfloat16 else whole).numpy()
+        arrays[name] = once[place]
+    halves = frozenset(name for name, tensor in model.state_dict().items() if tensor.dtype == torch.bfloat16)
+    config = deepcopy(model.config)
+    use_fused_attention(config)
+    return Packed(type(model), config, arrays, halves)
 
 
 def unpack(packed: Packed, device: str) -> Any:
@@ -164,8 +156,6 @@ def unpack(packed: Packed, device: str) -> Any:
 
     Memory that is not aligned is copied: kernels add up in another order there, and the last bits would differ.
     """
-    from transformers import AutoModelForCausalLM
-
     from fedrec.models.attention import use_matmul_attention
 
     with warnings.catch_warnings():
@@ -174,8 +164,7 @@ def unpack(packed: Packed, device: str) -> Any:
     for name in packed.halves:
         tensors[name] = tensors[name].view(torch.bfloat16)
     tensors = {name: t if t.data_ptr() % _ALIGNED == 0 else t.clone() for name, t in tensors.items()}
-    packed.config._attn_implementation = "sdpa"
-    model: Any = AutoModelForCausalLM.from_config(packed.config, trust_remote_code=False)
+    model: Any = packed.kind._from_config(packed.config)
     model.load_state_dict(tensors, strict=False, assign=True)
     model.tie_weights()
     model.to(torch_device(device)).eval().requires_grad_(False)
@@ -217,9 +206,11 @@ def _is_adapter(name: str, description: Any) -> FedrecError:
 
 
 def _halve(model: Any) -> None:
-    """Linear weights in bf16; embeddings, norms and the output embedding stay as they are."""
+    """Linear weights of the body in bf16; embeddings, norms and the head stay as they are."""
+    from fedrec.models.body import body
+
     head = model.get_output_embeddings()
-    for layer in model.modules():
+    for layer in body(model).modules():
         if isinstance(layer, nn.Linear) and layer is not head:
             layer.to(torch.bfloat16)
 

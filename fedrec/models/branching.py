@@ -1,34 +1,87 @@
-"""Many continuations of one past: its keys and values are laid out once for all batches, and never copied again."""
+"""Many continuations of one past: its keys and values are laid out once for all batches, and never copied again.
+
+That holds for attention, whole or in a window. Layers that keep something else of the past (states of linear attention,
+of a convolution, of an index) are copied for every batch, which overwrites them.
+"""
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
-from transformers import Cache
-from transformers.cache_utils import DynamicLayer
+from torch import Tensor, nn
+from transformers import Cache, DynamicCache
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+from fedrec.models import made_up
+from fedrec.models.body import body, hidden_states
+
+_CONTINUES: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
-def branches(past: Any, rows: int, room: int) -> Cache:
-    """A cache in which up to `rows` continuations of at most `room` tokens follow the same past.
+class Branches:
+    """Continuations of what a model read, in batches.
 
-    A batch of continuations overwrites what the batch before it left, so one cache serves any number of batches.
-
-    Args:
-        past: the cache that the model filled from one sequence.
+    A batch of continuations overwrites what the batch before it left, so one past serves any number of batches.
     """
-    return Cache(layers=[_Branches(layer.keys, layer.values, rows, room) for layer in past.layers])
+
+    def __init__(self, past: Any, rows: int, room: int) -> None:
+        """
+        Args:
+            past: the cache that the model filled from one sequence.
+            rows, room: the most continuations in a batch, and the most tokens in each.
+
+        Raises:
+            TypeError: the model keeps its past in a way of its own.
+        """
+        if type(past) is not DynamicCache:
+            raise TypeError(f"a past in a {type(past).__name__}")
+        self._layers = [_laid_out(layer, rows, room) for layer in past.layers]
+
+    def cache(self, rows: int) -> Cache:
+        """For one batch of `rows` continuations."""
+        return Cache(layers=[layer if isinstance(layer, _Fixed) else _copied(layer, rows) for layer in self._layers])
 
 
-class _Branches(DynamicLayer):
+def continues(model: Any) -> bool:
+    """Whether a model that goes on from a past says what it says of the whole; tried out once a model.
+
+    Mamba and others have a cache for single tokens only, or none: their candidates are scored as whole prompts.
+    """
+    if model not in _CONTINUES:
+        with made_up.alone(model):
+            _CONTINUES[model] = _tried(model)
+    return _CONTINUES[model]
+
+
+@torch.no_grad()
+def _tried(model: Any) -> bool:
+    ids = made_up.tokens(model)
+    whole, (rows, length) = hidden_states(model, ids), ids.shape
+    reads, half = body(model), length // 2
+    try:
+        past = reads(input_ids=ids[:1, :half], use_cache=True).past_key_values
+        branches = Branches(past, rows, length)
+        for _ in range(2):  # the second time, after the first has overwritten what it could
+            continued = ids[:1, half:].expand(rows, -1)
+            hidden = reads(input_ids=continued, past_key_values=branches.cache(rows), use_cache=True).last_hidden_state
+            if not made_up.same(hidden, whole[:1, half:].expand_as(hidden)):
+                return False
+    except Exception:  # a cache that takes one token at a time, has another name, or is not there, says so in any way
+        return False
+    return True
+
+
+class _Fixed(DynamicLayer):
     """One layer. `keys` and `values` (1, heads, past, d) are the past's alone: they say where a continuation begins."""
 
-    def __init__(self, keys: Tensor, values: Tensor, rows: int, room: int) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.lazy_initialization(keys, values)
-        self.keys, self.values, self._past = keys, values, keys.shape[-2]
-        self._all_keys, self._all_values = _spread(keys, rows, room), _spread(values, rows, room)
+    def lay_out(self, past: Any, rows: int, room: int) -> None:
+        self.lazy_initialization(past.keys, past.values)
+        self.keys, self.values = past.keys, past.values
+        self._past = past.keys.shape[-2]
+        self._all_keys, self._all_values = _spread(past.keys, rows, room), _spread(past.values, rows, room)
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
         """The past with (b, heads, t, d) behind it, for b of the rows; it is not remembered."""
@@ -37,6 +90,32 @@ class _Branches(DynamicLayer):
         self._all_keys[:rows, :, self._past : end] = key_states
         self._all_values[:rows, :, self._past : end] = value_states
         return self._all_keys[:rows, :, :end], self._all_values[:rows, :, :end]
+
+
+class _FixedWindow(_Fixed, DynamicSlidingWindowLayer):
+    """One layer that sees a window: of the past it has the end only, and counts what was before it."""
+
+    def lay_out(self, past: Any, rows: int, room: int) -> None:
+        super().lay_out(past, rows, room)
+        self.cumulative_length = past.cumulative_length
+
+
+def _laid_out(layer: Any, rows: int, room: int) -> Any:
+    if type(layer) is DynamicSlidingWindowLayer:
+        window = _FixedWindow(layer.sliding_window)
+        window.lay_out(layer, rows, room)
+        return window
+    if type(layer) is DynamicLayer:
+        fixed = _Fixed()  # type: ignore[no-untyped-call]
+        fixed.lay_out(layer, rows, room)
+        return fixed
+    return layer
+
+
+def _copied(layer: Any, rows: int) -> Any:
+    layer = deepcopy(layer)
+    layer.reorder_cache(torch.zeros(rows, dtype=torch.long))
+    return layer
 
 
 def _spread(past: Tensor, rows: int, room: int) -> Tensor:

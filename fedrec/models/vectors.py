@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from fedrec.data.prompts import encode_titles
 from fedrec.hardware import autocast
-from fedrec.models.base import Base, hidden_states, width_of
+from fedrec.models.base import Base, width_of
+from fedrec.models.body import hidden_states
 
 _BATCH = 64
 

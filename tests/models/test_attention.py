@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM
 from fedrec.models import attention
 from fedrec.models.attention import NAME, use_matmul_attention
 from fedrec.models.bank import AdapterBank, Routed
-from fedrec.models.base import hidden_states
+from fedrec.models.body import hidden_states
 from tests.models.tiny import CONFIG, FAMILIES, close, randomise, tiny_ids, tiny_model
 
 
@@ -27,6 +27,7 @@ def test_hidden_states_and_gradients_are_those_of_the_fused_kernel(family: str) 
 def test_it_runs_where_gradients_are_wanted_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_model("llama")
     use_matmul_attention(model)
+    AdapterBank(model, CONFIG).close()  # the first bank tries its layers out, with gradients
     calls: list[int] = []
     causal = attention._causal
 

@@ -23,8 +23,10 @@ from transformers import (
 from fedrec.errors import FedrecError
 from fedrec.models.adapter import initial_state
 from fedrec.models.bank import AdapterBank
-from fedrec.models.base import answer_logits, fingerprint, hidden_states, load_base, pack, unpack
+from fedrec.models.base import fingerprint, load_base, pack, unpack
+from fedrec.models.body import hidden_states
 from fedrec.models.embedded import cache
+from fedrec.models.head import answer_logits
 from fedrec.models.peft_folder import save_peft
 from fedrec.models.pretraining import new_llama, train_tokenizer
 from fedrec.models.vectors import item_vectors

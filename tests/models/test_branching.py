@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fedrec.data.prompts import Window
-from fedrec.models.branching import branches
+from fedrec.models.branching import Branches
 from fedrec.scoring import score_candidates, score_windows
 from tests.models.tiny import FAMILIES, VOCABULARY, tiny_model
 
@@ -36,7 +36,7 @@ def test_a_branch_is_not_remembered() -> None:
     model = tiny_model("llama")
     with torch.no_grad():
         past = model.get_decoder()(input_ids=torch.tensor([[1, 2, 3]]), use_cache=True).past_key_values
-        cache = branches(past, rows=2, room=4)
+        cache = Branches(past, rows=2, room=4).cache(2)
 
         def hidden(ids: list[list[int]]) -> torch.Tensor:
             return model.get_decoder()(input_ids=torch.tensor(ids), past_key_values=cache).last_hidden_state

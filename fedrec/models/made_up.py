@@ -1,0 +1,39 @@
+"""Made-up tokens to try a base model on: what it does is found out, because no list of families would stay true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fedrec.hardware import autocast
+from fedrec.models.base import context_of
+from fedrec.models.in_use import using
+
+_ROWS, _LENGTH = 2, 14
+_AGREE = 1e-3  # how far two ways of computing the same may be apart, as a part of the largest
+
+
+def tokens(model: Any) -> Tensor:
+    """(2, t) tokens of a model's vocabulary, always the same; as many as it can read, if those are few."""
+    embedding, length = model.get_input_embeddings().weight, min(_LENGTH, context_of(model.config))
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(len(embedding), (_ROWS, length), generator=generator).to(embedding.device)
+
+
+@contextmanager
+def alone(model: nn.Module) -> Iterator[None]:
+    """Within this block the model computes without any adapters, in the precision its weights are kept in."""
+    halves = any(parameter.dtype == torch.bfloat16 for parameter in model.parameters())
+    with using({}), autocast(next(model.parameters()).device, "bf16" if halves else "fp32"):
+        yield
+
+
+def same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are equal but for the rounding of fp32."""
+    one, other = one.float(), other.float()
+    scale = float(one.abs().max().clamp(min=1e-6))
+    return one.shape == other.shape and bool(((one - other).abs() <= _AGREE * scale).all())
