@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,15 @@ def _selection(message: Message) -> Selection:
 
 
 def _run(message: Message) -> Run:
-    return Run(Path(str(message.content.config_records[messages.CONFIG]["run"])))
+    """The run, whose configuration, catalogue and clients are read once a process and not once a message."""
+    folder = Path(str(message.content.config_records[messages.CONFIG]["run"]))
+    written = (folder / "config.json").stat()
+    return _opened(folder, (written.st_ino, written.st_mtime_ns))
+
+
+@lru_cache(maxsize=8)
+def _opened(folder: Path, written: tuple[int, int]) -> Run:
+    return Run(folder)
 
 
 def _number(message: Message, name: str) -> int:

@@ -1,7 +1,7 @@
 """A world of 100,000 people, 100,000 titles, 2,000,000 rows and 1,000 clients: seconds and peak memory by phase.
 
-Made up and written as one CSV file; 20,000 rows are learnt from, over a tiny random base model, so that what is measured
-is everything around the training. Reading is held against pyarrow reading and encoding the same file alone.
+Made up and written as one CSV file; 20,000 rows are learnt from, over a tiny random base model, so that what counts
+is what stands around the training. Reading is held against pyarrow reading and encoding the same file alone.
 
     python -m experiments.at_size
 """

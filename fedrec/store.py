@@ -92,7 +92,7 @@ class Run:
     def prepared(self) -> bool:
         return (self.home.folder / "reference.json").exists()
 
-    @property
+    @cached_property
     def clients(self) -> tuple[str, ...]:
         """The clients' names, sorted: client i of the partition is the i-th."""
         if self.config.strategy == CENTRAL:

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from threadpoolctl import threadpool_limits
 
+from server.averaging import weighted_sum
 from server.balance import Exponent, flatten, heating, mix, mixing, similarity
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -80,8 +82,25 @@ def test_similarity_ignores_length(vectors: np.ndarray, factor: float) -> None:
 def test_similarity_follows_a_permutation_bit_for_bit() -> None:
     """So it does not depend on how BLAS would tile a matrix, nor on its threads."""
     rng = np.random.default_rng(0)
-    vectors, order = rng.normal(size=(100, 4_003)).astype(np.float32), rng.permutation(100)
+    vectors, order = rng.normal(size=(60, 4_003)).astype(np.float32), rng.permutation(60)
     assert (similarity(vectors[order]) == similarity(vectors)[np.ix_(order, order)]).all()
+
+
+def test_many_clients_are_mixed_by_blas_whatever_its_threads_and_as_few_are() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(90, 5_003)).astype(np.float32)
+    states = [{"l.A": vector.reshape(1, -1)} for vector in vectors]
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            weights = mixing(similarity(vectors), None)
+            found.append(np.concatenate([state["l.A"] for state in mix(states, weights)]))
+    np.testing.assert_array_equal(*found)
+    one_by_one = np.concatenate([weighted_sum(states, row)["l.A"] for row in weights])
+    np.testing.assert_allclose(found[0], one_by_one, rtol=1e-6)
+    np.testing.assert_allclose(similarity(vectors)[:60, :60], similarity(vectors[:60]), atol=1e-14)
+    equal = mix(states[:1] * 90, weights)
+    assert all(state["l.A"].tobytes() == states[0]["l.A"].tobytes() for state in equal)
 
 
 def test_a_zero_update_has_cosine_zero() -> None:
