@@ -34,7 +34,7 @@ def verify(
         console.print(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.why}", markup=False, soft_wrap=True)
     for unchecked in verdict.unchecked:
         console.print(f"not checked: {unchecked}", style="dim", markup=False, soft_wrap=True)
-    told = {"ok": verdict.ok, "signer": verdict.signer, "unchecked": verdict.unchecked}
+    told = {"ok": verdict.ok, "signer": verdict.signer, "approval": verdict.approval, "unchecked": verdict.unchecked}
     write_result({**told, "checks": [check._asdict() for check in verdict.checks]}, json)
     if not verdict.intact:
         raise FedrecError(f"{certificate}: verification failed")

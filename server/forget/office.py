@@ -25,6 +25,7 @@ from server.forget.letters import DECISIONS, path_of, write_letter
 from server.forget.passphrases import own_keyring
 from unlearning.audit import AuditLog
 from unlearning.certificates.canonical import digest
+from unlearning.certificates.signatures import Signed
 from unlearning.keyring import Keyring
 from unlearning.keys import ROLES, Role, key_id
 from unlearning.registry import Operator, Registry
@@ -32,7 +33,14 @@ from unlearning.requests.decisions import Decision
 from unlearning.requests.ledger import Asked, Ledger
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Request, Signature
-from unlearning.requests.signing import Origin, approval_message, decision_message, signed_message, submission_message
+from unlearning.requests.signing import (
+    Origin,
+    approval_message,
+    content,
+    decision_message,
+    signed_message,
+    submission_message,
+)
 from unlearning.requests.states import State
 from unlearning.requests.subjects import SubjectKeys
 from unlearning.requests.vouching import unvouched
@@ -167,6 +175,18 @@ class Office:
     def unvouched(self, request: Request) -> str | None:
         """Why a request must not be carried out although the ledger calls it approved; None where all is signed."""
         return unvouched(request, self.rules.ledger, self.operators)
+
+    def signatures(self, request: Request) -> dict[str, Signed]:
+        """Who asked, approved and planned it, as the evidence tells it."""
+        found = {}
+        for says, signature in request.signatures.items():
+            found[says] = Signed(
+                content=content(request, says, signature.operator, signature.at),  # type: ignore[arg-type]
+                signature=signature.value,
+                operator=self.operators.operator(signature.operator),
+                public_key=self.operators.export(signature.operator),
+            )
+        return found
 
     def decide(self, id: str, decision: Decision, approver: str) -> Request:
         """A request refused, cancelled, held, released or given more time, signed by an operator; with the letter."""

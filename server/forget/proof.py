@@ -20,6 +20,7 @@ from unlearning.certificates.bundle import Round, participation, write_bundle
 from unlearning.certificates.canonical import digest
 from unlearning.certificates.certificate import RETRAINED, SignedCertificate, issue
 from unlearning.certificates.document import page, reply
+from unlearning.certificates.signatures import approval_of
 from unlearning.requests.request import Request
 from unlearning.requests.scope import Kind
 from unlearning.verification import Measures, Report, Thresholds, adapter_faults, auc_change, coarse_membership, verdict
@@ -88,6 +89,8 @@ def certify(
         for before in [_before(plan, client, shard)]
     ]
     lines = excerpt(office.audit.path, request.id)
+    signed_by = office.signatures(request)
+    asked, approved = signed_by["asked"].operator, signed_by["approved"].operator
     parts = {
         "request.json": {
             "id": request.id,
@@ -95,8 +98,8 @@ def certify(
             "received_at": request.received_at.isoformat(),
             "ground": request.ground,
             "channel": request.channel,
-            "four_eyes": request.four_eyes,
         },
+        "signatures.json": {says: each.model_dump(mode="json") for says, each in signed_by.items()},
         "plan.json": plan,
         "config.json": config,
         "participation.jsonl": participation(list(_participation(rounds, shards, office.run.config.seed))),
@@ -106,7 +109,6 @@ def certify(
         "audit.jsonl": lines,
     }  # fmt: skip
     evidence = write_bundle(office.bundle(request.id), parts)
-    assert request.approver is not None
     facts = {
         "request": request.id,
         "pseudonym": request.pseudonym,
@@ -132,9 +134,10 @@ def certify(
         "exceptions": [{"what": what} for what in plan["exceptions"]],
         "elsewhere": [{"what": what} for what in plan["elsewhere"]],
         "operators": {
-            "requester": office.operators.operator(request.requester).key_id,
-            "approver": office.operators.operator(request.approver).key_id,
+            "requester": asked.key_id,
+            "approver": approved.key_id,
         },
+        "approval": approval_of(asked, approved, request.recorded_at, office.operators.operator(signer).key_id),
         "issued_at": issued["at"],
         "evidence": evidence,
         "audit_head": lines[-1]["hash"],

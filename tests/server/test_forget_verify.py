@@ -52,6 +52,31 @@ def stranger(tmp_path: Path, finished: Copy) -> str:
     return office.operators.export("stranger")
 
 
+def test_one_key_that_did_everything_is_said_as_such(done: Run, tmp_path: Path) -> None:
+    result, told = verify(done, "--key", pem(done, tmp_path / "one.pem"))
+    words = "one key asked, approved and signed"
+    assert told["approval"] == "one-key" and words in result.stderr.replace("\n", " ")
+    office = Office(done)
+    (page,) = (office.folder / "documents").glob("*.html")
+    assert words in page.read_text() and "four eyes" not in page.read_text()
+    assert "four" not in "".join(path.read_text() for path in office.bundle(page.stem).iterdir())
+
+
+def test_two_operators_are_four_eyes(tmp_path: Path, finished: Copy) -> None:
+    run = finished(tmp_path / "run")
+    office = Office(run)
+    for name in ("anna", "ben"):
+        office.enrol(name)
+    (selection,) = of("u07")
+    request = office.submit(selection, client=None, channel="test", ground="17(1)(b)", requester="ben")
+    office.approve(request.id, "anna", "known-account")
+    carrier(run).run()
+    keys = tmp_path / "all.pem"
+    keys.write_text(office.operators.export("anna") + office.operators.export("ben"))
+    _, told = verify(run, "--key", keys)
+    assert (told["ok"], told["approval"], told["unchecked"]) == (True, "four-eyes", [])
+
+
 def test_without_a_trusted_key_it_is_neither_ok_nor_a_failure(done: Run) -> None:
     result, told = verify(done)
     assert isinstance(result.exception, UnknownSigner) and result.exception.exit_code == 3
@@ -108,7 +133,7 @@ def test_the_sequence_of_the_readme_passes_as_printed(
         if target:
             Path(target).write_text(result.stdout)
         if "submit" in words:
-            known["ID"] = result.output.split()[0]
+            (known["ID"],) = re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", result.output)
             office = tmp_path / "runs" / "newest" / "erasure"
             known |= {"CERTIFICATE": str(office / "certificates" / f"{known['ID']}.json")}
             known |= {"EVIDENCE": str(office / "bundles" / known["ID"])}

@@ -1,6 +1,7 @@
 """The evidence beside a certificate: a folder of canonical JSON files, and MANIFEST.json with the SHA-256 of each.
 
 request.json         the request: at least `id` and `pseudonym`
+signatures.json      who asked, approved and planned it: `unlearning.certificates.signatures`
 plan.json            the impact plan: at least `thresholds`, fixed before the run
 config.json          the resolved configuration
 participation.jsonl  who took part in each round run again: `participation`
@@ -26,8 +27,8 @@ from unlearning.certificates.fields import Count, Digest
 
 MANIFEST = "MANIFEST.json"
 PARTS = (
-    "request.json", "plan.json", "config.json", "participation.jsonl", "adapters.json", "data_manifest.json",
-    "verification.json", "audit.jsonl",
+    "request.json", "signatures.json", "plan.json", "config.json", "participation.jsonl", "adapters.json",
+    "data_manifest.json", "verification.json", "audit.jsonl",
 )  # fmt: skip
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\.jsonl?")
 

@@ -108,6 +108,17 @@ class Operators(Section):
     signer: KeyId
 
 
+Approval = Literal["four-eyes", "late-key", "self-approved", "one-key"]
+
+APPROVALS: Mapping[Approval, str] = {
+    "four-eyes": "four eyes: asked for with one key, approved with another that was there when the request came",
+    "late-key": "approved with a key that was made after the request had come: a second person is not shown",
+    "self-approved": "one key asked and approved: a second person is not shown",
+    "one-key": "one key asked, approved and signed: a second person is not shown",
+}
+"""How many people stand behind an erasure, as far as their keys show it."""
+
+
 class Certificate(Section):
     """What is certified.
 
@@ -150,6 +161,7 @@ class Certificate(Section):
     exceptions: tuple[Remainder, ...] = ()
     elsewhere: tuple[Remainder, ...] = ()
     operators: Operators
+    approval: Approval
     issued_at: AwareDatetime
     evidence: Digest
     audit_head: Digest

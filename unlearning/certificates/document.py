@@ -11,6 +11,7 @@ from fedrec import shell
 from fedrec.errors import UsageError
 from fedrec.summary import clean, count, duration
 from unlearning.certificates.certificate import (
+    APPROVALS,
     Certificate,
     Recipient,
     Remainder,
@@ -142,6 +143,7 @@ def _rows(certificate: Certificate) -> list[tuple[str, str]]:
         ("Verification report", certificate.verification_report),
         ("Evidence", certificate.evidence),
         ("Asked, approved, signed by key", " · ".join(certificate.operators.model_dump().values())),
+        ("Approval", APPROVALS[certificate.approval]),
         ("Certificate before", certificate.previous or "none, this is the first"),
     ]
     if certificate.unequal_adapters is not None:

@@ -15,6 +15,7 @@ from unlearning.certificates.bundle import MANIFEST, PARTS, read_manifest
 from unlearning.certificates.canonical import digest, parse
 from unlearning.certificates.certificate import Certificate, claimed_threshold
 from unlearning.certificates.chain import breaks
+from unlearning.certificates.signatures import approval_fault, asking_fault, planning_fault
 from unlearning.verification import Report, verdict
 
 Parts = Mapping[str, Any]
@@ -156,6 +157,9 @@ def _plan(certificate: Certificate, parts: Parts) -> str:
 
 _CHECKS: dict[str, Callable[[Certificate, Parts], str]] = {
     "request": _request,
+    "asked": asking_fault,
+    "approved": approval_fault,
+    "planned": planning_fault,
     "configuration": _configuration,
     "data": _data,
     "adapters": _adapters,

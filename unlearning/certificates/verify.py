@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from fedrec.errors import FedrecError
 from unlearning.certificates.canonical import canonical, parse
-from unlearning.certificates.certificate import SignedCertificate
+from unlearning.certificates.certificate import APPROVALS, Approval, SignedCertificate
 from unlearning.certificates.evidence import Check, check_bundle
 from unlearning.keys import key_id, read_public, verify, write_public
 
@@ -27,11 +27,13 @@ class Verdict:
 
     Attributes:
         signer: whether the key that signed is among the trusted ones; unknown where none were given.
+        approval: how many people stand behind the one certificate that was checked.
     """
 
     checks: tuple[Check, ...]
     signer: Signer
     unchecked: tuple[str, ...] = ()
+    approval: Approval | None = None
 
     @property
     def intact(self) -> bool:
@@ -75,6 +77,16 @@ def verify_certificate(
         unchecked.append(_WHO)
     else:
         checks.append(_trusted(signed, trusted))
+        unchecked += [
+            f"who {did}: key {key} is not among the trusted ones"
+            for did, key in (
+                ("asked", signed.certificate.operators.requester),
+                ("approved", signed.certificate.operators.approver),
+            )
+            if key not in trusted
+        ]
+    if signed.certificate.approval != "four-eyes":
+        unchecked.append(f"a second person: {APPROVALS[signed.certificate.approval]}")
     if previous is not None:
         named = hashlib.sha256(_read(previous)).hexdigest() == signed.certificate.previous
         checks.append(
@@ -86,7 +98,7 @@ def verify_certificate(
         unchecked.append("the evidence: no bundle was given")
     else:
         checks += check_bundle(signed.certificate, bundle)
-    return Verdict(tuple(checks), _signer(checks, trusted), tuple(unchecked))
+    return Verdict(tuple(checks), _signer(checks, trusted), tuple(unchecked), signed.certificate.approval)
 
 
 def verify_chain(folder: Path, *, trusted: Mapping[str, bytes] | None = None) -> Verdict:

@@ -6,16 +6,15 @@ import hashlib
 from collections.abc import Collection
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypedDict, Unpack
+from typing import Any, Protocol, TypedDict, Unpack
 
 from fedrec.data.selection import Selection
 from unlearning.certificates.canonical import canonical, digest
+from unlearning.certificates.signatures import Says
 from unlearning.keys import Role
 from unlearning.requests.decisions import Decision
 from unlearning.requests.request import Identity, Request, Signature
 from unlearning.requests.scope import described
-
-Says = Literal["asked", "approved", "planned"]
 
 
 class Authority(Protocol):

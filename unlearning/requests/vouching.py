@@ -7,14 +7,11 @@ an operator who was in force with that role then, over the request as it is now.
 from __future__ import annotations
 
 from unlearning.certificates.canonical import canonical
-from unlearning.keys import Role
+from unlearning.certificates.signatures import ROLE_OF, Says
 from unlearning.requests.admission import Rejected, check_four_eyes
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Request, Signature
-from unlearning.requests.signing import Authority, Says, content
-
-ROLES: dict[Says, Role] = {"asked": "requester", "approved": "approver", "planned": "signer"}
-"""What an operator must be to say it."""
+from unlearning.requests.signing import Authority, content
 
 
 def unvouched(request: Request, policy: Policy, authority: Authority) -> str | None:
@@ -52,6 +49,6 @@ def _unsigned(request: Request, says: Says, signature: Signature | None, authori
         return f"the signature that it was {says} cannot be read: the ledger was altered"
     if not authority.check(signature.operator, signed, value, at=at):
         return f"{signature.operator!r} did not sign that it was {says} as it stands there: the ledger was altered"
-    if signature.operator not in authority.names(ROLES[says], at=at):
-        return f"{signature.operator!r}, who signed that it was {says}, was no {ROLES[says]} then"
+    if signature.operator not in authority.names(ROLE_OF[says], at=at):
+        return f"{signature.operator!r}, who signed that it was {says}, was no {ROLE_OF[says]} then"
     return None

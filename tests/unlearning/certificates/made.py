@@ -1,11 +1,14 @@
 """A whole erasure of one person, made up: facts, evidence and the signed certificate."""
 
+from hashlib import sha256
+
 from unlearning.audit import AuditLog, excerpt
 from unlearning.certificates.bundle import Round, participation, write_bundle
-from unlearning.certificates.canonical import digest
+from unlearning.certificates.canonical import canonical, digest
 from unlearning.certificates.certificate import RETRAINED, issue
 from unlearning.keyring import Keyring
-from unlearning.keys import key_id
+from unlearning.keys import ROLES, key_id, write_public
+from unlearning.registry import Operator
 from unlearning.verification import Measures, Thresholds, verdict
 
 REQUEST = "11111111-2222-4333-8444-555555555555"
@@ -26,8 +29,53 @@ def keyring(folder):
     return Keyring(folder / "keys", lambda *_: "")
 
 
-def made(folder, *, measures=GOOD, thresholds=None, previous=None, change=None, plan_first=True, **facts):
+def operator(name, **changes):
+    """Who may do everything, from the first day of the year on."""
+    facts = {"name": name, "roles": ROLES, "key_id": "0" * 16, "created": "2026-01-01T00:00:00Z", "revoked_at": None}
+    return Operator.model_validate({**facts, **changes})
+
+
+def signatures(keys, plan, people, changed, until="2026-12-31T00:00:00Z"):
+    """Who asked, approved and planned it: `people` by what they say.
+
+    Args:
+        changed: by what is said, other content than that; by name, other facts of the operator.
+    """
+    request = {
+        "received_at": "2026-01-02T00:00:00+00:00", "recorded_at": "2026-01-02T00:00:00+00:00", "channel": "mail",
+        "ground": "17(1)(b)", "pseudonym": PSEUDONYM, "scope": {"kind": "user"}, "sealed": "ee" * 32,
+        "requester": people["asked"],
+    }  # fmt: skip
+    contents = {
+        "asked": {**request, "at": "2026-01-02T00:00:01+00:00"},
+        "approved": {**request, "identity": "passport", "at": "2026-01-03T00:00:00+00:00"},
+        "planned": {"plan": digest(plan), "at": "2026-01-04T00:00:00+00:00"},
+    }
+    found = {}
+    for says, name in people.items():
+        content = {"says": says, "request": REQUEST, "operator": name, **contents[says], **changed.get(says, {})}
+        public = keys.make(name, protected=False)
+        found[says] = {
+            "content": content,
+            "signature": keys.key(name).sign(canonical(content)).hex(),
+            "operator": operator(name, key_id=key_id(public), **changed.get(name, {})).model_dump(mode="json"),
+            "public_key": write_public(public),
+        }
+    return found
+
+
+PEOPLE = {"asked": "ada", "approved": "ben", "planned": "signer"}
+
+
+def made(
+    folder, *, measures=GOOD, thresholds=None, previous=None, change=None, plan_first=True, approved_first=True,
+    people=PEOPLE, signed=None, **facts,
+):  # fmt: skip
     """Write bundle and certificate into a folder; `change` may alter the evidence's parts, `facts` the certificate's.
+
+    Args:
+        people: who asked, approved and planned it; `signer` signs the certificate.
+        signed: what is changed before it is signed: see `signatures`.
 
     Returns:
         the certificate's path, the bundle's, and the signed certificate.
@@ -37,9 +85,18 @@ def made(folder, *, measures=GOOD, thresholds=None, previous=None, change=None, 
     thresholds = thresholds or Thresholds()
     report = verdict(measures, thresholds)
     plan = {"thresholds": thresholds.model_dump(mode="json"), "shards": [3]}
+    who = signatures(keys, plan, {**PEOPLE, **people}, signed or {})
     data = {"before": {"client-0": "aa" * 32}, "after": {"client-0": "bb" * 32}}
     parts = {
-        "request.json": {"id": REQUEST, "pseudonym": PSEUDONYM, "scope": ["person"]},
+        "request.json": {
+            "id": REQUEST,
+            "pseudonym": PSEUDONYM,
+            "scope": ["person"],
+            "received_at": "2026-01-02T00:00:00+00:00",
+            "channel": "mail",
+            "ground": "17(1)(b)",
+        },
+        "signatures.json": who,
         "plan.json": plan,
         "config.json": {"seed": 1, "rounds": 2},
         "participation.jsonl": participation(
@@ -48,7 +105,7 @@ def made(folder, *, measures=GOOD, thresholds=None, previous=None, change=None, 
         "adapters.json": ADAPTERS,
         "data_manifest.json": data,
         "verification.json": report.model_dump(mode="json"),
-        "audit.jsonl": _audited(folder / "audit.jsonl", digest(plan), plan_first),
+        "audit.jsonl": _audited(folder / "audit.jsonl", plan, who["approved"], plan_first, approved_first),
     }
     if change:
         change(parts)
@@ -74,7 +131,11 @@ def made(folder, *, measures=GOOD, thresholds=None, previous=None, change=None, 
         "tombstone": "cd" * 32,
         "recipients": [{"name": "client-1", "notified": "2026-01-31"}],
         "exceptions": [{"what": "backups, beyond use", "until": "2026-06-30"}],
-        "operators": {"requester": "0" * 16, "approver": "1" * 16},
+        "operators": {
+            "requester": who["asked"]["operator"]["key_id"],
+            "approver": who["approved"]["operator"]["key_id"],
+        },
+        "approval": "four-eyes",
         "issued_at": "2026-01-31T10:00:00Z",
         "evidence": write_bundle(folder / "evidence", parts),
         "audit_head": parts["audit.jsonl"][-1]["hash"],
@@ -91,12 +152,17 @@ def trusted(folder):
     return {key_id(public): public for public in (keys.public(path.stem) for path in keys.folder.glob("*.pub"))}
 
 
-def _audited(path, plan, plan_first):
+def _audited(path, plan, approval, plan_first, approved_first):
     log = AuditLog(path)
     log.append("submitted", request=REQUEST, pseudonym=PSEUDONYM)
-    steps = [{"state": "planned", "plan": plan}, {"state": "erasing"}]
+    approved = {"signature": sha256(bytes.fromhex(approval["signature"])).hexdigest(), "state": "identified"}
+    if approved_first:
+        log.append("approved", request=REQUEST, **approved)
+    steps = [{"state": "planned", "plan": digest(plan)}, {"state": "erasing"}]
     for facts in steps if plan_first else reversed(steps):
         log.append("state-changed", request=REQUEST, **facts)
+    if not approved_first:
+        log.append("approved", request=REQUEST, **approved)
     log.append("submitted", request=REQUEST.replace("1", "9"), pseudonym="ef" * 32)
     log.append("state-changed", request=REQUEST, state="verifying")
     return excerpt(path, REQUEST)

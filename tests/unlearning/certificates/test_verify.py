@@ -10,7 +10,8 @@ from fedrec.errors import FedrecError
 from tests.unlearning.certificates.made import GOOD, PERSON, REQUEST, keyring, made, trusted
 from unlearning.certificates.bundle import MANIFEST, write_bundle
 from unlearning.certificates.canonical import canonical
-from unlearning.certificates.certificate import approximately, issue
+from unlearning.certificates.certificate import APPROVALS, approximately, issue
+from unlearning.certificates.document import page
 from unlearning.certificates.verify import verify_certificate, verify_chain
 from unlearning.verification import Thresholds
 
@@ -148,6 +149,72 @@ def test_evidence_that_says_otherwise_fails_though_signed(tmp_path, options, nam
     """The signer's own mistakes and inventions: every hash of a file is right, what the files say is not."""
     path, bundle, _ = made(tmp_path, **options)
     assert name in failed(verify_certificate(path, bundle=bundle, trusted=trusted(tmp_path)))
+
+
+REVOKED = {"revoked_at": "2026-01-02T12:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"change": _change("signatures.json", "asked", None)}, "asked"),
+        ({"change": _change("signatures.json", "approved", None)}, "approved"),
+        ({"change": _change("signatures.json", "planned", None)}, "planned"),
+        ({"signed": {"asked": {"pseudonym": "cd" * 32}}}, "asked"),
+        ({"signed": {"asked": {"ground": "17(1)(f)"}}}, "asked"),
+        ({"signed": {"asked": {"request": REQUEST.replace("1", "9")}}}, "asked"),
+        ({"signed": {"asked": {"says": "approved"}}}, "asked"),
+        ({"signed": {"asked": {"requester": "max"}}}, "asked"),
+        ({"signed": {"approved": {"requester": "max"}}}, "approved"),
+        ({"signed": {"approved": {"sealed": "dd" * 32}}}, "approved"),
+        ({"signed": {"approved": {"scope": {"kind": "client"}}}}, "approved"),
+        ({"signed": {"approved": {"operator": "ada"}}}, "approved"),
+        ({"signed": {"ben": {"roles": ["requester"]}}}, "approved"),
+        ({"signed": {"ben": REVOKED}}, "approved"),  # before the approval
+        ({"signed": {"ada": {"created": "2026-01-05T00:00:00Z"}}}, "asked"),  # after it was asked
+        ({"signed": {"planned": {"plan": "00" * 32}}}, "planned"),
+        ({"signed": {"planned": {"at": "2026-01-02T12:00:00+00:00"}}}, "planned"),  # before the approval
+        ({"signed": {"signer": {"roles": ["approver"]}}}, "planned"),
+        ({"change": _change("plan.json", "shards", [])}, "planned"),
+        ({"approved_first": False}, "approved"),
+        ({"operators": {"requester": "0" * 16, "approver": "1" * 16}}, "asked"),
+        ({"operators": {"requester": "0" * 16, "approver": "1" * 16}}, "approved"),
+        ({"people": {"approved": "ada"}}, "approved"),  # though it says four eyes
+        ({"people": {"asked": "signer", "approved": "signer"}}, "approved"),
+        ({"signed": {"ben": {"created": "2026-01-02T12:00:00Z"}}}, "approved"),  # after the request came
+    ],
+)
+def test_who_asked_approved_and_planned_is_shown_or_it_fails(tmp_path, options, name):
+    path, bundle, _ = made(tmp_path, **options)
+    assert name in failed(verify_certificate(path, bundle=bundle, trusted=trusted(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("options", "approval"),
+    [
+        ({}, "four-eyes"),
+        ({"signed": {"ben": {"created": "2026-01-02T12:00:00Z"}}}, "late-key"),
+        ({"people": {"approved": "ada"}}, "self-approved"),
+        ({"people": {"asked": "signer", "approved": "signer"}}, "one-key"),
+        ({"people": {"approved": "signer"}}, "four-eyes"),
+    ],
+)
+def test_how_many_people_stand_behind_it_is_said(tmp_path, options, approval):
+    path, bundle, signed = made(tmp_path, approval=approval, **options)
+    verdict = verify_certificate(path, bundle=bundle, trusted=trusted(tmp_path))
+    assert verdict.ok, failed(verdict)
+    said = [what for what in verdict.unchecked if what.startswith("a second person")]
+    assert len(said) == (approval != "four-eyes")
+    assert APPROVALS[approval] in page(signed)
+    assert "four eyes" not in page(signed) or approval == "four-eyes"
+
+
+def test_who_is_not_among_the_trusted_is_said(tmp_path):
+    path, bundle, signed = made(tmp_path)
+    signer = {signed.key_id: trusted(tmp_path)[signed.key_id]}
+    verdict = verify_certificate(path, bundle=bundle, trusted=signer)
+    assert verdict.ok
+    assert [what.split(":")[0] for what in verdict.unchecked] == ["who asked", "who approved"]
 
 
 @pytest.mark.parametrize("auc, why", [(0.05, "over-forgotten"), (0.95, "still remembered")])
