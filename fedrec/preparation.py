@@ -7,7 +7,7 @@ from pathlib import Path
 from fedrec import hardware
 from fedrec.config import DataConfig, RunConfig
 from fedrec.data.generated import World
-from fedrec.data.table import TEST, Dataset
+from fedrec.data.table import TEST, Catalogue, Dataset
 from fedrec.data.trivial import trivial_auc
 from fedrec.metrics import auc
 from fedrec.models.base import Base
@@ -33,11 +33,26 @@ def _absolute(path: str | None) -> str | None:
 
 def base_name(dataset: Dataset, config: RunConfig) -> str:
     """The base model that is named, or the folder of the embedded one for this catalogue."""
-    if config.base:
-        return config.base
+    base = config.base
+    if base and (not Path(base).is_absolute() or Path(base).is_dir()):
+        return base
+    if base and not is_embedded(base, dataset.catalogue, config.data):
+        return base  # which is not there
+    return str(embedded_base(dataset.catalogue, config.data))
+
+
+def embedded_base(catalogue: Catalogue, data: DataConfig) -> Path:
+    """The folder of the embedded base model for these data; built where it is not there."""
     from fedrec.models.embedded import ensure_embedded
 
-    return str(ensure_embedded(dataset.catalogue, world_of(config.data)))
+    return ensure_embedded(catalogue, world_of(data))
+
+
+def is_embedded(base: str, catalogue: Catalogue, data: DataConfig) -> bool:
+    """Whether a folder, wherever the cache was then, is that of the embedded base model for these data."""
+    from fedrec.models.embedded import embedded_folder
+
+    return Path(base).name == embedded_folder(catalogue, world_of(data)).name
 
 
 def world_of(data: DataConfig) -> World | None:

@@ -15,6 +15,7 @@ from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
 from fedrec.models.base import Base, load_base
 from fedrec.models.files import folder_of, model_files, sha256, stamp
+from fedrec.preparation import embedded_base, is_embedded
 
 RECORD = "base.json"
 
@@ -32,10 +33,10 @@ def keep_base(folder: Path, base: Base) -> None:
     Raises:
         FedrecError: it is another.
     """
-    if (folder / RECORD).exists():
-        _hold_against(folder, _record(folder), _found(base.source, base.revision))
-    else:
+    if not (folder / RECORD).exists():
         record_base(folder, base)
+    elif wrong := _difference(folder, _found(base.source, base.revision)):
+        raise FedrecError(f"{wrong}; put it back, or start again elsewhere")
 
 
 def base_of(folder: Path, config: RunConfig, catalogue: Catalogue) -> Base:
@@ -47,8 +48,8 @@ def base_of(folder: Path, config: RunConfig, catalogue: Catalogue) -> Base:
     source, revision = find_base(folder, config, catalogue)
     cached = folder_of(source, revision) is not None
     base = load_base(source, revision=revision, device=config.train.device, precision=config.train.precision)
-    if not cached:  # fetched from the hub just now
-        _hold_against(folder, _record(folder), _found(source, revision))
+    if not cached and (wrong := _difference(folder, _found(source, revision))):  # fetched from the hub just now
+        raise FedrecError(f"{wrong}; see what became of {source} on the hub, or start again")
     return base
 
 
@@ -62,12 +63,18 @@ def find_base(folder: Path, config: RunConfig, catalogue: Catalogue) -> tuple[st
     record = _record(folder)
     source, revision = record["base"], record["revision"]
     there = folder_of(source, revision)
-    if there is None and revision is None:
-        there = _built_again(folder, source, config, catalogue)
-        source = str(there)
-    if there is not None:
-        _hold_against(folder, record, there)
-    return source, revision
+    if there is None and revision is not None:
+        return source, revision  # to be fetched
+    if there is None:
+        if not is_embedded(source, catalogue, config.data):
+            raise FedrecError(f"{source}: no such folder; put the base model back that {folder} was made over")
+        there = embedded_base(catalogue, config.data)
+    if wrong := _difference(folder, there):
+        mend = "put it back, or start again"
+        if revision is None and is_embedded(source, catalogue, config.data):
+            mend = f"remove {there}, and it is built again; where that differs too, bring it from the run's machine"
+        raise FedrecError(f"{wrong}; {mend}")
+    return (source if revision else str(there)), revision
 
 
 def _record(folder: Path) -> dict[str, Any]:
@@ -77,28 +84,16 @@ def _record(folder: Path) -> dict[str, Any]:
     return record
 
 
-def _built_again(folder: Path, source: str, config: RunConfig, catalogue: Catalogue) -> Path:
-    """The embedded base of a catalogue, if the source that is gone was that."""
-    from fedrec.models.embedded import embedded_folder, ensure_embedded
-    from fedrec.preparation import world_of
-
-    world = world_of(config.data)
-    if Path(source).name != embedded_folder(catalogue, world).name:
-        raise FedrecError(f"{source}: no such folder; put the base model back that {folder} was made over")
-    return ensure_embedded(catalogue, world)
-
-
-def _hold_against(folder: Path, record: dict[str, Any], there: Path) -> None:
-    files = model_files(there)
+def _difference(folder: Path, there: Path) -> str | None:
+    """What is otherwise among the files of a base than the record in `folder` has it."""
+    record, files = _record(folder), model_files(there)
     for name, facts in record["files"].items():
         if name not in files:
-            raise FedrecError(f"{there / name}: no such file; put the base model back that {folder} was made over")
+            return f"{there / name}: no such file, though {folder} was made over it"
         if list(stamp(files[name])) != facts["stamp"] and sha256(files[name]) != facts["sha256"]:
-            raise FedrecError(
-                f"{there / name} is not the file that {folder} was made over: put that back, or start the run again"
-            )
-    if record["revision"] is None and (new := sorted(files.keys() - record["files"].keys())):
-        raise FedrecError(f"{there / new[0]} was not there when {folder} was made: take it away")
+            return f"{there / name} is not the file that {folder} was made over"
+    new = sorted(files.keys() - record["files"].keys()) if record["revision"] is None else []
+    return f"{there / new[0]} was not there when {folder} was made" if new else None
 
 
 def _found(source: str, revision: str | None) -> Path:

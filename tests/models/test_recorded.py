@@ -77,7 +77,7 @@ def test_files_that_go_or_come_are_named(kept: tuple[Path, RunConfig]) -> None:
         base_of(folder, config, NOTHING)
     (folder / "base" / "pytorch_model.bin").unlink()
     (folder / "base" / "tokenizer.json").unlink()
-    with pytest.raises(FedrecError, match=r"tokenizer\.json: no such file; put"):
+    with pytest.raises(FedrecError, match=r"tokenizer\.json: no such file, though"):
         base_of(folder, config, NOTHING)
     shutil.rmtree(folder / "base")
     with pytest.raises(FedrecError, match=r"base: no such folder; put"):
@@ -140,7 +140,7 @@ def _erased(run: Run) -> dict[str, int]:
     chosen = Selection(users=("u07",))
     shards = erasure.locate(chosen).shards
     erasure.withdraw(chosen, None, shards)
-    deleted = {name: each["deleted"] for name, each in erasure.erase(chosen, None, "request").items()}
+    deleted = erasure.erase(chosen, None, "request")
     models = erasure.retrain(shards, run.folder / "again")
     erasure.serve(shards, models)
     erasure.measure(shards, models)
@@ -182,11 +182,41 @@ def test_the_embedded_base_comes_back_wherever_the_cache_is(
     assert sum(_erased(Run(run.folder)).values()) > 0
     assert not (tmp_path / "cache").exists()
 
-    shutil.rmtree(tmp_path / "elsewhere")
+    base = embedded.ensure_embedded(run.catalogue)
+    altered(base / "model.safetensors")
+    with pytest.raises(FedrecError, match=f"is not the file .*; remove {base}, and it is built again"):
+        recommend(run, "u03", 5)
+    shutil.rmtree(base)
+    recommend(run, "u03", 5)
+
+
+def test_what_cannot_be_built_again_is_said(
+    small: Settings, small_recipe: embedded.Recipe, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    run = prepare(load(overrides=small(base=None, federation__rounds=1)), tmp_path / "run")
+    shutil.rmtree(tmp_path / "cache")
     monkeypatch.setattr(embedded, "Recipe", lambda: replace(small_recipe, seed=3))
     with pytest.raises(FedrecError, match="no such folder; put"):
-        recommend(run, "u03", 5)
+        finish(run)
+
+    def otherwise(catalogue: Catalogue, *rest: object) -> Path:
+        folder = right(catalogue, *rest)
+        altered(folder / "model.safetensors")
+        return folder
+
+    right = embedded.ensure_embedded
     monkeypatch.setattr(embedded, "Recipe", lambda: small_recipe)
-    altered(embedded.ensure_embedded(run.catalogue) / "model.safetensors")
-    with pytest.raises(FedrecError, match="is not the file"):
-        recommend(run, "u03", 5)
+    monkeypatch.setattr(embedded, "ensure_embedded", otherwise)
+    with pytest.raises(FedrecError, match=r"is not the file .*; remove .*, bring it from the run's machine"):
+        finish(run)
+
+
+def test_a_preparation_broken_off_builds_its_base_again(
+    small: Settings, small_recipe: embedded.Recipe, tmp_path: Path
+) -> None:
+    run = prepare(load(overrides=small(base=None)), tmp_path / "run")
+    base = embedded.ensure_embedded(run.catalogue)
+    (run.folder / "reference.json").unlink()
+    shutil.rmtree(tmp_path / "cache")
+    assert finish(Run(run.folder)).prepared
+    assert base.is_dir()
