@@ -31,10 +31,10 @@ LIMITS = Policy(max_open_per_requester=2 * REQUESTS, max_submissions_per_hour=2 
 class Anyone:
     """Takes every signature: an Ed25519 check is not the ledger's."""
 
-    def names(self, role: str) -> tuple[str, ...]:
+    def names(self, role: str, at: datetime | None = None) -> tuple[str, ...]:
         return ("ada", "ben")
 
-    def check(self, operator: str, message: bytes, signature: bytes) -> bool:
+    def check(self, operator: str, message: bytes, signature: bytes, at: datetime | None = None) -> bool:
         return True
 
 

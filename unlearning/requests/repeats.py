@@ -16,8 +16,6 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from unlearning.certificates.canonical import canonical
 from unlearning.requests import rows
-from unlearning.requests.request import Request
-from unlearning.requests.schema import IS_OPEN, requests
 from unlearning.requests.scope import described
 from unlearning.requests.subjects import SubjectKeys
 
@@ -31,26 +29,18 @@ class Repeats:
 
     def open_now(self, connection: Connection) -> dict[bytes, str]:
         """The ids of the open requests, by the mark of what each asks."""
-        ids = rows.read_ids(connection, IS_OPEN)
-        if new := [id for id in ids if id not in self._asks]:
-            self._asks |= {request.id: self._opened(request) for request in _read(connection, new)}
-        return {self._asks[id]: id for id in ids if self._asks.get(id)}
+        found = rows.read_sealed(connection)
+        self._asks |= {id: self._opened(id, *found[id]) for id in found.keys() - self._asks.keys()}
+        return {self._asks[id]: id for id in found if self._asks[id]}
 
     def mark(self, selection: Selection, client: str | None) -> bytes:
         """The same for the same selection at the same client."""
         return hmac.digest(self._secret, canonical(described(selection, client)), hashlib.sha256)
 
-    def _opened(self, request: Request) -> bytes:
+    def _opened(self, id: str, sealed: bytes, client: str | None) -> bytes:
         """Empty where the key is not here: nobody can say then what it asks."""
         try:
-            text = self._keys.open(request.id, request.sealed)
+            text = self._keys.open(id, sealed)
         except FedrecError:
             return b""
-        return self.mark(Selection.model_validate_json(text), request.scope.client)
-
-
-def _read(connection: Connection, ids: list[str]) -> list[Request]:
-    """Those requests; all open ones at once where they are many."""
-    if len(ids) > 100:
-        return rows.read(connection, IS_OPEN)
-    return rows.read(connection, requests.c.id.in_(ids))
+        return self.mark(Selection.model_validate_json(text), client)

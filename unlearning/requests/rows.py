@@ -46,6 +46,12 @@ def read_ids(connection: Connection, *conditions: ColumnElement[bool]) -> list[s
     return list(connection.execute(select(requests.c.id).where(*conditions)).scalars())
 
 
+def read_sealed(connection: Connection) -> dict[str, tuple[bytes, str | None]]:
+    """What is sealed in each open request, and its client, by id."""
+    columns = (requests.c.id, requests.c.sealed, requests.c.scope["client"].as_string())
+    return {id: (sealed, client) for id, sealed, client in connection.execute(select(*columns).where(IS_OPEN))}
+
+
 def read_ended(connection: Connection, ids: Sequence[str]) -> list[str]:
     """Those of the ids whose requests have ended."""
     parts = (ids[start : start + 1000] for start in range(0, len(ids), 1000))
