@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fedrec import hardware
 from fedrec.client_store import ClientStore
+from fedrec.data.ids import named
 from fedrec.errors import UsageError, did_you_mean
 from fedrec.served import answers_of
 from fedrec.serving import encoder_of, run_base
@@ -31,7 +32,7 @@ def recommend(run: Run, user: str, top: int) -> tuple[str, list[Recommendation]]
         UsageError: the run has no such user.
         FedrecError: the user's client serves no model yet.
     """
-    client = _client_of(run, user)
+    user, client = _client_of(run, user)
     rows = client.interactions()
     mine = rows.user == rows.user_ids.index(user)
     items, labels = rows.item[mine], rows.label[mine]
@@ -58,10 +59,11 @@ def score_items(
         answers.close()
 
 
-def _client_of(run: Run, user: str) -> ClientStore:
+def _client_of(run: Run, given: str) -> tuple[str, ClientStore]:
+    """The user in the data's own spelling, and who holds their rows."""
     held = run.clients_of()
-    if user in held:
-        return run.client(held[user][0])
+    if (user := named("--user", given, held)) in held:
+        return user, run.client(held[user][0])
     near = did_you_mean(user, held)
     raise UsageError(
         f"--user {user}: no such user in {run.folder}{near}; `fedrec data inspect --run {run.folder} --users 10`"

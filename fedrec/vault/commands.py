@@ -77,12 +77,13 @@ def erase(
     """Delete the rows that meet every condition, for good. Models that learned from them: see `fedrec forget`."""
     import uuid
 
+    from fedrec.data.ids import named
     from fedrec.data.selection import Selection
     from fedrec.vault.vault import Vault
 
     selection = Selection(
-        users=tuple(user or ()),
-        items=tuple(item or ()),
+        users=tuple(named("--user", each, ()) for each in user or ()),
+        items=tuple(named("--item", each, ()) for each in item or ()),
         since=None if since is None else _seconds(since),
         until=None if until is None else _seconds(until + timedelta(days=1)) - 1,
     )

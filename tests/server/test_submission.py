@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from fedrec.errors import UsageError
+from fedrec.recommend import recommend
 from fedrec.store import Run, open_run
 from server.forget.office import Office
 from tests.server.test_erasure import finished
@@ -163,3 +165,9 @@ def test_decisions_leave_a_letter(run: Run, forget: Forget, today: Callable[[int
     for name, text in letters.items():
         assert f"received on {today(-7)}" in text and "Art. 77" in text and "u07" not in text
         assert name == "extension" or "From: Films Ltd" in text
+
+
+def test_whoever_is_named_is_named_in_the_datas_spelling(run: Run) -> None:
+    assert recommend(run, "\ufeffu07 ", 3) == recommend(run, "u07", 3)
+    with pytest.raises(UsageError, match="--user: id 'U07' looks like id 'u07'"):
+        recommend(run, "U07", 3)

@@ -33,7 +33,7 @@ def test_from_a_file_to_a_restored_backup(ratings: Path, tmp_path: Path) -> None
     assert "u07\t12" in vault(path, "list")
     vault(path, "backup", saved)
 
-    erased = figures(path, "erase", "--user", "u07", "--user", "u08", "--request", "r1")
+    erased = figures(path, "erase", "--user", " u07\u200b", "--user", "u08", "--request", "r1")
     assert (erased["request"], erased["rows"], len(erased["tombstones"])) == ("r1", 24, 2)
     assert figures(path, "erase", "--user", "u07", "--user", "u08", "--request", "r1") == erased
     assert figures(path, "import", ratings, "--like-above", 3) == {"added": 0, "repeated": 264, "refused": 24}
