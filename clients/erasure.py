@@ -1,11 +1,9 @@
-"""What a client does when somebody is to be forgotten: say what it holds, stop serving it, delete it, look back.
-
-An empty selection is the whole client.
-"""
+"""What a client does when somebody is to be forgotten: say what it holds, stop serving it, delete it, look back."""
 
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +17,7 @@ from clients.held import held, hold, release
 from clients.local import Client
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, of_some_people, row_keys
-from fedrec.data.table import HISTORY, TEST, TRAIN, Interactions
+from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions, sort_rows
 from fedrec.messages import Model
 from fedrec.metrics import auc
 from fedrec.models.adapter import State, state_hash
@@ -28,6 +26,7 @@ from fedrec.served import (
     adapters_in,
     answers_by,
     hashes_in,
+    judged_users,
     read_judgement,
     serve_beside,
     withdraw_all,
@@ -45,7 +44,7 @@ class Held:
     Attributes:
         rows: its rows; users: whose they are.
         shards: that learnt from them, because one taught the shard or stood in the history of one that did.
-        left: where something of it is still found besides the rows: scores, and rows that judge adapters.
+        left: what is still found of it besides the rows: scores of its rows, and judged rows that are not there.
     """
 
     rows: int
@@ -59,11 +58,9 @@ def locate(client: Client, selection: Selection) -> Held:
     rows = client.interactions
     gone = selection.mask(rows, client.run.catalogue)
     users = tuple(rows.user_ids[user] for user in np.unique(rows.user[gone]))
-    taught = np.isin(rows.split, (TRAIN, HISTORY)) & gone
-    shards = np.unique(client.shard_of_users()[np.unique(rows.user[taught])])
-    named = selection.users or users
-    scores = client.store.scores() or {"users": np.array([], np.str_)}
-    return Held(int(gone.sum()), users, tuple(map(int, shards)), int(np.isin(scores["users"], named).sum()))
+    taught = np.unique(rows.user[gone & _teaches(rows)])
+    shards = tuple(map(int, np.unique(client.shard_of_users()[taught])))
+    return Held(int(gone.sum()), users, shards, _left(client, selection))
 
 
 def withdraw(client: Client, selection: Selection, shards: Collection[int]) -> tuple[list[int], int]:
@@ -84,9 +81,7 @@ def erase(client: Client, selection: Selection, request: str) -> int:
     """
     store = client.store
     _hold(client, selection, request)
-    if selection == Selection():
-        selection = Selection(users=tuple(store.users()))
-    deleted = 0 if selection == Selection() else store.vault.erase(selection, request).rows
+    deleted = store.vault.erase(selection, request).rows
     _forget_made(client)
     return deleted
 
@@ -110,6 +105,7 @@ def _forget_made(client: Client) -> None:
     """Remove what was made of rows that are in the vault no longer, but for what is served."""
     store = client.store
     _forget_scores(client)
+    _forget_judged(client)
     _sweep(client)
     (store.folder / "published.safetensors").unlink(missing_ok=True)
     shutil.rmtree(store.folder / "training", ignore_errors=True)
@@ -202,12 +198,54 @@ def _sweep(client: Client) -> None:
         path.unlink(missing_ok=True)
 
 
+def _teaches(rows: Interactions) -> NDArray[np.bool_]:
+    """(n,) the rows that some training reads: those of it, and those of histories before a person's last one of it."""
+    last = np.full(len(rows.user_ids), -1)
+    np.maximum.at(last, rows.user, np.where(rows.split == TRAIN, np.arange(len(rows)), -1))
+    return np.isin(rows.split, (TRAIN, HISTORY)) & (np.arange(len(rows)) <= last[rows.user])
+
+
+def _left(client: Client, selection: Selection) -> int:
+    if selection == Selection():
+        return 0
+    scores = client.store.scores()
+    if scores is None:
+        scored = int(client.store.has_scores)  # what cannot be read may hold anybody
+    else:
+        scored = int(selection.mask(_rows_of(scores), client.run.catalogue).sum())
+    return scored + sum(_overjudged(client, client.interactions).values())
+
+
+def _rows_of(scores: Mapping[str, NDArray[Any]]) -> Interactions:
+    """The test rows whose scores are kept."""
+    ids, user = np.unique(scores["users"], return_inverse=True)
+    split = np.full(len(user), TEST, np.int8)
+    return sort_rows(
+        user.astype(np.int32), scores["items"], scores["labels"], scores["times"], split, tuple(map(str, ids))
+    )
+
+
+def _overjudged(client: Client, rows: Interactions) -> Counter[str]:
+    """By person, how many judged rows there are more than the vault has to judge by."""
+    return Counter(judged_users(client.store)) - Counter(
+        rows.user_ids[user] for user in rows.user[rows.split == VALID].tolist()
+    )
+
+
 def _forget_scores(client: Client) -> None:
     """Keep the scores of those test rows only that are still in the vault."""
     scores = client.store.scores()
-    if scores is not None:
+    if scores is None:
+        client.store.remove_scores()  # broken, so nobody can tell whose they are; they are measured again
+    else:
         kept = np.isin(scores["rows"], _test_rows(client, client.store.interactions()))
         client.store.write_scores(**{name: values[kept] if values.ndim else values for name, values in scores.items()})
+
+
+def _forget_judged(client: Client) -> None:
+    """Let nobody judge by rows that the vault no longer has, whoever deleted them."""
+    if (gone := _overjudged(client, client.store.interactions())) and (judged := read_judgement(client.store)):
+        write_judgement(client.store, judged.without(list(gone)))
 
 
 def _test_rows(client: Client, rows: Interactions) -> NDArray[np.str_]:

@@ -89,7 +89,13 @@ class Client:
         with replacing(self.store.folder / "published.safetensors") as partial:
             save_file(to_arrays(model), partial, {"round": str(number)})
         adapters = dict(zip(shards, _tensors(served), strict=True))
-        serve(self.store, number, adapters, self.judged_by(adapters), self.config, self.base.source)
+        judgement = self.judged_by(adapters)
+        serve(self.store, number, adapters, judgement, self.config, self.base.source)
+        if self._weighs and not judgement.users and (self.interactions.split == TEST).any():
+            raise FedrecError(
+                f"client {self.name} has no validation rows to weigh the shards by: "
+                "choose average-nd, or give data.split a validation part"
+            )
 
     def judged_by(self, adapters: Mapping[int, State]) -> Judgement:
         """What weighs these adapters, by shard, against each other; what is known already is not computed again."""
@@ -113,8 +119,8 @@ class Client:
         group = np.zeros(len(tested), np.int32) if tested.client is None else tested.client
         self.store.write_scores(
             round=np.array(number), shards=np.array(str(answers.shards)), scores=scores, labels=tested.label,
-            users=np.array(rows.user_ids, dtype=np.str_)[tested.user], items=tested.item, group=group,
-            rows=row_keys(tested, self.run.catalogue),
+            users=np.array(rows.user_ids, dtype=np.str_)[tested.user], items=tested.item, times=tested.time,
+            group=group, rows=row_keys(tested, self.run.catalogue),
         )  # fmt: skip
         metrics: dict[str, int | float] = {"round": number}
         for index, name in enumerate(rows.client_ids or (self.name,)):
@@ -189,10 +195,14 @@ class Client:
                     return from_arrays(load_file(path))
         raise FedrecError(f"client {self.name} does not hold the model of round {number}: send its adapters along")
 
+    @property
+    def _weighs(self) -> bool:
+        return self.config.shards > 1 and AGGREGATORS[self.config.aggregator].judges
+
     def _judging(self) -> NDArray[np.bool_]:
         """The validation rows that weigh the shards' adapters, where there is something to be weighed."""
         config, rows = self.config, self.interactions
-        if config.shards == 1 or not AGGREGATORS[config.aggregator].judges:
+        if not self._weighs:
             return np.zeros(len(rows), bool)
         judging: NDArray[np.bool_] = drawn(rows, config.aggregation.validation, config.seed) & (rows.split == VALID)
         return judging

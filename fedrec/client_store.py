@@ -12,6 +12,8 @@ training/            checkpoints within the round
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,8 @@ from numpy.typing import NDArray
 from fedrec.data.table import Catalogue, Interactions
 from fedrec.files import read_json, replacing
 from fedrec.vault.vault import Vault
+
+_SCORES = {"round", "shards", "scores", "labels", "users", "items", "times", "group", "rows"}
 
 
 class ClientStore:
@@ -89,11 +93,21 @@ class ClientStore:
             np.savez(file, **columns)
 
     def scores(self) -> dict[str, NDArray[Any]] | None:
-        path = self.folder / "scores.npz"
-        if not path.exists():
+        """None where there are none, or none that can be read; they are kept anew whenever the model is measured."""
+        try:
+            with np.load(self.folder / "scores.npz", allow_pickle=False) as content:
+                found = dict(content)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
             return None
-        with np.load(path, allow_pickle=False) as content:
-            return dict(content)
+        return found if found.keys() >= _SCORES else None
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether the file is there, readable or not."""
+        return (self.folder / "scores.npz").exists()
+
+    def remove_scores(self) -> None:
+        (self.folder / "scores.npz").unlink(missing_ok=True)
 
 
 class CentralStore(ClientStore):

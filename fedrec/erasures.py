@@ -16,7 +16,7 @@ LONG = 20  # closed requests; more of them are folded away
 
 KINDS = {"user": "a person", "client": "a client", "item": "items", "dates": "a range of dates"}
 STATES = {
-    "failed": "the check did not pass or a step broke; its shards stay withdrawn",
+    "failed": "could not be carried out, or the check did not pass; what was withdrawn stays so",
     "held": "stopped for a reason; its last day stays",
     "received": "waits for a decision",
     "identified": "approved; the next run carries it out",
@@ -25,7 +25,7 @@ STATES = {
     "erasing": "withdrawn; deleted, and the shards are trained again",
     "verifying": "withdrawn; the retrained shards are checked",
     "published": "served again; the certificate is to come",
-    "closed": "retrained without, verified, certified",
+    "closed": "erased and verified; its certificate says what became of the model",
     "refused": "nothing was done; the letter to the person says why, and where to complain",
     "cancelled": "nothing was done, because whoever asked no longer wants it",
 }

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
+from fedrec.aggregation import AGGREGATORS
 from fedrec.client_store import ClientStore
 from fedrec.config import RunConfig
 from fedrec.data.prompts import PromptEncoder
@@ -96,6 +97,8 @@ def withdraw(store: ClientStore, shards: Collection[int], users: Collection[str]
     write_json(store.folder / "manifest.json", {**manifest, "shards": left})
     if (judgement := read_judgement(store)) is not None:
         write_judgement(store, judgement.without(list(users)))
+    else:
+        (store.folder / JUDGED).unlink(missing_ok=True)  # broken: nobody can tell whose rows are in it
     return [shard for shard, entry in enumerate(left) if entry is not None]
 
 
@@ -106,19 +109,28 @@ def answers_of(store: ClientStore, config: RunConfig, base: Base, encoder: Promp
         FedrecError: it serves nothing yet, or an adapter is not the one that was written.
     """
     adapters = adapters_in(store)
-    judgement = read_judgement(store)
-    assert judgement is not None
-    return answers_by(base, config, encoder, adapters, judgement.judged)
+    if (judgement := read_judgement(store)) is not None:
+        judged = judgement.judged
+    elif AGGREGATORS[config.aggregator].judges:
+        raise FedrecError(f"{store.folder / JUDGED}: not there, or cannot be read; restore it from a backup")
+    else:
+        judged = Judged.nobody(config.shards)
+    return answers_by(base, config, encoder, adapters, judged)
 
 
 def answers_by(
     base: Base, config: RunConfig, encoder: PromptEncoder, adapters: Mapping[int, State], judged: Judged
 ) -> Answers:
-    """The answers of some adapters, by shard, as a run combines them."""
+    """The answers of some adapters, by shard, as a run combines them.
+
+    Once erasures leave no row to judge the shards by, they count equally.
+    """
+    aggregator = config.aggregator
+    if AGGREGATORS[aggregator].judges and not len(judged.labels):
+        aggregator = "average-d" if AGGREGATORS[aggregator].form == "D" else "average-nd"
     return Answers(
-        base, config.lora, encoder.template.answers, adapters, judged, config.aggregator, config.aggregation,
-        config.seed,
-    )  # fmt: skip
+        base, config.lora, encoder.template.answers, adapters, judged, aggregator, config.aggregation, config.seed
+    )
 
 
 def hashes_in(store: ClientStore) -> dict[int, str]:
@@ -184,13 +196,24 @@ def write_judgement(store: ClientStore, judgement: Judgement, name: str = JUDGED
 
 
 def read_judgement(store: ClientStore, name: str = JUDGED) -> Judgement | None:
-    """The rows that judge the shards; none where nothing was served yet, or nothing rehearsed."""
-    path = store.folder / name
-    if not path.exists():
+    """The rows that judge the shards; none where nothing was served yet, nothing rehearsed, or it cannot be read."""
+    try:
+        return Judgement(Judged(**load_file(store.folder / name)), **_names_in(store, name))
+    except (OSError, SafetensorError, TypeError, ValueError):
         return None
-    with safe_open(path, "np") as file:
-        names = {name: tuple(json.loads(text)) for name, text in file.metadata().items()}
-    return Judgement(Judged(**load_file(path)), **names)
+
+
+def judged_users(store: ClientStore) -> tuple[str, ...]:
+    """Whose each judged row is; nobody's where it cannot be read."""
+    try:
+        return _names_in(store, JUDGED)["users"]
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return ()
 
 
 _NAMES = ("users", "timelines", "adapters")
+
+
+def _names_in(store: ClientStore, name: str) -> dict[str, tuple[str, ...]]:
+    with safe_open(store.folder / name, "np") as file:
+        return {name: tuple(json.loads(text)) for name, text in (file.metadata() or {}).items()}

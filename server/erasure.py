@@ -28,7 +28,6 @@ from server.results import write_result
 from unlearning.requests.ledger import Ledger
 
 _UNSEEN = 1000  # rows never learnt from, over all clients, that erased ones are held against: many times a person's
-_NOBODY = Selection(users=("",))
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Rehearsal:
 
 
 class FederatedErasure:
-    """The means of forgetting in one run. An empty selection with a client is that whole client."""
+    """The means of forgetting in one run."""
 
     def __init__(self, run: Run, grid: Grid, ledger: Ledger | None = None) -> None:
         """
@@ -102,8 +101,10 @@ class FederatedErasure:
             catch_up(self.grid, self.run, self._nodes, self.ledger, say)
 
     def locate(self, selection: Selection, client: str | None = None) -> Located:
-        """Ask every client, or one, what it holds."""
-        found = self._ask(messages.LOCATE, _only(client), selection=selection.model_dump_json())
+        """Ask every client what it holds of it; where one client alone is concerned, the others hold nothing of it."""
+        found: dict[str, dict[str, Any]] = {}
+        for names, who in self._concerned(selection, client):
+            found |= self._ask(messages.LOCATE, names, selection=who.model_dump_json())
         return Located(
             rows={name: int(said["rows"]) for name, said in found.items() if said["rows"]},
             shards=tuple(sorted({int(shard) for said in found.values() for shard in said["shards"]})),
@@ -119,8 +120,7 @@ class FederatedErasure:
             The baselines that are gone as well, because they read the rows.
         """
         chosen, found = sorted(shards), 0
-        concerned = {client} if client is not None else set(self.run.clients)
-        for names, who in ((concerned, selection), (set(self.run.clients) - concerned, _NOBODY)):
+        for names, who in self._concerned(selection, client):
             for name, answer in self._ask(
                 messages.WITHDRAW, names, selection=who.model_dump_json(), shards=chosen
             ).items():
@@ -135,7 +135,8 @@ class FederatedErasure:
         Returns:
             By client how many rows were deleted.
         """
-        said = self._ask(messages.ERASE, _only(client), selection=selection.model_dump_json(), requests=[request])
+        (names, _), _ = self._concerned(selection, client)
+        said = self._ask(messages.ERASE, names, selection=selection.model_dump_json(), requests=[request])
         if self.ledger is not None:
             remember(self.grid, self.run, self._nodes, self.ledger)
         return {name: int(answer["rows"]) for name, answer in said.items()}
@@ -179,6 +180,20 @@ class FederatedErasure:
         self.federation.measure(self._last, self._with(shards, models))
         write_result(self.run)
 
+    def _concerned(
+        self, selection: Selection, client: str | None
+    ) -> tuple[tuple[set[str], Selection], tuple[set[str], Selection]]:
+        """Which clients the selection is for, and the others, for whom nothing is selected.
+
+        Raises:
+            FedrecError: the run has no such client.
+        """
+        everybody = set(self.run.clients)
+        if client is not None and client not in everybody:
+            raise FedrecError(f"client {client}: not in the run, which has {', '.join(self.run.clients)}")
+        concerned = everybody if client is None else {client}
+        return (concerned, selection), (everybody - concerned, Selection())
+
     @property
     def _last(self) -> int:
         return self.run.config.federation.rounds
@@ -214,10 +229,6 @@ def _utility(answers: Sequence[Mapping[str, Any]]) -> tuple[float, float, int, i
     before, after = (float(np.average([each[key] for each in answers], weights=pairs)) for key in ("before", "after"))
     liked, disliked = (sum(int(each[key]) for each in answers) for key in ("liked", "disliked"))
     return before, after, liked, disliked
-
-
-def _only(client: str | None) -> set[str] | None:
-    return None if client is None else {client}
 
 
 def _silent(entry: Entry) -> None:

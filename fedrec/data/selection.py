@@ -1,4 +1,4 @@
-"""What is to be forgotten: users, items, single rows, a range of dates, or several of these together."""
+"""What is to be forgotten: users, items, single rows, a range of dates, several of these together, or everything."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from fedrec.errors import UsageError
 class Selection(Section):
     """The rows that every given condition meets: of these users, of these items, these rows, from `since` to `until`.
 
+    Without a condition it selects nothing; all rows there are is said by `everything`, and by nothing else.
+
     Attributes:
         users, items: ids as the source spells them.
         rows: keys as `row_keys` makes them.
         since, until: Unix seconds, both included.
+        everything: every row, whoever's; beside no other condition.
     """
 
     users: tuple[str, ...] = ()
@@ -24,10 +27,31 @@ class Selection(Section):
     rows: tuple[str, ...] = ()
     since: int | None = None
     until: int | None = None
+    everything: bool = False
+
+    @property
+    def dated(self) -> bool:
+        return self.since is not None or self.until is not None
+
+    def check_conditions(self) -> None:
+        """
+        Raises:
+            UsageError: no row can be named so: without a condition, with some that exclude each other, or with dates
+                the wrong way round. The message holds no value.
+        """
+        named = bool(self.users or self.items or self.rows or self.dated)
+        if not (named or self.everything):
+            raise UsageError("nothing is named to be forgotten: name users, items, rows or dates")
+        if named and self.everything:
+            raise UsageError("everything is named with users, items, rows or dates: leave out one or the others")
+        if self.rows and (self.users or self.items or self.dated):
+            raise UsageError("rows are named with users, items or dates: a row's key says it all, leave out the others")
+        if self.since is not None and self.until is not None and self.since > self.until:
+            raise UsageError("the dates are the wrong way round: exchange them")
 
     def mask(self, interactions: Interactions, catalogue: Catalogue) -> NDArray[np.bool_]:
-        """(n,) the rows that are to go; none where the selection names nothing that is there."""
-        chosen = np.ones(len(interactions), bool)
+        """(n,) the rows that are to go; none where the selection names nothing, or nothing that is there."""
+        chosen = np.full(len(interactions), self != Selection())
         if self.users:
             chosen &= np.isin(np.array(interactions.user_ids), self.users)[interactions.user]
         if self.items:
@@ -43,10 +67,9 @@ class Selection(Section):
     def check(self, interactions: Interactions, catalogue: Catalogue) -> None:
         """
         Raises:
-            UsageError: it is empty, or names a user, an item or a row that is not there.
+            UsageError: see `check_conditions`; or it names a user, an item or a row that is not there.
         """
-        if self == Selection():
-            raise UsageError("nothing is named to be forgotten: name users, items, rows or dates")
+        self.check_conditions()
         known = (
             ("user", self.users, interactions.user_ids),
             ("item", self.items, catalogue.ids),

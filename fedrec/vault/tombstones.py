@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from fedrec.data.selection import Selection
-from fedrec.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -36,20 +35,14 @@ def tombstones_of(selection: Selection, key: bytes) -> list[Tombstone]:
     """The tombstones that together refuse exactly what is selected.
 
     Raises:
-        UsageError: nothing is selected, the times are the wrong way round, or rows are named with other conditions.
+        UsageError: see `Selection.check_conditions`.
     """
-    users, items, rows, since, until = (
-        selection.users, selection.items, selection.rows, selection.since, selection.until,
-    )  # fmt: skip
-    bounded = since is not None or until is not None
-    if not (users or items or rows or bounded):
-        raise UsageError("nothing is named to be erased: name users, items, rows or dates")
-    if rows and (users or items or bounded):
-        raise UsageError("rows are named with users, items or dates: a row's key says it all, leave out the others")
-    if since is not None and until is not None and since > until:
-        raise UsageError(f"the dates are the wrong way round ({since} is after {until}): exchange them")
-    kind, subjects = _subjects(users, items, rows)
-    return [Tombstone(kind, _digest(key, kind, *subject), since, until) for subject in dict.fromkeys(subjects)]
+    selection.check_conditions()
+    kind, subjects = _subjects(selection.users, selection.items, selection.rows)
+    return [
+        Tombstone(kind, _digest(key, kind, *subject), selection.since, selection.until)
+        for subject in dict.fromkeys(subjects)
+    ]
 
 
 def _subjects(

@@ -1,7 +1,7 @@
 """Approved requests, batch by batch: withdrawn, erased, trained again, verified, published, certified.
 
 A request's new state is on disk before its effect, and every effect can be repeated; so whatever is killed at whatever
-moment, the next start does what is still to do, and nothing twice.
+moment, the next start does what is still to do, and nothing twice. A request that cannot be carried out fails alone.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from fedrec.data.selection import Selection
+from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
 from fedrec.messages import Model
 from fedrec.store import Rounds
 from server.erasure import FederatedErasure
+from server.exchange import one_line
 from server.federation import digest_of
 from server.forget import proof
 from server.forget.office import Office
@@ -26,7 +29,7 @@ from unlearning.audit import excerpt
 from unlearning.requests.batches import BATCHED
 from unlearning.requests.request import Request
 from unlearning.requests.states import PATH, STOPPED, WITHDRAWN, State
-from unlearning.verification import Report, Thresholds
+from unlearning.verification import Report
 
 Say = Callable[[str], None]
 
@@ -49,34 +52,26 @@ class Carrier:
         """Everything that is approved and not closed; what came of each request."""
         ledger = self.office.ledger
         self.erasure.catch_up(self.say)
-        unsigned = self._fail_unvouched()
+        done = self._fail_unvouched()
         for request in ledger.list(State.IDENTIFIED):
-            self.plan(request)
-        done: list[str] = []
+            if not self._alone(request.id, self._plan):
+                done.append(request.id)
         for path in sorted(self._batches.glob("*/batch.json")):  # broken off between verification and certificate
             if not any(ledger.get(id).state in STOPPED for id in read_json(path)["requests"]):
                 done += self._close(path.parent)
         for batch in ledger.batches():
-            done += self._carry_out([request.id for request in batch.requests], batch.shards)
+            done += self._carry_out([request.id for request in batch.requests])
         shutil.rmtree(self._batches, ignore_errors=True)  # also those broken off and gone on with in other company
-        return [self.outcome(ledger.get(id)) for id in dict.fromkeys([*unsigned, *done])]
+        return [self.outcome(ledger.get(id)) for id in dict.fromkeys(done)]
 
     def _fail_unvouched(self) -> list[str]:
         """What the ledger calls approved and operators do not vouch for fails, before anything is done."""
         failed = []
         for request in self.office.ledger.list():
             if request.state in (State.IDENTIFIED, *BATCHED) and (why := self.office.unvouched(request)):
-                self.office.ledger.advance(request.id, State.FAILED, reason=why)
-                self.say(f"{request.id}  failed: {why}")
+                self._fail(request.id, why)
                 failed.append(request.id)
         return failed
-
-    def plan(self, request: Request) -> dict[str, Any]:
-        """The impact plan, kept with the request."""
-        selection = self.office.ledger.selection(request.id)
-        plan = impact(self.erasure, self.erasure.locate(selection, request.scope.client), self.office.rules)
-        self.office.plan(request, plan, self.signer)
-        return plan
 
     def outcome(self, request: Request) -> dict[str, Any]:
         """As `--json` tells it."""
@@ -84,46 +79,86 @@ class Carrier:
         return {
             "id": request.id,
             "state": request.state.value,
-            "claim": "retrained without" if request.state == State.CLOSED else None,
+            "claim": (request.plan or {})["claim"] if request.state == State.CLOSED else None,
+            "reason": request.reasons.get("failed") if request.state == State.FAILED else None,
             "shards": list(request.shards or ()),
             "withdrawn_seconds": request.timings.get("withdrawn_seconds"),
             "restored_seconds": request.timings.get("restored_seconds"),
             "certificate": str(certificate) if certificate.exists() else None,
         }
 
-    def _carry_out(self, ids: Sequence[str], shards: Sequence[int]) -> list[str]:
-        folder = self._folder(ids)
-        self.say(f"{len(ids)} request{'s' if len(ids) > 1 else ''}, shards {', '.join(map(str, shards)) or 'none'}")
-        self._reach(ids, State.QUARANTINED)
-        gone = [name for id in ids for name in self.erasure.withdraw(*self._named(id), shards)]
-        withdrawn = self._since_quarantined(ids)
-        self._reach(ids, State.ERASING, {"withdrawn_seconds": withdrawn})
+    def _plan(self, id: str, selection: Selection, client: str | None) -> None:
+        """The impact plan, kept with the request."""
+        plan = impact(self.erasure, self.erasure.locate(selection, client), self.office.rules)
+        self.office.plan(self.office.ledger.get(id), plan, self.signer)
+
+    def _carry_out(self, asked: Sequence[str]) -> list[str]:
+        """A batch, from its plans on; those of it that fail are left out where they do."""
+        shards = self._shards(asked)
+        self.say(f"{len(asked)} request{'s' if len(asked) > 1 else ''}, shards {', '.join(map(str, shards)) or 'none'}")
+        self._reach(asked, State.QUARANTINED)
+        gone: list[str] = []
+
+        def withdraw(_: str, selection: Selection, client: str | None) -> None:
+            gone.extend(self.erasure.withdraw(selection, client, shards))
+
+        ids = [id for id in asked if self._alone(id, withdraw)]
+        if not ids:
+            return list(asked)
+        self._reach(ids, State.ERASING, {"withdrawn_seconds": self._since_quarantined(ids)})
         kept = self.office.ledger.get(ids[0]).timings["withdrawn_seconds"]  # of the first time, where it was broken off
         self.say(f"withdrawn everywhere in {kept:.2f} s")
         if gone:
             again = f"`fedrec simulate --resume {self.office.run.folder}` trains them again without the rows"
             self.say(f"baselines {', '.join(gone)} are removed with what they learned; {again}")
-        for id in ids:
-            self.erasure.erase(*self._named(id), id)
+        ids = [id for id in ids if self._alone(id, lambda id, of, client: self.erasure.erase(of, client, id))]
+        shards, folder = self._shards(ids), self._folder(ids)
         models = self.erasure.retrain(shards, folder / "rounds") if shards else {}
         self._reach(ids, State.VERIFYING)
-        report = self._verified(ids, shards, models, self._unequal(shards, folder) if self.rederive else None)
-        if report.verdict == "FAIL":
-            why = "; ".join(f"{each.name}: {each.why}" for each in report.distances if not each.ok)
-            for id in ids:
-                self.office.ledger.advance(id, State.FAILED, reason=why)
+        reports = self._verified(ids, shards, models, self._unequal(shards, folder) if self.rederive else None)
+        passed = [id for id in ids if self._passed(id, reports[id])]
+        if not passed:
             shutil.rmtree(folder, ignore_errors=True)  # once released, it is trained anew
-            self.say(f"verification failed, the shards stay withdrawn: {why}")
-            return list(ids)
-        data = self.erasure.locate(self._named(ids[0])[0], None).data
+            return list(asked)
         write_json(
             folder / "batch.json",
             {
-                "requests": list(ids), "shards": list(shards), "report": report.model_dump(mode="json"), "after": data,
-                "at": proof.now(),
+                "requests": passed, "shards": shards, "at": proof.now(),
+                "reports": {id: reports[id].model_dump(mode="json") for id in passed},
+                "after": self.erasure.locate(Selection()).data,
             },
         )  # fmt: skip
-        return self._close(folder)
+        self._close(folder)
+        return list(asked)
+
+    def _alone(self, id: str, step: Callable[[str, Selection, str | None], object]) -> bool:
+        """Whether a step of one request can be done; where it is the request that cannot, it fails, with the reason.
+
+        Raises:
+            FedrecError: no other request's could be done either: a client does not answer to anything.
+        """
+        try:
+            step(id, self.office.ledger.selection(id), self.office.ledger.get(id).scope.client)
+        except FedrecError as error:
+            self.erasure.locate(Selection())
+            self._fail(id, f"it cannot be carried out: {one_line(str(error))}")
+            return False
+        return True
+
+    def _passed(self, id: str, report: Report) -> bool:
+        """Whether a request's verification did; if not, it fails, and its shards stay withdrawn."""
+        if report.verdict == "FAIL":
+            why = "; ".join(f"{each.name}: {each.why}" for each in report.distances if not each.ok)
+            self._fail(id, f"verification failed: {why}")
+        return report.verdict == "PASS"
+
+    def _fail(self, id: str, why: str) -> None:
+        self.office.ledger.advance(id, State.FAILED, reason=why)
+        self.say(f"{id}  failed; what was withdrawn stays so: {why}")
+
+    def _shards(self, ids: Sequence[str]) -> list[int]:
+        """Every shard that one of the requests touches."""
+        return sorted({shard for id in ids for shard in self.office.ledger.get(id).shards or ()})
 
     def _close(self, folder: Path) -> list[str]:
         """Serve, measure, certify and close what is verified; repeated as often as need be."""
@@ -132,11 +167,12 @@ class Carrier:
         self._reach(ids, State.PUBLISHED)
         if waiting := [id for id in ids if self.office.ledger.get(id).state != State.CLOSED]:
             models = _last(rounds)
-            self.erasure.serve(shards, models, self._withdrawn_by_others())
+            withdrawn = self._withdrawn_by_others()
+            self.erasure.serve(shards, models, withdrawn)
             if "restored_seconds" not in batch:
-                batch["restored_seconds"] = self._since_quarantined(ids)
+                batch |= {"restored_seconds": self._since_quarantined(ids), "withdrawn": sorted(withdrawn)}
                 write_json(folder / "batch.json", batch)
-            self.say(f"served again after {batch['restored_seconds']:.1f} s")
+            self.say(_served(batch))
             self.erasure.measure(shards, models)
             self.erasure.forget_held(ids)
         for id in waiting:
@@ -153,15 +189,16 @@ class Carrier:
         Args:
             path: keeps what the certificate was first issued with.
         """
+        request, report = self.office.ledger.get(id), Report.model_validate(batch["reports"][id])
+        back = set(batch["withdrawn"]).isdisjoint(request.shards or ())
+        restored = batch["restored_seconds"] if back else None
         if not path.exists():
-            fixed = {name: batch[name] for name in ("at", "restored_seconds")}
-            write_json(path, {**fixed, "previous": self._newest()})
-        request, report = self.office.ledger.get(id), Report.model_validate(batch["report"])
+            write_json(path, {"at": batch["at"], "restored_seconds": restored, "previous": self._newest()})
         signed = proof.certify(
             self.office, request, batch["shards"], rounds, batch["after"], report, read_json(path), self.signer
         )
         write_json(self.office.folder / "newest.json", {"certificate": signed.digest})
-        timings = {"restored_seconds": batch["restored_seconds"]}
+        timings = {"restored_seconds": restored} if restored is not None else {}
         self.office.ledger.advance(id, State.CLOSED, certificate=signed.digest, timings=timings)
 
     def _note_certified(self, id: str) -> None:
@@ -192,10 +229,9 @@ class Carrier:
 
     def _verified(
         self, ids: Sequence[str], shards: Sequence[int], models: dict[str, Model], unequal: int | None
-    ) -> Report:
+    ) -> dict[str, Report]:
         requests = [self.office.ledger.get(id) for id in ids]
-        thresholds = Thresholds.model_validate((requests[0].plan or {})["thresholds"])
-        return proof.verify(self.erasure, self.office, requests, shards, models, unequal, thresholds)
+        return proof.verify(self.erasure, self.office, requests, shards, models, unequal)
 
     def _reach(self, ids: Sequence[str], state: State, timings: dict[str, float] | None = None) -> None:
         """Every request in that state, or beyond it already."""
@@ -210,9 +246,6 @@ class Carrier:
         began = min(r.received_at + timedelta(seconds=r.timings[State.QUARANTINED]) for r in requests)
         return max(0.0, (datetime.now(UTC) - began).total_seconds())
 
-    def _named(self, id: str) -> tuple[Any, str | None]:
-        return self.office.ledger.selection(id), self.office.ledger.get(id).scope.client
-
     def _newest(self) -> str | None:
         """The certificate before the next."""
         path = self.office.folder / "newest.json"
@@ -226,6 +259,12 @@ class Carrier:
     @property
     def _batches(self) -> Path:
         return self.office.folder / "batches"
+
+
+def _served(batch: dict[str, Any]) -> str:
+    out = sorted({*batch["shards"]} & {*batch["withdrawn"]})
+    kept = f", but for shards {', '.join(map(str, out))}, which another request keeps out" if out else ""
+    return f"served again after {batch['restored_seconds']:.1f} s{kept}"
 
 
 def _last(rounds: Rounds) -> dict[str, Model]:

@@ -46,11 +46,12 @@ def plan(id: RequestId, run: RunOption = None, database: Database = None, json: 
     found = impact(erasure, located, office.rules)
     shards = ", ".join(map(str, found["shards"])) or "none"
     held = ", ".join(f"{client} ({rows} rows)" for client, rows in located.rows.items()) or "nobody"
+    again = f"{shards} of {found['of_shards']}; {found['rounds']} rounds again at all clients"
     console.print(
         f"held by    {held}",
-        f"shards     {shards} of {found['of_shards']}; {found['rounds']} rounds again at all clients",
+        f"shards     {again if found['shards'] else 'none learned from it'}",
         f"takes      about {duration(found['estimated_seconds'])}; withdrawn at once",
-        f"claim      retrained without ({found['why']})",
+        f"claim      {found['claim']} ({found['why']})",
         f"baselines  {', '.join(found['baselines_removed']) or 'none'} to be removed",
         f"remains    {'; '.join([*found['exceptions'], *found['elsewhere']])}",
         sep="\n", markup=False, soft_wrap=True,
@@ -91,8 +92,8 @@ def run(
         console.print("nothing to do: no approved request is open")
     warn(office, console, office.ledger.open_requests())
     write_result({"requests": outcomes}, json)
-    if any(outcome["state"] == "failed" for outcome in outcomes):
-        raise FedrecError("a verification failed; the shards stay withdrawn: see `fedrec forget status`")
+    if failed := sum(outcome["state"] == "failed" for outcome in outcomes):
+        raise FedrecError(f"{failed} of {len(outcomes)} requests failed: `fedrec forget status` says why")
 
 
 app.command()(status)

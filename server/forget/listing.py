@@ -35,6 +35,8 @@ def status(run: RunOption = None, database: Database = None, json: Json = None) 
     day = today()
     for brief in waiting:
         line = f"{_line(brief.id, brief.state, brief.kind, brief.due_at)}, {left(brief.due_at, day)}"
+        if brief.why:
+            line += f"; {brief.why}"
         console.print(line, markup=False, soft_wrap=True)
     console.print(", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no requests")
     warn(office, console, waiting)
@@ -127,7 +129,7 @@ def _facts(request: Request) -> list[tuple[str, str]]:
 
 def _scope(scope: Scope) -> str:
     where = f" at client {scope.client}" if scope.client else ""
-    return f"a {scope.kind}{where}"
+    return f"a {scope.kind}{where}, named by {', '.join(scope.conditions)}"
 
 
 def _line(id: str, state: str, kind: str, due: date) -> str:

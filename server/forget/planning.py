@@ -10,10 +10,17 @@ from fedrec.models.embedded import cache
 from fedrec.summary import clean
 from server.erasure import FederatedErasure, Located
 from server.forget.office import Rules
+from unlearning.certificates.certificate import NEVER_LEARNED, NOTHING_FOUND, RETRAINED, exactly
 
 BACKUPS = "backups of the clients' vaults and of this run, until they are overwritten"
 EXPORTS = "adapters, figures and rows that were copied out of this run"
 OTHERS = "other runs and comparisons made from the same data"
+
+_WHY = {
+    RETRAINED: "the shards are trained again from their start without the rows",
+    NEVER_LEARNED: "no shard learned from the rows: they are deleted, and nothing is trained again",
+    NOTHING_FOUND: "there is no such row now; tombstones keep those away that would come",
+}
 
 
 def impact(erasure: FederatedErasure, located: Located, rules: Rules) -> dict[str, Any]:
@@ -21,6 +28,7 @@ def impact(erasure: FederatedErasure, located: Located, rules: Rules) -> dict[st
 
     The time is estimated from the rounds as they were run: what the shards are of all shards.
     """
+    claim = exactly(located.shards, bool(located.rows))
     config, history = erasure.run.config, erasure.run.rounds.history()
     seconds = sum(entry.get("seconds") or 0 for entry in history)
     return {
@@ -30,7 +38,8 @@ def impact(erasure: FederatedErasure, located: Located, rules: Rules) -> dict[st
         "retrained_clients": list(erasure.run.clients) if located.shards else [],
         "rounds": config.federation.rounds if located.shards else 0,
         "path": "exact",
-        "why": "the shards are trained again from their start without the rows",
+        "claim": claim,
+        "why": _WHY[claim],
         "estimated_seconds": round(seconds * len(located.shards) / config.shards, 1),
         "data_before": located.data,
         "adapters_before": _adapters(located),

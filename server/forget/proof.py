@@ -18,14 +18,11 @@ from server.forget.office import Office
 from unlearning.audit import excerpt
 from unlearning.certificates.bundle import Round, participation, write_bundle
 from unlearning.certificates.canonical import digest
-from unlearning.certificates.certificate import RETRAINED, SignedCertificate, issue
+from unlearning.certificates.certificate import SignedCertificate, issue
 from unlearning.certificates.document import page, reply
 from unlearning.certificates.signatures import approval_of
 from unlearning.requests.request import Request
-from unlearning.requests.scope import Kind
 from unlearning.verification import Measures, Report, Thresholds, adapter_faults, auc_change, coarse_membership, verdict
-
-_CONDITIONS = {Kind.USER: "person", Kind.CLIENT: "client", Kind.ITEM: "items", Kind.DATES: "dates"}
 
 
 def verify(
@@ -35,36 +32,38 @@ def verify(
     shards: Sequence[int],
     models: Mapping[str, Model],
     unequal: int | None,
-    thresholds: Thresholds,
-) -> Report:
+) -> dict[str, Report]:
     """Look for what is left of the erased, before the retrained shards are served.
 
     Args:
         unequal: adapters that a second training did not give again; None = there was none.
+
+    Returns:
+        By request: its own traces, and what all have in common, judged by the thresholds that its own plan fixed.
     """
-    traces = 0
-    for request in requests:
-        located = erasure.locate(office.ledger.selection(request.id), request.scope.client)
-        traces += sum(located.rows.values()) + sum(located.left.values())
-    facts: dict[str, Any] = {
-        "traces": traces, "adapters_not_finite": 0, "adapters_untrained": 0, "unequal_adapters": unequal,
-    }  # fmt: skip
+    facts: dict[str, Any] = {"adapters_not_finite": 0, "adapters_untrained": 0, "unequal_adapters": unequal}
     if shards:
         rehearsal = erasure.rehearse([request.id for request in requests], shards, models)
-        found = coarse_membership(np.array(rehearsal.forgotten), np.array(rehearsal.unseen))
-        facts |= finite(dict(zip(("membership_auc", "membership_low", "membership_high"), found, strict=True)))
+        told = coarse_membership(np.array(rehearsal.forgotten), np.array(rehearsal.unseen))
+        facts |= finite(dict(zip(("membership_auc", "membership_low", "membership_high"), told, strict=True)))
         if rehearsal.utility is not None:
             change = (round(value, 3) for value in auc_change(*rehearsal.utility))  # no number of rows follows from it
             facts |= dict(zip(("utility", "utility_low", "utility_high"), change, strict=True))
         tensors = [_named(state) for model in models.values() for state in model if _taught(state)]
         facts["adapters_not_finite"], facts["adapters_untrained"] = adapter_faults(tensors)
-    return verdict(Measures(**facts), thresholds)
+    found = {}
+    for request in requests:
+        thresholds = Thresholds.model_validate((request.plan or {})["thresholds"])
+        located = erasure.locate(office.ledger.selection(request.id), request.scope.client)
+        traces = sum(located.rows.values()) + sum(located.left.values())
+        found[request.id] = verdict(Measures(traces=traces, **facts), thresholds)
+    return found
 
 
 def certify(
     office: Office,
     request: Request,
-    shards: Sequence[int],
+    trained: Sequence[int],
     rounds: Rounds,
     after: Mapping[str, Any],
     report: Report,
@@ -74,18 +73,20 @@ def certify(
     """Write a request's evidence, certificate, page and reply. The same facts give the same bytes.
 
     Args:
-        rounds: of the retraining.
+        trained: the shards that were trained again, for this request and others.
+        rounds: of that retraining.
         after: what each client's rows that are left are known by.
         issued: what was fixed when the request was published: `at`, `previous`, `restored_seconds`.
     """
     plan = request.plan or {}
     config = office.run.config.model_dump(mode="json")
     data = {"before": plan["data_before"], "after": dict(after)}
+    shards = [(place, shard) for place, shard in enumerate(trained) if shard in (request.shards or ())]
     final = rounds.models(last) if (last := rounds.last()) else {}
     adapters = [
-        {"client": client, "shard": shard, "before": before or None, "after": digest_of(final[client][position])}
+        {"client": client, "shard": shard, "before": before or None, "after": digest_of(final[client][place])}
         for client in sorted(final)
-        for position, shard in enumerate(shards)
+        for place, shard in shards
         for before in [_before(plan, client, shard)]
     ]
     lines = excerpt(office.audit.path, request.id)
@@ -95,6 +96,8 @@ def certify(
         "request.json": {
             "id": request.id,
             "pseudonym": request.pseudonym,
+            "scope": list(request.scope.conditions),
+            "client": request.scope.client,
             "received_at": request.received_at.isoformat(),
             "ground": request.ground,
             "channel": request.channel,
@@ -112,18 +115,19 @@ def certify(
     facts = {
         "request": request.id,
         "pseudonym": request.pseudonym,
-        "scope": _scope(request),
-        "method": "federated-shard-retraining",
-        "claim": RETRAINED,
+        "scope": request.scope.conditions,
+        "client": request.scope.client,
+        "method": "federated-shard-retraining" if shards else "record-erasure",
+        "claim": plan["claim"],
         "code_version": f"fedrec {version('fedrec')}",
         "config": digest(config),
         "seeds": {"run": office.run.config.seed},
         "dataset_before": digest(data["before"]),
         "dataset_after": digest(data["after"]),
         "adapters": adapters,
-        "shards": list(shards),
+        "shards": [shard for _, shard in shards],
         "rounds": office.run.config.federation.rounds if shards else 0,
-        "clients": sorted(final),
+        "clients": sorted(final) if shards else [],
         "withdrawn_seconds": request.timings["withdrawn_seconds"],
         "restored_seconds": issued["restored_seconds"],
         "verification_report": digest(parts["verification.json"]),
@@ -155,26 +159,18 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _scope(request: Request) -> list[str]:
-    conditions = [_CONDITIONS[request.scope.kind]]
-    if request.scope.items and "items" not in conditions:
-        conditions.append("items")
-    if (request.scope.since, request.scope.until) != (None, None) and "dates" not in conditions:
-        conditions.append("dates")
-    return conditions
-
-
 def _before(plan: Mapping[str, Any], client: str, shard: int) -> str | None:
     known = plan["adapters_before"].get(client, [])
     return known[plan["shards"].index(shard)] if shard in plan["shards"] and known else None
 
 
-def _participation(rounds: Rounds, shards: Sequence[int], seed: int) -> list[Round]:
+def _participation(rounds: Rounds, shards: Sequence[tuple[int, int]], seed: int) -> list[Round]:
+    """The rounds of some shards, each given with its place among those that were trained again."""
     found = []
     for number in range(1, (rounds.last() or 0) + 1):
         entry = rounds.entry(number)
-        for position, shard in enumerate(shards):
-            models = {client: entry["hashes"][client][position] for client in entry["participants"]}
+        for place, shard in shards:
+            models = {client: entry["hashes"][client][place] for client in entry["participants"]}
             found.append(Round(shard=shard, round=number, seed=seed, models=models))
     return found
 

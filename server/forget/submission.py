@@ -46,6 +46,8 @@ def submit(
     if file is not None and user is not None:
         raise UsageError("--user and --file: give one of them")
     days = {"since": _day(since, "--from"), "until": _day(until, "--to", 86_399)}
+    if days["since"] is not None and days["until"] is not None and days["since"] > days["until"]:
+        raise UsageError(f"--from {since} is after --to {until}: exchange them")
     came = _received(received)
     office, console = open_office(run, database, json)
     held = office.run.clients_of()
@@ -56,7 +58,8 @@ def submit(
         users = [(each,) for each in _users_in(file, office, client, held)]
     elif user is not None:
         users = [(_user("--user", user, office, client, held),)]
-    selections = [Selection(users=who, items=items, **days) for who in users]
+    whole = client is not None and not (any(users) or items or since or until)
+    selections = [Selection(users=who, items=items, **days, everything=whole) for who in users]
     requester = acting(office, by, "requester", console)
     found = office.submit_all(
         selections, client=client, channel=channel, ground=ground, requester=requester, received=came

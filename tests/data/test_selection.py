@@ -22,7 +22,7 @@ def table(seed: int, n: int = 20) -> Interactions:
     return sort_rows(user, item, label, time, np.zeros(n, np.int8), USERS)
 
 
-SELECTIONS = st.builds(
+SELECTIONS = st.just(Selection(everything=True)) | st.builds(
     Selection,
     users=st.sets(st.sampled_from(USERS)).map(tuple),
     items=st.sets(st.sampled_from(CATALOGUE.ids)).map(tuple),
@@ -38,7 +38,8 @@ def test_a_row_goes_if_it_meets_every_condition(selection: Selection, seed: int)
         selection.mask(rows, CATALOGUE), rows.user, rows.item, rows.time.tolist(), strict=True
     ):
         assert gone == (
-            (not selection.users or USERS[user] in selection.users)
+            selection != Selection()
+            and (not selection.users or USERS[user] in selection.users)
             and (not selection.items or CATALOGUE.ids[item] in selection.items)
             and (selection.since is None or time >= selection.since)
             and (selection.until is None or time <= selection.until)
@@ -53,6 +54,16 @@ def test_without_it_the_table_is_what_it_would_have_been(selection: Selection, s
     assert row_keys(left, CATALOGUE).tolist() == row_keys(rows, CATALOGUE)[~gone].tolist()
     assert np.array_equal(left.label, rows.label[~gone])
     assert set(left.user_ids) == {USERS[user] for user in rows.user[~gone]}
+
+
+def test_nothing_is_selected_by_no_condition_and_everything_by_its_word_alone() -> None:
+    rows = table(2)
+    assert not Selection().mask(rows, CATALOGUE).any()
+    assert Selection(everything=True).mask(rows, CATALOGUE).all()
+    for selection in (Selection(), Selection(everything=True, users=("u",)), Selection(everything=True, until=3)):
+        with pytest.raises(UsageError, match="is named"):
+            selection.check_conditions()
+    Selection(everything=True).check_conditions()
 
 
 def test_single_rows_are_named_by_their_keys() -> None:
@@ -70,6 +81,7 @@ def test_single_rows_are_named_by_their_keys() -> None:
         (Selection(users=("y",)), "user 'y'"),
         (Selection(items=("a", "d")), "item 'd'"),
         (Selection(rows=("u\ta\t99",)), "row"),
+        (Selection(since=5, until=4), "wrong way round"),
     ],
 )
 def test_what_is_not_there_is_told(selection: Selection, told: str) -> None:

@@ -195,7 +195,7 @@ def test_a_whole_client_leaves(tmp_path: Path, small: Settings, shards: int) -> 
     settings = small(shards=shards, train__epochs=1)
     run = trained(tmp_path / "run", settings)
     users = {user for user, _ in run.client("client-1").vault.users()}
-    asked(run, Selection(), client="client-1")
+    asked(run, Selection(everything=True), client="client-1")
     (outcome,) = carrier(run).run()
     assert outcome["state"] == "closed"
     assert run.client("client-1").vault.users() == []

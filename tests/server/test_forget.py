@@ -61,7 +61,9 @@ def test_from_the_request_to_the_certificate(run: Run, forget: Forget, tmp_path:
 
     result = json.loads(forget("run", "--json", "-").stdout)
     (outcome,) = result["requests"]
-    assert {"id", "state", "claim", "shards", "withdrawn_seconds", "restored_seconds", "certificate"} == set(outcome)
+    assert set(outcome) == {
+        "id", "state", "claim", "reason", "shards", "withdrawn_seconds", "restored_seconds", "certificate",
+    }  # fmt: skip
     assert (outcome["state"], outcome["claim"], outcome["shards"]) == ("closed", "retrained without", planned["shards"])
     assert 0 < outcome["withdrawn_seconds"] <= outcome["restored_seconds"]
     assert "1 closed" in forget("status").output

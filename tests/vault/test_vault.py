@@ -130,6 +130,7 @@ def test_someone_who_was_never_there_may_not_come_later(vault: Vault) -> None:
         (Selection(), "nothing is named"),
         (Selection(rows=("a\tb\t1",), users=("a",)), "leave out the others"),
         (Selection(since=5, until=4), "wrong way round"),
+        (Selection(everything=True, users=("a",)), "everything is named with users"),
     ],
 )
 def test_what_cannot_be_erased_is_said(vault: Vault, selection: Selection, message: str) -> None:
@@ -137,6 +138,15 @@ def test_what_cannot_be_erased_is_said(vault: Vault, selection: Selection, messa
     with pytest.raises(UsageError, match=message):
         vault.erase(selection, "r1")
     assert vault.manifest() == state
+
+
+def test_everything_goes_and_nothing_comes_again(vault: Vault) -> None:
+    rows = vault.interactions(CATALOGUE)
+    assert vault.erase(Selection(everything=True), "r1").rows == len(rows) > 0
+    assert vault.erase(Selection(everything=True), "r1").rows == len(rows)  # done already, and told the same
+    assert vault.users() == []
+    done = vault.import_rows(rows, CATALOGUE)
+    assert (done.added, done.refused) == (0, len(rows))
 
 
 def test_kinds_of_tombstones_do_not_meet() -> None:

@@ -3,20 +3,21 @@
     file = canonical({"certificate": …, "signature": …, "public_key": …, "key_id": …}),
     signature = Ed25519(canonical(certificate)),   certificate.previous = SHA-256(file before)
 
-It never says "forgotten" unqualified: retrained without, or approximately forgotten to a threshold.
+It never says "forgotten" unqualified: retrained without, never learned from, or approximately forgotten to a
+threshold; and where no record was found, nothing but that.
 """
 
 from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import AfterValidator, AwareDatetime, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, model_validator
 
 from fedrec.config import Section
 from fedrec.files import replacing
@@ -37,7 +38,22 @@ from unlearning.certificates.fields import (
 from unlearning.keys import key_id, write_public
 
 RETRAINED = "retrained without"
+NEVER_LEARNED = "never learned from"
+NOTHING_FOUND = "no record found"
+_EXACT = (RETRAINED, NEVER_LEARNED, NOTHING_FOUND)
 _APPROXIMATE = "approximately forgotten to threshold "
+
+
+def exactly(shards: Collection[int], found: bool) -> str:
+    """The claim of a method that is exact.
+
+    Args:
+        shards: those that had learned from the records, all trained again.
+        found: whether there was any record.
+    """
+    if shards:
+        return RETRAINED
+    return NEVER_LEARNED if found else NOTHING_FOUND
 
 
 def approximately(threshold: float) -> str:
@@ -57,11 +73,11 @@ def claimed_threshold(claim: str) -> float | None:
     Raises:
         ValueError: it is neither.
     """
-    if claim == RETRAINED:
+    if claim in _EXACT:
         return None
     threshold = float(claim.removeprefix(_APPROXIMATE))
     if claim != approximately(threshold):
-        raise ValueError(f"claim {claim!r}: not of the two that can be made")
+        raise ValueError(f"claim {claim!r}: not one that can be made")
     return threshold
 
 
@@ -124,9 +140,12 @@ class Certificate(Section):
 
     Attributes:
         scope: the erased rows are those that meet all of these conditions of the request.
+        client: whose rows alone the request was of; None = of every client's.
+        shards: that had learned from them.
         rounds: that were run again, in each of the shards.
         dataset_before, dataset_after: `digest` of the data manifest's two sides.
-        withdrawn_seconds, restored_seconds: from the start of the work to served-without, and to served again.
+        withdrawn_seconds, restored_seconds: from the start of the work to served-without, and to served again; None
+            where another request keeps one of the shards from being served.
         verification_report, evidence: SHA-256 of the bundle's `verification.json` and `MANIFEST.json`.
         unequal_adapters: those that a second training from the start did not give again; None = there was none.
         exceptions: what was left on purpose, such as backups beyond use.
@@ -139,6 +158,7 @@ class Certificate(Section):
     request: RequestId
     pseudonym: Pseudonym
     scope: tuple[Condition, ...] = Field(min_length=1)
+    client: Line | None = None
     method: Code
     claim: Annotated[str, AfterValidator(_check_claim)]
     code_version: Line
@@ -151,7 +171,7 @@ class Certificate(Section):
     rounds: Count
     clients: tuple[Line, ...]
     withdrawn_seconds: Seconds
-    restored_seconds: Seconds
+    restored_seconds: Seconds | None
     verification_report: Digest
     verdict: Outcome
     unequal_adapters: Count | None = None
@@ -166,6 +186,14 @@ class Certificate(Section):
     evidence: Digest
     audit_head: Digest
     previous: Digest | None
+
+    @model_validator(mode="after")
+    def _claims_what_was_done(self) -> Certificate:
+        if claimed_threshold(self.claim) is None and (self.claim == RETRAINED) != bool(self.shards):
+            raise ValueError("the claim is not that of these shards")
+        if ("client" in self.scope) != (self.client is not None):
+            raise ValueError("the scope and the client do not agree")
+        return self
 
 
 class SignedCertificate(Section):

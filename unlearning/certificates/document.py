@@ -12,19 +12,21 @@ from fedrec.errors import UsageError
 from fedrec.summary import clean, count, duration
 from unlearning.certificates.certificate import (
     APPROVALS,
+    NEVER_LEARNED,
+    NOTHING_FOUND,
+    RETRAINED,
     Certificate,
     Recipient,
     Remainder,
     SignedCertificate,
-    claimed_threshold,
 )
 
 _CONDITIONS = {
     "person": "about {whom}",
-    "client": "of this client of the federation",
-    "items": "on the named titles",
-    "rows": "that were named one by one",
-    "dates": "within the named dates",
+    "items": "on the titles that the request names",
+    "rows": "that the request names one by one",
+    "dates": "within the dates that the request names",
+    "client": "held by the client {client} of the federation",
 }
 _TOMBSTONE = (
     "A mark made from the identifier with a secret key, from which nobody without the key can tell who is meant. It is kept so "
@@ -67,7 +69,7 @@ def reply(signed: SignedCertificate, language: str = "en") -> str:
     remains = [_TOMBSTONE] * (certificate.tombstone is not None) + [_remainder(e) for e in _remains(certificate)]
     parts = {
         "What was erased": [_erased(certificate, "you")],
-        "What became of the model": [_outcome(certificate), _withdrawn(certificate)],
+        "What became of the model": [_outcome(certificate), *_withdrawn(certificate)],
         "What remains, and until when": remains or ["Nothing that we know of."],
         "Who else was told": [_told(entry) for entry in certificate.recipients]
         or ["Nobody else had received the data."],
@@ -88,24 +90,38 @@ def _paragraph(title: str, lines: list[str]) -> str:
 
 
 def _erased(certificate: Certificate, whom: str) -> str:
-    conditions = ", ".join(_CONDITIONS[condition].format(whom=whom) for condition in certificate.scope)
-    return f"Every record {conditions} was erased."
+    """What the request covered, no more and no less: `scope` and `client` of the certificate in words."""
+    named = {"whom": whom, "client": certificate.client and clean(certificate.client, 200)}
+    conditions = " ".join(_CONDITIONS[condition].format(**named) for condition in certificate.scope)
+    found = certificate.claim != NOTHING_FOUND
+    done = (
+        f"Every record {conditions} was erased." if found else f"No record {conditions} was found, so none was erased."
+    )
+    if "person" in certificate.scope and len(certificate.scope) > 1:
+        done += f" Whatever else there is about {whom} was no part of the request and is as it was."
+    return done
 
 
 def _outcome(certificate: Certificate) -> str:
     if certificate.verdict == "FAIL":
         return "The check of the model afterwards did not pass, so nothing is claimed of the model, and the request stays open."
-    if claimed_threshold(certificate.claim) is None:
+    if certificate.claim == NOTHING_FOUND:
+        return f"As there was {certificate.claim}, nothing of the model was trained again."
+    if certificate.claim == NEVER_LEARNED:
+        return f"These records were {certificate.claim}, so nothing of the model had to be trained again. What was measured on them was measured again without them."
+    if certificate.claim == RETRAINED:
         return f"The parts of the model that had learned from these records were {certificate.claim} them."
     return f"What the model had learned from these records was {certificate.claim}, which is a measured limit and not proof of absence."
 
 
-def _withdrawn(certificate: Certificate) -> str:
-    withdrawn, restored = duration(certificate.withdrawn_seconds), duration(certificate.restored_seconds)
-    return (
-        f"The parts that had learned from them were out of use {withdrawn} after the work began, "
-        f"and back in use, trained again without them, after {restored}."
-    )
+def _withdrawn(certificate: Certificate) -> list[str]:
+    """When what had learned from the records was out of use, and back in it; nothing where nothing had."""
+    if not certificate.shards:
+        return []
+    out = f"The parts that had learned from them were out of use {duration(certificate.withdrawn_seconds)} after the work began"
+    if certificate.restored_seconds is None:
+        return [f"{out}, and another request still keeps them out of use."]
+    return [f"{out}, and back in use, trained again without them, after {duration(certificate.restored_seconds)}."]
 
 
 def _remains(certificate: Certificate) -> tuple[Remainder, ...]:
@@ -121,8 +137,11 @@ def _told(entry: Recipient) -> str:
 
 
 def _stats(certificate: Certificate) -> list[tuple[str, str, str]]:
+    verification = ("Verification", certificate.verdict, "against limits fixed before the run")
+    if not certificate.shards:
+        return [verification, ("Trained again", "nothing", certificate.claim)]
     return [
-        ("Verification", certificate.verdict, "against limits fixed before the run"),
+        verification,
         ("Out of use after", duration(certificate.withdrawn_seconds), "from the start of the work"),
         ("Back in use after", duration(certificate.restored_seconds), f"by {certificate.method}"),
     ]

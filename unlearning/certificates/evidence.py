@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from unlearning.audit import check_excerpt
 from unlearning.certificates.bundle import MANIFEST, PARTS, read_manifest
 from unlearning.certificates.canonical import digest, parse
-from unlearning.certificates.certificate import Certificate, claimed_threshold
+from unlearning.certificates.certificate import NOTHING_FOUND, Certificate, claimed_threshold
 from unlearning.certificates.chain import breaks
 from unlearning.certificates.signatures import approval_fault, asking_fault, planning_fault
 from unlearning.verification import Report, verdict
@@ -87,6 +87,16 @@ def _request(certificate: Certificate, parts: Parts) -> str:
     return "" if same == (certificate.request, certificate.pseudonym) else "request.json is of another request"
 
 
+def _scope(certificate: Certificate, parts: Parts) -> str:
+    """What the request covered, and that records were found where it looked, or none, as the certificate says."""
+    request, found = parts["request.json"], parts["plan.json"]["clients"]
+    if (tuple(request["scope"]), request.get("client")) != (certificate.scope, certificate.client):
+        return "request.json is of another scope"
+    if certificate.client is not None and {*found} - {certificate.client}:
+        return "plan.json has records of other clients than the one certified"
+    return "" if bool(found) == (certificate.claim != NOTHING_FOUND) else "plan.json found other records than claimed"
+
+
 def _configuration(certificate: Certificate, parts: Parts) -> str:
     return "" if digest(parts["config.json"]) == certificate.config else "config.json is not the one certified"
 
@@ -157,6 +167,7 @@ def _plan(certificate: Certificate, parts: Parts) -> str:
 
 _CHECKS: dict[str, Callable[[Certificate, Parts], str]] = {
     "request": _request,
+    "scope": _scope,
     "asked": asking_fault,
     "approved": approval_fault,
     "planned": planning_fault,

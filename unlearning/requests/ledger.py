@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any, NamedTuple, Unpack
 from uuid import uuid4
 
+from pydantic import ValidationError
+
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
 from fedrec.vault.chain import Link
@@ -246,9 +248,14 @@ class Ledger(Reader):
         """What is to be forgotten, in the clear.
 
         Raises:
-            FedrecError: the subject's key is not there.
+            FedrecError: the subject's key is not there, or what it opens cannot be carried out.
         """
-        return Selection.model_validate_json(self._keys.open(id, self.get(id).sealed))
+        try:
+            selection = Selection.model_validate_json(self._keys.open(id, self.get(id).sealed))
+        except ValidationError:  # whose message would say whom it is about
+            raise FedrecError(f"request {id}: what it covers is not written as this fedrec reads it") from None
+        selection.check_conditions()
+        return selection
 
     def destroy_subject(self, id: str) -> None:
         """Make it impossible to learn whom an ended request was about. Safe to repeat."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -47,7 +48,13 @@ class Brief(NamedTuple):
     received_at: datetime
     requester: str
     approver: str | None
+    reasons: Mapping[str, str]
     kind: Kind
+
+    @property
+    def why(self) -> str:
+        """Why it is held, or failed."""
+        return self.reasons.get(self.state.value, "") if self.state in STOPPED else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

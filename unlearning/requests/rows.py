@@ -92,7 +92,8 @@ def _row(request: Request) -> dict[str, Any]:
 def _request(row: RowMapping) -> Request:
     values = dict(row)
     scope = values["scope"]
-    values["scope"] = Scope(**{**scope, "kind": Kind(scope["kind"]), "items": tuple(scope["items"])})
+    lists = {name: tuple(scope[name]) for name in ("items", "conditions")}
+    values["scope"] = Scope(**{**scope, **lists, "kind": Kind(scope["kind"])})
     values["identity"] = values["identity"] and Identity(**values["identity"])
     values["signatures"] = {says: Signature(**signature) for says, signature in values["signatures"].items()}
     values["shards"] = None if values["shards"] is None else tuple(values["shards"])

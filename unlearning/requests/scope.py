@@ -9,6 +9,7 @@ from typing import Any
 from fedrec.data.selection import Selection
 from fedrec.errors import UsageError
 from unlearning.certificates.canonical import canonical
+from unlearning.certificates.fields import Condition
 
 
 class Kind(StrEnum):
@@ -27,7 +28,7 @@ class Scope:
     Attributes:
         client: the client concerned; None = all.
         items, since, until: as in `Selection`, for requests that concern no one person; a person's own are sealed.
-        partial: only some of the user's rows.
+        conditions: every condition that the rows meet, in a certificate's words; for a person without their values.
     """
 
     kind: Kind
@@ -35,25 +36,35 @@ class Scope:
     items: tuple[str, ...] = ()
     since: int | None = None
     until: int | None = None
-    partial: bool = False
+    conditions: tuple[Condition, ...] = ()
 
 
 def scope_of(selection: Selection, client: str | None) -> Scope:
     """
     Raises:
-        UsageError: it names nothing, or several people: a request is of one person.
+        UsageError: it names nothing, everything there is at all clients, or several people: a request is of one person.
     """
+    selection.check_conditions()
     users = _users(selection)
     if len(users) > 1:
         raise UsageError(f"one request names {len(users)} users: submit one for each")
+    conditions = _conditions(selection, client)
     if users:
-        return Scope(Kind.USER, client, partial=selection != Selection(users=selection.users))
-    if selection == Selection():
+        return Scope(Kind.USER, client, conditions=conditions)
+    if selection.everything:
         if client is None:
-            raise UsageError("nothing is named to be forgotten: name a user, a client, items or dates")
-        return Scope(Kind.CLIENT, client)
-    kind = Kind.ITEM if selection.items else Kind.DATES
-    return Scope(kind, client, tuple(sorted(set(selection.items))), selection.since, selection.until)
+            raise UsageError("everything at every client is named: name one client, or delete the run")
+        return Scope(Kind.CLIENT, client, conditions=conditions)
+    kind, items = Kind.ITEM if selection.items else Kind.DATES, tuple(sorted(set(selection.items)))
+    return Scope(kind, client, items, selection.since, selection.until, conditions)
+
+
+def _conditions(selection: Selection, client: str | None) -> tuple[Condition, ...]:
+    met: dict[Condition, bool] = {
+        "person": bool(_users(selection)), "items": bool(selection.items), "rows": bool(selection.rows),
+        "dates": selection.dated, "client": client is not None,
+    }  # fmt: skip
+    return tuple(condition for condition, there in met.items() if there)
 
 
 def subject_of(selection: Selection, client: str | None) -> str:
@@ -69,7 +80,8 @@ def subject_of(selection: Selection, client: str | None) -> str:
 def described(selection: Selection, client: str | None) -> dict[str, Any]:
     """The whole scope as plain data, the same however it was spelled."""
     lists = {name: sorted(set(getattr(selection, name))) for name in ("users", "items", "rows")}
-    return {**lists, "since": selection.since, "until": selection.until, "client": client}
+    bounds = {"since": selection.since, "until": selection.until}
+    return {**lists, **bounds, "everything": selection.everything, "client": client}
 
 
 def _users(selection: Selection) -> set[str]:

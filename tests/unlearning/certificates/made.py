@@ -84,7 +84,7 @@ def made(
     keys.make("signer", protected=False)
     thresholds = thresholds or Thresholds()
     report = verdict(measures, thresholds)
-    plan = {"thresholds": thresholds.model_dump(mode="json"), "shards": [3]}
+    plan = {"thresholds": thresholds.model_dump(mode="json"), "shards": [3], "clients": ["client-0"]}
     who = signatures(keys, plan, {**PEOPLE, **people}, signed or {})
     data = {"before": {"client-0": "aa" * 32}, "after": {"client-0": "bb" * 32}}
     parts = {
@@ -92,6 +92,7 @@ def made(
             "id": REQUEST,
             "pseudonym": PSEUDONYM,
             "scope": ["person"],
+            "client": None,
             "received_at": "2026-01-02T00:00:00+00:00",
             "channel": "mail",
             "ground": "17(1)(b)",
