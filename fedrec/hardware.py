@@ -9,6 +9,7 @@ import torch
 
 from fedrec.config import TrainConfig
 from fedrec.errors import UsageError
+from fedrec.workers import cores
 
 _SMALL = 100_000_000  # parameters of a model below which one thread is as fast as many
 
@@ -35,21 +36,6 @@ def settle_threads(config: TrainConfig, model: torch.nn.Module) -> TrainConfig:
         return config
     small = sum(parameter.numel() for parameter in model.parameters()) < _SMALL
     return config.model_copy(update={"threads": 1 if small else cores()})
-
-
-def cores() -> int:
-    """The cores that this process may use: those it is bound to, as far as a container's quota goes."""
-    from joblib import cpu_count
-
-    return int(cpu_count())
-
-
-def side_by_side(config: TrainConfig, pieces: int) -> int:
-    """How many processes are best given so many pieces of work: 0 where this one alone is."""
-    if torch_device(config.device).type != "cpu":  # they would share one device, and hold a model there each
-        return 0
-    count = min(pieces, cores() // max(1, config.threads))
-    return count if count > 1 else 0
 
 
 def torch_device(name: str) -> torch.device:
@@ -85,14 +71,6 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def crowding(workers: int, threads: int) -> str:
-    """What to do where so many processes, of so many threads each, have to share cores; empty where they do not."""
-    there = cores()
-    if threads <= 1 or workers * threads <= there:
-        return ""
-    return f"hint: {workers} workers with {threads} threads each share {there} cores: --set train.threads=1 is faster"
 
 
 def _fast_bf16(device: torch.device) -> bool:

@@ -20,6 +20,12 @@ LikeAbove = Annotated[float | None, typer.Option(help="A rating above this is a 
 SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Drop bad rows and count them.")]
 Base = Annotated[str | None, typer.Option(help="Base model: Hugging Face id or folder. None: the embedded Llama.")]
 Set = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over everything else.")]
+Workers = Annotated[
+    str,
+    typer.Option(
+        help="Processes side by side; 0: none but this one; auto: as many as there are cores for.", metavar="N|auto"
+    ),
+]
 Json = Annotated[
     str | None, typer.Option("--json", metavar="FILE|-", help="Write the result here as JSON; - is standard output.")
 ]

@@ -1,4 +1,7 @@
-"""Progress on standard error: bars and spinners on a terminal, a line every so often anywhere else."""
+"""Progress on standard error: bars and spinners on a terminal, a line every so often anywhere else.
+
+A process that works for another shows nothing itself: it tells the other one, which shows what is done side by side.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,27 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 PATIENCE = 15.0  # seconds from a line to the next
+_OFTEN = 0.5  # seconds from one telling of another process to the next
+
+Tell = Callable[[str, int, int], None]
+"""Told (what, done, total); of what cannot be counted, a total of 1."""
 
 _spinning: list[Status] = []  # one at most: a terminal has one last line
+_another: Tell | None = None
+
+
+def tell_another(tell: Tell) -> None:
+    """From now on this process shows nothing: `tell` hands on what it would show."""
+    global _another
+    _another = tell
 
 
 @contextmanager
 def bar(description: str) -> Iterator[Callable[[int, int], None]]:
     """A sign of life; call what it gives with (done, total). A bar vanishes when done."""
+    if _another is not None:
+        yield _now_and_then(description, _another)
+        return
     if not _terminal():
         yield _lines(description)
         return
@@ -38,8 +55,12 @@ def bar(description: str) -> Iterator[Callable[[int, int], None]]:
 @contextmanager
 def working(description: str) -> Iterator[None]:
     """A sign of life of what cannot be counted. Within another one it leaves the terminal to that."""
-    if not _terminal():
-        with _told(description):
+    if _another is not None:
+        _another(description, 0, 1)
+        yield
+        _another(description, 1, 1)
+    elif not _terminal():
+        with _told(lambda seconds: f"{description}, {seconds:.0f} s so far"):
             yield
     elif _spinning:
         yield
@@ -54,6 +75,37 @@ def working(description: str) -> Iterator[None]:
                 yield
             finally:
                 _spinning.remove(status)
+
+
+@contextmanager
+def side_by_side() -> Iterator[Tell]:
+    """Signs of life of what other processes do."""
+    going: dict[str, tuple[int, int]] = {}
+
+    def note(what: str, done: int, total: int) -> None:
+        going[what] = done, total
+        if done >= total:
+            del going[what]
+
+    if not _terminal():
+        with _told(lambda _: "; ".join(_so_far(what, *far) for what, far in list(going.items()))):
+            yield note
+        return
+    from rich.text import Text
+
+    from fedrec.terminal import terminal
+
+    with _aside(), terminal(beside=True).status(Text("")) as status:
+
+        def tell(what: str, done: int, total: int) -> None:
+            note(what, done, total)
+            status.update(Text("   ".join(_so_far(each, *far) for each, far in going.items())))
+
+        yield tell
+
+
+def _so_far(what: str, done: int, total: int) -> str:
+    return what if total == 1 else f"{what}: {done} of {total}"
 
 
 def _terminal() -> bool:
@@ -81,14 +133,28 @@ def _lines(description: str) -> Callable[[int, int], None]:
     return tick
 
 
+def _now_and_then(description: str, another: Tell) -> Callable[[int, int], None]:
+    last = 0.0
+
+    def tick(done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _OFTEN or done >= total:
+            last = now
+            another(description, done, total)
+
+    return tick
+
+
 @contextmanager
-def _told(description: str) -> Iterator[None]:
-    """Lines for a pipe or a log, as long as it goes on."""
+def _told(line: Callable[[float], str]) -> Iterator[None]:
+    """Lines for a pipe or a log, as long as it goes on, of the seconds so far; none where the line is empty."""
     began, over = time.monotonic(), threading.Event()
 
     def tell() -> None:
         while not over.wait(PATIENCE):
-            say(f"{description}, {time.monotonic() - began:.0f} s so far")
+            if told := line(time.monotonic() - began):
+                say(told)
 
     teller = threading.Thread(target=tell, daemon=True)
     teller.start()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fedrec.errors import FedrecError, Interrupted, UsageError
-from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, reading
+from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, Workers, reading
 
 if TYPE_CHECKING:
     from fedrec.terminal import Terminal
@@ -35,7 +34,7 @@ def simulate(
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="42")] = None,
     base: Base = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. None: a new one under runs/.")] = None,
-    workers: Annotated[int, typer.Option(help="Ray processes; 0 runs everything in this process.", min=0)] = 0,
+    workers: Workers = "auto",
     resume: Annotated[Path | None, typer.Option(help="Continue this run where it stopped.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Throw away the run that --out holds.")] = False,
     config: Annotated[Path | None, typer.Option(help="Configuration, TOML.")] = None,
@@ -44,6 +43,7 @@ def simulate(
 ) -> None:
     """Train a recommender in federated rounds, and measure it on each client's own later interactions."""
     from fedrec.output import check_target
+    from fedrec.workers import get_ready, parse_workers
 
     named = {
         **reading(data, form, items, like_above, skip_bad_rows), "clients.count": clients,
@@ -51,6 +51,8 @@ def simulate(
     }  # fmt: skip
     overrides = {key: value for key, value in named.items() if value is not None}
     check_target(json)
+    side_by_side = parse_workers(workers)
+    get_ready(side_by_side, "server.grid", "clients.app")
     if resume is not None:
         if overrides or strategy or config or set_ or out:
             raise UsageError("--resume continues a run as it was configured: give it no other settings")
@@ -58,7 +60,7 @@ def simulate(
     else:
         runs = _new(overrides, strategy, config, tuple(set_ or ()), out, replace)
     try:
-        _execute(_prepared(runs, new=resume is None), workers, json)
+        _execute(_prepared(runs, new=resume is None), side_by_side, json)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; continue with `fedrec simulate --resume {runs[0].folder}`") from None
 
@@ -143,9 +145,8 @@ def _prepared(runs: list[Any], new: bool) -> list[Any]:
         raise
 
 
-def _execute(runs: list[Any], workers: int, json: str | None) -> None:
+def _execute(runs: list[Any], workers: str | int, json: str | None) -> None:
     """All rounds of all runs, and what came of it: on standard output, or beside it where JSON goes there."""
-    from fedrec.hardware import crowding
     from fedrec.output import write_result
     from fedrec.progress import working
     from fedrec.tables import results_table
@@ -153,8 +154,6 @@ def _execute(runs: list[Any], workers: int, json: str | None) -> None:
     from server.simulation import write_result_and_page
 
     console = terminal(json == "-")
-    if hint := crowding(workers, runs[0].config.train.threads):
-        console.print(hint, style="dim", soft_wrap=True)
     _rounds(runs[0], workers, console)
     for baseline in _beside(runs[0]):  # listed anew: a client that is behind takes back what learned from its rows
         _rounds(baseline, workers, console)
@@ -165,21 +164,18 @@ def _execute(runs: list[Any], workers: int, json: str | None) -> None:
     write_result(result, json)
 
 
-def _rounds(run: Any, workers: int, console: Terminal) -> None:
-    """One run, a line a round. Workers show no bars of their own, so a spinner says what is going on."""
+def _rounds(run: Any, workers: str | int, console: Terminal) -> None:
+    """One run, a line a round."""
     from rich.text import Text
 
     from fedrec.tables import ROUND_HEADER, round_line
+    from fedrec.workers import crowding, processes_for
     from server.simulation import simulate as run_simulation
 
+    train = run.config.train
+    processes = processes_for(workers, train, len(run.clients))
+    if hint := crowding(processes, train.threads):
+        console.print(hint, style="dim", soft_wrap=True)
     console.print(Text.assemble((run.config.strategy, "bold"), f" in {run.folder}"), soft_wrap=True)
     console.print(ROUND_HEADER, style="dim", soft_wrap=True)
-    with console.status(f"starting {workers} workers") if workers else nullcontext() as status:
-
-        def on_round(entry: dict[str, Any]) -> None:
-            console.print(round_line(entry), markup=False, soft_wrap=True)
-            if status is not None:
-                last = run.config.federation.rounds
-                status.update(f"round {entry['round'] + 1} of {last}" if entry["round"] < last else "writing the page")
-
-        run_simulation(run, workers, on_round)
+    run_simulation(run, processes, lambda entry: console.print(round_line(entry), markup=False, soft_wrap=True))

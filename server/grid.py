@@ -1,12 +1,19 @@
-"""Flower's Grid in this process: the same ServerApp and ClientApp, no Ray, no network, no waiting.
+"""Flower's Grid on this machine: the same ServerApp and ClientApp, no Ray, no network, no waiting.
 
-A message runs when its reply is pulled, one at a time, so a debugger steps from the server straight into a client.
+`LocalGrid` runs a message when its reply is pulled, one at a time, so a debugger steps from the server straight into a
+client. `ProcessGrid` has those that compute run side by side. Both give replies in the order of the messages, so what
+comes of a round, also of the first k replies of n, does not depend on who was quick.
 """
 
 from __future__ import annotations
 
+import importlib
 import secrets
+import time
 from collections.abc import Iterable
+from contextlib import ExitStack
+from functools import partial
+from typing import cast
 
 from flwr.app import Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
@@ -14,6 +21,12 @@ from flwr.common.constant import SUPERLINK_NODE_ID, ErrorCode
 from flwr.serverapp import Grid
 from flwr.supercore.run import Run as FlowerRun
 from flwr.supercore.task_identity import TaskIdentity
+
+from fedrec import messages, progress
+from fedrec.processes import Done, Processes, Tell
+
+COMPUTING = frozenset({messages.TRAIN, messages.EVALUATE, messages.REHEARSE, messages.SERVE})
+_POLL = 0.2  # seconds that a look for replies takes at most
 
 
 class LocalGrid(Grid):
@@ -33,8 +46,7 @@ class LocalGrid(Grid):
             for node in range(nodes)
         }
         self._waiting: dict[str, Message] = {}
-        TaskIdentity.run_id = TaskIdentity.task_id = 1
-        TaskIdentity.node_id = SUPERLINK_NODE_ID
+        _be(SUPERLINK_NODE_ID)
 
     def set_run(self, run: FlowerRun) -> None:
         self._run = run
@@ -62,18 +74,121 @@ class LocalGrid(Grid):
         """The reply to the first of the messages that still waits."""
         for number in message_ids:
             if number in self._waiting:
-                return [self._answer(self._waiting.pop(number))]
+                message = self._waiting.pop(number)
+                try:
+                    return [answer(self._app, message, self._contexts[_node(message)])]
+                finally:
+                    _be(SUPERLINK_NODE_ID)
         return []
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
         return [reply for number in self.push_messages(messages) for reply in self.pull_messages([number])]
 
-    def _answer(self, message: Message) -> Message:
-        node = message.metadata.dst_node_id
-        TaskIdentity.node_id = node
-        try:
-            return self._app(message, self._contexts[node])
-        except Exception as error:  # as in deployment, a client that fails answers with its error
-            return Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, f"{error}"), reply_to=message)
-        finally:
-            TaskIdentity.node_id = SUPERLINK_NODE_ID
+
+class ProcessGrid(LocalGrid):
+    """The same, but messages that compute are answered by processes, `workers` of them at a time.
+
+    A client whose process dies has failed to answer that message; it has a new one for the next. A client answers one
+    message at a time, and what nobody waits for any more is not begun.
+    """
+
+    def __init__(self, client_app: str, nodes: int, workers: int) -> None:
+        """
+        Args:
+            client_app: as `module:name`, for processes to find.
+        """
+        super().__init__(load_app(client_app), nodes)
+        self._showing = ExitStack()
+        self._shown: Tell | None = None
+        self._processes = Processes(workers, partial(_answered, client_app), self._show)
+        self._begun: dict[str, tuple[Message, float]] = {}  # what processes are at, and since when
+        self._replies: dict[str, Message] = {}
+        self._took: dict[int, float] = {}  # seconds that each client's last message took
+
+    def __enter__(self) -> ProcessGrid:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._showing.close()
+        self._processes.close()
+
+    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        self._waiting.clear()
+        self._replies.clear()
+        return super().push_messages(messages)
+
+    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
+        """The reply to the first of the messages, once it is there."""
+        first = next(iter(message_ids), "")
+        if first in self._waiting and self._waiting[first].metadata.message_type not in COMPUTING:
+            return super().pull_messages([first])
+        self._begin()
+        if first not in self._replies:
+            for done in self._processes.wait(_POLL):
+                self._keep(done)
+            self._begin()
+        if not self._processes.busy:
+            self._showing.close()
+            self._shown = None
+        reply = self._replies.pop(first, None)
+        return [] if reply is None else [reply]
+
+    def _begin(self) -> None:
+        """Hand out messages to clients that are at none, those that take longest first: then fewest wait at the end."""
+        order = sorted(self._waiting, key=lambda number: -self._took.get(_node(self._waiting[number]), 0.0))
+        for number in order:
+            node = _node(self._waiting[number])
+            at_work = {_node(message) for message, _ in self._begun.values()}
+            if len(at_work) < self._processes.count and node not in at_work:
+                message = self._waiting.pop(number)
+                self._begun[number] = message, time.monotonic()
+                self._processes.submit(number, (message, self._contexts[node]))
+
+    def _keep(self, done: Done) -> None:
+        number = cast(str, done.key)
+        message, began = self._begun.pop(number)
+        self._took[_node(message)] = time.monotonic() - began
+        if done.fault is None:
+            self._replies[number], self._contexts[_node(message)] = done.result
+        else:
+            error = Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, done.fault)
+            self._replies[number] = Message(error, reply_to=message)
+
+    def _show(self, what: str, done: int, total: int) -> None:
+        """Only while processes work: lines of this process are not to run into theirs."""
+        if self._shown is None:
+            self._shown = self._showing.enter_context(progress.side_by_side())
+        self._shown(what, done, total)
+
+
+def load_app(name: str) -> ClientApp:
+    """The app that `module:name` names."""
+    module, _, attribute = name.partition(":")
+    app: ClientApp = getattr(importlib.import_module(module), attribute)
+    return app
+
+
+def answer(app: ClientApp, message: Message, context: Context) -> Message:
+    """What a client replies; as in deployment, one that fails answers with its error."""
+    _be(_node(message))
+    try:
+        return app(message, context)
+    except Exception as error:
+        return Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, f"{error}"), reply_to=message)
+
+
+def _answered(client_app: str, task: tuple[Message, Context], tell: Tell) -> tuple[Message, Context]:
+    """In a process of its own: the reply, and what the client keeps in its context."""
+    message, context = task
+    progress.tell_another(tell)
+    return answer(load_app(client_app), message, context), context
+
+
+def _node(message: Message) -> int:
+    return int(message.metadata.dst_node_id)
+
+
+def _be(node: int) -> None:
+    """Whom Flower takes this process for."""
+    TaskIdentity.run_id = TaskIdentity.task_id = 1
+    TaskIdentity.node_id = node

@@ -1,9 +1,9 @@
-"""A federation on one machine: the two apps in this process, or on Flower's Ray simulation."""
+"""A federation on one machine: the two apps in this process, or the clients in processes side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 from flwr.serverapp import Grid
@@ -14,9 +14,12 @@ from server.catching_up import catch_up
 from server.federation import Entry, Federation
 from server.forget.office import Office
 from server.forget.record import erasures
+from server.grid import LocalGrid, ProcessGrid, load_app
 from server.meeting import meet
 from server.prepare import initial_of
 from server.results import write_result
+
+CLIENTS = "clients.app:app"
 
 
 def run_rounds(grid: Grid, run: Run, on_round: Callable[[Entry], None] = lambda entry: None) -> None:
@@ -36,13 +39,16 @@ def write_result_and_page(run: Run, database: str | None = None) -> dict[str, An
 
 
 def simulate(run: Run, workers: int, on_round: Callable[[Entry], None] = lambda entry: None) -> None:
-    """Run the federation with `workers` Ray processes, or within this one if 0."""
+    """Run the federation, `workers` clients at a time."""
+    with clients_here(run, workers) as grid:
+        run_rounds(grid, run, on_round)
+
+
+@contextmanager
+def clients_here(run: Run, workers: int) -> Iterator[Grid]:
+    """A run's clients on this machine: in `workers` processes, or within this one if 0."""
     if workers == 0:
-        from clients.app import app as client_app
-        from server.grid import LocalGrid
-
-        run_rounds(LocalGrid(client_app, len(run.clients)), run, on_round)
+        yield LocalGrid(load_app(CLIENTS), len(run.clients))
     else:
-        from server.workers import run_on_ray
-
-        run_on_ray(lambda grid: run_rounds(grid, run, on_round), len(run.clients), workers)
+        with ProcessGrid(CLIENTS, len(run.clients), workers) as grid:
+            yield grid

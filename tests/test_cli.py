@@ -83,7 +83,7 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "an empty strategy": (2, ["simulate", "--strategy", "pplr,"], 'baselines.0 = ""'),
     "no number of rounds": (2, ["simulate", "--rounds", "x"], "'x' is not a valid integer; see `fedrec simulate"),
     "rounds below zero": (2, ["simulate", "--rounds", "-1"], "federation.rounds = -1"),
-    "workers below zero": (2, ["simulate", "--workers", "-1"], "--workers"),
+    "workers below zero": (2, ["simulate", "--workers", "-1"], "--workers -1: write a number of processes, 0 for"),
     "no such setting": (2, ["simulate", "--set", "train.learning_rate=1"], "train.learning_rate is not a setting"),
     "a setting spelled wrong": (2, ["simulate", "--set", "train.rl=1"], "not a setting (did you mean train.lr?)"),
     "two runs for one": (2, ["evaluate", "one", "--run", "two"], "one and --run two: name one run"),

@@ -1,4 +1,4 @@
-"""Threads by the size of the base, processes by the cores that are left."""
+"""Threads by the size of the base, and how they wait."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from fedrec import hardware
 from fedrec.config import TrainConfig
-from fedrec.hardware import crowding, settle_threads, side_by_side
+from fedrec.hardware import settle_threads
 
 
 @pytest.mark.parametrize("cores", [1, 2, 64])
@@ -22,25 +22,6 @@ def test_a_small_base_computes_with_one_thread_on_every_machine(monkeypatch: pyt
     assert settle_threads(TrainConfig(), small).threads == 1
     assert settle_threads(TrainConfig(), big).threads == cores
     assert settle_threads(TrainConfig(threads=3), small).threads == 3
-
-
-@pytest.mark.parametrize(
-    ("cores", "threads", "pieces", "processes"),
-    [(2, 1, 5, 2), (8, 1, 5, 5), (8, 3, 5, 2), (8, 8, 5, 0), (1, 1, 5, 0), (8, 1, 1, 0), (1, 4, 5, 0)],
-)
-def test_as_many_processes_as_there_are_cores_for_their_threads_and_work(
-    monkeypatch: pytest.MonkeyPatch, cores: int, threads: int, pieces: int, processes: int
-) -> None:
-    monkeypatch.setattr(hardware, "cores", lambda: cores)
-    assert side_by_side(TrainConfig(device="cpu", threads=threads), pieces) == processes
-
-
-@pytest.mark.parametrize(("workers", "threads", "crowded"), [(2, 2, True), (2, 1, False), (1, 2, False), (8, 1, False)])
-def test_more_threads_than_cores_are_told(
-    monkeypatch: pytest.MonkeyPatch, workers: int, threads: int, crowded: bool
-) -> None:
-    monkeypatch.setattr(hardware, "cores", lambda: 2)
-    assert ("--set train.threads=1" in crowding(workers, threads)) == crowded
 
 
 @pytest.mark.parametrize(

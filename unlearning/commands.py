@@ -64,10 +64,10 @@ def compare(
         raise UsageError(f"--unit {unit}: choose row or user")
 
     from fedrec import config as configuration
-    from fedrec.hardware import crowding
     from fedrec.output import check_target, write_result
     from fedrec.preparation import resolve
     from fedrec.store import RUNS
+    from fedrec.workers import crowding
     from unlearning.compare import Plan, claim
     from unlearning.compare import compare as run
     from unlearning.pool import Pool

@@ -61,7 +61,7 @@ def test_a_run_and_its_baselines_are_prepared_from_one_reading(
 
 
 def test_nothing_is_reported_home() -> None:
-    code = "import server.workers, os; from flwr.supercore import telemetry as t; print(t.FLWR_TELEMETRY_ENABLED, "
+    code = "import server.simulation, os; from flwr.supercore import telemetry as t; print(t.FLWR_TELEMETRY_ENABLED, "
     code += "os.environ['RAY_USAGE_STATS_ENABLED'])"
     environment = {
         k: v for k, v in os.environ.items() if k not in ("FLWR_TELEMETRY_ENABLED", "RAY_USAGE_STATS_ENABLED")

@@ -1,7 +1,8 @@
-"""One process, Ray workers, `flwr run`: the same run, whichever mode begins it and whichever ends it."""
+"""One process, processes side by side, `flwr run`: the same run, whichever mode begins it and whichever ends it."""
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import time
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from click.testing import CliRunner
 
 from experiments.processes import runs
-from server.grid import LocalGrid
+from fedrec.cli import cli
+from server.grid import LocalGrid, ProcessGrid
 from server.simulation import run_rounds
 from tests.cli import as_sets, as_toml, hash_of, run, start, until
 from tests.conftest import Settings
@@ -36,18 +39,45 @@ def flower(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flower]:
     flower.close()
 
 
-def test_workers_give_the_same_hash_and_the_same_look(tmp_path: Path, small: Settings, expected: str) -> None:
+def test_processes_give_the_same_hash_and_the_same_look(tmp_path: Path, small: Settings, expected: str) -> None:
     shown = {}
-    for workers in (0, 2):
+    for workers in (0, 2, 3):
         folder = tmp_path / f"with-{workers}"
         code, out, err = run("simulate", "--workers", workers, "--out", folder, *as_sets(small()), cwd=tmp_path)
         assert (code, err) == (0, ""), err
         assert hash_of(folder) == expected
         shown[workers] = re.sub(r" [\d.]+ (s|min)\b", "", " ".join(out.replace(folder.name, "").split()))
-    assert shown[0] == shown[2]
+    assert shown[0] == shown[2] == shown[3]
 
 
-def test_a_run_begun_in_this_process_ends_with_workers(tmp_path: Path, small: Settings, expected: str) -> None:
+def test_as_many_as_there_are_cores_is_the_default(
+    tmp_path: Path, small: Settings, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where only the first k of n replies count: it is the same k, whoever was quick."""
+    asked: list[int] = []
+
+    class Counted(ProcessGrid):
+        def __init__(self, client_app: str, nodes: int, workers: int) -> None:
+            asked.append(workers)
+            super().__init__(client_app, nodes, workers)
+
+    monkeypatch.setattr("server.simulation.ProcessGrid", Counted)
+    monkeypatch.setattr("fedrec.workers.cores", lambda: 3)
+    monkeypatch.chdir(tmp_path)
+    over = ("--set", "federation.fraction=0.5", "--set", "federation.oversample=1")
+    for number, more in enumerate(((), over)):
+        hashes = set()
+        for workers in ((), ("--workers", "0")):
+            folder = tmp_path / f"{number}-{len(workers)}"
+            arguments = ["simulate", "--out", str(folder), *as_sets(small()), *more, *workers]
+            assert CliRunner().invoke(cli, arguments, catch_exceptions=False).exit_code == 0
+            hashes.add(hash_of(folder))
+        assert len(hashes) == 1
+        assert (hashes == {expected}) == (more == ())
+    assert asked == [3, 3]
+
+
+def test_a_run_begun_in_this_process_ends_with_processes(tmp_path: Path, small: Settings, expected: str) -> None:
     begun = made(tmp_path / "run", small())
     with pytest.raises(KeyboardInterrupt):
         run_rounds(LocalGrid(Dying(8), 3), begun)  # type: ignore[arg-type]
@@ -56,32 +86,57 @@ def test_a_run_begun_in_this_process_ends_with_workers(tmp_path: Path, small: Se
     assert hash_of(begun.folder) == expected
 
 
-def test_stopped_workers_leave_no_process_behind(tmp_path: Path, small: Settings) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_run_leaves_no_process_behind_and_resumes(
+    how: signal.Signals, tmp_path: Path, small: Settings
+) -> None:
     settings = small(train__epochs=6, train__batch=1, federation__rounds=1)
     process = start("simulate", "--workers", 2, "--out", "run", *as_sets(settings), cwd=tmp_path)
     until((tmp_path / "run" / "rounds" / "0000").exists, process)
     family = psutil.Process(process.pid).children(recursive=True)
-    assert any(runs(child, "raylet") for child in family)
-    process.send_signal(signal.SIGINT)
+    assert len(family) >= 3, "two, and the one they are forked from"
+    process.send_signal(how)
     _, err = process.communicate(timeout=180)
-    assert process.returncode == 130
-    assert err == "fedrec: stopped; continue with `fedrec simulate --resume run`\n"
-    _, alive = psutil.wait_procs(family, timeout=60)
-    assert [child.name() for child in alive] == []
+    if how != signal.SIGKILL:
+        assert process.returncode == 130
+        assert err == "fedrec: stopped; continue with `fedrec simulate --resume run`\n"
+    assert [child.name() for child in psutil.wait_procs(family, timeout=60)[1]] == []
     assert not (tmp_path / "run" / "rounds" / "0001").exists()
     assert run("simulate", "--resume", "run", cwd=tmp_path)[0] == 0
     assert hash_of(tmp_path / "run") == ran(tmp_path / "whole", settings)["adapter_hash"]
 
 
-def test_workers_terminated_while_they_start_leave_no_process_behind(tmp_path: Path, small: Settings) -> None:
+def test_a_run_terminated_while_it_starts_leaves_no_process_behind(tmp_path: Path, small: Settings) -> None:
     process = start("simulate", "--workers", 2, "--out", "run", *as_sets(small()), cwd=tmp_path)
     parent = psutil.Process(process.pid)
-    until(lambda: any(runs(child, "raylet") for child in parent.children(recursive=True)), process)
+    until(lambda: any(runs(child, "forkserver") for child in parent.children(recursive=True)), process)
     family = parent.children(recursive=True)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=180)
-    assert (process.returncode, err) == (130, "fedrec: stopped; continue with `fedrec simulate --resume run`\n")
+    assert process.returncode == 130
+    assert err.strip().startswith("fedrec: stopped")
     assert psutil.wait_procs(family, timeout=60)[1] == []
+
+
+def test_a_client_whose_process_is_killed_is_named_and_the_run_goes_on(tmp_path: Path, small: Settings) -> None:
+    settings = small(train__epochs=6, train__batch=1, federation__rounds=2)
+    process = start("simulate", "--workers", 2, "--out", "run", *as_sets(settings), cwd=tmp_path)
+    until((tmp_path / "run" / "rounds" / "0000").exists, process)
+    busy = max(_forked(process.pid), key=lambda child: child.cpu_times().user)
+    busy.kill()
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    rounds = json.loads((tmp_path / "run" / "result.json").read_text())["history"]
+    (dropped,) = [each for entry in rounds for each in entry["dropped"]]
+    assert "its process was killed by signal 9" in dropped["reason"]
+    assert len(rounds[2]["participants"]) == 3, "with a new process"
+
+
+def _forked(pid: int) -> list[psutil.Process]:
+    """The processes that compute: those that the one with everything imported has forked."""
+    family = psutil.Process(pid).children(recursive=True)
+    (server,) = [child for child in family if child.children()]
+    return server.children()
 
 
 def test_flwr_run_gives_the_same_hash(flower: Flower, tmp_path: Path, small: Settings, expected: str) -> None:

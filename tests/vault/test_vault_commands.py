@@ -47,12 +47,12 @@ def test_from_a_file_to_a_restored_backup(ratings: Path, tmp_path: Path) -> None
 
 
 def test_dates_are_whole_days(ratings: Path, tmp_path: Path) -> None:
-    """The ratings are all of the first day of 1970."""
+    """The ratings are all of one day."""
     path = tmp_path / "vault.db"
     vault(path, "import", ratings)
-    assert figures(path, "erase", "--from", "1970-01-02")["rows"] == 0
-    assert figures(path, "erase", "--item", "i3", "--to", "1970-01-01", "--user", "u01")["rows"] in (0, 1)
-    assert figures(path, "erase", "--from", "1970-01-01", "--to", "1970-01-01")["rows"] > 280
+    assert figures(path, "erase", "--from", "2017-07-15")["rows"] == 0
+    assert figures(path, "erase", "--item", "i3", "--to", "2017-07-14", "--user", "u01")["rows"] in (0, 1)
+    assert figures(path, "erase", "--from", "2017-07-14", "--to", "2017-07-14")["rows"] > 280
 
 
 def test_wrong_use_is_said(tmp_path: Path) -> None:
