@@ -9,7 +9,7 @@ import time
 import pytest
 
 from fedrec import progress
-from fedrec.progress import bar, working
+from fedrec.progress import bar, side_by_side, tell_another, working
 
 
 def test_a_pipe_is_told_every_so_often_and_not_of_what_is_soon_done(
@@ -64,3 +64,37 @@ def test_on_a_terminal_a_bar_takes_the_place_of_a_spinner(monkeypatch: pytest.Mo
             tick(1, 2)
             until(terminal, "base model")
     assert "inner" not in terminal.getvalue()
+
+
+def test_a_process_that_works_for_another_shows_nothing_and_tells_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(progress, "_another", None)
+    tell_another(lambda *said: told.append(said))
+    with working("scoring"), bar("client-0 round 1") as tick:
+        for step in range(1, 10_001):
+            tick(step, 10_000)
+    assert told[0] == ("scoring", 0, 1)
+    assert told[-2:] == [("client-0 round 1", 10_000, 10_000), ("scoring", 1, 1)]
+    assert len(told) < 100, "not every step"
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_what_is_done_side_by_side_stands_side_by_side(
+    stream: type[io.StringIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "PATIENCE", 0.01)
+    monkeypatch.setattr(sys, "stderr", shown := stream())
+    monkeypatch.setenv("TERM", "xterm")
+    with side_by_side() as tell:
+        tell("client-0 round 1", 3, 8)
+        tell("client-[red]1 scores", 0, 1)
+        until(shown, "client-0 round 1: 3 of 8")
+        until(shown, "client-[red]1 scores")
+        tell("client-0 round 1", 8, 8)
+        tell("client-[red]1 scores", 1, 1)
+    told = shown.getvalue()
+    time.sleep(0.05)
+    assert shown.getvalue() == told
