@@ -53,7 +53,9 @@ def ratings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for user in range(24):
         for when, item in enumerate(random.permutation(len(TITLES))[:12]):
             liked = ("red" in TITLES[item]) ^ (user % 2 == 0) ^ (random.random() < 0.1)
-            lines.append(f"u{user:02d},i{item},{5 if liked else 1},{1_500_000_000 + 1000 * user + 10 * when},{TITLES[item]}")
+            lines.append(
+                f"u{user:02d},i{item},{5 if liked else 1},{1_500_000_000 + 1000 * user + 10 * when},{TITLES[item]}"
+            )
     path = tmp_path_factory.mktemp("data") / "ratings.csv"
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path
