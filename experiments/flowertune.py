@@ -97,12 +97,14 @@ def serve(grid: Grid, run: Run, out: Path, measure: Callable[[Path], float]) -> 
 def load(run: Run) -> tuple[Any, Any]:
     """The base from disk with a new LoRA adapter around it, and its tokenizer."""
     config = run.config
-    base = AutoModelForCausalLM.from_pretrained(config.base, dtype=torch.float32).to(config.train.device)
+    base = AutoModelForCausalLM.from_pretrained(config.base, dtype=torch.float32, trust_remote_code=False).to(
+        config.train.device
+    )
     lora = LoraConfig(
         r=config.lora.rank, lora_alpha=config.lora.alpha, lora_dropout=config.lora.dropout,
         target_modules=config.lora.targets, task_type="CAUSAL_LM",
     )  # fmt: skip
-    return get_peft_model(base, lora), AutoTokenizer.from_pretrained(config.base)
+    return get_peft_model(base, lora), AutoTokenizer.from_pretrained(config.base, trust_remote_code=False)
 
 
 def fit(model: Any, tokenizer: Any, run: Run, plan: Plan, client: int, number: int) -> tuple[float, int]:

@@ -224,7 +224,10 @@ class Federation:
         """FedrecError where all who were asked failed for one reason: that is no fault of a client's own."""
         fault = same_reason(dropped, asked)
         if fault is not None and (len(asked) > 1 or len(self.nodes) == 1):
-            raise FedrecError(f"round {number}: every client fails ({fault}); mended, the run goes on from there")
+            raise FedrecError(
+                f"round {number}: every client fails ({fault}); mend that and go on, `fedrec simulate --resume "
+                f"{self.run.folder}` or `fedrec forget run`, or start again with other settings"
+            )
 
     def groups(self, client: str) -> list[str]:
         """The groups of rows a client may speak for: its own, or everybody's with central training."""

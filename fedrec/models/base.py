@@ -27,7 +27,6 @@ from fedrec.models.files import Stamp, folder_of, model_files, stamp
 _ALIGNED = 64  # bytes, as torch and Ray lay memory out
 _CONTEXT = 2048  # where a model does not say how long its input may be
 _LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "n_ctx", "seq_length")
-_ADAPTER = "adapter_config.json"  # PEFT's
 _SHOWN = 3  # names of missing weights in a message
 
 
@@ -175,9 +174,10 @@ def unpack(packed: Packed, device: str) -> Any:
 def _read(name: str, local: bool, revision: str | None) -> tuple[Any, Any]:
     """Model and tokenizer as their files have them: every weight is from there, and no code is."""
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils.peft_utils import find_adapter_config_file
 
-    if local and (Path(name) / _ADAPTER).is_file():
-        raise _is_adapter(name, read_json(Path(name) / _ADAPTER))
+    if (adapter := find_adapter_config_file(name, local_files_only=local, revision=revision)) is not None:
+        raise _is_adapter(name, read_json(Path(adapter)))
     found: dict[str, Any] = {"local_files_only": local, "trust_remote_code": False, "revision": revision}
     config = AutoConfig.from_pretrained(name, **found)
     config._attn_implementation = None  # transformers' own choice; a named one may be code from the hub
@@ -186,8 +186,6 @@ def _read(name: str, local: bool, revision: str | None) -> tuple[Any, Any]:
         name, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **found
     )  # told which weights do not fit, rather than that some do not
     model, loading = loaded
-    if getattr(model, "_hf_peft_config_loaded", False):  # of the hub, where transformers looks by itself
-        raise _is_adapter(name, next(iter(model.peft_config.values())).to_dict())
     absent = sorted(loading["missing_keys"]) or [f"{key[0]} in its shape" for key in loading["mismatched_keys"]]
     if absent:
         more = f" and {len(absent) - _SHOWN} more" if len(absent) > _SHOWN else ""

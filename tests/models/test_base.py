@@ -202,6 +202,17 @@ def test_weights_of_another_shape(tmp_path: Path) -> None:
     assert "lack model.norm.weight in its shape," in one_line(str(tmp_path))
 
 
+def test_an_adapter_of_the_hub_is_no_base(tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for constants in ("huggingface_hub.constants", "transformers.utils.hub.constants"):
+        monkeypatch.setattr(f"{constants}.HF_HUB_CACHE", str(tmp_path))
+    model = tmp_path / "models--somebody--lora"
+    (model / "refs").mkdir(parents=True)
+    (model / "refs" / "main").write_text("a" * 40)
+    state = initial_state(load_base(str(tiny_base)).model, CONFIG, 0)
+    save_peft(model / "snapshots" / ("a" * 40), state, CONFIG, "somebody/model")
+    assert "an adapter over somebody/model, not a model" in one_line("somebody/lora")
+
+
 def test_an_adapter_is_no_base(tiny_base: Path, tmp_path: Path) -> None:
     """Neither alone, where transformers would load its base, nor beside a whole model, where it would stack them."""
     model = load_base(str(tiny_base)).model
