@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from fnmatch import fnmatch
+from functools import lru_cache
 from pathlib import Path
 
 Stamp = tuple[int, int, int]
@@ -41,5 +42,11 @@ def stamp(path: Path) -> Stamp:
 
 
 def sha256(path: Path) -> str:
+    """Of the bytes of a file, which are read once in a process while its stamp stays."""
+    return _sha256(path, stamp(path))
+
+
+@lru_cache(maxsize=1024)
+def _sha256(path: Path, _: Stamp) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
