@@ -1,4 +1,4 @@
-"""The letters of an office: to whoever asked, after a decision; under erasure/documents/."""
+"""What an office writes for people: letters after a decision, and of a certificate a page and the reply."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedrec.files import replacing
+from unlearning.certificates.document import Beside, page, reply
 from unlearning.certificates.letters import Head, cancellation, extension, holding, refusal
 
 if TYPE_CHECKING:
     from server.forget.office import Office
+    from unlearning.certificates.certificate import SignedCertificate
     from unlearning.requests.request import Request
+    from unlearning.verification import Report
 
 DECISIONS = {"refused": "refusal", "extended": "extension", "held": "holding", "cancelled": "cancellation"}
 """What a letter is called, by what was decided; there is none of a release, which is the way things go anyway."""
@@ -21,6 +24,17 @@ def head_of(office: Office, request: Request, written: date | None = None) -> He
     """What stands above a letter about a request; written today, unless said otherwise."""
     sender = office.rules.sender or f"the operator of the recommender {office.run.name}"
     return Head(request.id, sender, request.received_at.date(), written or datetime.now(UTC).date())
+
+
+def write_documents(office: Office, request: Request, signed: SignedCertificate, report: Report) -> None:
+    """The page of a certificate and the reply to whoever asked. The same facts give the same bytes."""
+    head = head_of(office, request, signed.certificate.issued_at.date())
+    names = {operator.key_id: operator.name for operator in office.operators.operators()}
+    beside = Beside(head, report, names, office.run.config.shards)
+    texts = {"html": page(signed, beside), "txt": reply(signed, head)}
+    for suffix, text in texts.items():
+        with replacing(office.documents / f"{request.id}.{suffix}") as partial:
+            partial.write_text(text, "utf-8")
 
 
 def path_of(office: Office, id: str, decided: str) -> Path:

@@ -14,12 +14,12 @@ from fedrec.messages import Model
 from fedrec.store import Rounds
 from server.erasure import FederatedErasure
 from server.federation import digest_of
+from server.forget.letters import write_documents
 from server.forget.office import Office
 from unlearning.audit import excerpt
 from unlearning.certificates.bundle import Round, participation, write_bundle
 from unlearning.certificates.canonical import digest
 from unlearning.certificates.certificate import SignedCertificate, issue
-from unlearning.certificates.document import page, reply
 from unlearning.certificates.signatures import approval_of
 from unlearning.requests.request import Request
 from unlearning.verification import Measures, Report, Thresholds, adapter_faults, auc_change, coarse_membership, verdict
@@ -148,10 +148,7 @@ def certify(
     }
     signed = issue(facts, office.key(signer), issued["previous"])
     signed.save(office.certificates / f"{request.id}.json")
-    documents = office.folder / "documents"
-    documents.mkdir(exist_ok=True)
-    (documents / f"{request.id}.html").write_text(page(signed), "utf-8")
-    (documents / f"{request.id}.txt").write_text(reply(signed), "utf-8")
+    write_documents(office, request, signed, report)
     return signed
 
 

@@ -7,6 +7,9 @@ Neither says "forgotten" unqualified. The words of the claim are those of the ce
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from fedrec import shell
 from fedrec.errors import UsageError
 from fedrec.summary import clean, count, duration
@@ -16,10 +19,13 @@ from unlearning.certificates.certificate import (
     NOTHING_FOUND,
     RETRAINED,
     Certificate,
+    Operators,
     Recipient,
     Remainder,
     SignedCertificate,
 )
+from unlearning.certificates.letters import RIGHTS, Head, letter
+from unlearning.verification import Report
 
 _CONDITIONS = {
     "person": "about {whom}",
@@ -34,7 +40,35 @@ _TOMBSTONE = (
 )
 
 
-def page(signed: SignedCertificate) -> str:
+_EXAMINED = {
+    "traces found": "Traces of the records in every client's rows, scores and rows that judge the model",
+    "membership inference": "Whether the model tells the erased records from records it never saw",
+    "utility lost": "What the model lost on the records that remain",
+    "adapters not finite": "Adapters with a value that is no number",
+    "adapters untrained": "Adapters that were not trained",
+    "adapters unlike the re-derived": "Adapters that a second training from the start did not give again",
+    "scores to the reference's": "Distance of the scores to those of a model that never had the records",
+}
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What page and reply say besides what is certified.
+
+    Attributes:
+        head: of the reply.
+        report: what was examined, as the evidence has it.
+        operators: their names by key id.
+        shards: how many the run has.
+    """
+
+    head: Head
+    report: Report
+    operators: Mapping[str, str]
+    shards: int
+
+
+def page(signed: SignedCertificate, beside: Beside) -> str:
     """The certificate as one self-contained HTML page; a picture of it, while the proof is the signed file."""
     certificate = signed.certificate
     content = {
@@ -43,22 +77,23 @@ def page(signed: SignedCertificate) -> str:
         "headline": f"{_erased(certificate, 'this person')} {_outcome(certificate)}",
         "notes": [
             f"Code {certificate.code_version}, configuration {certificate.config}.",
-            "This page is for reading; the proof is the signed file. `fedrec forget verify CERTIFICATE --bundle FOLDER --key OPERATORS.pem` checks it, offline.",
+            "This page is for reading; the proof is the signed file, which fedrec forget verify CERTIFICATE --bundle FOLDER --key OPERATORS.pem checks, offline.",
         ],
         "config": {},
         "command": "",
         "certificate": certificate,
         "sha256": signed.digest,
         "stats": _stats(certificate),
-        "rows": _rows(certificate),
+        "rows": _rows(certificate, beside),
+        "examined": [(_EXAMINED.get(each.name, each.name), each.why, each.ok) for each in beside.report.distances],
         "remains": [_remainder(entry) for entry in _remains(certificate)],
         "told": [_told(entry) for entry in certificate.recipients],
     }
     return shell.render(_PAGE, content, {})
 
 
-def reply(signed: SignedCertificate, language: str = "en") -> str:
-    """The answer to the data subject, as plain text.
+def reply(signed: SignedCertificate, head: Head, language: str = "en") -> str:
+    """The answer to the data subject, as a letter.
 
     Raises:
         UsageError: there is no text in that language.
@@ -76,17 +111,9 @@ def reply(signed: SignedCertificate, language: str = "en") -> str:
         "How to check this": [
             f"A signed certificate records it: SHA-256 {signed.digest}, key {signed.key_id}. Ask us for a copy."
         ],
-        "How to complain": [
-            "If you think that this is wrong or incomplete, answer this message. You may also complain to a data-protection "
-            "authority, above all where you live or work or where you think the law was broken (GDPR Art. 77), and go to court (Art. 79)."
-        ],
+        "How to complain": [RIGHTS],
     }
-    head = f"Your request for erasure {certificate.request}\n{certificate.issued_at:%Y-%m-%d}\n"
-    return "\n".join([head, *(_paragraph(title, lines) for title, lines in parts.items())])
-
-
-def _paragraph(title: str, lines: list[str]) -> str:
-    return f"{title}\n" + "".join(f"  - {line}\n" for line in lines)
+    return letter(head, parts)
 
 
 def _erased(certificate: Certificate, whom: str) -> str:
@@ -124,6 +151,10 @@ def _withdrawn(certificate: Certificate) -> list[str]:
     return [f"{out}, and back in use, trained again without them, after {duration(certificate.restored_seconds)}."]
 
 
+def _people(operators: Operators) -> list[tuple[str, str]]:
+    return [("Asked by", operators.requester), ("Approved by", operators.approver), ("Signed by", operators.signer)]
+
+
 def _remains(certificate: Certificate) -> tuple[Remainder, ...]:
     return certificate.exceptions + certificate.elsewhere
 
@@ -147,13 +178,13 @@ def _stats(certificate: Certificate) -> list[tuple[str, str, str]]:
     ]
 
 
-def _rows(certificate: Certificate) -> list[tuple[str, str]]:
+def _rows(certificate: Certificate, beside: Beside) -> list[tuple[str, str]]:
     changed = sum(adapter.before != adapter.after for adapter in certificate.adapters)
     rows = [
         ("Request", certificate.request),
         ("Person, as a pseudonym", certificate.pseudonym),
         ("Claim", certificate.claim),
-        ("Shards", ", ".join(map(str, certificate.shards)) or "none"),
+        ("Shards trained again", f"{count(len(certificate.shards))} of {count(beside.shards)}"),
         ("Rounds run again in each", count(certificate.rounds)),
         ("Clients that took part", count(len(certificate.clients))),
         ("Adapters changed", f"{count(changed)} of {count(len(certificate.adapters))}"),
@@ -161,7 +192,10 @@ def _rows(certificate: Certificate) -> list[tuple[str, str]]:
         ("Data after", certificate.dataset_after),
         ("Verification report", certificate.verification_report),
         ("Evidence", certificate.evidence),
-        ("Asked, approved, signed by key", " · ".join(certificate.operators.model_dump().values())),
+        *(
+            (title, f"{beside.operators.get(key, 'somebody this run does not know')}, key {key}")
+            for title, key in _people(certificate.operators)
+        ),
         ("Approval", APPROVALS[certificate.approval]),
         ("Certificate before", certificate.previous or "none, this is the first"),
     ]
@@ -188,6 +222,21 @@ _PAGE = r"""{% extends "shell" %}
     <tr><th scope="row">{{ name }}</th><td><code>{{ value|clean(400) }}</code></td></tr>
   {% endfor %}
   </tbody></table></div>
+</section>
+<section aria-labelledby="examined">
+  <h2 id="examined">What was examined afterwards</h2>
+  {% if examined %}
+  <div class="scroll"><table>
+    <thead><tr><th scope="col">What</th><th scope="col">Found</th><th scope="col">Within its limit</th></tr></thead>
+    <tbody>
+    {% for what, found, ok in examined %}
+      <tr><th scope="row">{{ what|clean(200) }}</th><td>{{ found|clean(200) }}</td><td{% if not ok %} class="late"{% endif %}>{{ "yes" if ok else "no" }}</td></tr>
+    {% endfor %}
+    </tbody>
+  </table></div>
+  {% else %}
+  <p class="say">Nothing.</p>
+  {% endif %}
 </section>
 <section aria-labelledby="remains">
   <h2 id="remains">What remains, and who was told</h2>

@@ -1,11 +1,14 @@
 """A whole erasure of one person, made up: facts, evidence and the signed certificate."""
 
+from datetime import date
 from hashlib import sha256
 
 from unlearning.audit import AuditLog, excerpt
 from unlearning.certificates.bundle import Round, participation, write_bundle
 from unlearning.certificates.canonical import canonical, digest
 from unlearning.certificates.certificate import RETRAINED, issue
+from unlearning.certificates.document import Beside
+from unlearning.certificates.letters import Head
 from unlearning.keyring import Keyring
 from unlearning.keys import ROLES, key_id, write_public
 from unlearning.registry import Operator
@@ -22,6 +25,8 @@ GOOD = Measures(
     membership_auc=0.52, membership_low=0.41, membership_high=0.63, utility=-0.001, traces=0, adapters_not_finite=0,
     adapters_untrained=0,
 )  # fmt: skip
+HEAD = Head(REQUEST, "Films Ltd, dpo@films.example", date(2026, 1, 12), date(2026, 1, 31))
+BESIDE = Beside(HEAD, verdict(GOOD, Thresholds()), {}, 4)
 
 
 def keyring(folder):

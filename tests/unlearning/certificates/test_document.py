@@ -1,11 +1,12 @@
 """The page and the reply: for people, honest, with nothing that runs or is fetched."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from fedrec.errors import UsageError
-from tests.unlearning.certificates.made import GOOD, PERSON, REQUEST, made
+from tests.unlearning.certificates.made import BESIDE, GOOD, HEAD, PERSON, REQUEST, made
 from unlearning.certificates.certificate import approximately
 from unlearning.certificates.document import page, reply
 
@@ -24,30 +25,50 @@ def signed(request, tmp_path):
 
 def test_never_says_forgotten_unqualified(signed):
     claim, verdict = signed.certificate.claim, signed.certificate.verdict
-    for text in (page(signed), reply(signed)):
+    for text in (page(signed, BESIDE), reply(signed, HEAD)):
         assert not UNQUALIFIED.search(text)
         assert PERSON not in text
         assert REQUEST in text
-    assert (claim in reply(signed)) == (verdict == "PASS")
-    assert ("did not pass" in reply(signed)) == (verdict == "FAIL")
+    assert (claim in reply(signed, HEAD)) == (verdict == "PASS")
+    assert ("did not pass" in reply(signed, HEAD)) == (verdict == "FAIL")
 
 
 def test_the_reply_says_what_remains_until_when_and_how_to_complain(signed):
-    text = reply(signed)
+    text = reply(signed, HEAD)
     assert "backups, beyond use, until 2026-06-30" in text
     assert "client-1, told on 2026-01-31" in text
     assert "Art. 77" in text
     assert signed.digest in text
     with pytest.raises(UsageError, match="'xx'"):
-        reply(signed, "xx")
+        reply(signed, HEAD, "xx")
 
 
 def test_the_page_is_self_contained_and_escapes(tmp_path):
     what = "<script>alert(1)</script>"
     signed = made(tmp_path, elsewhere=[{"what": what}])[2]
-    html = page(signed)
-    assert html == page(signed)
+    html = page(signed, BESIDE)
+    assert html == page(signed, BESIDE)
     assert "<script" not in html
     assert "&lt;script&gt;" in html
     assert not re.search(r"(?:src|href)=", html)
-    assert what + ", with no date set" in reply(signed)
+    assert what + ", with no date set" in reply(signed, HEAD)
+
+
+def test_the_page_names_what_was_examined_and_the_people_behind_the_keys(tmp_path):
+    signed = made(tmp_path)[2]
+    keys = signed.certificate.operators
+    html = page(signed, replace(BESIDE, operators={keys.requester: "anna", keys.approver: "ben"}))
+    shown = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html.replace("\u202f", "")))
+    assert "Shards trained again 1 of 4" in shown
+    assert f"Asked by anna, key {keys.requester}" in shown and f"Approved by ben, key {keys.approver}" in shown
+    unknown = keys.signer not in (keys.requester, keys.approver)
+    assert (f"Signed by somebody this run does not know, key {keys.signer}" in shown) == unknown
+    assert "Traces of the records in every client's rows" in shown.replace("&#39;", "'") and "0, allowed 0" in shown
+    assert "Whether the model tells the erased records" in shown and "AUC 0.520" in shown
+    assert "`" not in html
+
+
+def test_the_reply_has_a_sender_and_the_day_of_receipt(tmp_path):
+    text = reply(made(tmp_path)[2], HEAD)
+    assert text.startswith("From: Films Ltd, dpo@films.example\nDate: 2026-01-31\n")
+    assert f"{REQUEST}, received on 2026-01-12" in text and "`" not in text

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from fedrec.errors import FedrecError
-from tests.unlearning.certificates.made import GOOD, PERSON, REQUEST, keyring, made, trusted
+from tests.unlearning.certificates.made import BESIDE, GOOD, PERSON, REQUEST, keyring, made, trusted
 from unlearning.certificates.bundle import MANIFEST, write_bundle
 from unlearning.certificates.canonical import canonical
 from unlearning.certificates.certificate import APPROVALS, approximately, issue
@@ -205,8 +205,8 @@ def test_how_many_people_stand_behind_it_is_said(tmp_path, options, approval):
     assert verdict.ok, failed(verdict)
     said = [what for what in verdict.unchecked if what.startswith("a second person")]
     assert len(said) == (approval != "four-eyes")
-    assert APPROVALS[approval] in page(signed)
-    assert "four eyes" not in page(signed) or approval == "four-eyes"
+    assert APPROVALS[approval] in page(signed, BESIDE)
+    assert "four eyes" not in page(signed, BESIDE) or approval == "four-eyes"
 
 
 def test_who_is_not_among_the_trusted_is_said(tmp_path):
