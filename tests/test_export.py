@@ -26,6 +26,7 @@ from server.prepare import prepare
 from server.simulation import simulate
 from tests import cli
 from tests.conftest import Settings
+from tests.models.saved import SIZES, save_base
 
 IDS = torch.tensor([[5, 6, 7, 8, 9, 10]])
 
@@ -125,3 +126,26 @@ def test_readme_as_printed(small: Settings, tiny_base: Path, tmp_path: Path) -> 
             shutil.rmtree(base)
             shutil.rmtree(tmp_path / "runs")
         subprocess.run([sys.executable, "-c", load.format(code)], cwd=tmp_path, env=environment, check=True)
+
+
+def test_a_base_with_experts_from_its_refusal_to_an_export(
+    small: Settings, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    latent = {"q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 4, "qk_nope_head_dim": 4, "v_head_dim": 8}
+    experts = {"moe_intermediate_size": 8, "n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1}
+    more = {"topk_group": 1, "first_k_dense_replace": 1, "num_key_value_heads": 2}
+    base = save_base(tmp_path / "base", "deepseek_v3", **SIZES, **latent, **experts, **more)
+    settings = small(base=str(base), federation__rounds=1)
+    with pytest.raises(UsageError, match=r"takes for those of experts; use --set lora\.targets=") as caught:
+        prepare(load(overrides=settings), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    targets = str(caught.value).partition("lora.targets=")[2]
+    run = trained(tmp_path / "run", settings | {"lora.targets": targets})
+    export(run, "client-0", tmp_path / "mine", None)
+    loaded, served = (
+        lora(AutoPeftModelForCausalLM.from_pretrained(tmp_path / "mine")),
+        adapters_in(run.client("client-0")),
+    )
+    assert loaded.keys() == served[0].keys()
+    assert all(torch.equal(loaded[name], served[0][name]) for name in loaded)
+    assert not [warning for warning in recwarn if "key" in str(warning.message)]
