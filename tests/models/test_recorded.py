@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,17 +27,9 @@ from server.grid import LocalGrid
 from server.prepare import finish, prepare
 from server.simulation import simulate
 from tests.conftest import Settings
-from tests.models.saved import SIZES, save_base
+from tests.models.saved import SIZES, altered, save_base
 
 NOTHING = Catalogue(("1",), ("red storm",))
-
-
-def altered(path: Path, at: int = -1) -> None:
-    """Another byte, of the same size and with the time of before, as who hides it would have it."""
-    times, content = path.stat(), bytearray(path.read_bytes())
-    content[at] ^= 1
-    path.write_bytes(content)
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
 from tests.cli import as_sets
 from tests.conftest import Settings
+from tests.models.saved import altered
 from unlearning.commands import app
 from unlearning.jobs import Assignment
 from unlearning.judging import Judging
 from unlearning.method import PUBLISHED
+from unlearning.model import ShardedModel
 from unlearning.partition import PARTITIONERS
 from unlearning.tables import dear
 
@@ -113,6 +116,21 @@ def test_a_comparison_with_other_settings_is_not_gone_on_with(
     write_json(out / "plan.json", {key: value for key, value in plan.items() if value is not None})
     ((name, value),) = change.items()
     assert f"{out} holds a comparison with {name} = {value}" in str(compare(settings, *chosen).exception)
+
+
+def test_neither_comparison_nor_models_go_on_over_an_altered_base(
+    settings: list[str], tiny_base: Path, tmp_path: Path
+) -> None:
+    base, out = Path(shutil.copytree(tiny_base, tmp_path / "base")), tmp_path / "out"
+    chosen = ("--set", f"base={base}", "--methods", "strict-hash", "--shards", "2", "--out", out)
+    assert compare(settings, *chosen).exit_code == 0
+    (model,) = (out / "models").glob("*strict-hash")
+    ShardedModel(model)
+    altered(base / "model.safetensors")
+    wrong = f"{base / 'model.safetensors'} is not the file that"
+    assert f"{wrong} {out} was made over" in str(compare(settings, *chosen).exception)
+    with pytest.raises(FedrecError, match=f"{wrong} {model} was made over"):
+        ShardedModel(model)
 
 
 def test_a_method_can_be_added_to_a_comparison(settings: list[str], tmp_path: Path) -> None:
