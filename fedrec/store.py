@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from fedrec import lock
 from fedrec.client_store import CentralStore, ClientStore
 from fedrec.config import RunConfig, parse
 from fedrec.data.shards import by_hash
@@ -229,7 +230,7 @@ def create_run(folder: Path, config: RunConfig) -> Run:
         if (folder / "config.json").exists():
             mend = f"continue it with --resume {folder}, throw it away with --replace, or choose another --out"
             raise UsageError(f"{folder} holds a run: {mend}")
-        if any(path.suffix != ".partial" for path in folder.iterdir()):
+        if any(path.suffix != ".partial" for path in lock.content(folder)):
             raise UsageError(f"{folder} is not empty: choose another --out")
         write_json(folder / "config.json", config.model_dump(mode="json"))
     except OSError as error:
@@ -238,7 +239,7 @@ def create_run(folder: Path, config: RunConfig) -> Run:
 
 
 def remove_run(folder: Path) -> None:
-    """Throw away the run in a folder, if there is one.
+    """Throw away the run in a folder, if there is one; its lock stays with who holds it.
 
     Raises:
         UsageError: the folder's config.json is not that of a run, so nothing in it is touched.
@@ -248,4 +249,5 @@ def remove_run(folder: Path) -> None:
             Run(folder).config  # noqa: B018
         except FedrecError:
             raise UsageError(f"{folder} does not hold a run: remove it yourself, or choose another --out") from None
-        shutil.rmtree(folder)
+        (folder / "config.json").unlink()  # first: what a kill leaves is no run
+        lock.empty(folder)

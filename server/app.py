@@ -13,6 +13,7 @@ from flwr.serverapp import Grid, ServerApp
 
 from fedrec import config as configuration
 from fedrec.errors import FedrecError, UsageError
+from fedrec.lock import only_writer
 from fedrec.store import Run
 from fedrec.tables import ROUND_HEADER, round_line
 from fedrec.visible import visible
@@ -25,19 +26,21 @@ app = ServerApp()
 def main(grid: Grid, context: Context) -> None:
     """Run the federation of `config` (a TOML file; empty = the defaults) in the folder `out`."""
     try:
-        run = _run(_path(context, "config"), _path(context, "out"))
-        print(f"{run.config.strategy} in {run.folder}", ROUND_HEADER, sep="\n", flush=True)
-        run_rounds(grid, run, lambda entry: print(visible(round_line(entry)), flush=True))
+        config, out = _path(context, "config"), _path(context, "out")
+        if out is None:
+            raise UsageError("out is empty: name the run's folder, flwr run -c 'out=\"/path/to/run\"'")
+        with only_writer(out):
+            run = _run(config, out)
+            print(f"{run.config.strategy} in {run.folder}", ROUND_HEADER, sep="\n", flush=True)
+            run_rounds(grid, run, lambda entry: print(visible(round_line(entry)), flush=True))
     except FedrecError:
         sys.tracebacklimit = 0  # Flower prints the traceback of what ends a run; the user needs the one line
         raise
 
 
-def _run(config: Path | None, out: Path | None) -> Run:
+def _run(config: Path | None, out: Path) -> Run:
     from server.prepare import finish, prepare
 
-    if out is None:
-        raise UsageError("out is empty: name the run's folder, flwr run -c 'out=\"/path/to/run\"'")
     if (out / "config.json").exists():
         return finish(Run(out))
     return prepare(configuration.load(config), out)

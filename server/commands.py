@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from fedrec.errors import FedrecError, Interrupted, UsageError
 from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, Workers, reading
 
 if TYPE_CHECKING:
+    from fedrec.config import RunConfig
     from fedrec.terminal import Terminal
 
 
@@ -42,7 +44,9 @@ def simulate(
     json: Json = None,
 ) -> None:
     """Train a recommender in federated rounds, and measure it on each client's own later interactions."""
+    from fedrec.lock import only_writer
     from fedrec.output import check_target
+    from fedrec.store import RUNS, open_run
     from fedrec.workers import get_ready, parse_workers
 
     named = {
@@ -56,37 +60,41 @@ def simulate(
     if resume is not None:
         if overrides or strategy or config or set_ or out:
             raise UsageError("--resume continues a run as it was configured: give it no other settings")
-        runs = _reopened(resume)
+        folder, runs_of = open_run(resume).folder, _reopened
     else:
-        runs = _new(overrides, strategy, config, tuple(set_ or ()), out, replace)
-    try:
-        _execute(_prepared(runs, new=resume is None), side_by_side, json)
-    except KeyboardInterrupt:
-        raise Interrupted(f"stopped; continue with `fedrec simulate --resume {runs[0].folder}`") from None
+        main = _configured(overrides, strategy, config, tuple(set_ or ()))
+        folder = out or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{main.strategy}"
+        runs_of = partial(_new, main, replace=replace)
+    with only_writer(folder):
+        runs = runs_of(folder)
+        try:
+            _execute(_prepared(runs, new=resume is None), side_by_side, json)
+        except KeyboardInterrupt:
+            raise Interrupted(f"stopped; continue with `fedrec simulate --resume {folder}`") from None
 
 
-def _new(
-    overrides: dict[str, Any],
-    strategy: str | None,
-    config: Path | None,
-    sets: tuple[str, ...],
-    out: Path | None,
-    replace: bool,
-) -> list[Any]:
-    """The run and its baselines, created but not prepared."""
+def _configured(
+    overrides: dict[str, Any], strategy: str | None, config: Path | None, sets: tuple[str, ...]
+) -> RunConfig:
+    """The configuration; a mistake in a baseline's is told as well, before anything is written."""
     from fedrec import config as configuration
     from fedrec.preparation import resolve
-    from fedrec.store import RUNS, create_run, remove_run
 
     if strategy:
         overrides["strategy"], *overrides["baselines"] = (name.strip() for name in strategy.split(","))
     main = resolve(configuration.load(config, overrides, sets))
-    beside = _baselines(main)  # a mistake in one is told before anything is written
-    folder = out or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{main.strategy}"
+    _baselines(main)
+    return main
+
+
+def _new(main: RunConfig, folder: Path, replace: bool) -> list[Any]:
+    """The run and its baselines, created but not prepared."""
+    from fedrec.store import create_run, remove_run
+
     if replace:
         remove_run(folder)
     run = create_run(folder, main)
-    return [run, *(create_run(folder / "baselines" / name, c) for name, c in beside.items())]
+    return [run, *(create_run(folder / "baselines" / name, c) for name, c in _baselines(main).items())]
 
 
 def _reopened(folder: Path) -> list[Any]:
@@ -119,7 +127,7 @@ def _beside(run: Any) -> list[Any]:
     return [*run.baselines]
 
 
-def _baselines(main: Any) -> dict[str, Any]:
+def _baselines(main: RunConfig) -> dict[str, RunConfig]:
     """The configuration of each baseline by its name: that of the run, but for the strategy."""
     from fedrec.config import parse
 

@@ -21,6 +21,7 @@ def report(
     database: Database = None,
 ) -> None:
     """Write a run's page, report.html, again; more RUNs appear beside it. Or that of a folder of `unlearn compare`."""
+    from fedrec.lock import only_writer
     from fedrec.report import write_report
     from fedrec.store import open_run
     from fedrec.summary import beside
@@ -37,5 +38,6 @@ def report(
     first, *others = [open_run(path) for path in folders or [None]]
     result = beside(first.result, [other.result for other in others])
     page = first.folder / "report.html"
-    write_report(result, page, erasures(first, database))
+    with only_writer(first.folder):
+        write_report(result, page, erasures(first, database))
     typer.echo(visible(str(page)))

@@ -64,6 +64,7 @@ def compare(
         raise UsageError(f"--unit {unit}: choose row or user")
 
     from fedrec import config as configuration
+    from fedrec.lock import only_writer
     from fedrec.output import check_target, write_result
     from fedrec.preparation import resolve
     from fedrec.store import RUNS
@@ -93,18 +94,19 @@ def compare(
         seeds=chosen,
     )
     folder = out or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-unlearn"
-    claim(folder, plan, replace)
-    if hint := crowding(workers, plan.config.train.threads):
-        console.print(hint, style="dim", soft_wrap=True)
-    try:
-        with telling(console, plan.unit) as told:
-            result = run(folder, plan, Pool(workers, gpus), told, latency)
-    except KeyboardInterrupt:
-        raise Interrupted(f"stopped; the same command with --out {folder} continues it") from None
-    console.print("", results(result), "", sep="\n")
-    page = folder / "report.html"
-    write_page(result, page)
-    console.print("report", page, markup=False, soft_wrap=True)
+    with only_writer(folder):
+        claim(folder, plan, replace)
+        if hint := crowding(workers, plan.config.train.threads):
+            console.print(hint, style="dim", soft_wrap=True)
+        try:
+            with telling(console, plan.unit) as told:
+                result = run(folder, plan, Pool(workers, gpus), told, latency)
+        except KeyboardInterrupt:
+            raise Interrupted(f"stopped; the same command with --out {folder} continues it") from None
+        console.print("", results(result), "", sep="\n")
+        page = folder / "report.html"
+        write_page(result, page)
+        console.print("report", page, markup=False, soft_wrap=True)
     write_result(result, json)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec import hardware
+from fedrec import hardware, lock
 from fedrec.config import RunConfig
 from fedrec.data.load import load_dataset
 from fedrec.data.prompts import PromptEncoder
@@ -85,7 +85,7 @@ def claim(folder: Path, plan: Plan, replace: bool) -> None:
     """
     path = folder / PLAN
     if replace and path.exists():
-        shutil.rmtree(folder)
+        lock.empty(folder)
     if path.exists():
         wanted, kept = dict(flat(plan.as_dict())), dict(flat(read_json(path)))
         for name in sorted(wanted.keys() | kept.keys()):
@@ -93,9 +93,7 @@ def claim(folder: Path, plan: Plan, replace: bool) -> None:
                 mend = "give the same settings, throw it away with --replace, or choose another --out"
                 held = f"{name.removeprefix('config.')} = {kept.get(name)}"
                 raise UsageError(f"{folder} holds a comparison with {held}: {mend}")
-    elif folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file: choose another --out")
-    elif folder.exists() and any(folder.iterdir()):
+    elif lock.content(folder):
         raise UsageError(f"{folder} is not empty: choose another --out")
 
 

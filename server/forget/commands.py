@@ -70,6 +70,7 @@ def run(
     json: Json = None,
 ) -> None:
     """Carry out every approved request. Killed at any moment, the same command goes on."""
+    from fedrec.lock import only_writer
     from fedrec.output import write_result
     from server.forget.carrying_out import Carrier
     from server.simulation import write_result_and_page
@@ -80,8 +81,9 @@ def run(
         raise UsageError(f"--by {signer}: no signer in force; `fedrec forget keys` shows who is, and makes one")
     try:
         say = partial(console.print, markup=False, soft_wrap=True)
-        outcomes = Carrier(office, erasure, signer, say, rederive).run()
-        write_result_and_page(office.run, database)
+        with only_writer(office.run.folder):
+            outcomes = Carrier(office, erasure, signer, say, rederive).run()
+            write_result_and_page(office.run, database)
     except KeyboardInterrupt:
         raise Interrupted("stopped; `fedrec forget run` goes on") from None
     for outcome in outcomes:

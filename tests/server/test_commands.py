@@ -16,7 +16,7 @@ from fedrec.data.load import load_dataset
 from fedrec.data.table import Dataset
 from fedrec.errors import UsageError
 from server import prepare
-from server.commands import _new, _prepared, _reopened, simulate
+from server.commands import _configured, _new, _prepared, _reopened, simulate
 from tests.conftest import Settings
 
 
@@ -24,7 +24,7 @@ from tests.conftest import Settings
 def test_a_run_killed_before_its_baselines_were_created_resumes_with_them(
     lost: tuple[str, ...], tmp_path: Path, small: Settings
 ) -> None:
-    runs = _new(small(), "pplr,ditto,local", None, (), tmp_path / "run", False)
+    runs = _new(_configured(small(), "pplr,ditto,local", None, ()), tmp_path / "run", False)
     for name in lost:
         shutil.rmtree(tmp_path / "run" / "baselines" / name)
     again = _reopened(tmp_path / "run")
@@ -34,9 +34,9 @@ def test_a_run_killed_before_its_baselines_were_created_resumes_with_them(
 
 def test_a_mistaken_baseline_is_told_before_anything_is_written(tmp_path: Path, small: Settings) -> None:
     with pytest.raises(UsageError, match="fedsgd"):
-        _new(small(), "pplr,fedsgd", None, (), tmp_path / "run", False)
+        _new(_configured(small(), "pplr,fedsgd", None, ()), tmp_path / "run", False)
     with pytest.raises(UsageError, match=r"federation\.fraction must be 1"):
-        _new(small(federation__fraction=0.5), "pplr,central", None, (), tmp_path / "run", False)
+        _new(_configured(small(federation__fraction=0.5), "pplr,central", None, ()), tmp_path / "run", False)
     assert not (tmp_path / "run").exists()
 
 
@@ -50,7 +50,9 @@ def test_a_run_and_its_baselines_are_prepared_from_one_reading(
         return load_dataset(config, seed)
 
     monkeypatch.setattr(prepare, "load_dataset", counted)
-    runs = _prepared(_new(small(clients__by="kmeans"), "pplr,local,central", None, (), tmp_path / "run", False), True)
+    runs = _prepared(
+        _new(_configured(small(clients__by="kmeans"), "pplr,local,central", None, ()), tmp_path / "run", False), True
+    )
     assert all(run.prepared for run in runs)
     assert len(read) == 1
     pplr, local, central = (run.reference for run in runs)

@@ -17,7 +17,7 @@ from fedrec.messages import State
 from fedrec.recommend import recommend
 from fedrec.served import adapters_in
 from fedrec.store import Run, open_run
-from server.commands import _execute, _new, _prepared, simulate
+from server.commands import _configured, _execute, _new, _prepared, simulate
 from server.erasure import FederatedErasure
 from server.forget.office import Office
 from server.forget.planning import BACKUPS, EXPORTS, OTHERS
@@ -35,7 +35,11 @@ def compared(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> Copy:
 
     folder = tmp_path_factory.mktemp("compared") / "run"
     strategies = ",".join(["pplr", *BASELINES])
-    _execute(_prepared(_new(small(shards=2, train__epochs=1), strategies, None, (), folder, False), True), 0, None)
+    _execute(
+        _prepared(_new(_configured(small(shards=2, train__epochs=1), strategies, None, ()), folder, False), True),
+        0,
+        None,
+    )
 
     def copy(place: Path) -> Run:
         shutil.copytree(folder, place)
@@ -131,7 +135,7 @@ def test_resumed_the_baselines_are_trained_again_as_if_the_person_had_never_been
     assert json.loads((run.folder / "result.json").read_text())["baselines"] == []
     simulate(resume=run.folder)
     settings = {**small(shards=2, train__epochs=1), "data.path": without(ratings, tmp_path, {"u07"})}
-    never = _prepared(_new(settings, "pplr,central", None, (), tmp_path / "never", False), True)
+    never = _prepared(_new(_configured(settings, "pplr,central", None, ()), tmp_path / "never", False), True)
     _execute(never, 0, None)
     again = open_run(run.folder)
     assert [baseline.name for baseline in again.baselines] == BASELINES
@@ -191,7 +195,7 @@ def test_no_baseline_is_trained_while_a_request_is_carried_out(
 
 def test_nothing_federated_stands_beside_central_training(tmp_path: Path, small: Settings) -> None:
     with pytest.raises(UsageError, match="name it last, pplr,local,central"):
-        _new(small(), "central,pplr,local", None, (), tmp_path / "run", False)
+        _new(_configured(small(), "central,pplr,local", None, ()), tmp_path / "run", False)
 
 
 def test_a_baseline_answers_from_the_clients_own_rows(tmp_path: Path, compared: Copy) -> None:
