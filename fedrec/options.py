@@ -23,9 +23,10 @@ Set = Annotated[list[str] | None, typer.Option("--set", help="section.key=value,
 Workers = Annotated[
     str,
     typer.Option(
-        help="Processes side by side; 0: none but this one; auto: as many as there are cores for.", metavar="N|auto"
+        envvar="FEDREC_WORKERS", metavar="N|auto",
+        help="Processes side by side; 0: none but this one; auto: as many as there are cores for.",
     ),
-]
+]  # fmt: skip
 Json = Annotated[
     str | None, typer.Option("--json", metavar="FILE|-", help="Write the result here as JSON; - is standard output.")
 ]

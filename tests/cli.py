@@ -30,11 +30,8 @@ def as_toml(settings: dict[str, Any], path: Path) -> Path:
 def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
     """A process that runs `fedrec` with the arguments, on one thread, away from the tests' own group.
 
-    A simulation has it alone where no `--workers` are given: tests run on every core already. Ctrl-C reaches it also
-    where the tests themselves were started in the background, where a shell has it ignored.
+    Ctrl-C reaches it also where the tests themselves were started in the background, where a shell has it ignored.
     """
-    if arguments[:1] == ("simulate",) and "--workers" not in arguments:
-        arguments = (*arguments, "--workers", "0")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "COLUMNS": "80"}
     return subprocess.Popen(
         [*FEDREC, *map(str, arguments)], cwd=cwd, env=environment, start_new_session=True,

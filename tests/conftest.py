@@ -15,6 +15,7 @@ from hypothesis import settings
 settings.register_profile("fedrec", deadline=None, derandomize="CI" in os.environ)  # CI is not for new luck
 settings.load_profile("fedrec")
 torch.set_num_threads(1)  # tiny models: threads only get in each other's way
+os.environ.setdefault("FEDREC_WORKERS", "0")  # tests run on every core already
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fedrec.errors import FedrecError, Interrupted, UsageError
-from fedrec.options import Json
+from fedrec.options import Json, Workers
 from server.forget.checking import certificate, keys, verify
 from server.forget.decisions import approve, cancel, extend, hold, refuse, release
 from server.forget.listing import list_, show, status, warn
@@ -40,10 +42,10 @@ def plan(id: RequestId, run: RunOption = None, database: Database = None, json: 
 
     office, console = open_office(run, database, json)
     request = office.ledger.get(office.ledger.named(id))
-    erasure = _erasure(office)
-    erasure.check_current()
-    located = erasure.locate(office.ledger.selection(request.id), request.scope.client)
-    found = impact(erasure, located, office.rules)
+    with _erasure(office) as erasure:
+        erasure.check_current()
+        located = erasure.locate(office.ledger.selection(request.id), request.scope.client)
+        found = impact(erasure, located, office.rules)
     shards = ", ".join(map(str, found["shards"])) or "none"
     held = ", ".join(f"{client} ({rows} rows)" for client, rows in located.rows.items()) or "nobody"
     again = f"{shards} of {found['of_shards']}; {found['rounds']} rounds again at all clients"
@@ -66,22 +68,26 @@ def run(
     ] = False,
     run: RunOption = None,
     by: Operator = None,
+    workers: Workers = "auto",
     database: Database = None,
     json: Json = None,
 ) -> None:
     """Carry out every approved request. Killed at any moment, the same command goes on."""
     from fedrec.lock import only_writer
     from fedrec.output import write_result
+    from fedrec.workers import get_ready, parse_workers
     from server.forget.carrying_out import Carrier
     from server.simulation import write_result_and_page
 
+    side_by_side = parse_workers(workers)
+    get_ready(side_by_side, "server.grid", "clients.app")
     office, console = open_office(run, database, json)
-    erasure, signer = _erasure(office), acting(office, by, "signer", console)
+    signer = acting(office, by, "signer", console)
     if signer not in office.operators.names("signer"):
         raise UsageError(f"--by {signer}: no signer in force; `fedrec forget keys` shows who is, and makes one")
     try:
         say = partial(console.print, markup=False, soft_wrap=True)
-        with only_writer(office.run.folder):
+        with only_writer(office.run.folder), _erasure(office, side_by_side) as erasure:
             outcomes = Carrier(office, erasure, signer, say, rederive).run()
             write_result_and_page(office.run, database)
     except KeyboardInterrupt:
@@ -106,10 +112,13 @@ app.command()(certificate)
 app.command()(keys)
 
 
-def _erasure(office: Office) -> FederatedErasure:
-    """The means of forgetting, over the run's clients in this process."""
-    from clients.app import app as client_app
+@contextmanager
+def _erasure(office: Office, workers: str | int = 0) -> Iterator[FederatedErasure]:
+    """The means of forgetting, over the run's clients on this machine."""
+    from fedrec.workers import processes_for
     from server.erasure import FederatedErasure
-    from server.grid import LocalGrid
+    from server.simulation import clients_here
 
-    return FederatedErasure(office.run, LocalGrid(client_app, len(office.run.clients)), office.ledger)
+    run = office.run
+    with clients_here(run, processes_for(workers, run.config.train, len(run.clients))) as grid:
+        yield FederatedErasure(run, grid, office.ledger)

@@ -1,4 +1,4 @@
-"""`flwr run` with a Flower home, a SuperLink and ports of its own."""
+"""`flwr run` with a home, a SuperLink and ports of its own, where the project is importable from the app alone."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import psutil
 
 from tests.cli import ROOT
 
-PARTS = ("fedrec", "clients", "server", "tests", "pyproject.toml", "LICENSE", "README.md", ".gitignore")
+PARTS = ("fedrec", "clients", "server", "unlearning", "tests", "pyproject.toml", "LICENSE", "README.md", ".gitignore")
 
 
 class Flower:
@@ -27,6 +29,7 @@ class Flower:
             '[superlink]\ndefault = "local"\n\n[superlink.local]\naddress = ":local:"\n'
         )
         self.ports = _free_ports(2)
+        self.bin = _environment(folder / "environment")
         self.app.mkdir()
         for name in PARTS:
             path = ROOT / name
@@ -42,8 +45,9 @@ class Flower:
             "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
             "FLWR_DISABLE_UPDATE_CHECK": "1",
             "FLWR_TELEMETRY_ENABLED": "0",
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}",
         }
+        environment.pop("PYTHONPATH", None)
         done = subprocess.run(
             ["flwr", *arguments], cwd=self.app, env=environment, timeout=seconds, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
@@ -62,6 +66,21 @@ class Flower:
             if any("flower-superlink" in word for word in words) and any(str(self.ports[0]) in word for word in words):
                 for child in [process, *process.children(recursive=True)]:
                     child.kill()
+
+
+def _environment(folder: Path) -> Path:
+    """The scripts of an environment that has everything the tests' has, but for the project itself.
+
+    Packages are found by a path of their folder, where `.pth` files of editable projects have no effect.
+    """
+    venv.create(folder, symlinks=True)
+    packages = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    (packages / "tests.pth").write_text("\n".join({sysconfig.get_path(name) for name in ("purelib", "platlib")}))
+    for script in Path(sys.executable).parent.glob("fl*w*r*"):
+        _, _, body = script.read_text("utf-8").partition("\n")
+        (folder / "bin" / script.name).write_text(f"#!{folder / 'bin' / 'python'}\n{body}", "utf-8")
+        (folder / "bin" / script.name).chmod(0o755)
+    return folder / "bin"
 
 
 def _free_ports(count: int) -> list[int]:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
+import subprocess
+import sys
+import sysconfig
 import time
 import zipfile
 from collections.abc import Iterator
@@ -16,8 +20,11 @@ from click.testing import CliRunner
 
 from experiments.processes import runs
 from fedrec.cli import cli
+from fedrec.data.selection import Selection
+from fedrec.store import Run
+from server.erasure import FederatedErasure
 from server.grid import LocalGrid, ProcessGrid
-from server.simulation import run_rounds
+from server.simulation import clients_here, run_rounds, simulate
 from tests.cli import as_sets, as_toml, hash_of, run, start, until
 from tests.conftest import Settings
 from tests.server.flower import Flower
@@ -63,6 +70,7 @@ def test_as_many_as_there_are_cores_is_the_default(
 
     monkeypatch.setattr("server.simulation.ProcessGrid", Counted)
     monkeypatch.setattr("fedrec.workers.cores", lambda: 3)
+    monkeypatch.delenv("FEDREC_WORKERS")
     monkeypatch.chdir(tmp_path)
     over = ("--set", "federation.fraction=0.5", "--set", "federation.oversample=1")
     for number, more in enumerate(((), over)):
@@ -75,6 +83,22 @@ def test_as_many_as_there_are_cores_is_the_default(
         assert len(hashes) == 1
         assert (hashes == {expected}) == (more == ())
     assert asked == [3, 3]
+
+
+def test_what_is_trained_again_side_by_side_is_the_same(tmp_path: Path, small: Settings) -> None:
+    trained = made(tmp_path / "run", small(shards=2, federation__rounds=1))
+    simulate(trained, 0)
+    hashes = []
+    for workers in (0, 2):
+        with clients_here(Run(shutil.copytree(trained.folder, tmp_path / str(workers))), workers) as grid:
+            erasure = FederatedErasure(grid=grid, run=Run(tmp_path / str(workers)))
+            shards = erasure.locate(Selection(users=("u07",))).shards
+            erasure.withdraw(Selection(users=("u07",)), None, shards)
+            erasure.erase(Selection(users=("u07",)), None, "a request")
+            erasure.serve(shards, erasure.retrain(shards, tmp_path / f"rounds-{workers}"))
+            hashes.append(erasure.locate(Selection(users=("u07",))).adapters)
+    assert hashes[0] == hashes[1]
+    assert all(hashes[0].values())
 
 
 def test_a_run_begun_in_this_process_ends_with_processes(tmp_path: Path, small: Settings, expected: str) -> None:
@@ -160,14 +184,46 @@ def test_flwr_run_names_a_mistake(flower: Flower) -> None:
     assert "Traceback" not in told
 
 
-def test_the_app_bundle_holds_the_packages_and_nothing_else(flower: Flower) -> None:
+@pytest.fixture(scope="module")
+def bundle(flower: Flower) -> Path:
     for name in ("runs/one/result.json", "experiments/results/one.json"):
         (flower.app / name).parent.mkdir(parents=True)
         (flower.app / name).write_text("{}")
     assert "Successfully built" in flower("build")
-    (bundle,) = flower.app.glob("*.fab")
+    (found,) = flower.app.glob("*.fab")
+    return found
+
+
+def test_the_app_bundle_holds_the_packages_and_nothing_else(bundle: Path) -> None:
     assert bundle.stat().st_size < 2_000_000, "Flower takes 10 MB at most"
     with zipfile.ZipFile(bundle) as opened:
         tops = {name.partition("/")[0] for name in opened.namelist()}
-        assert "server/app.py" in opened.namelist()
-    assert tops == {"fedrec", "clients", "server", "pyproject.toml", "LICENSE", ".info"}
+    assert tops == {"fedrec", "clients", "server", "unlearning", "pyproject.toml", "LICENSE", ".info"}
+
+
+_IMPORT_ALL = """
+import importlib, sys
+from pathlib import Path
+
+folder, *packages = sys.argv[1:]
+sys.path += [folder, *packages]
+for path in sorted(Path(folder).rglob("*.py")):
+    name = ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
+    if not name.endswith("__main__"):
+        found = importlib.import_module(name).__file__
+        assert found == str(path), found
+        print(name)
+"""
+
+
+def test_every_module_of_the_bundle_is_importable_where_nothing_else_of_the_project_is(
+    bundle: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(bundle) as opened:
+        opened.extractall(tmp_path)
+    packages = {sysconfig.get_path(name) for name in ("purelib", "platlib")}
+    done = subprocess.run(  # isolated and without `site`: no PYTHONPATH, no editable project, no folder of now
+        [sys.executable, "-I", "-S", "-c", _IMPORT_ALL, str(tmp_path), *packages], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert {"server.app", "clients.app", "server.forget.office", "unlearning.audit"} <= set(done.stdout.split())
