@@ -43,7 +43,7 @@ def evaluate(message: Message, context: Context) -> Message:
     client = local.Client(_run(message), _name(message, context))
     if (published := _model(message)) is not None:
         client.serve(_number(message, "round"), published, _shards(message))
-    metrics = client.measure(_number(message, "round"))
+    metrics = client.measure(_number(message, "round"), _share(message))
     return _reply(message, client.name, None, metrics, served=model_hash(list(hashes_in(client.store).values())))
 
 
@@ -148,6 +148,12 @@ def _number(message: Message, name: str) -> int:
     number = message.content.config_records[messages.CONFIG][name]
     assert isinstance(number, int)
     return number
+
+
+def _share(message: Message) -> float:
+    share = message.content.config_records[messages.CONFIG]["share"]
+    assert isinstance(share, float)
+    return share
 
 
 def _shards(message: Message) -> list[int]:

@@ -148,10 +148,13 @@ def rehearse(
     judgement = client.judged_by(everything)
     write_judgement(client.store, judgement, REHEARSED)
     answers = answers_by(client.base, client.config, client.encoder, everything, judgement.judged)
+    known = _scores_before(client, answers.shards)
     theirs = test & np.isin(client.shard_of_users()[rows.user], list(shards))
+    if not np.isnan(known).all():
+        theirs[test] &= ~np.isnan(known)  # the people who are measured
     label, after = rows.label[theirs], answers.scores(client.encoder.windows(rows, theirs), len(rows))[theirs]
     answers.close()
-    before = _scores_before(client, answers.shards)[theirs[test]]
+    before = known[theirs[test]]
     liked = int(label.sum())
     return {
         "forgotten": forgotten, "unseen": never_seen, "before": auc(before, label), "after": auc(after, label),
@@ -254,12 +257,13 @@ def _test_rows(client: Client, rows: Interactions) -> NDArray[np.str_]:
 
 
 def _scores_before(client: Client, shards: tuple[int, ...]) -> NDArray[np.float64]:
-    """(n,) what these shards said of the client's n test rows before; NaN where it was others that answered."""
+    """(n,) what these shards said of the client's n test rows before; NaN where nobody or others answered."""
     keys = _test_rows(client, client.interactions)
-    scores = client.store.scores()
-    if scores is None or str(scores["shards"]) != str(shards) or not np.array_equal(scores["rows"], keys):
-        return np.full(len(keys), np.nan)
-    return np.asarray(scores["scores"], np.float64)
+    before, scores = np.full(len(keys), np.nan), client.store.scores()
+    if scores is None or str(scores["shards"]) != str(shards):
+        return before
+    said = dict(zip(scores["rows"].tolist(), scores["scores"].tolist(), strict=True))
+    return np.array([said.get(key, np.nan) for key in keys.tolist()], np.float64)
 
 
 def _together(client: Client, adapters: Mapping[int, State], windows: Sequence[Window], n: int) -> NDArray[np.float64]:

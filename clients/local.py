@@ -15,6 +15,7 @@ from safetensors.numpy import load_file, save_file
 from fedrec import hardware
 from fedrec.aggregation import AGGREGATORS
 from fedrec.config import RunConfig
+from fedrec.data.evaluated import evaluated
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.selection import row_keys
 from fedrec.data.shards import drawn
@@ -103,14 +104,14 @@ class Client:
         with working(f"{self.name} judges its shards"):
             return judge(self.base, self.config, self.encoder, self.interactions, self._judging(), adapters, before)
 
-    def measure(self, number: int) -> dict[str, int | float]:
-        """Score the test rows by the model that is served, which is that of round `number`, and keep the scores.
+    def measure(self, number: int, share: float) -> dict[str, int | float]:
+        """Score the test rows of a share of the people by the model that is served, that of round `number`; keep them.
 
         Returns:
             Examples, AUC, UAUC and LogLoss of each group of rows.
         """
         rows = self.interactions
-        wanted = rows.split == TEST
+        wanted = evaluated(rows, share, self.config.seed)
         answers = answers_of(self.store, self.config, self.base, self.encoder)
         with working(f"{self.name} scores its test rows"):
             scores = answers.scores(self.encoder.windows(rows, wanted), len(rows))[wanted]

@@ -140,6 +140,16 @@ class FederationConfig(Section):
     max_update_ratio: float = Field(20.0, gt=1, description="an update longer than this times the median is dropped")
 
 
+class EvaluateConfig(Section):
+    """When and on whom the rounds are measured."""
+
+    users: int = Field(
+        5_000, ge=0, description="people whose test rows are scored, each drawn by a keyed hash; 0 = everybody"
+    )
+    every: int = Field(1, ge=1, description="rounds from one measurement to the next; first and last are measured")
+    last: Literal["sample", "everybody"] = Field("sample", description="whose test rows the last round is measured on")
+
+
 class PplrConfig(Section):
     """PPLR's balance: the share of a peer is its similarity times the heating of the client's loss."""
 
@@ -188,6 +198,7 @@ class RunConfig(Section):
     lora: LoraConfig = LoraConfig()
     train: TrainConfig = TrainConfig()
     federation: FederationConfig = FederationConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
     pplr: PplrConfig = PplrConfig()
     aggregator: Literal["apa-nd", "apa-d", "average-nd", "average-d"] = Field(
         "apa-nd", description="how a client mixes its shards' adapters; apa weighs them by its own validation rows"

@@ -25,7 +25,7 @@ PAGE = (
   <p class="say"><strong class="late">Warning.</strong> {{ doubt }}.</p>
   {% endfor %}
   <dl class="stats">
-    {{ stat("AUC over all test rows", overall.auc|number, "before the first round " ~ before_overall.auc|number if before_overall.auc is not none) }}
+    {{ stat("AUC over all test rows" if measured >= 1 else "AUC over the test rows of " ~ measured|percent ~ " of the people", overall.auc|number, "before the first round " ~ before_overall.auc|number if before_overall.auc is not none) }}
     {% if share is not none %}
     {{ stat("Of the way to the best", share|percent, "from guessing, 0.5, to the best possible, " ~ result.best_possible_auc|number(3)) }}
     {% endif %}

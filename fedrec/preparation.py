@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fedrec import hardware
 from fedrec.config import DataConfig, RunConfig
 from fedrec.data.generated import World
@@ -67,10 +70,14 @@ def with_base(config: RunConfig, name: str, base: Base) -> RunConfig:
     return config.model_copy(update={"base": name, "train": hardware.settle_threads(config.train, base.model)})
 
 
-def facts_of(dataset: Dataset) -> dict[str, object]:
-    """The trivial scorers' AUC, the best possible one, warnings, and notes with the warnings first."""
+def facts_of(dataset: Dataset, measured: NDArray[np.bool_] | None = None) -> dict[str, object]:
+    """The trivial scorers' AUC, the best possible one, warnings, and notes with the warnings first.
+
+    Args:
+        measured: (n,) the test rows that results are measured on; all of them if none.
+    """
     rows = dataset.interactions
-    test = rows.split == TEST
+    test = rows.split == TEST if measured is None else measured
     best = None if rows.truth is None else auc(rows.truth[test], rows.label[test])
     return {
         "data": dataset.name,

@@ -50,6 +50,7 @@ def _content(result: Result) -> dict[str, Any]:
         "command": "fedrec simulate",
         "result": result,
         "overall": result["overall"],
+        "measured": result.get("measured") or 1.0,
         "share": summary.share_of_possible(result),
         "doubts": summary.doubts(result),
         "beaten": summary.beats(result),

@@ -56,8 +56,12 @@ def round_line(entry: Result) -> str:
 def results_table(result: Result) -> RenderableType:
     """The result per client and overall, before → after; the strategies beside each other; what is to beat."""
     result = complete(result)
+    part = result.get("measured") or 1.0
+    sampled = [f"measured on {percent(part)} of the people, the same each time: evaluate.users, evaluate.last"]
     warned = [Text(f"warning: {doubt}", "yellow") for doubt in doubts(result)]
-    return Group(_clients(result), "", _strategies(result), "", _yardsticks(result), *warned)
+    return Group(
+        _clients(result), "", _strategies(result), "", _yardsticks(result), *(sampled if part < 1 else ()), *warned
+    )
 
 
 def _clients(result: Result) -> Table:

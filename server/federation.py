@@ -13,6 +13,7 @@ from flwr.app import Message
 from flwr.serverapp import Grid
 
 from fedrec import messages
+from fedrec.data.evaluated import share_in_round
 from fedrec.errors import FedrecError
 from fedrec.messages import Model, State
 from fedrec.models.adapter import state_hash
@@ -188,7 +189,10 @@ class Federation:
             shards: None where the clients serve them already.
         """
         fresh: Entry = {"round": number, "bytes_up": 0, "bytes_down": 0, "dropped": []}
-        entry = fresh | entry
+        share = share_in_round(
+            number, self.config.federation.rounds, self.run.reference["measured"], self.config.evaluate
+        )
+        entry = fresh | entry | {"share": share}
         measured: dict[str, dict[str, float]] = {}
         served: dict[str, str] = {}
 
@@ -208,7 +212,9 @@ class Federation:
         content: dict[str, Message] = {}
         for client in self.nodes:
             model = None if shards is None else [models[client][s] for s in shards]
-            content[client] = self._message(messages.EVALUATE, client, number, model, entry, shards or ())
+            content[client] = self._message(
+                messages.EVALUATE, client, number, model, entry, shards or (), share=entry["share"]
+            )
         late = ask(self.grid, content, accept, len(self.nodes), self.config.federation.deadline)
         entry["dropped"] += [{"client": client, "reason": f"{_EVALUATION}no reply"} for client in late]
         if not measured:
@@ -238,11 +244,11 @@ class Federation:
         self.nodes, self.announced = meet(self.grid, self.run)
 
     def _message(
-        self, kind: str, client: str, number: int, model: Model | None, entry: Entry, shards: Sequence[int]
+        self, kind: str, client: str, number: int, model: Model | None, entry: Entry, shards: Sequence[int], **more: Any
     ) -> Message:
         if model is not None:
             entry["bytes_down"] += messages.size_of(messages.to_arrays(model))
-        return call(kind, self.run, self.nodes[client], model, round=number, shards=list(shards))
+        return call(kind, self.run, self.nodes[client], model, round=number, shards=list(shards), **more)
 
 
 def _mean_loss(reply: Reply) -> float | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fedrec import hardware
 from fedrec.config import RunConfig
 from fedrec.data import partition
+from fedrec.data.evaluated import evaluated, share_in_round, share_of_people
 from fedrec.data.load import load_dataset
 from fedrec.data.table import TRAIN, Dataset, Interactions
 from fedrec.errors import FedrecError
@@ -58,13 +59,16 @@ def finish_all(runs: Sequence[Run]) -> list[Run]:
     check_reach(base.model, target_layers(base.model, config.lora.targets))
     check_peft(base.model, config.lora)
     names, client_of = _partition(dataset, config, base)
-    initial, reference = initial_state(base.model, config.lora, config.seed), facts_of(dataset)
+    rows = dataset.interactions
+    initial, share = initial_state(base.model, config.lora, config.seed), share_of_people(rows, config.evaluate)
+    shown = share_in_round(config.federation.rounds, config.federation.rounds, share, config.evaluate)
+    reference = facts_of(dataset, evaluated(rows, shown, config.seed))
     run = runs[0]
     write_json(run.folder / "catalogue.json", vars(dataset.catalogue))
     facts = _write_clients(run, dataset, names, client_of)
     save_peft(run.folder / "initial", initial, config.lora, base.source)
     record_base(run.folder, base)
-    write_json(run.folder / "reference.json", {"base": base.name, "clients": facts, **reference})
+    write_json(run.folder / "reference.json", {"base": base.name, "clients": facts, "measured": share, **reference})
     return runs
 
 

@@ -69,6 +69,7 @@ def write_result(run: Run) -> dict[str, Any]:
         "base": reference["base"],
         "clients": [{**facts.get(client["id"], {}), **client} for client in last["clients"]],
         "overall": last["overall"],
+        "measured": last["share"],
         "trivial": reference["trivial"],
         "best_possible_auc": reference["best_possible_auc"],
         "history": history,

@@ -25,7 +25,7 @@ def by_hash(user_ids: Sequence[str], shards: int, key: str) -> NDArray[np.int32]
     )
 
 
-def drawn(rows: Interactions, part: float, seed: int) -> NDArray[np.bool_]:
-    """(n,) the rows of about a part of the users, each drawn by a keyed hash of their own."""
-    chosen = by_hash(rows.user_ids, _PARTS, f"validation {seed}") < part * _PARTS
+def drawn(rows: Interactions, part: float, seed: int, purpose: str = "validation") -> NDArray[np.bool_]:
+    """(n,) the rows of about a part of the users, each drawn by a keyed hash of their own, anew for each purpose."""
+    chosen = by_hash(rows.user_ids, _PARTS, f"{purpose} {seed}") < part * _PARTS
     return np.asarray(chosen[rows.user], bool)
