@@ -28,6 +28,7 @@ from unlearning.certificates.fields import Code, Facts
 
 _FIELDS = {"seq", "at", "event", "facts", "previous", "hash"}
 _SEALED = {"seq", "previous", "hash"}
+TORN = "cut short by a crash; the next append removes it"
 _EVENT = TypeAdapter(Code)
 
 
@@ -133,13 +134,23 @@ def check(path: Path, heads: Collection[str] = ()) -> LogCheck:
         if seq != before + 1:
             problems.setdefault(number, f"is number {seq} where {before + 1} belongs")
         before = seq
-    if torn:
-        problems[len(lines) + 1] = "cut short by a crash; the next append removes it"
+    found = [Problem(*item) for item in sorted(problems.items())]
     hashes = [line["hash"] if line else "" for line in lines]
     if missing := set(heads) - {*hashes, ORIGIN}:
-        problems.setdefault(len(lines) + 1, f"lines are gone: {len(missing)} of the known hashes are not in the log")
-    ordered = tuple(Problem(*item) for item in sorted(problems.items()))
-    return LogCheck(len(lines), hashes[-1] if hashes else ORIGIN, ordered)
+        why = f"lines are gone: {len(missing)} of the known hashes are not in the log"
+        found.append(Problem(len(lines) + 1, why))
+    if torn:
+        found.append(Problem(len(lines) + 1, TORN))
+    return LogCheck(len(lines), hashes[-1] if hashes else ORIGIN, tuple(found))
+
+
+def read(path: Path) -> list[Line]:
+    """The lines of a log that were not altered.
+
+    Raises:
+        FedrecError: there is no such file.
+    """
+    return [line for line in _lines(path)[0] if line is not None]
 
 
 def excerpt(path: Path, request: str) -> list[Line]:

@@ -23,9 +23,11 @@ from server.erasure import FederatedErasure
 from server.exchange import one_line
 from server.federation import digest_of
 from server.forget import proof
+from server.forget.auditing import open_faults, refuse_altered
 from server.forget.office import Office
 from server.forget.planning import impact
 from unlearning.audit import excerpt
+from unlearning.certificates.row import newest
 from unlearning.requests.batches import BATCHED
 from unlearning.requests.request import Request
 from unlearning.requests.states import PATH, STOPPED, WITHDRAWN, State
@@ -49,8 +51,13 @@ class Carrier:
     rederive: bool = False
 
     def run(self) -> list[dict[str, Any]]:
-        """Everything that is approved and not closed; what came of each request."""
+        """Everything that is approved and not closed; what came of each request.
+
+        Raises:
+            FedrecError: log, certificates, ledger and operators do not tell the same; nothing was done.
+        """
         ledger = self.office.ledger
+        refuse_altered(self.office)
         self.erasure.catch_up(self.say)
         done = self._fail_unvouched()
         for request in ledger.list(State.IDENTIFIED):
@@ -65,12 +72,11 @@ class Carrier:
         return [self.outcome(ledger.get(id)) for id in dict.fromkeys(done)]
 
     def _fail_unvouched(self) -> list[str]:
-        """What the ledger calls approved and operators do not vouch for fails, before anything is done."""
-        failed = []
-        for request in self.office.ledger.list():
-            if request.state in (State.IDENTIFIED, *BATCHED) and (why := self.office.unvouched(request)):
-                self._fail(request.id, why)
-                failed.append(request.id)
+        """What the ledger calls approved and operators or the log do not vouch for fails, before anything is done."""
+        faults, waiting = open_faults(self.office), self.office.ledger.open_requests()
+        failed = [each.id for each in waiting if each.state in (State.IDENTIFIED, *BATCHED) and each.id in faults]
+        for id in failed:
+            self._fail(id, faults[id])
         return failed
 
     def outcome(self, request: Request) -> dict[str, Any]:
@@ -193,11 +199,11 @@ class Carrier:
         back = set(batch["withdrawn"]).isdisjoint(request.shards or ())
         restored = batch["restored_seconds"] if back else None
         if not path.exists():
-            write_json(path, {"at": batch["at"], "restored_seconds": restored, "previous": self._newest()})
+            before = newest(self.office.certificates, but=id)
+            write_json(path, {"at": batch["at"], "restored_seconds": restored, "previous": before})
         signed = proof.certify(
             self.office, request, batch["shards"], rounds, batch["after"], report, read_json(path), self.signer
         )
-        write_json(self.office.folder / "newest.json", {"certificate": signed.digest})
         timings = {"restored_seconds": restored} if restored is not None else {}
         self.office.ledger.advance(id, State.CLOSED, certificate=signed.digest, timings=timings)
 
@@ -245,11 +251,6 @@ class Carrier:
         requests = [self.office.ledger.get(id) for id in ids]
         began = min(r.received_at + timedelta(seconds=r.timings[State.QUARANTINED]) for r in requests)
         return max(0.0, (datetime.now(UTC) - began).total_seconds())
-
-    def _newest(self) -> str | None:
-        """The certificate before the next."""
-        path = self.office.folder / "newest.json"
-        return str(read_json(path)["certificate"]) if path.exists() else None
 
     def _folder(self, ids: Sequence[str]) -> Path:
         """Where a batch keeps its rounds. Another set of requests is another batch, which starts from the beginning."""

@@ -11,6 +11,7 @@ import typer
 
 from fedrec.errors import FedrecError, Interrupted, UsageError
 from fedrec.options import Json, Workers
+from server.forget.audit_commands import audit
 from server.forget.checking import certificate, keys, verify
 from server.forget.decisions import approve, cancel, extend, hold, refuse, release
 from server.forget.listing import list_, show, status, warn
@@ -107,6 +108,7 @@ def run(
 app.command()(status)
 app.command(name="list")(list_)
 app.command()(show)
+app.command()(audit)
 app.command()(verify)
 app.command()(certificate)
 app.command()(keys)

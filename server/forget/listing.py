@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from fedrec.options import Json
+from server.forget.audit_commands import warn_altered
 from server.forget.options import Database, RequestId, RunOption, open_office
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def status(run: RunOption = None, database: Database = None, json: Json = None) 
         console.print(line, markup=False, soft_wrap=True)
     console.print(", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no requests")
     warn(office, console, waiting)
+    warn_altered(office, console)
     told = [
         {
             **brief._asdict(), "due_at": str(brief.due_at), "received_at": str(brief.received_at),

@@ -160,8 +160,8 @@ class Office:
 
     def approve(self, id: str, approver: str, identity: str) -> Request:
         """A request approved, signed by an operator."""
-        at = datetime.now(UTC)
-        signature = self.key(approver).sign(approval_message(self.ledger.get(id), approver, identity, at))
+        key, at = self.key(approver), datetime.now(UTC)
+        signature = key.sign(approval_message(self.ledger.get(id), approver, identity, at))
         return self.ledger.approve(id, approver, identity=identity, signature=signature, now=at)
 
     def plan(self, request: Request, plan: dict[str, Any], signer: str) -> Request:
@@ -173,8 +173,14 @@ class Office:
         return self.ledger.advance(request.id, State.PLANNED, shards=plan["shards"], plan=plan, planned=signature)
 
     def unvouched(self, request: Request) -> str | None:
-        """Why a request must not be carried out although the ledger calls it approved; None where all is signed."""
-        return unvouched(request, self.rules.ledger, self.operators)
+        """Why a request must not be carried out although the ledger calls it approved; None where all is signed.
+
+        Of a closed one its certificate says how many people stand behind it, by whatever rules there were.
+        """
+        rules = self.rules.ledger
+        if request.state == State.CLOSED:
+            rules = rules.model_copy(update={"four_eyes": False})
+        return unvouched(request, rules, self.operators)
 
     def signatures(self, request: Request) -> dict[str, Signed]:
         """Who asked, approved and planned it, as the evidence tells it."""

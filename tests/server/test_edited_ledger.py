@@ -11,6 +11,7 @@ import pytest
 
 from fedrec.store import Run
 from server.forget.office import Office
+from server.forget.planning import impact
 from tests.server.test_erasure import Copy, asked, carrier, finished, of, served
 from unlearning.requests.states import State
 
@@ -45,9 +46,9 @@ def test_an_approval_that_nobody_signed_is_not_carried_out(tmp_path: Path, finis
 def planned(run: Run, *users: str) -> list[str]:
     """Approved requests, with their plans."""
     ids = asked(run, *of(*users))
-    planner = carrier(run)
-    for id_ in ids:
-        planner.plan(planner.office.ledger.get(id_))
+    office, means = Office(run), carrier(run).erasure
+    for id_, selection in zip(ids, of(*users), strict=True):
+        office.plan(office.ledger.get(id_), impact(means, means.locate(selection, None), office.rules), "operator")
     return ids
 
 

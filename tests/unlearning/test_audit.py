@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from fedrec.errors import FedrecError
-from unlearning.audit import AuditLog, check, check_excerpt, excerpt
+from unlearning.audit import TORN, AuditLog, check, check_excerpt, excerpt
 from unlearning.certificates.canonical import canonical
 from unlearning.certificates.chain import ORIGIN, link
 
@@ -93,6 +93,13 @@ def test_lines_cut_from_the_end_are_found_by_a_head_known_elsewhere(log):
     log.path.write_bytes(b"".join(whole[:-1]))
     assert check(log.path).ok
     assert not check(log.path, [head]).ok
+
+
+def test_a_torn_line_hides_no_missing_ones(log):
+    head = log.head()
+    log.path.write_bytes(b"".join(lines(log)[:-1]) + b'{"at"')
+    assert [problem.why for problem in check(log.path).problems] == [TORN]
+    assert len(check(log.path, [head]).problems) == 2
 
 
 def test_a_crash_at_any_byte_of_a_line_loses_that_line_only(tmp_path):

@@ -58,6 +58,7 @@ class Facts(BaseModel):
     evidence: Digest | None = None
     certificate: Digest | None = None
     signature: Digest | None = None
+    findings: Sequence[Digest] | None = None
     shard: Count | None = None
     shards: Sequence[Count] | None = None
     round: Count | None = None

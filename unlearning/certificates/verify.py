@@ -138,6 +138,15 @@ def _signer(checks: Iterable[Check], trusted: Mapping[str, bytes] | None) -> Sig
     return "trusted" if all(check.ok for check in checks if check.name.endswith("signer")) else "untrusted"
 
 
+def read_signed(path: Path) -> tuple[SignedCertificate | None, str]:
+    """The certificate in a file, if its bytes are exactly what this version of the schema would write; else why not.
+
+    Raises:
+        FedrecError: there is no such file.
+    """
+    return _parsed(_read(path))
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()

@@ -1,0 +1,66 @@
+"""`fedrec forget audit`: whether log, certificates, ledger and operators still tell the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fedrec.errors import FedrecError
+from fedrec.options import Json
+from server.forget.options import Database, Operator, RunOption, acting, open_office
+
+if TYPE_CHECKING:
+    from fedrec.terminal import Terminal
+    from server.forget.office import Office
+
+
+def audit(
+    head: Annotated[
+        Path | None, typer.Option(help="Write here where log and certificates end now; keep it elsewhere.")
+    ] = None,
+    since: Annotated[Path | None, typer.Option(help="Compare with what --head wrote before.")] = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Go on in spite of what is found; the log says who.")
+    ] = False,
+    by: Operator = None,
+    run: RunOption = None,
+    database: Database = None,
+    json: Json = None,
+) -> None:
+    """Check the audit log, the row of certificates with their evidence, and ledger and operators against both."""
+    from fedrec.files import write_json
+    from fedrec.output import write_result
+    from server.forget import auditing
+
+    office, console = open_office(run, database, json)
+    kept = auditing.read_head(since) if since else None
+    found = auditing.findings(office, kept, evidence=True)
+    for finding in found:
+        word = "seen" if finding.accepted else "FAIL"
+        console.print(f"{word}  {finding.about}: {finding.why}", markup=False, soft_wrap=True)
+    new = [finding for finding in found if not finding.accepted]
+    if accept and new:
+        operator = acting(office, by, "approver", console)
+        auditing.accept(office, operator, new)
+        console.print(f"accepted by {operator}, as the log says now: {len(new)}", markup=False, soft_wrap=True)
+        new = []
+    told = [{"about": one.about, "why": one.why, "accepted": one.accepted or accept} for one in found]
+    write_result({"ok": not new, "findings": told}, json)
+    if new:
+        raise FedrecError(f"{len(new)} found: restore what was altered, or go on with --accept")
+    if head is not None:
+        write_json(head, auditing.head(office).model_dump(mode="json"))
+    console.print("log, certificates, ledger and operators tell the same" if not found else "nothing else is wrong")
+
+
+def warn_altered(office: Office, console: Terminal) -> None:
+    """One line where something is not as it was left."""
+    from server.forget.auditing import unaccepted
+
+    if found := unaccepted(office):
+        console.print(
+            f"the audit finds {len(found)}, the first: {found[0].about}: {found[0].why}; see `fedrec forget audit`",
+            style="red", markup=False, soft_wrap=True,
+        )  # fmt: skip

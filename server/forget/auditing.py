@@ -1,0 +1,210 @@
+"""The audit of a run's erasures: the log, the row of certificates, and the ledger and the operators against both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from fedrec.config import Section
+from fedrec.errors import FedrecError, UsageError
+from fedrec.files import read_json
+from server.forget.office import Office
+from unlearning import audit
+from unlearning.certificates.canonical import digest
+from unlearning.certificates.certificate import SignedCertificate
+from unlearning.certificates.fields import Count, Digest
+from unlearning.certificates.row import heads
+from unlearning.certificates.verify import read_signed, verify_certificate, verify_chain
+from unlearning.requests.crosscheck import of_operators, of_requests
+from unlearning.requests.request import Request
+from unlearning.requests.states import OPEN, TERMINAL, State
+
+ACCEPTED = "findings-accepted"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it was left.
+
+    Attributes:
+        about: a file, a request or an operator.
+        request: whether it concerns that one request alone.
+        accepted: an operator has seen it, and the work goes on.
+    """
+
+    about: str
+    why: str
+    request: bool = False
+    accepted: bool = False
+
+    @property
+    def mark(self) -> str:
+        """By which the log names what was accepted."""
+        return digest([self.about, self.why])
+
+
+class Head(Section):
+    """Where log and certificates end, to be kept elsewhere: what is cut off or written anew later is then found.
+
+    Attributes:
+        lines, log: how many lines the log has, and the hash of the last.
+        certificates, certificate: how many certificates there are, and the digest of the last.
+    """
+
+    lines: Count
+    log: Digest
+    certificates: Count
+    certificate: Digest | None
+
+
+def head(office: Office) -> Head:
+    """
+    Raises:
+        FedrecError: there is no log, or the certificates are no row.
+    """
+    log, ends = audit.check(office.audit.path), heads(office.certificates)
+    if len(ends) > 1:
+        raise FedrecError(f"{office.certificates}: the certificates are no row, so they have no end to keep")
+    number = len(list(office.certificates.glob("*.json")))
+    return Head(lines=log.lines, log=log.head, certificates=number, certificate=ends[0] if ends else None)
+
+
+def read_head(path: Path) -> Head:
+    """
+    Raises:
+        UsageError: the file does not hold one.
+    """
+    try:
+        return Head.model_validate(read_json(path))
+    except (ValidationError, OSError):
+        raise UsageError(f"--since {path}: not what `fedrec forget audit --head FILE` wrote") from None
+
+
+def findings(office: Office, since: Head | None = None, evidence: bool = False) -> list[Finding]:
+    """Everything that is not as it was left; those that an operator accepted are marked.
+
+    Args:
+        since: what was kept elsewhere.
+        evidence: check every certificate's evidence too, which takes its time where there are many.
+    """
+    lines = audit.read(office.audit.path) if office.audit.path.exists() else []
+    accepted = {mark for line in lines if line["event"] == ACCEPTED for mark in line["facts"].get("findings", ())}
+    certificates = {path.stem: read_signed(path)[0] for path in sorted(office.certificates.glob("*.json"))}
+    requests = office.ledger.list()
+    found = [
+        *_of_log(office, certificates.values(), since),
+        *_of_certificates(office, certificates, since, evidence),
+        *_of_ledger(office, requests, certificates, lines),
+        *_of_operators(office, lines),
+    ]
+    return [Finding(one.about, one.why, one.request, one.mark in accepted) for one in dict.fromkeys(found)]
+
+
+def unaccepted(office: Office) -> list[Finding]:
+    """What nobody has accepted, as `run` and `status` look for it."""
+    return [finding for finding in findings(office) if not finding.accepted]
+
+
+def refuse_altered(office: Office) -> None:
+    """Before anything is done.
+
+    Raises:
+        FedrecError: something besides single open requests, which fail alone, is not as it was left.
+    """
+    found = [finding for finding in unaccepted(office) if not finding.request]
+    if found:
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        raise FedrecError(
+            f"{found[0].about}: {found[0].why}{more}; nothing was done: `fedrec forget audit` lists it, "
+            "and goes on with --accept"
+        )
+
+
+def open_faults(office: Office) -> dict[str, str]:
+    """Why an open request must not be carried out, by request: nobody vouches for it, or the log tells otherwise."""
+    found = {finding.about.removeprefix("request "): finding.why for finding in unaccepted(office) if finding.request}
+    for request in office.ledger.open_requests():
+        if request.decision == "approved" and (why := office.unvouched(request)):
+            found[request.id] = why  # also where it was accepted as a finding: that is no approval
+    return found
+
+
+def accept(office: Office, operator: str, found: Iterable[Finding]) -> None:
+    """Go on in spite of what was found: it stays in the log by whom. Opens the operator's key, so that it is they."""
+    office.key(operator)
+    marks = sorted({finding.mark for finding in found})
+    office.audit.append(ACCEPTED, operator=operator, findings=marks)
+
+
+def _of_log(office: Office, certificates: Iterable[SignedCertificate | None], since: Head | None) -> Iterator[Finding]:
+    path = office.audit.path
+    if not path.exists():
+        if office.ledger.counts() or office.operators.operators() or since:
+            yield Finding(path.name, "is gone; restore it from a backup")
+        return
+    known = [signed.certificate.audit_head for signed in certificates if signed] + ([since.log] if since else [])
+    for problem in audit.check(path, known).problems:
+        if problem.why != audit.TORN:  # a crash's, mended by the next line
+            yield Finding(f"{path.name}, line {problem.line}", problem.why)
+
+
+def _of_certificates(
+    office: Office, certificates: Mapping[str, SignedCertificate | None], since: Head | None, evidence: bool
+) -> Iterator[Finding]:
+    trusted = office.operators.publics()
+    if certificates:
+        for check in verify_chain(office.certificates, trusted=trusted).checks:
+            if not check.ok:
+                yield Finding(f"certificates, {check.name}", check.why)
+    if since and since.certificate is not None:
+        there = {signed.digest for signed in certificates.values() if signed}
+        if since.certificate not in there or len(there) < since.certificates:
+            yield Finding("certificates", "those that were there when the head was kept are not all here")
+    for id, signed in certificates.items() if evidence else ():
+        path = office.certificates / f"{id}.json"
+        for check in verify_certificate(path, bundle=office.bundle(id), trusted=trusted).checks if signed else ():
+            if not check.ok:
+                yield Finding(f"certificate {id}", f"{check.name}: {check.why}")
+
+
+def _of_ledger(
+    office: Office,
+    requests: Iterable[Request],
+    certificates: Mapping[str, SignedCertificate | None],
+    lines: list[dict[str, Any]],
+) -> Iterator[Finding]:
+    there = {request.id: request for request in requests}
+    ended = {line["facts"].get("request") for line in lines if line["facts"].get("state") in TERMINAL}
+    for id, why in of_requests(list(there.values()), lines, _under_way(office)):
+        alone = id in there and there[id].state in OPEN and id not in ended
+        yield Finding(f"request {id}", why, request=alone)
+    for id, request in there.items():
+        if request.decision == "approved" and (why := office.unvouched(request) or ""):
+            yield Finding(f"request {id}", why, request=request.state in OPEN)
+        if request.state == State.CLOSED:
+            signed = certificates.get(id)
+            if signed is None or signed.digest != request.certificate:
+                yield Finding(f"request {id}", "its certificate is not the one that the ledger names")
+    for id in certificates:
+        if id not in there or there[id].state not in (State.CLOSED, *_CERTIFYING):
+            yield Finding(f"certificate {id}", "the ledger knows no request that it closed")
+
+
+_CERTIFYING = (State.PUBLISHED, State.HELD, State.FAILED)
+"""States in which a request may be whose certificate is written and which is not closed yet."""
+
+
+def _of_operators(office: Office, lines: list[dict[str, Any]]) -> Iterator[Finding]:
+    for name, why in of_operators(office.operators.operators(), lines):
+        yield Finding(f"operator {name}", why)
+    for path in sorted(office.operators.folder.glob("*.key")):
+        yield Finding(f"operators/{path.name}", "a private key in the run: move it into its owner's own folder")
+
+
+def _under_way(office: Office) -> set[str]:
+    batches = office.folder.glob("batches/*/batch.json")
+    return {id for path in batches for id in read_json(path)["requests"]}

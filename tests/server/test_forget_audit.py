@@ -1,0 +1,262 @@
+"""`fedrec forget audit`: whatever is deleted, cut, moved or edited in a run's erasures is found, and stops the work."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from fedrec.errors import FedrecError
+from fedrec.store import Run
+from server.forget.auditing import findings, refuse_altered
+from server.forget.commands import app
+from server.forget.office import Office
+from tests.server.test_erasure import Copy, asked, carrier, finished, of, served
+from unlearning.certificates.verify import verify_chain
+
+__all__ = ["finished"]  # a fixture
+
+
+@pytest.fixture(scope="module")
+def done(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run that forgot two people, one after the other, and has a third approved and a fourth waiting."""
+    run = finished(tmp_path_factory.mktemp("done") / "run")
+    for user in ("u07", "u11"):
+        asked(run, *of(user))
+        carrier(run).run()
+    asked(run, *of("u05"))
+    office = Office(run)
+    office.submit(of("u03")[0], client=None, channel="test", ground="17(1)(b)", requester="operator")
+    office.enrol("gone", ["approver"])
+    office.operators.revoke("gone")
+    office.ledger.close()
+    return run
+
+
+@pytest.fixture
+def run(done: Run, tmp_path: Path) -> Run:
+    """A copy of it."""
+    return Run(shutil.copytree(done.folder, tmp_path / "run"))
+
+
+def audit(run: Run, *options: object, command: str = "audit") -> tuple[Result, dict[str, Any]]:
+    result = CliRunner().invoke(app, [command, "--run", str(run.folder), *map(str, options), "--json", "-"])
+    return result, json.loads(result.stdout) if result.stdout else {}
+
+
+def log_of(run: Run) -> Path:
+    return Office(run).audit.path
+
+
+def lines_of(run: Run) -> list[bytes]:
+    return log_of(run).read_bytes().splitlines(keepends=True)
+
+
+def certificates(run: Run) -> list[Path]:
+    """In the order in which they were issued."""
+    paths = list(Office(run).certificates.glob("*.json"))
+    return sorted(paths, key=lambda path: json.loads(path.read_bytes())["certificate"]["previous"] is not None)
+
+
+def edit(run: Run, statement: str, *values: object) -> None:
+    with sqlite3.connect(run.folder / "erasure" / "ledger.db") as database:
+        assert database.execute(statement, values).rowcount == 1
+
+
+def id_in(run: Run, state: str) -> str:
+    return next(request.id for request in Office(run).ledger.list() if request.state == state)
+
+
+def without_line(index: int) -> Callable[[Run], None]:
+    def change(run: Run) -> None:
+        lines = lines_of(run)
+        del lines[index]
+        log_of(run).write_bytes(b"".join(lines))
+
+    return change
+
+
+def swapped(run: Run) -> None:
+    lines = lines_of(run)
+    lines[3], lines[4] = lines[4], lines[3]
+    log_of(run).write_bytes(b"".join(lines))
+
+
+def cut_to(part: float) -> Callable[[Run], None]:
+    def change(run: Run) -> None:
+        lines = lines_of(run)
+        log_of(run).write_bytes(b"".join(lines[: int(part * len(lines))]))
+
+    return change
+
+
+def registry(**changes: Any) -> Callable[[Run], None]:
+    def change(run: Run) -> None:
+        path = Office(run).operators.folder / "operators.json"
+        operators = json.loads(path.read_text())
+        operators[-1] |= changes
+        path.write_text(json.dumps(operators))
+
+    return change
+
+
+def operator_gone(run: Run) -> None:
+    path = Office(run).operators.folder / "operators.json"
+    path.write_text(json.dumps(json.loads(path.read_text())[:-1]))
+
+
+def closed_again(run: Run) -> None:
+    edit(run, "UPDATE requests SET state = 'published' WHERE id = ?", certificates(run)[-1].stem)
+
+
+def other_certificate(run: Run) -> None:
+    edit(run, "UPDATE requests SET certificate = ? WHERE id = ?", "00" * 32, certificates(run)[-1].stem)
+
+
+APPROVED = "UPDATE requests SET state = 'identified', decision = 'approved', approver = ? WHERE id = ?"
+
+
+def row_gone(run: Run) -> None:
+    edit(run, "DELETE FROM requests WHERE id = ?", id_in(run, "received"))
+
+
+def evidence_altered(run: Run) -> None:
+    path = Office(run).bundle(certificates(run)[0].stem) / "plan.json"
+    path.write_bytes(path.read_bytes().replace(b'"exact"', b'"exacd"'))
+
+
+def private_key(run: Run) -> None:
+    (Office(run).operators.folder / "operator.key").write_text("-----BEGIN PRIVATE KEY-----")
+
+
+WHOLE = {
+    "first line": (without_line(0), "audit.jsonl, line 1"),
+    "a line in the middle": (without_line(7), "does not follow the line before"),
+    "two lines swapped": (swapped, "audit.jsonl, line 4"),
+    "cut before the certificates": (cut_to(0.3), "lines are gone"),
+    "the last line cut": (without_line(-1), "operator gone"),
+    "the log deleted": (lambda run: log_of(run).unlink(), "audit.jsonl: is gone"),
+    "the first certificate deleted": (lambda run: certificates(run)[0].unlink(), "missing"),
+    "the newest certificate deleted": (lambda run: certificates(run)[-1].unlink(), "its certificate is not the one"),
+    "every certificate deleted": (
+        lambda run: shutil.rmtree(Office(run).certificates), "its certificate is not the one",
+    ),
+    "a closed request opened again": (closed_again, "the ledger says published, the log closed"),
+    "another certificate in the ledger": (other_certificate, "the log does not tell of this certificate"),
+    "a request deleted": (row_gone, "it is not in the ledger"),
+    "an operator deleted": (operator_gone, "the registry does not know them"),
+    "a revocation undone": (registry(revoked_at=None), "was revoked, as the log tells"),
+    "an operator dated back": (registry(created="2020-01-01T00:00:00Z"), "at another time than the log tells"),
+    "a revocation dated back": (registry(revoked_at="2020-01-01T00:00:00Z"), "at another time than the log tells"),
+    "a role added": (registry(roles=["approver", "signer"]), "not those that the log tells of"),
+    "a private key in the run": (private_key, "a private key in the run"),
+}  # fmt: skip
+
+
+def test_what_was_left_alone_is_as_it_was(run: Run) -> None:
+    result, told = audit(run)
+    assert result.exit_code == 0, result.output
+    assert told == {"ok": True, "findings": []}
+
+
+@pytest.mark.parametrize("what", WHOLE)
+def test_it_is_found_and_nothing_is_done(run: Run, what: str) -> None:
+    change, words = WHOLE[what]
+    before = served(run)
+    change(run)
+    result, told = audit(run)
+    assert isinstance(result.exception, FedrecError) and result.exception.exit_code == 1
+    assert words in result.stderr.replace("\n", " "), result.stderr
+    assert not told["ok"]
+    with pytest.raises(FedrecError, match="nothing was done") as caught:
+        carrier(run).run()
+    assert "\n" not in str(caught.value)
+    assert served(run) == before and "u05" in run.clients_of()
+    status, _ = audit(run, command="status")
+    assert status.exit_code == 0 and "fedrec forget audit" in status.stderr.replace("\n", " ")
+
+
+def test_altered_evidence_is_found(run: Run) -> None:
+    evidence_altered(run)
+    result, _ = audit(run)
+    assert result.exit_code == 1 and "plan.json was altered" in result.stderr.replace("\n", " ")
+
+
+def test_an_open_request_that_was_edited_is_found_and_fails_alone(run: Run) -> None:
+    id_ = id_in(run, "received")
+    edit(run, APPROVED, "gone", id_)
+    result, told = audit(run)
+    assert result.exit_code == 1 and {finding["about"] for finding in told["findings"]} == {f"request {id_}"}
+    states = {outcome["id"]: outcome["state"] for outcome in carrier(run).run()}
+    assert sorted(states.values()) == ["closed", "failed"] and states[id_] == "failed"
+    assert "u03" in run.clients_of() and "u05" not in run.clients_of()
+    assert not [finding for finding in findings(Office(run)) if "log" in finding.about]
+
+
+def test_a_chain_does_not_begin_anew(run: Run) -> None:
+    """There is no other note of the newest certificate that could be deleted: the row itself says what comes next."""
+    assert not (Office(run).folder / "newest.json").exists()
+    carrier(run).run()
+    assert verify_chain(Office(run).certificates, trusted=Office(run).operators.publics()).ok
+    firsts = [path for path in certificates(run) if json.loads(path.read_bytes())["certificate"]["previous"] is None]
+    assert len(firsts) == 1 and len(certificates(run)) == 3
+
+
+def test_what_was_accepted_lets_the_work_go_on_and_stays_known(run: Run) -> None:
+    without_line(7)(run)
+    result, told = audit(run, "--accept")
+    assert result.exit_code == 0 and told["ok"] and all(finding["accepted"] for finding in told["findings"])
+    assert [outcome["state"] for outcome in carrier(run).run()] == ["closed"]
+    result, told = audit(run)
+    assert result.exit_code == 0 and told["ok"] and told["findings"]
+    accepted = [json.loads(line) for line in lines_of(run) if b"findings-accepted" in line]
+    assert [line["facts"]["operator"] for line in accepted] == ["operator"]
+    certificates(run)[0].unlink()  # something else
+    assert audit(run)[0].exit_code == 1
+    with pytest.raises(FedrecError):
+        refuse_altered(Office(run))
+
+
+def test_accepting_is_no_approval(run: Run) -> None:
+    id_ = id_in(run, "received")
+    edit(
+        run, "UPDATE requests SET state = 'identified', decision = 'approved', approver = 'operator' WHERE id = ?", id_
+    )
+    assert audit(run, "--accept")[0].exit_code == 0
+    assert {outcome["id"]: outcome["state"] for outcome in carrier(run).run()}[id_] == "failed"
+    assert "u03" in run.clients_of()
+
+
+def test_a_kept_head_finds_what_was_cut_or_written_anew(run: Run, done: Run, tmp_path: Path) -> None:
+    head = tmp_path / "head.json"
+    assert audit(run, "--head", head)[0].exit_code == 0
+    assert audit(run, "--since", head)[0].exit_code == 0
+    carrier(run).run()
+    assert audit(run, "--since", head)[0].exit_code == 0  # what was added since is no fault
+    later = tmp_path / "later.json"
+    audit(run, "--head", later)
+    result, _ = audit(done, "--since", later)  # the run as an old backup has it: nothing in it contradicts the rest
+    told = result.stderr.replace("\n", " ")
+    assert result.exit_code == 1 and "lines are gone" in told and "not all here" in told
+    shutil.rmtree(run.folder / "erasure")
+    assert audit(run, "--since", head)[0].exit_code == 1
+    head.write_text("{}")
+    wrong = audit(run, "--since", head)[0].exception
+    assert isinstance(wrong, FedrecError) and wrong.exit_code == 2 and "not what" in str(wrong)
+
+
+def test_a_crash_is_no_fault(run: Run) -> None:
+    """A line that was cut short, and a line whose change was never committed."""
+    path = log_of(run)
+    path.write_bytes(path.read_bytes() + b'{"at":"2026')
+    assert audit(run)[0].exit_code == 0
+    office = Office(run)
+    office.audit.append("approved", request=id_in(run, "received"), state="identified", operator="operator")
+    assert audit(run)[0].exit_code == 0
