@@ -6,7 +6,7 @@ plan.json            the impact plan: at least `thresholds`, fixed before the ru
 config.json          the resolved configuration
 participation.jsonl  who took part in each round run again: `participation`
 adapters.json        hashes before and after, as in the certificate
-data_manifest.json   `before` and `after`: hashes and counts of the rows, no person
+data_manifest.json   `before` and `after`: what each client's rows are known by, under a key of the client's
 verification.json    `unlearning.verification.Report`
 audit.jsonl          `unlearning.audit.excerpt` for the request
 """

@@ -16,6 +16,7 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from unlearning.certificates.canonical import canonical
 from unlearning.requests import rows
+from unlearning.requests.schema import IS_OPEN
 from unlearning.requests.scope import described
 from unlearning.requests.subjects import SubjectKeys
 
@@ -29,9 +30,12 @@ class Repeats:
 
     def open_now(self, connection: Connection) -> dict[bytes, str]:
         """The ids of the open requests, by the mark of what each asks."""
-        found = rows.read_sealed(connection)
-        self._asks |= {id: self._opened(id, *found[id]) for id in found.keys() - self._asks.keys()}
-        return {self._asks[id]: id for id in found if self._asks[id]}
+        there = set(rows.read_ids(connection, IS_OPEN))
+        for ended in self._asks.keys() - there:
+            del self._asks[ended]
+        for id, sealed, client in rows.read_sealed(connection, sorted(there - self._asks.keys())):
+            self._asks[id] = self._opened(id, sealed, client)
+        return {mark: id for id, mark in self._asks.items() if mark}
 
     def mark(self, selection: Selection, client: str | None) -> bytes:
         """The same for the same selection at the same client."""

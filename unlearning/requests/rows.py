@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -46,18 +46,23 @@ def read_ids(connection: Connection, *conditions: ColumnElement[bool]) -> list[s
     return list(connection.execute(select(requests.c.id).where(*conditions)).scalars())
 
 
-def read_sealed(connection: Connection) -> dict[str, tuple[bytes, str | None]]:
-    """What is sealed in each open request, and its client, by id."""
+def read_sealed(connection: Connection, ids: Sequence[str]) -> Iterator[tuple[str, bytes, str | None]]:
+    """What is sealed in each of some requests, and its client."""
     columns = (requests.c.id, requests.c.sealed, requests.c.scope["client"].as_string())
-    return {id: (sealed, client) for id, sealed, client in connection.execute(select(*columns).where(IS_OPEN))}
+    for part in _parts(ids):
+        found = connection.execute(select(*columns).where(requests.c.id.in_(part)))
+        yield from ((row[0], row[1], row[2]) for row in found)
 
 
 def read_ended(connection: Connection, ids: Sequence[str]) -> list[str]:
     """Those of the ids whose requests have ended."""
-    parts = (ids[start : start + 1000] for start in range(0, len(ids), 1000))
-    return [
-        id for part in parts for id in read_ids(connection, requests.c.id.in_(part), requests.c.state.in_(TERMINAL))
-    ]
+    ended = requests.c.state.in_(TERMINAL)
+    return [id for part in _parts(ids) for id in read_ids(connection, requests.c.id.in_(part), ended)]
+
+
+def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many at a time as a statement takes."""
+    return (ids[start : start + 1000] for start in range(0, len(ids), 1000))
 
 
 def count(connection: Connection, *conditions: ColumnElement[bool]) -> int:
