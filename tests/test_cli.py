@@ -242,3 +242,13 @@ def test_a_shell_completes_commands_and_options(call: Call) -> None:
 def test_the_package_runs_as_the_command_does() -> None:
     done = subprocess.run([sys.executable, "-m", "fedrec", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("fedrec, version ")
+
+
+def test_a_hint_keeps_the_run_that_was_named(finished: Path, call: Call) -> None:
+    code, _, err = call("forget", "show", "nothing-such", "--run", finished)
+    assert code == 2 and f"`fedrec forget list --run {finished}`" in err
+    assert cli._naming_run("`fedrec forget run --run x`", ["--run", "y"]) == "`fedrec forget run --run x`"
+    assert cli._naming_run("`fedrec forget list`", ["forget", "list"]) == "`fedrec forget list`"
+    assert cli._naming_run("`fedrec forget run`, `fedrec data inspect`", ["--run=a b"]) == (
+        "`fedrec forget run --run 'a b'`, `fedrec data inspect`"
+    )
