@@ -15,6 +15,7 @@ from fedrec.config import LoraConfig, TrainConfig
 from fedrec.data.prompts import Window
 from fedrec.models.bank import AdapterBank, Routed, initial_state, state_hash
 from fedrec.training import Outcome, Task, bucketed, learning_rate, train
+from tests.models.families import family
 from tests.models.tiny import tiny_model
 
 LORA = LoraConfig(rank=4, alpha=8, dropout=0.1)
@@ -112,6 +113,18 @@ def test_the_loss_of_a_row_does_not_depend_on_how_long_the_others_are() -> None:
             losses.append(-logits.log_softmax(-1)[label].item())
         outcome = train(MODEL, bank, start, task(), config)
     assert outcome.loss == pytest.approx(np.mean(losses), abs=1e-5)
+
+
+def test_a_layer_that_no_token_came_by_is_pulled_to_the_anchor_alone() -> None:
+    """As an expert may be in a batch: here the MLP of a layer that waits for images."""
+    model, lora = family("mllama"), LoraConfig(rank=2, targets="up_proj")
+    start, anchor = initial_state(model, lora, 1), initial_state(model, lora, 2)
+    with AdapterBank(model, lora) as bank:
+        free = train(model, bank, start, task(), CONFIG).state
+        held = train(model, bank, start, task(), CONFIG, prox=0.5, anchor=anchor).state
+    idle = "model.layers.3.mlp.up_proj.A"
+    assert torch.equal(free[idle], start[idle])
+    assert (held[idle] - anchor[idle]).norm() < (start[idle] - anchor[idle]).norm()
 
 
 def test_a_strong_proximal_term_holds_the_adapter_at_its_anchor() -> None:

@@ -27,6 +27,7 @@ from fedrec.models.files import Stamp, folder_of, model_files, stamp
 _ALIGNED = 64  # bytes, as torch and Ray lay memory out
 _CONTEXT = 2048  # where a model does not say how long its input may be
 _LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "n_ctx", "seq_length")
+_FIRST_LENGTH = "original_max_position_embeddings"
 _SHOWN = 3  # names of missing weights in a message
 
 
@@ -100,11 +101,17 @@ def _load(name: str, revision: str | None, device: str, precision: str, _: tuple
 
 
 def context_of(config: Any) -> int:
-    """The longest input, in tokens, that a model's configuration allows, under whichever name its family has for it."""
+    """The longest input, in tokens, that a model's configuration allows, under whichever name its family has for it.
+
+    With `longrope` (Phi-3) a longer input than the model was first trained on is read in another way from its first
+    token on, so what a row is scored would depend on the rows after it: there, the context ends before that.
+    """
     for settings in (config.get_text_config(decoder=True), config):
-        named = [getattr(settings, key) for key in _LENGTHS if hasattr(settings, key)]
-        if lengths := [length for length in named if isinstance(length, int) and length > 0]:
-            return min(lengths)
+        rope = getattr(settings, "rope_parameters", None) or {}
+        lengths = (*_LENGTHS, _FIRST_LENGTH) if rope.get("rope_type") == "longrope" else _LENGTHS
+        named = [rope.get(key) or getattr(settings, key, None) for key in lengths]
+        if known := [length for length in named if isinstance(length, int) and length > 0]:
+            return min(known)
     return _CONTEXT
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM, Phi3Config
 
 from fedrec.config import PromptConfig
 from fedrec.errors import FedrecError
 from fedrec.models import checks
 from fedrec.models.base import context_of, load_base, width_of
+from fedrec.models.body import hidden_states
 from fedrec.models.checks import check_base
 from fedrec.models.vectors import item_vectors
 from tests import cli
@@ -87,3 +89,16 @@ def test_the_context_under_every_name(settings: dict[str, int], context: int) ->
     from transformers import PretrainedConfig
 
     assert context_of(PretrainedConfig(**settings)) == context
+
+
+def test_a_context_ends_where_a_longer_input_would_be_read_otherwise() -> None:
+    rope = {"rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 4, "long_factor": [4.0] * 4}
+    sizes = SIZES | {"vocab_size": 50, "num_attention_heads": 2, "num_key_value_heads": 2, "pad_token_id": 1}
+    config = Phi3Config(**sizes, original_max_position_embeddings=32, rope_parameters=rope)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    ids = torch.randint(50, (1, 60), generator=torch.Generator().manual_seed(0))
+    context = context_of(config)
+    with torch.no_grad():
+        longer, whole, half = (hidden_states(model, ids[:, :n])[:, :16] for n in (context + 1, context, 16))
+    torch.testing.assert_close(whole, half, rtol=1e-4, atol=1e-5)
+    assert (longer - half).abs().max() > 1e-3
