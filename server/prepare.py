@@ -17,12 +17,12 @@ from fedrec.data.table import TRAIN, Dataset, Interactions
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from fedrec.messages import State
-from fedrec.models.adapter import initial_state, target_layers
+from fedrec.models.adapter import initial_state
 from fedrec.models.base import Base, load_base
 from fedrec.models.checks import check_base
-from fedrec.models.peft_folder import check_peft, load_peft, save_peft
-from fedrec.models.reach import check_reach
+from fedrec.models.peft_folder import load_peft, save_peft
 from fedrec.models.recorded import find_base, record_base
+from fedrec.models.targets import check_targets
 from fedrec.models.vectors import item_vectors
 from fedrec.preparation import base_name, facts_of, resolve, with_base
 from fedrec.served import is_allowed
@@ -56,8 +56,7 @@ def finish_all(runs: Sequence[Run]) -> list[Run]:
     runs = [_settled(run, with_base(run.config, named, base)) for run in runs]
     hardware.use_threads(runs[0].config.train)
     check_base(base, config.prompt, dataset.catalogue.titles)
-    check_reach(base.model, target_layers(base.model, config.lora.targets))
-    check_peft(base.model, config.lora)
+    check_targets(base.model, config.lora)
     names, client_of = _partition(dataset, config, base)
     rows = dataset.interactions
     initial, share = initial_state(base.model, config.lora, config.seed), share_of_people(rows, config.evaluate)

@@ -21,11 +21,10 @@ from fedrec.data.table import TEST, TRAIN, Dataset
 from fedrec.errors import UsageError
 from fedrec.files import read_json, write_json
 from fedrec.metrics import measure
-from fedrec.models.adapter import target_layers
 from fedrec.models.base import load_base
 from fedrec.models.checks import check_base
-from fedrec.models.reach import check_reach
 from fedrec.models.recorded import keep_base
+from fedrec.models.targets import check_targets
 from fedrec.preparation import base_name, facts_of, with_base
 from fedrec.summary import flat
 from unlearning.exactness import exactness
@@ -169,7 +168,7 @@ class Bench:
         hardware.use_threads(self.config.train)
         catalogue = self.dataset.catalogue
         check_base(self.base, config.prompt, catalogue.titles)
-        check_reach(self.base.model, target_layers(self.base.model, config.lora.targets))
+        check_targets(self.base.model, config.lora)
         self.encoder = PromptEncoder(self.base.tokenizer, catalogue.titles, config.prompt, self.base.context)
         self.vectors = fill_vectors(self.base, self.encoder, self.dataset.interactions)
         self.selection = draw(self.dataset, plan.unit, plan.forget, seed)

@@ -18,10 +18,17 @@ _AGREE = 1e-3  # how far two ways of computing the same may be apart, as a part 
 
 
 def tokens(model: Any) -> Tensor:
-    """(2, t) tokens of a model's vocabulary, always the same; as many as it can read, if those are few."""
+    """(2, t) tokens of a model's vocabulary, always the same; as many as it can read, if those are few.
+
+    The one for padding is among them, which RoBERTa gives no position: a history may hold it by chance.
+    """
     embedding, length = model.get_input_embeddings().weight, min(_LENGTH, context_of(model.config))
     generator = torch.Generator().manual_seed(0)
-    return torch.randint(len(embedding), (_ROWS, length), generator=generator).to(embedding.device)
+    ids = torch.randint(len(embedding), (_ROWS, length), generator=generator)
+    padding = model.config.get_text_config(decoder=True).pad_token_id
+    if padding is not None and 0 <= padding < len(embedding):
+        ids[:, 1] = padding
+    return ids.to(embedding.device)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from fedrec.config import LoraConfig
-from fedrec.errors import FedrecError, UsageError
+from fedrec.errors import FedrecError
 from fedrec.models.adapter import (
     ALL_LINEAR,
     Shapes,
@@ -74,27 +74,19 @@ def save_peft(folder: Path, state: State, config: LoraConfig, base: str) -> None
     (folder / CONFIG).write_text(json.dumps(description, indent=2) + "\n", "utf-8")
 
 
-def check_peft(model: PreTrainedModel, config: LoraConfig) -> None:
-    """See that PEFT gives adapters of `model` back; where it renames layers, as those of experts, it loses some.
-
-    Raises:
-        UsageError: it does not, with targets that it keeps.
-    """
-    layers = set(target_layers(model, config.targets))
+def lost_in_peft(model: PreTrainedModel, config: LoraConfig) -> dict[str, str]:
+    """The layers whose adapters PEFT would not give back, and why: it renames some (of experts), and bars some."""
+    layers = target_layers(model, config.targets)
     try:
         kept = _layers_in_peft(model, config)
+        return {name: "PEFT takes it for one of experts, and loses its adapter" for name in layers if name not in kept}
     except Exception as error:  # of whatever kind, so no folder of adapters would load either
-        reason = " ".join(str(error).split())[:160]
-        raise UsageError(
-            f"lora.targets: PEFT cannot hold such adapters of {type(model).__name__} ({reason}); name other layers"
-        ) from None
-    if lost := sorted(layers - kept):
-        last = {name.rpartition(".")[2] for name in lost}
-        rest = ",".join(sorted({name.rpartition(".")[2] for name in layers & kept} - last))
-        raise UsageError(
-            f"lora.targets: PEFT cannot hold adapters of {', '.join(sorted(last))} of {type(model).__name__}, which it "
-            f"takes for those of experts; use {f'--set lora.targets={rest}' if rest else 'another --base'}"
-        )
+        reason = f"PEFT cannot hold it: {' '.join(str(error).split())[:120]}"
+    by_name = {name.rpartition(".")[2]: name for name in layers}
+    if len(by_name) == 1:
+        return dict.fromkeys(layers, reason)
+    alone = [config.model_copy(update={"targets": name}) for name in by_name]
+    return {name: why for each in alone for name, why in lost_in_peft(model, each).items()}
 
 
 def _layers_in_peft(model: PreTrainedModel, config: LoraConfig) -> set[str]:

@@ -6,7 +6,7 @@ something in PEFT's merged weights. Others choose by a layer's output (top-k of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, cast
@@ -21,7 +21,7 @@ from fedrec.models import made_up
 from fedrec.models.adapter import layer_shape
 from fedrec.models.body import hidden_states
 
-_CHECKED: WeakKeyDictionary[nn.Module, set[tuple[str, ...]]] = WeakKeyDictionary()
+_TRIED: WeakKeyDictionary[nn.Module, dict[tuple[str, ...], dict[str, str]]] = WeakKeyDictionary()
 _PAST = "the model uses its weights without the layer"
 _IDLE = "no token comes by it"
 _FLAT = "nothing is learnt of its output"
@@ -29,26 +29,49 @@ _OTHER = "it makes something else of its input than a matrix does"
 
 
 def check_reach(model: nn.Module, layers: Iterable[str]) -> None:
-    """Try the layers out, once a model: it calls every one, learns from it, and has its weights from nowhere else.
-
-    A layer that made-up tokens do not come by is let be where a sibling is called: they are experts.
+    """Refuse layers that no adapter can be on.
 
     Raises:
-        UsageError: names the layers, and the targets without them.
+        UsageError: names them, and the targets without them.
+    """
+    layers = tuple(layers)
+    if wrong := unreached(model, layers):
+        raise UsageError(refusal(wrong, layers))
+
+
+def unreached(model: nn.Module, layers: tuple[str, ...]) -> dict[str, str]:
+    """Layers that no adapter can be on, and why; tried out once a model.
+
+    A layer that made-up tokens do not come by is let be where a sibling is called: they are experts.
     """
     if not isinstance(model, PreTrainedModel):  # layers alone read no tokens
-        return
-    known, layers = _CHECKED.setdefault(model, set()), tuple(layers)
-    if layers in known:
-        return
-    wrong = _wrong(model, layers)
-    if wrong:
-        raise UsageError(_message(wrong, [name for name in layers if name not in wrong]))
-    known.add(layers)
+        return {}
+    known = _TRIED.setdefault(model, {})
+    if layers not in known:
+        known[layers] = _wrong(model, layers)
+    return known[layers]
+
+
+def refusal(wrong: Mapping[str, str], layers: Iterable[str]) -> str:
+    """Which of the layers no adapter can be on, the first's reason, and the targets that are left."""
+    first, why = next(iter(wrong.items()))
+    good = [name for name in layers if name not in wrong]
+    bad, rest = (",".join(ends(*both)) for both in ((wrong, good), (good, wrong)))
+    mend = f"set lora.targets to {rest}" if rest else "choose another base model"
+    return f"lora.targets: no adapter can be on {bad} ({first}: {why}); {mend}"
+
+
+def ends(names: Iterable[str], others: Iterable[str]) -> list[str]:
+    """The shortest ends of the names that are no ends of the others."""
+    taken = {_end(name, depth) for name in others for depth in range(1, name.count(".") + 2)}
+    found = {
+        next((end for depth in range(1, name.count(".") + 1) if (end := _end(name, depth)) not in taken), name)
+        for name in names
+    }
+    return sorted(found)
 
 
 def _wrong(model: nn.Module, layers: Sequence[str]) -> dict[str, str]:
-    """Layers that no adapter can be on, and why."""
     called, other = _called(model, layers)
     uncalled = [name for name in layers if name not in called]
     learnt = _learnt(model, [name for name in called if name not in other], uncalled)
@@ -130,22 +153,6 @@ def _siblings(name: str) -> set[str]:
     """The name with each of its numbers left open: what other layers of the same kind share with it."""
     parts = name.split(".")
     return {".".join([*parts[:i], "*", *parts[i + 1 :]]) for i, part in enumerate(parts) if part.isdigit()}
-
-
-def _message(wrong: dict[str, str], good: Sequence[str]) -> str:
-    first, why = next(iter(wrong.items()))
-    bad, rest = (",".join(sorted(_ends(*both))) for both in ((wrong, good), (good, wrong)))
-    mend = f"set lora.targets to {rest}" if rest else "choose another base model"
-    return f"lora.targets: no adapter can be on {bad} ({first}: {why}); {mend}"
-
-
-def _ends(names: Iterable[str], others: Iterable[str]) -> set[str]:
-    """The shortest ends of the names that are no ends of the others."""
-    taken = {_end(name, depth) for name in others for depth in range(1, name.count(".") + 2)}
-    return {
-        next((end for depth in range(1, name.count(".") + 1) if (end := _end(name, depth)) not in taken), name)
-        for name in names
-    }
 
 
 def _end(name: str, depth: int) -> str:

@@ -20,14 +20,13 @@ from tests.models.saved import SIZES, save_base
 
 BASES: dict[str, tuple[dict[str, Any], str]] = {
     "mistral": (SIZES | {"num_key_value_heads": 1, "sliding_window": 12, "initializer_range": 0.2}, "all-linear"),
-    "mamba": ({"hidden_size": 16, "num_hidden_layers": 2, "state_size": 4}, "in_proj,out_proj,x_proj"),
+    "mamba": ({"hidden_size": 16, "num_hidden_layers": 2, "state_size": 4}, "in_proj,x_proj"),
     "roberta": (SIZES | {"is_decoder": True, "initializer_range": 0.2}, "all-linear"),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", BASES)
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("family", "precision"), [("mistral", "fp32"), ("mamba", "bf16"), ("roberta", "bf16")])
 def test_recommended_titles_have_the_scores_of_their_prompts(
     family: str, precision: str, small: Settings, tmp_path: Path
 ) -> None:
@@ -52,8 +51,8 @@ def test_layers_that_no_adapter_can_be_on_are_named_before_anything_is_made(smal
     base = save_base(tmp_path / "base", "mamba", **BASES["mamba"][0])
     code, out, err = cli.run("simulate", "--out", "run", *cli.as_sets(small(base=str(base))), cwd=tmp_path)
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "no adapter can be on dt_proj (backbone.layers.0.mixer.dt_proj: the model uses its weights" in err
-    assert "set lora.targets to in_proj,out_proj,x_proj" in err
+    assert "no adapter can be on dt_proj,out_proj (backbone.layers.0.mixer.dt_proj: the model uses its weights" in err
+    assert "set lora.targets to in_proj,x_proj" in err
     assert not (tmp_path / "run").exists()
 
 

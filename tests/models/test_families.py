@@ -24,6 +24,7 @@ from fedrec.models.base import pack, unpack
 from fedrec.models.body import hidden_states
 from fedrec.models.causality import fault_of
 from fedrec.models.head import answer_logits
+from fedrec.models.targets import check_targets
 from fedrec.scoring import score_candidates
 from tests.models.families import FAMILIES, NotTiny, family
 from tests.models.sizes import VOCABULARY, WINDOW
@@ -180,14 +181,16 @@ def bank_of(model: PreTrainedModel, learnt: bool = True) -> AdapterBank:
 @cache
 def targets_of(model: PreTrainedModel) -> str:
     try:
-        AdapterBank(model, LoraConfig(rank=2)).close()
+        check_targets(model, LoraConfig(rank=2))
     except UsageError as error:
         message = str(error)
         assert "\n" not in message
         if "choose another" in message:
             assert message.endswith(UNTEACHABLE[model.config.model_type])
             return ""
-        return message.rpartition("; set lora.targets to ")[2]
+        targets = message.rpartition("; set lora.targets to ")[2]
+        check_targets(model, LoraConfig(rank=2, targets=targets))
+        return targets
     return "all-linear"
 
 

@@ -11,7 +11,8 @@ from transformers import AutoModelForCausalLM, DeepseekV3Config, MixtralConfig, 
 from fedrec.config import LoraConfig
 from fedrec.errors import FedrecError, UsageError
 from fedrec.models.bank import AdapterBank, Routed, state_hash
-from fedrec.models.peft_folder import CONFIG, WEIGHTS, check_peft, load_peft, save_peft
+from fedrec.models.peft_folder import CONFIG, WEIGHTS, load_peft, save_peft
+from fedrec.models.targets import check_targets
 from tests.models.tiny import CONFIG as LORA
 from tests.models.tiny import FAMILIES, VOCABULARY, close, logits, randomise, tiny_model
 
@@ -185,7 +186,7 @@ def of(config):
 @pytest.mark.parametrize("family", EXPERTS)
 def test_experts_get_no_adapters_from_peft_that_we_never_made(family, tmp_path, recwarn):
     model = of(EXPERTS[family])
-    check_peft(model, LORA)
+    check_targets(model, LORA)
     bank = AdapterBank(model, LORA).eval()
     save_peft(tmp_path, randomise(bank)[0], LORA, "tiny")
     theirs = peft.PeftModel.from_pretrained(of(EXPERTS[family]), tmp_path)
@@ -195,21 +196,23 @@ def test_experts_get_no_adapters_from_peft_that_we_never_made(family, tmp_path, 
 
 def test_layers_that_peft_would_lose_are_refused_and_the_mend_works(tmp_path, recwarn):
     model = of(DEEPSEEK)
-    with pytest.raises(UsageError, match="cannot hold adapters of down_proj, gate_proj, up_proj") as caught:
-        check_peft(model, LORA)
-    mend = LORA.model_copy(update={"targets": str(caught.value).partition("lora.targets=")[2]})
-    check_peft(model, mend)
+    with pytest.raises(
+        UsageError, match=r"no adapter can be on down_proj,gate_proj,up_proj .*takes it for one of experts"
+    ) as caught:
+        check_targets(model, LORA)
+    mend = LORA.model_copy(update={"targets": str(caught.value).rpartition("; set lora.targets to ")[2]})
+    check_targets(model, mend)
     bank = AdapterBank(model, mend).eval()
     save_peft(tmp_path, randomise(bank)[0], mend, "tiny")
     theirs = peft.PeftModel.from_pretrained(of(DEEPSEEK), tmp_path)
     close(logits(theirs), through(bank, model))
     assert not [warning for warning in recwarn if "keys" in str(warning.message)]
-    with pytest.raises(UsageError, match=r"cannot hold such adapters of DeepseekV3ForCausalLM .*; name other layers"):
-        check_peft(model, LORA.model_copy(update={"targets": "up_proj"}))
+    with pytest.raises(UsageError, match=r"PEFT cannot hold it: .*; choose another base model"):
+        check_targets(model, LORA.model_copy(update={"targets": "up_proj"}))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_plain_families_are_held_whole(family):
     model = tiny_model(family)
-    check_peft(model, LORA)
-    check_peft(model, LORA.model_copy(update={"targets": SOME[family]}))
+    check_targets(model, LORA)
+    check_targets(model, LORA.model_copy(update={"targets": SOME[family]}))

@@ -1,0 +1,26 @@
+"""Whether adapters can be on the layers that a configuration targets: here, and in the PEFT folders that keep them."""
+
+from __future__ import annotations
+
+from transformers import PreTrainedModel
+
+from fedrec.config import LoraConfig
+from fedrec.errors import UsageError
+from fedrec.models.adapter import target_layers
+from fedrec.models.peft_folder import lost_in_peft
+from fedrec.models.reach import ends, refusal, unreached
+
+
+def check_targets(model: PreTrainedModel, config: LoraConfig) -> None:
+    """Refuse targets that cannot hold an adapter.
+
+    Raises:
+        UsageError: names them, and the targets that are left, if any.
+    """
+    layers = tuple(target_layers(model, config.targets))
+    wrong = unreached(model, layers)
+    if left := [name for name in layers if name not in wrong]:
+        rest = config.model_copy(update={"targets": tuple(ends(left, wrong))}) if wrong else config
+        wrong = wrong | lost_in_peft(model, rest)
+    if wrong:
+        raise UsageError(refusal(wrong, layers))
