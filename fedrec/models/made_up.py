@@ -25,7 +25,7 @@ def tokens(model: Any) -> Tensor:
     embedding, length = model.get_input_embeddings().weight, min(_LENGTH, context_of(model.config))
     generator = torch.Generator().manual_seed(0)
     ids = torch.randint(len(embedding), (_ROWS, length), generator=generator)
-    padding = model.config.get_text_config(decoder=True).pad_token_id
+    padding = getattr(model.config.get_text_config(decoder=True), "pad_token_id", None)
     if padding is not None and 0 <= padding < len(embedding):
         ids[:, 1] = padding
     return ids.to(embedding.device)
