@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fedrec import hardware
 from fedrec.config import DataConfig, RunConfig
 from fedrec.data.generated import World
-from fedrec.data.table import TEST, Catalogue, Dataset
+from fedrec.data.table import TEST, Catalogue, Dataset, Interactions
 from fedrec.data.trivial import trivial_auc
 from fedrec.metrics import auc
 from fedrec.models.base import Base
@@ -78,11 +78,15 @@ def facts_of(dataset: Dataset, measured: NDArray[np.bool_] | None = None) -> dic
     """
     rows = dataset.interactions
     test = rows.split == TEST if measured is None else measured
-    best = None if rows.truth is None else auc(rows.truth[test], rows.label[test])
     return {
         "data": dataset.name,
-        "trivial": trivial_auc(rows, test),
-        "best_possible_auc": best,
+        **measured_on(rows, test),
         "warnings": list(dataset.warnings),
         "notes": [*(f"warning: {told}" for told in dataset.warnings), *dataset.notes],
     }
+
+
+def measured_on(rows: Interactions, test: NDArray[np.bool_]) -> dict[str, object]:
+    """What can be said of some test rows without a model: the trivial scorers' AUC, and the best possible one."""
+    best = None if rows.truth is None else auc(rows.truth[test], rows.label[test])
+    return {"trivial": trivial_auc(rows, test), "best_possible_auc": best}

@@ -113,6 +113,8 @@ class Run:
         """The rows that the clients hold now, each with its client, on the machine that holds them all."""
         from fedrec.data.pooling import pooled
 
+        if self.config.strategy == CENTRAL:
+            return self.client(CENTRAL).interactions()
         return pooled({name: self.client(name).interactions() for name in self.clients})
 
     def clients_of(self) -> dict[str, tuple[str, ...]]:
@@ -190,6 +192,10 @@ class Rounds:
             client, _, name = key.rpartition("|")
             arrays.setdefault(client, {})[name] = array
         return {client: from_arrays(named) for client, named in arrays.items()}
+
+    def retell(self, number: int, entry: dict[str, Any]) -> None:
+        """Write anew what happened in a finished round."""
+        write_json(self.folder / f"{number:04d}" / "round.json", entry)
 
     def entry(self, number: int) -> dict[str, Any]:
         """What happened in a finished round."""

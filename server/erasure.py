@@ -24,6 +24,7 @@ from server.exchange import answers, call
 from server.federation import Entry, Federation, digest_of
 from server.meeting import meet
 from server.prepare import initial_of
+from server.restating import restate
 from server.results import write_result
 from unlearning.requests.ledger import Ledger
 
@@ -175,8 +176,13 @@ class FederatedErasure:
                         f"client {name} serves another shard {shards[place]} than it was sent: see its log"
                     )
 
-    def measure(self, shards: Sequence[int], models: Mapping[str, Model]) -> None:
-        """Keep what is served now as the run's model, have it measured, and write the result anew."""
+    def measure(self, shards: Sequence[int], models: Mapping[str, Model], again: Rounds) -> None:
+        """Keep what is served now as the run's model, have it measured, and write the result anew.
+
+        Args:
+            again: the rounds in which the shards were trained again.
+        """
+        restate(self.run, shards, again)
         self.federation.measure(self._last, self._with(shards, models))
         write_result(self.run)
 

@@ -134,4 +134,5 @@ def _of_users(
     return Interactions(
         index.astype(np.int32), rows.item[mine], rows.label[mine], rows.time[mine], rows.split[mine],
         tuple(rows.user_ids[user] for user in users), group, groups,
+        None if rows.truth is None else rows.truth[mine],
     )  # fmt: skip

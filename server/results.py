@@ -13,6 +13,7 @@ from fedrec.metrics import measure
 from fedrec.store import Run
 from server.replies import BadReply
 
+_ERASED = "rows were erased after training: what rounds before the last had measured on them is left out"
 _HIGHEST = {"auc": 1.0, "uauc": 1.0, "logloss": 100.0}
 
 
@@ -78,7 +79,7 @@ def write_result(run: Run) -> dict[str, Any]:
         "seconds": sum(entry["seconds"] for entry in history),
         "adapter_hash": last["adapter_hash"],
         "config": config.model_dump(mode="json"),
-        "notes": reference["notes"],
+        "notes": [*reference["notes"], *([_ERASED] if not history[0]["overall"] else [])],
         "baselines": [write_result(baseline) for baseline in run.baselines if baseline.rounds.last() is not None],
     }
     write_json(run.folder / "result.json", result)

@@ -25,4 +25,6 @@ def pooled(parts: Mapping[str, Interactions]) -> Interactions:
         for column in ("item", "label", "time", "split")
     )
     client = np.repeat(np.arange(len(parts), dtype=np.int32), [len(rows) for rows in parts.values()])
-    return sort_rows(np.concatenate(theirs), item, label, time, split, users, client, tuple(parts))
+    truths = [rows.truth for rows in parts.values() if rows.truth is not None]
+    truth = np.concatenate(truths) if truths and sum(map(len, truths)) == len(item) else None
+    return sort_rows(np.concatenate(theirs), item, label, time, split, users, client, tuple(parts), truth)

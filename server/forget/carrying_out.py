@@ -27,6 +27,7 @@ from server.forget.auditing import open_faults, refuse_altered
 from server.forget.office import Office
 from server.forget.planning import impact
 from unlearning.audit import excerpt
+from unlearning.certificates.certificate import NOTHING_FOUND
 from unlearning.certificates.row import newest
 from unlearning.requests.batches import BATCHED
 from unlearning.requests.request import Request
@@ -85,7 +86,7 @@ class Carrier:
         return {
             "id": request.id,
             "state": request.state.value,
-            "claim": (request.plan or {})["claim"] if request.state == State.CLOSED else None,
+            "claim": self._claim(request.id) if request.state == State.CLOSED else None,
             "reason": request.reasons.get("failed") if request.state == State.FAILED else None,
             "shards": list(request.shards or ()),
             "withdrawn_seconds": request.timings.get("withdrawn_seconds"),
@@ -179,7 +180,8 @@ class Carrier:
                 batch |= {"restored_seconds": self._since_quarantined(ids), "withdrawn": sorted(withdrawn)}
                 write_json(folder / "batch.json", batch)
             self.say(_served(batch))
-            self.erasure.measure(shards, models)
+            if any(self._claim(id) != NOTHING_FOUND for id in ids):
+                self.erasure.measure(shards, models, rounds)
             self.erasure.forget_held(ids)
         for id in waiting:
             self._certify(id, batch, rounds, folder / f"issued-{id}.json")
@@ -188,6 +190,9 @@ class Carrier:
             self.office.ledger.destroy_subject(id)
         (folder / "batch.json").unlink()
         return list(ids)
+
+    def _claim(self, id: str) -> str:
+        return str((self.office.ledger.get(id).plan or {})["claim"])
 
     def _certify(self, id: str, batch: dict[str, Any], rounds: Rounds, path: Path) -> None:
         """Sign the certificate and close the request.

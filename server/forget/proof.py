@@ -96,8 +96,6 @@ def certify(
         "request.json": {
             "id": request.id,
             "pseudonym": request.pseudonym,
-            "scope": list(request.scope.conditions),
-            "client": request.scope.client,
             "received_at": request.received_at.isoformat(),
             "ground": request.ground,
             "channel": request.channel,

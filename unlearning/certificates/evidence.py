@@ -88,10 +88,10 @@ def _request(certificate: Certificate, parts: Parts) -> str:
 
 
 def _scope(certificate: Certificate, parts: Parts) -> str:
-    """What the request covered, and that records were found where it looked, or none, as the certificate says."""
-    request, found = parts["request.json"], parts["plan.json"]["clients"]
-    if (tuple(request["scope"]), request.get("client")) != (certificate.scope, certificate.client):
-        return "request.json is of another scope"
+    """What was asked is what was covered, and records were found there, or none, as the certificate says."""
+    asked, found = parts["signatures.json"]["asked"]["content"]["scope"], parts["plan.json"]["clients"]
+    if (tuple(asked["conditions"]), asked["client"]) != (certificate.scope, certificate.client):
+        return "another scope was asked for than the one certified"
     if certificate.client is not None and {*found} - {certificate.client}:
         return "plan.json has records of other clients than the one certified"
     return "" if bool(found) == (certificate.claim != NOTHING_FOUND) else "plan.json found other records than claimed"

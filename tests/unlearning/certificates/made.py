@@ -48,8 +48,8 @@ def signatures(keys, plan, people, changed, until="2026-12-31T00:00:00Z"):
     """
     request = {
         "received_at": "2026-01-02T00:00:00+00:00", "recorded_at": "2026-01-02T00:00:00+00:00", "channel": "mail",
-        "ground": "17(1)(b)", "pseudonym": PSEUDONYM, "scope": {"kind": "user"}, "sealed": "ee" * 32,
-        "requester": people["asked"],
+        "ground": "17(1)(b)", "pseudonym": PSEUDONYM, "scope": {"conditions": ["person"], "client": None},
+        "sealed": "ee" * 32, "requester": people["asked"],
     }  # fmt: skip
     contents = {
         "asked": {**request, "at": "2026-01-02T00:00:01+00:00"},
@@ -96,8 +96,6 @@ def made(
         "request.json": {
             "id": REQUEST,
             "pseudonym": PSEUDONYM,
-            "scope": ["person"],
-            "client": None,
             "received_at": "2026-01-02T00:00:00+00:00",
             "channel": "mail",
             "ground": "17(1)(b)",

@@ -7,18 +7,23 @@ import pytest
 
 from fedrec.errors import UsageError
 from tests.unlearning.certificates.made import BESIDE, GOOD, HEAD, PERSON, REQUEST, made
-from unlearning.certificates.certificate import approximately
+from unlearning.certificates.certificate import NEVER_LEARNED, NOTHING_FOUND, RETRAINED, approximately
 from unlearning.certificates.document import page, reply
 
 UNQUALIFIED = re.compile(r"(?<!approximately )forgotten|forgotten(?! to threshold)")
 
 
-@pytest.fixture(params=["exact", "approximate", "failed"])
+UNTOUCHED = {"shards": [], "rounds": 0, "adapters": [], "clients": []}
+
+
+@pytest.fixture(params=["exact", "approximate", "failed", "unlearned", "nothing"])
 def signed(request, tmp_path):
     options = {
         "exact": {},
         "approximate": {"claim": approximately(0.15)},
         "failed": {"measures": GOOD.model_copy(update={"traces": 1})},
+        "unlearned": {"claim": NEVER_LEARNED, **UNTOUCHED},
+        "nothing": {"claim": NOTHING_FOUND, **UNTOUCHED},
     }
     return made(tmp_path, **options[request.param])[2]
 
@@ -31,6 +36,39 @@ def test_never_says_forgotten_unqualified(signed):
         assert REQUEST in text
     assert (claim in reply(signed, HEAD)) == (verdict == "PASS")
     assert ("did not pass" in reply(signed, HEAD)) == (verdict == "FAIL")
+
+
+def test_of_a_training_is_told_only_where_there_was_one(signed):
+    for text in (page(signed, BESIDE), reply(signed, HEAD)):
+        assert ("trained again without" in text or "retrained without" in text) <= bool(signed.certificate.shards)
+        assert ("back in use" in text.lower()) == bool(signed.certificate.shards)
+        assert ("Every record about" in text) == (signed.certificate.claim != NOTHING_FOUND)
+
+
+@pytest.mark.parametrize("claim", [NEVER_LEARNED, NOTHING_FOUND, RETRAINED])
+def test_no_claim_is_made_of_what_was_not_done(tmp_path, claim):
+    with pytest.raises(ValueError, match="certificate"):
+        made(tmp_path, claim=claim, **(UNTOUCHED if claim == RETRAINED else {}))
+    with pytest.raises(ValueError, match="certificate"):
+        made(tmp_path, scope=["person", "client"])  # which client?
+
+
+def test_a_shard_that_another_request_keeps_out_is_not_said_to_be_back(tmp_path):
+    signed = made(tmp_path, restored_seconds=None)[2]
+    assert "another request still keeps them out of use" in reply(signed, HEAD)
+    assert "back in use, trained again" not in reply(signed, HEAD)
+    assert page(signed, BESIDE)
+
+
+def test_a_part_is_told_as_a_part(tmp_path):
+    scope = {"scope": ["person", "items", "dates", "client"], "client": "client-<1>"}
+    signed = made(tmp_path, **scope)[2]
+    for text, whom in ((page(signed, BESIDE), "this person"), (reply(signed, HEAD), "you")):
+        assert f"Every record about {whom} on the titles that the request names within the dates" in text
+        assert f"Whatever else there is about {whom} was no part of the request" in text
+    assert "held by the client client-<1> of the federation" in reply(signed, HEAD) and "client-<1>" not in page(
+        signed, BESIDE
+    )
 
 
 def test_the_reply_says_what_remains_until_when_and_how_to_complain(signed):

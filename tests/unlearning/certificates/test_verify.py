@@ -128,6 +128,9 @@ def _first_round_gone(parts):
     [
         ({"change": _change("request.json", "id", "other")}, "request"),
         ({"change": _change("request.json", "pseudonym", 7)}, "request"),
+        ({"signed": {"asked": {"scope": {"conditions": ["person", "dates"], "client": None}}}}, "scope"),
+        ({"scope": ["person", "client"], "client": "client-0"}, "scope"),
+        ({"change": _change("plan.json", "clients", [])}, "scope"),  # where nothing was found, nothing was retrained
         ({"config": "00" * 32}, "configuration"),
         ({"dataset_after": "00" * 32}, "data"),
         ({"adapters": []}, "adapters"),
