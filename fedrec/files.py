@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fedrec.errors import FedrecError
+from fedrec.text import read_text
 
 
 class replacing:
@@ -41,7 +42,7 @@ def write_json(path: Path, content: Any) -> None:
 
 def read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text("utf-8"))
+        return json.loads(read_text(path))
     except FileNotFoundError:
         raise FedrecError(f"{path}: no such file; is the run complete?") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

@@ -149,7 +149,8 @@ def test_decisions_leave_a_letter(run: Run, forget: Forget, today: Callable[[int
     id_ = json.loads(forget("submit", "--user", "u07", "--received", today(-7), "--json", "-").stdout)["id"]
     told = forget("extend", id_, "--reason", "many requests").output
     assert "letters name no controller" in told
-    (run.folder / "erasure" / "policy.json").write_text('{"sender": "Films Ltd, dpo@films.example"}')
+    policy = '{"sender": "Films Ltd, dpo@films.example"}'.encode("utf-16")  # as some editors keep it
+    (run.folder / "erasure" / "policy.json").write_bytes(policy)
     told = forget("hold", id_, "--reason", "a lawsuit").output
     assert "letters name no controller" not in told
     forget("refuse", id_, "--reason", "not the account's owner", "--complaint", "the authority")
