@@ -21,7 +21,7 @@ from fedrec.data.selection import row_keys
 from fedrec.data.shards import drawn
 from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.errors import FedrecError
-from fedrec.files import replacing
+from fedrec.files import replacing, storing
 from fedrec.judging import Judgement, judge
 from fedrec.messages import Model, from_arrays, to_arrays
 from fedrec.metrics import measure
@@ -87,7 +87,7 @@ class Client:
         With Ditto the client serves its personal model instead.
         """
         served = self._personal(number) or model if self.config.strategy == "ditto" else model
-        with replacing(self.store.folder / "published.safetensors") as partial:
+        with replacing(self.store.folder / "published.safetensors") as partial, storing(partial):
             save_file(to_arrays(model), partial, {"round": str(number)})
         adapters = dict(zip(shards, _tensors(served), strict=True))
         judgement = self.judged_by(adapters)
@@ -172,7 +172,7 @@ class Client:
         """Ditto (Li et al. 2021): a personal model, pulled towards the global one by the proximal term."""
         start = self._personal(number - 1) or received
         personal, _, _ = self._train_model(number, start, shards, "personal-", self.config.prox, received)
-        with replacing(self._personal_path(number)) as partial:
+        with replacing(self._personal_path(number)) as partial, storing(partial):
             save_file(to_arrays(personal), partial)
         for path in self.store.folder.glob("personal-*.safetensors"):
             if path < self._personal_path(number - 1):  # a resumed round starts from the one before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import re
 import shlex
@@ -13,7 +14,7 @@ from typing import NoReturn
 
 import click
 
-from fedrec.errors import FedrecError, Interrupted, did_you_mean
+from fedrec.errors import FedrecError, Interrupted, did_you_mean, os_fault
 from fedrec.owner import for_owner_only
 from fedrec.visible import visible
 
@@ -72,6 +73,9 @@ def main() -> None:
     A failure is one line on standard error that names the mend.
     """
     for_owner_only()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # not every terminal has every character
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         cli.main(prog_name="fedrec", standalone_mode=False)
@@ -89,7 +93,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
     except OSError as error:
-        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+        _fail(os_fault(error), 1)
 
 
 def _fail(message: str, code: int) -> NoReturn:

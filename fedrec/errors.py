@@ -14,6 +14,11 @@ class FedrecError(Exception):
     exit_code = 1
 
 
+def os_fault(error: OSError) -> str:
+    """What the system refuses, and where."""
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+
+
 class UsageError(FedrecError):
     """The command or configuration itself is wrong."""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 
 from fedrec.errors import FedrecError
 from fedrec.text import read_text
@@ -32,6 +34,17 @@ class replacing:
             self.partial.replace(self.path)
         else:
             self.partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Around the writing of tensors: a disk that refuses is an OSError that names `path`, as with other files."""
+    try:
+        yield
+    except SafetensorError as error:
+        if (code := re.search(r"os error (\d+)", str(error))) is None:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from None
 
 
 def write_json(path: Path, content: Any) -> None:

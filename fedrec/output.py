@@ -35,7 +35,7 @@ def check_target(target: str | None) -> None:
 def write_result(content: Any, target: str | None) -> None:
     """Write `content` as JSON (NaN as null) to a file, to standard output for `-`, or nowhere for None."""
     if target == "-":
-        text = json.dumps(finite(content), indent=1, ensure_ascii=False)
+        text = json.dumps(finite(content), indent=1, ensure_ascii=not _in_unicode())
         print(_STEERS.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
     elif target is not None:
         write_json(Path(target), content)
@@ -45,3 +45,8 @@ def warn(warnings: Iterable[str]) -> None:
     """A line for each on standard error."""
     for warning in warnings:
         print(f"fedrec: warning: {visible(warning)}", file=sys.stderr)
+
+
+def _in_unicode() -> bool:
+    """Whether standard output takes every character; where it does not, JSON spells them out and loses nothing."""
+    return "utf" in (sys.stdout.encoding or "").casefold()

@@ -21,7 +21,7 @@ from fedrec.client_store import ClientStore
 from fedrec.config import RunConfig
 from fedrec.data.prompts import PromptEncoder
 from fedrec.errors import FedrecError
-from fedrec.files import replacing, write_json
+from fedrec.files import replacing, storing, write_json
 from fedrec.judging import Judgement
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.base import Base
@@ -191,7 +191,7 @@ def write_judgement(store: ClientStore, judgement: Judgement, name: str = JUDGED
     judged = judgement.judged
     arrays: dict[str, NDArray[np.generic]] = {name: np.ascontiguousarray(a) for name, a in vars(judged).items()}
     names = {name: json.dumps(getattr(judgement, name), ensure_ascii=False) for name in _NAMES}
-    with replacing(store.folder / name) as partial:
+    with replacing(store.folder / name) as partial, storing(partial):
         save_file(arrays, partial, names)
 
 

@@ -29,7 +29,7 @@ from fedrec.config import RunConfig, parse
 from fedrec.data.shards import by_hash
 from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError
-from fedrec.files import read_json, write_json
+from fedrec.files import read_json, storing, write_json
 from fedrec.messages import Model, from_arrays, to_arrays
 from fedrec.owner import for_owner_only
 
@@ -173,7 +173,8 @@ class Rounds:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         flat = {f"{client}|{name}": a for client in models for name, a in to_arrays(models[client]).items()}
-        save_file(flat, partial / "models.safetensors")
+        with storing(partial / "models.safetensors"):
+            save_file(flat, partial / "models.safetensors")
         write_json(partial / "round.json", entry)
         if path.exists():  # finished before, with other models
             for file in partial.iterdir():

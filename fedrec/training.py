@@ -7,6 +7,7 @@ is the mean over its rows. Everything random follows from the key (seed, client,
 from __future__ import annotations
 
 import hashlib
+import io
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -214,7 +215,9 @@ class Checkpoint:
             "optimiser": optimiser.state_dict(),
             "rng": torch.get_rng_state(),
         }
-        torch.save(content, partial)
+        written = io.BytesIO()  # torch itself would not say what the disk's fault is
+        torch.save(content, written)
+        partial.write_bytes(written.getbuffer())
         partial.replace(self.path)
         self.last = time.monotonic()
 

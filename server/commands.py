@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fedrec.errors import FedrecError, Interrupted, UsageError
+from fedrec.errors import FedrecError, Interrupted, UsageError, os_fault
 from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, Workers, reading
 
 if TYPE_CHECKING:
@@ -68,9 +70,23 @@ def simulate(
     with only_writer(folder):
         runs = runs_of(folder)
         try:
-            _execute(_prepared(runs, new=resume is None), side_by_side, json)
+            prepared = _prepared(runs, new=resume is None)
+            with _resumable(folder):
+                _execute(prepared, side_by_side, json)
         except KeyboardInterrupt:
             raise Interrupted(f"stopped; continue with `fedrec simulate --resume {folder}`") from None
+
+
+@contextmanager
+def _resumable(folder: Path) -> Iterator[None]:
+    """What the system refuses within the rounds, a full disk most likely, loses nothing: it is said how to go on."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        mend = f"make room or mend it, and continue with `fedrec simulate --resume {folder}`"
+        raise FedrecError(f"{os_fault(error)}; {mend}") from None
 
 
 def _configured(
@@ -147,7 +163,7 @@ def _prepared(runs: list[Any], new: bool) -> list[Any]:
             prepared = finish_all(runs)
         warn(prepared[0].reference["warnings"])
         return prepared
-    except FedrecError:
+    except (FedrecError, OSError):
         if new:
             remove_run(runs[0].folder)
         raise

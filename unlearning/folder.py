@@ -17,7 +17,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 
 from fedrec.errors import FedrecError
-from fedrec.files import read_json, replacing, write_json
+from fedrec.files import read_json, replacing, storing, write_json
 from fedrec.models.adapter import State, state_hash
 
 
@@ -57,7 +57,7 @@ class ShardFolder:
         hashes = read_json(self.path / "shard.json")["adapters"][:first] if first else []
         self.path.mkdir(parents=True, exist_ok=True)
         for number, state in enumerate(states, first):
-            with replacing(self._slice(number)) as partial:
+            with replacing(self._slice(number)) as partial, storing(partial):
                 save_file(state, partial)
             hashes.append(state_hash(state))
         write_json(self.path / "shard.json", {"digests": list(digests), "adapters": hashes})

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from fedrec.data.selection import without
 from fedrec.data.table import Interactions
-from fedrec.files import replacing
+from fedrec.files import replacing, storing
 from unlearning.places import Places
 
 
@@ -57,7 +57,7 @@ def save_table(path: Path, table: Table) -> None:
         arrays["truth"] = rows.truth
     # One key: the order of several would change from file to file.
     metadata = {"table": json.dumps({"user_ids": rows.user_ids, "judged": table.judged}, ensure_ascii=False)}
-    with replacing(path) as partial:
+    with replacing(path) as partial, storing(partial):
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, partial, metadata)
 
 

@@ -29,8 +29,8 @@ from fedrec.data.cohort import imagined_cohort
 from fedrec.data.generated import World
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.table import Catalogue, Interactions
-from fedrec.errors import FedrecError
-from fedrec.files import read_json, write_json
+from fedrec.errors import FedrecError, UsageError, os_fault
+from fedrec.files import read_json, storing, write_json
 from fedrec.hardware import resolve, settle_threads, threads
 from fedrec.models.pretraining import (
     END,
@@ -76,20 +76,30 @@ def ensure_embedded(
     Args:
         world: the generated world the catalogue belongs to, with its public cohort and texts; none for real data.
         force: build it anew, even if it is there.
+
+    Raises:
+        FedrecError: it is not there, and cannot be kept.
     """
     recipe = recipe or Recipe()
     texts, cohort = _public(catalogue, world, recipe)
     folder = cache() / _name(catalogue, texts, cohort, recipe)
     if folder.exists() and not force:
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _only_one(folder):
-        if force or not folder.exists():
-            partial = folder.with_name(folder.name + ".partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            build(partial, catalogue, texts, cohort, recipe)
-            shutil.rmtree(folder, ignore_errors=True)
-            partial.rename(folder)
+    partial = folder.with_name(folder.name + ".partial")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _only_one(folder):
+            if force or not folder.exists():
+                shutil.rmtree(partial, ignore_errors=True)
+                build(partial, catalogue, texts, cohort, recipe)
+                shutil.rmtree(folder, ignore_errors=True)
+                partial.rename(folder)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise FedrecError(
+            f"{os_fault(error)}; the embedded base cannot be kept under {folder.parent}: make room, name another folder"
+            " (FEDREC_CACHE=FOLDER), or another base (--base)"
+        ) from None
     return folder
 
 
@@ -127,7 +137,8 @@ def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Inte
         losses = pretrain(model, timelines, recipe.timeline_lr, bf16, advance)
     logging.disable_progress_bar()
     folder.mkdir(parents=True)
-    model.save_pretrained(folder)
+    with storing(folder):
+        model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     facts = {"steps": len(losses), "loss": float(np.mean(losses[-50:]))}
     machine = {"threads": hardware.threads, "precision": hardware.precision}
@@ -135,8 +146,15 @@ def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Inte
 
 
 def cache() -> Path:
-    """Where built models are kept."""
-    return Path(os.environ.get("FEDREC_CACHE") or Path.home() / ".cache" / "fedrec")
+    """Where built models are kept.
+
+    Raises:
+        UsageError: nobody says where, and there is no home.
+    """
+    try:
+        return Path(os.environ.get("FEDREC_CACHE") or Path.home() / ".cache" / "fedrec")
+    except RuntimeError:
+        raise UsageError("there is no home folder to keep the embedded base in: set FEDREC_CACHE=FOLDER") from None
 
 
 def _passes(once: Callable[[], Iterator[Batch]], passes: int, steps: int) -> list[Batch]:

@@ -23,6 +23,7 @@ from transformers import PreTrainedModel
 
 from fedrec.config import LoraConfig
 from fedrec.errors import FedrecError
+from fedrec.files import storing
 from fedrec.models.adapter import (
     ALL_LINEAR,
     Shapes,
@@ -70,7 +71,8 @@ def save_peft(folder: Path, state: State, config: LoraConfig, base: str) -> None
     folder.mkdir(parents=True, exist_ok=True)
     names = {ours: theirs for theirs, ours in _PARTS.items()}
     weights = {f"{_PREFIX}{key[:-2]}{names[key[-2:]]}": tensor.contiguous() for key, tensor in state.items()}
-    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    with storing(folder / WEIGHTS):
+        save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     (folder / CONFIG).write_text(json.dumps(description, indent=2) + "\n", "utf-8")
 
 
@@ -80,6 +82,8 @@ def lost_in_peft(model: PreTrainedModel, config: LoraConfig) -> dict[str, str]:
     try:
         kept = _layers_in_peft(model, config)
         return {name: "PEFT takes it for one of experts, and loses its adapter" for name in layers if name not in kept}
+    except OSError:  # the disk's fault, not PEFT's
+        raise
     except Exception as error:  # of whatever kind, so no folder of adapters would load either
         reason = f"PEFT cannot hold it: {' '.join(str(error).split())[:120]}"
     by_name = {name.rpartition(".")[2]: name for name in layers}
