@@ -203,6 +203,7 @@ def test_the_page_is_of_the_ledger_that_is_named(
         (("submit", "--client", "nobody"), "--client nobody: no such client"),
         (("submit", "--item", "nothing"), "--item nothing: not in the catalogue"),
         (("submit", "--user", "u01", "--from", "tomorrow"), "--from tomorrow: write a day as 2026-01-31"),
+        (("submit", "--user", "u01", "--from", "2026-02-01", "--to", "2026-01-31"), "--from 2026-02-01 is after --to"),
         (("submit", "--file", "nowhere.txt"), "--file nowhere.txt: cannot be read"),
         (("approve", "0"), "request 0: not in the ledger"),
         (("plan", "0"), "request 0: not in the ledger"),

@@ -1,0 +1,173 @@
+"""A request that cannot be carried out fails alone and says why; what is broken beside it blocks no erasure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clients import erasure
+from clients.local import Client
+from fedrec.data.selection import Selection
+from fedrec.errors import FedrecError
+from fedrec.files import write_json
+from fedrec.recommend import recommend
+from fedrec.store import Run
+from server.erasure import Rehearsal
+from server.forget.carrying_out import Carrier
+from tests.server.test_carrying_out import report_of, two_shards, withdrawn
+from tests.server.test_erasure import Copy, asked, carrier, finished, naming, of, verified
+from unlearning.requests.decisions import Decision
+from unlearning.requests.states import State
+
+__all__ = ["finished"]  # a fixture
+
+
+def states(work: Carrier, *ids: str) -> list[State]:
+    return [work.office.ledger.get(id_).state for id_ in ids]
+
+
+def why(work: Carrier, id_: str) -> str:
+    return work.office.ledger.get(id_).reasons["failed"]
+
+
+def impossible(run: Run, kind: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """A request as an older or a broken program may have left it, and what is wrong with it."""
+    if kind == "dates":
+        with monkeypatch.context() as patch:
+            patch.setattr(Selection, "check_conditions", lambda _: None)
+            return asked(run, Selection(users=("u07",), since=9, until=3))[0], "the dates are the wrong way round"
+    if kind == "client":
+        return asked(run, *of("u07"), client="client-9")[0], "client client-9: not in the run"
+    if kind == "key":
+        (id_,) = asked(run, *of("u07"))
+        for key in (run.folder / "erasure" / "subjects" / "requests").glob(f"{id_}*"):
+            key.unlink()
+        return id_, "its subject's key is not in"
+    with monkeypatch.context() as patch:
+        patch.setattr(Selection, "model_dump_json", lambda _: '{"user": "u07"}')
+        return asked(run, *of("u07"))[0], "what it covers is not written as this fedrec reads it"
+
+
+@pytest.mark.parametrize("kind", ["dates", "client", "key", "form"])
+def test_it_fails_alone_says_why_and_can_be_refused(
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    run = finished(tmp_path / "run")
+    bad, told = impossible(run, kind, monkeypatch)
+    (good,) = asked(run, *of("u11"))
+    work = carrier(run)
+    outcomes = {outcome["id"]: outcome for outcome in work.run()}
+    assert states(work, bad, good) == [State.FAILED, State.CLOSED]
+    assert told in why(work, bad) and told in outcomes[bad]["reason"] and "u07" not in why(work, bad)
+    assert [brief.why for brief in work.office.ledger.status()[0]] == [why(work, bad)]
+    assert withdrawn(run) == set()  # nothing of it was begun
+    assert [each["id"] for each in carrier(run).run()] == []
+    refused = Decision("refused", "it names what cannot be", "the authority")
+    assert work.office.decide(bad, refused, work.signer).state == State.REFUSED
+
+
+def test_what_fails_half_way_keeps_its_shard_withdrawn_and_its_company_goes_on(
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(tmp_path / "run")
+    one, other = two_shards(run)
+    bad, good = asked(run, *of(one), Selection(users=(other,)))
+    (beside,) = asked(run, Selection(items=("i4",)))  # of both shards, so that all three are one batch
+    real = erasure.erase
+
+    def full(client: Client, selection: Selection, request: str) -> int:
+        if request == bad and client.name == "client-1":
+            raise OSError("no space left on device")
+        return real(client, selection, request)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(erasure, "erase", full)
+        work = carrier(run)
+        work.run()
+    assert states(work, bad, good, beside) == [State.FAILED, State.CLOSED, State.CLOSED]
+    assert "no space left on device" in why(work, bad)
+    assert withdrawn(run) == {0}
+    replies = {id_: (work.office.folder / "documents" / f"{id_}.txt").read_text() for id_ in (good, beside)}
+    assert "another request still keeps them out of use" in replies[beside]
+    assert "and back in use" in replies[good]
+    with pytest.raises(FedrecError, match="cannot become refused"):
+        work.office.decide(bad, Decision("refused", "too late", "the authority"), work.signer)
+    work.office.decide(bad, Decision("released"), work.signer)
+    again = carrier(run)
+    again.run()
+    assert states(again, bad) == [State.CLOSED] and withdrawn(run) == set()
+    assert all(verified(again.office, id_) for id_ in (bad, good, beside))
+
+
+def test_where_a_client_answers_nothing_no_request_is_blamed(
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(tmp_path / "run")
+    ids = asked(run, *of("u07", "u11"))
+
+    def unplugged(*_: Any) -> None:
+        raise OSError("input/output error")
+
+    with monkeypatch.context() as patch, pytest.raises(FedrecError, match="input/output error"):
+        patch.setattr(erasure, "locate", unplugged)
+        carrier(run).run()
+    work = carrier(run)
+    assert states(work, *ids) == [State.IDENTIFIED] * 2
+    work.run()
+    assert states(work, *ids) == [State.CLOSED] * 2
+
+
+@pytest.mark.parametrize("content", [b"", b"u07 is in here", b"PK\x03\x04u07"])
+@pytest.mark.parametrize("name", ["scores.npz", "judged.safetensors"])
+def test_a_broken_file_of_a_client_blocks_nothing_and_is_gone(
+    tmp_path: Path, finished: Copy, name: str, content: bytes
+) -> None:
+    run = finished(tmp_path / "run")
+    for client in run.clients:
+        (run.client(client).folder / name).write_bytes(content)
+    ids = asked(run, *of("u07"))
+    work = carrier(run)
+    work.run()
+    assert states(work, *ids) == [State.CLOSED]
+    assert naming(run, "u07") == []
+    assert recommend(run, "u08", 3)[1]
+
+
+def test_each_is_judged_by_the_thresholds_that_its_own_plan_fixed(
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(tmp_path / "run")
+    users = [user for user in sorted(run.clients_of()) if run.shard_of([user])[0] == 0][:2]
+    policy = run.folder / "erasure" / "policy.json"
+    ids = []
+    for user, membership in zip(users, (0.9, 0.1), strict=True):  # planned on different days, carried out together
+        write_json(policy, {"thresholds": {"membership": membership, "utility": 1}})
+        ids += asked(run, Selection(users=(user,)))
+        with monkeypatch.context() as patch:
+            patch.setattr(Carrier, "_carry_out", lambda *_: [])
+            carrier(run).run()
+    work = carrier(run)
+    assert states(work, *ids) == [State.PLANNED] * 2
+    monkeypatch.setattr(work.erasure, "rehearse", lambda *_: Rehearsal([-0.1] * 40, [-9.0] * 400, None))
+    work.run()
+    assert states(work, *ids) == [State.CLOSED, State.FAILED]
+    assert "still remembered" in why(work, ids[1])
+    assert report_of(work.office, ids[0]).thresholds.membership == 0.9
+    assert verified(work.office, ids[0]) and withdrawn(run) == {0}
+
+
+def test_a_failed_one_is_released_into_another_batch(tmp_path: Path, finished: Copy) -> None:
+    run = finished(tmp_path / "run")
+    (id_,) = asked(run, *of("u07"))
+    work = carrier(run)
+    real = work.erasure.rehearse
+    work.erasure.rehearse = lambda *_: Rehearsal([-9.0] * 40, [-0.1] * 400, None)  # type: ignore[method-assign]
+    work.run()
+    assert "verification failed: membership inference" in why(work, id_)
+    work.erasure.rehearse = real  # type: ignore[method-assign]
+    work.office.decide(id_, Decision("released"), work.signer)
+    replace(work).run()
+    assert states(work, id_) == [State.CLOSED] and withdrawn(run) == set()
