@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,10 +10,16 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from unlearning.audit import check_excerpt
+from unlearning.certificates.agreement import (
+    adapters_fault,
+    configuration_fault,
+    data_fault,
+    participation_fault,
+    plan_fault,
+)
 from unlearning.certificates.bundle import MANIFEST, PARTS, read_manifest
 from unlearning.certificates.canonical import digest, parse
 from unlearning.certificates.certificate import NOTHING_FOUND, Certificate, claimed_threshold
-from unlearning.certificates.chain import breaks
 from unlearning.certificates.signatures import approval_fault, asking_fault, planning_fault
 from unlearning.verification import Report, verdict
 
@@ -40,7 +45,7 @@ def check_bundle(certificate: Certificate, folder: Path) -> list[Check]:
     for name, fault_of in _CHECKS.items():
         try:
             fault = fault_of(certificate, parts)
-        except (KeyError, TypeError, AttributeError, ValueError):
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError):
             fault = "not in the form that a bundle has"
         checks.append(Check(name, not fault, fault or "as certified"))
     return checks
@@ -97,34 +102,6 @@ def _scope(certificate: Certificate, parts: Parts) -> str:
     return "" if bool(found) == (certificate.claim != NOTHING_FOUND) else "plan.json found other records than claimed"
 
 
-def _configuration(certificate: Certificate, parts: Parts) -> str:
-    return "" if digest(parts["config.json"]) == certificate.config else "config.json is not the one certified"
-
-
-def _data(certificate: Certificate, parts: Parts) -> str:
-    manifest = parts["data_manifest.json"]
-    sides = digest(manifest["before"]), digest(manifest["after"])
-    same = sides == (certificate.dataset_before, certificate.dataset_after)
-    return "" if same else "data_manifest.json is not the one certified"
-
-
-def _adapters(certificate: Certificate, parts: Parts) -> str:
-    same = parts["adapters.json"] == [adapter.model_dump(mode="json") for adapter in certificate.adapters]
-    return "" if same else "adapters.json has other hashes than the certificate"
-
-
-def _participation(certificate: Certificate, parts: Parts) -> str:
-    """The chain, and that each shard's rounds and the clients in them are those of the certificate."""
-    lines = parts["participation.jsonl"]
-    for number, why in breaks(lines):
-        return f"participation.jsonl, line {number}: {why}"
-    expected = dict.fromkeys(certificate.shards, certificate.rounds) if certificate.rounds else {}
-    if Counter(shard for shard, _ in {(line["shard"], line["round"]) for line in lines}) != Counter(expected):
-        return "participation.jsonl has other shards or rounds than the certificate"
-    strangers = {client for line in lines for client in line["models"]} - {*certificate.clients}
-    return f"participation.jsonl names clients that the certificate does not: {len(strangers)}" if strangers else ""
-
-
 def _verification(certificate: Certificate, parts: Parts) -> str:
     """The verdict follows from the measures, by the thresholds that the plan fixed, and carries the claim."""
     content, thresholds = parts["verification.json"], parts["plan.json"]["thresholds"]
@@ -171,10 +148,11 @@ _CHECKS: dict[str, Callable[[Certificate, Parts], str]] = {
     "asked": asking_fault,
     "approved": approval_fault,
     "planned": planning_fault,
-    "configuration": _configuration,
-    "data": _data,
-    "adapters": _adapters,
-    "participation": _participation,
+    "agreement": plan_fault,
+    "configuration": configuration_fault,
+    "data": data_fault,
+    "adapters": adapters_fault,
+    "participation": participation_fault,
     "verification": _verification,
     "audit log": _audit,
     "plan": _plan,

@@ -74,13 +74,14 @@ PEOPLE = {"asked": "ada", "approved": "ben", "planned": "signer"}
 
 def made(
     folder, *, measures=GOOD, thresholds=None, previous=None, change=None, plan_first=True, approved_first=True,
-    people=PEOPLE, signed=None, **facts,
+    people=PEOPLE, signed=None, planned=None, **facts,
 ):  # fmt: skip
     """Write bundle and certificate into a folder; `change` may alter the evidence's parts, `facts` the certificate's.
 
     Args:
         people: who asked, approved and planned it; `signer` signs the certificate.
         signed: what is changed before it is signed: see `signatures`.
+        planned: what the plan, signed as it is, says otherwise.
 
     Returns:
         the certificate's path, the bundle's, and the signed certificate.
@@ -89,9 +90,15 @@ def made(
     keys.make("signer", protected=False)
     thresholds = thresholds or Thresholds()
     report = verdict(measures, thresholds)
-    plan = {"thresholds": thresholds.model_dump(mode="json"), "shards": [3], "clients": ["client-0"]}
+    data = {"before": {"client-0": "aa" * 32, "client-1": "ac" * 32}}
+    data["after"] = {**data["before"], "client-0": "bb" * 32}
+    plan = {
+        "thresholds": thresholds.model_dump(mode="json"), "shards": [3], "clients": ["client-0"], "rounds": 2,
+        "retrained_clients": ["client-0", "client-1"], "claim": RETRAINED, "data_before": data["before"],
+        "adapters_before": {each["client"]: [each["before"]] for each in ADAPTERS},
+        "exceptions": ["backups, beyond use"], "elsewhere": [], **(planned or {}),
+    }  # fmt: skip
     who = signatures(keys, plan, {**PEOPLE, **people}, signed or {})
-    data = {"before": {"client-0": "aa" * 32}, "after": {"client-0": "bb" * 32}}
     parts = {
         "request.json": {
             "id": REQUEST,
@@ -102,9 +109,9 @@ def made(
         },
         "signatures.json": who,
         "plan.json": plan,
-        "config.json": {"seed": 1, "rounds": 2},
+        "config.json": {"seed": 1, "shards": 4, "federation": {"rounds": 2}},
         "participation.jsonl": participation(
-            [Round(shard=3, round=k, seed=7, models={a["client"]: a["after"] for a in ADAPTERS}) for k in (1, 2)]
+            [Round(shard=3, round=k, seed=1, models={a["client"]: a["after"] for a in ADAPTERS}) for k in (1, 2)]
         ),
         "adapters.json": ADAPTERS,
         "data_manifest.json": data,

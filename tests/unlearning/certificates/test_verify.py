@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from fedrec.errors import FedrecError
-from tests.unlearning.certificates.made import BESIDE, GOOD, PERSON, REQUEST, keyring, made, trusted
+from tests.unlearning.certificates.made import ADAPTERS, BESIDE, GOOD, PERSON, REQUEST, keyring, made, trusted
 from unlearning.certificates.bundle import MANIFEST, write_bundle
-from unlearning.certificates.canonical import canonical
+from unlearning.certificates.canonical import canonical, digest
 from unlearning.certificates.certificate import APPROVALS, approximately, issue
 from unlearning.certificates.document import page
 from unlearning.certificates.verify import verify_certificate, verify_chain
@@ -150,6 +150,58 @@ def _first_round_gone(parts):
 )
 def test_evidence_that_says_otherwise_fails_though_signed(tmp_path, options, name):
     """The signer's own mistakes and inventions: every hash of a file is right, what the files say is not."""
+    path, bundle, _ = made(tmp_path, **options)
+    assert name in failed(verify_certificate(path, bundle=bundle, trusted=trusted(tmp_path)))
+
+
+def _before_and_after(before, after):
+    def change(parts):
+        parts["data_manifest.json"] = {"before": before, "after": after}
+
+    return {"change": change, "dataset_before": digest(before), "dataset_after": digest(after)}
+
+
+def _adapters(*adapters):
+    return {"adapters": list(adapters), "change": lambda parts: parts.update({"adapters.json": list(adapters)})}
+
+
+def _config(**changes):
+    config = {"seed": 1, "shards": 4, "federation": {"rounds": 2}, **changes}
+    return {"config": digest(config), "change": lambda parts: parts.update({"config.json": config})}
+
+
+BEFORE = {"client-0": "aa" * 32, "client-1": "ac" * 32}
+AFTER = {**BEFORE, "client-0": "bb" * 32}
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"planned": {"shards": [2, 3]}}, "agreement"),
+        ({"planned": {"shards": []}}, "agreement"),
+        ({"shards": [], "claim": "never learned from", "rounds": 0, "clients": [], **_adapters()}, "agreement"),
+        ({"planned": {"rounds": 3}}, "agreement"),
+        ({"planned": {"retrained_clients": ["client-0", "client-1", "client-2"]}}, "agreement"),
+        ({"planned": {"claim": "never learned from"}}, "agreement"),
+        ({"planned": {"exceptions": ["backups, beyond use", "the source file"]}}, "agreement"),
+        ({"exceptions": []}, "agreement"),
+        ({"planned": {"elsewhere": ["exports"]}}, "agreement"),
+        (_config(shards=3), "configuration"),
+        (_config(federation={"rounds": 3}), "configuration"),
+        (_config(seed=2), "configuration"),
+        ({"seeds": {"run": 2}}, "configuration"),
+        ({"planned": {"data_before": AFTER}}, "data"),
+        (_before_and_after({**BEFORE, "client-1": "00" * 32}, AFTER), "data"),
+        (_before_and_after(BEFORE, BEFORE), "data"),  # nothing was erased where there was something
+        (_before_and_after(BEFORE, {"client-0": "bb" * 32}), "data"),
+        ({"planned": {"adapters_before": {"client-0": ["00" * 32], "client-1": [ADAPTERS[1]["before"]]}}}, "adapters"),
+        (_adapters(ADAPTERS[0]), "adapters"),
+        (_adapters(*ADAPTERS, ADAPTERS[0]), "adapters"),
+        (_adapters(ADAPTERS[0], {**ADAPTERS[1], "after": "00" * 32}), "adapters"),  # not what was trained
+        (_adapters(ADAPTERS[0], {**ADAPTERS[1], "shard": 2}), "adapters"),
+    ],
+)
+def test_plan_participation_and_certificate_name_the_same(tmp_path, options, name):
     path, bundle, _ = made(tmp_path, **options)
     assert name in failed(verify_certificate(path, bundle=bundle, trusted=trusted(tmp_path)))
 
