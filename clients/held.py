@@ -11,6 +11,7 @@ import secrets
 from pathlib import Path
 
 import numpy as np
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from safetensors.numpy import load, save
 
@@ -38,13 +39,12 @@ def hold(folder: Path, request: str, windows: list[Window], labels: list[int]) -
 
 
 def held(folder: Path, request: str) -> tuple[list[Window], list[int]]:
-    """What `hold` kept; nothing where there is nothing."""
-    path = folder / f"{request}.rows"
-    if not path.exists():
+    """What `hold` kept; nothing where there is nothing, or a crash of the machine left it broken."""
+    try:
+        key, sealed = ((folder / f"{request}.{end}").read_bytes() for end in ("key", "rows"))
+        arrays = load(AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], request.encode()))
+    except (FileNotFoundError, InvalidTag, ValueError):
         return [], []
-    sealed = path.read_bytes()
-    plain = AESGCM((folder / f"{request}.key").read_bytes()).decrypt(sealed[:_NONCE], sealed[_NONCE:], request.encode())
-    arrays = load(plain)
     labels = arrays.pop("labels").tolist()
     count = len({name.split("/")[0] for name in arrays})
     return [Window(*(arrays[f"{number}/{name}"] for name in ("ids", "at", "rows"))) for number in range(count)], labels

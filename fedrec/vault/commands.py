@@ -81,6 +81,8 @@ def erase(
     from fedrec.data.selection import Selection
     from fedrec.vault.vault import Vault
 
+    if since is not None and until is not None and since > until:
+        raise UsageError(f"--from {since:%Y-%m-%d} is after --to {until:%Y-%m-%d}: exchange them")
     selection = Selection(
         users=tuple(named("--user", each, ()) for each in user or ()),
         items=tuple(named("--item", each, ()) for each in item or ()),

@@ -6,10 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from clients import erasure
+from clients.held import held, hold, release
 from clients.local import Client
+from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
@@ -134,6 +137,20 @@ def test_a_broken_file_of_a_client_blocks_nothing_and_is_gone(
     assert states(work, *ids) == [State.CLOSED]
     assert naming(run, "u07") == []
     assert recommend(run, "u08", 3)[1]
+
+
+def test_held_rows_that_a_crash_left_broken_are_not_held(tmp_path: Path) -> None:
+    window = Window(np.arange(5), np.array([4]), np.array([0], np.intp))
+    hold(tmp_path, "r", [window], [1])
+    assert held(tmp_path, "r")[1] == [1]
+    whole = {end: (tmp_path / f"r.{end}").read_bytes() for end in ("key", "rows")}
+    for end, content in whole.items():
+        for broken in (b"", content[:20], content[:-1]):
+            (tmp_path / f"r.{end}").write_bytes(broken)
+            assert held(tmp_path, "r") == ([], [])
+        (tmp_path / f"r.{end}").write_bytes(content)
+    release(tmp_path, "r")
+    assert held(tmp_path, "r") == ([], []) and not list(tmp_path.iterdir())
 
 
 def test_each_is_judged_by_the_thresholds_that_its_own_plan_fixed(

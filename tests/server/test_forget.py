@@ -86,6 +86,23 @@ def test_from_the_request_to_the_certificate(run: Run, forget: Forget, tmp_path:
     assert "not in the data" in said(forget("submit", "--user", "u07", fails=True))
 
 
+def test_a_part_of_a_person_from_the_command_line(run: Run, forget: Forget) -> None:
+    rows = run.interactions()
+    theirs = rows.take(rows.user == rows.user_ids.index("u07"))
+    first, last = (run.catalogue.ids[theirs.item[place]] for place in (0, -1))  # one to learn from, and one of the test
+    learned = json.loads(forget("submit", "--user", "u07", "--item", first, "--json", "-").stdout)["id"]
+    tested = json.loads(forget("submit", "--user", "u07", "--item", last, "--json", "-").stdout)["id"]
+    forget("approve")
+    assert "none learned from it" in forget("plan", tested).output
+    assert "never learned from (no shard" in forget("plan", tested).output
+    outcomes = {each["id"]: each for each in json.loads(forget("run", "--json", "-").stdout)["requests"]}
+    assert {id_: each["claim"] for id_, each in outcomes.items()} == {
+        learned: "retrained without", tested: "never learned from",
+    }  # fmt: skip
+    assert len(run.interactions()) == len(rows) - 2
+    assert "a user, named by person, items" in forget("show", tested).output
+
+
 def test_a_file_of_many_is_one_batch(run: Run, forget: Forget, tmp_path: Path) -> None:
     (tmp_path / "who.txt").write_text("u01\nu02\n\nu03\n")
     found = json.loads(forget("submit", "--file", tmp_path / "who.txt", "--json", "-").stdout)["requests"]

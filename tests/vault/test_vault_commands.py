@@ -58,6 +58,8 @@ def test_dates_are_whole_days(ratings: Path, tmp_path: Path) -> None:
 def test_wrong_use_is_said(tmp_path: Path) -> None:
     with pytest.raises(FedrecError, match="no vault there"):
         vault(tmp_path / "vault.db", "list")
+    with pytest.raises(UsageError, match="--from 2017-07-15 is after --to 2017-07-14: exchange them"):
+        vault(tmp_path / "vault.db", "erase", "--from", "2017-07-15", "--to", "2017-07-14")
     with pytest.raises(UsageError, match="say --yes"):
         vault(tmp_path / "vault.db", "destroy-key")
 
