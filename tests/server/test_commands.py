@@ -62,6 +62,17 @@ def test_a_run_and_its_baselines_are_prepared_from_one_reading(
     assert runs[2].clients == ("central",)
 
 
+def test_doubts_about_the_data_are_told_before_the_first_round(
+    tmp_path: Path, small: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = _configured(small(data__like_above=0), None, None, ())
+    (run,) = _prepared(_new(config, tmp_path / "run", replace=False), True)
+    told = capsys.readouterr().err
+    assert told.startswith("fedrec: warning: 288 of 288 rows are likes above 0 (as given); ")
+    assert "--like-above" in told
+    assert run.reference["notes"][0].startswith("warning: 288 of 288 rows are likes")
+
+
 def test_nothing_is_reported_home() -> None:
     code = "import server.simulation, os; from flwr.supercore import telemetry as t; print(t.FLWR_TELEMETRY_ENABLED, "
     code += "os.environ['RAY_USAGE_STATS_ENABLED'])"

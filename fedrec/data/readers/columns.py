@@ -65,8 +65,8 @@ def missing_column(path: Path, role: str, names: list[str], setting: str = "data
         )
     if any(_NUMBER.fullmatch(name) for name in names):
         return DataError(
-            f"{path}: its first line, {_listed(names)}, does not name columns; write one above it that does, for"
-            " example user,item,rating,timestamp,title"
+            f"{path}: its first line, {_listed(names)}, does not name columns; write one above it with a name for"
+            f" each of the {len(names)}: user, item, rating, timestamp, title or others"
         )
     named = f"name it with --set {setting}.{option}=NAME"
     if option == "rating":
