@@ -11,9 +11,11 @@ each other are not compared.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from fedrec.errors import UsageError
+from fedrec.errors import DataError, UsageError
+
+MEND = "spell them alike if they are one, or say --set data.ids=exact if they are two"
 
 _NO_WIDTH = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0") | {chr(c) for c in range(0xFE00, 0xFE10)}
 
@@ -48,6 +50,17 @@ def look_alikes(ids: Iterable[str]) -> dict[str, str]:
     """Each id that looks like another one before it, with that one."""
     first: dict[str, str] = {}
     return {id: known for id in ids if (known := first.setdefault(appearance(id), id)) != id}
+
+
+def refuse_twins(role: str, ids: Iterable[str], known: Collection[str], where: object) -> None:
+    """
+    Raises:
+        DataError: one of the ids is not known, and looks like one that is.
+    """
+    there, first = set(known), {appearance(id): id for id in known}
+    for id in ids:
+        if id not in there and (other := first.get(appearance(id))) is not None:
+            raise DataError(f"{told_apart(role, id, other)}, which is in {where}: {MEND}")
 
 
 def told_apart(role: str, id: str, other: str) -> str:

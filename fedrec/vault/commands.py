@@ -36,6 +36,7 @@ def import_(
     from dataclasses import asdict
 
     from fedrec.config import load
+    from fedrec.data.ids import refuse_twins
     from fedrec.data.load import load_dataset
     from fedrec.output import warn
     from fedrec.vault.vault import Vault
@@ -43,7 +44,10 @@ def import_(
     config = load(None, reading(source, form, items, like_above, skip_bad_rows), tuple(sets or ()))
     dataset = load_dataset(config.data, config.seed)
     warn(dataset.warnings)
-    done = Vault.create(vault).import_rows(dataset.interactions, dataset.catalogue)
+    opened = Vault.create(vault)
+    if config.data.ids == "careful":
+        refuse_twins("user", dataset.interactions.user_ids, [user for user, _ in opened.users()], vault)
+    done = opened.import_rows(dataset.interactions, dataset.catalogue)
     told = f"{done.added:,} rows added, {done.repeated:,} were there already, {done.refused:,} refused by tombstones"
     _tell(asdict(done), told, out)
 

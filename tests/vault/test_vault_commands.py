@@ -46,6 +46,19 @@ def test_from_a_file_to_a_restored_backup(ratings: Path, tmp_path: Path) -> None
     assert "by request r1, refused 24 rows" in shown and "u07" not in shown
 
 
+def test_a_second_file_spells_people_as_the_first(tmp_path: Path) -> None:
+    path, head = tmp_path / "vault.db", "user,item,rating,title,time\n"
+    for name, user in (("one.csv", "Bob"), ("two.csv", "bob"), ("three.csv", "\ufeffBob ")):
+        rows = [f"{user},{name}{n},{1 + 4 * (n % 2)},T{n},{10**9 + n}" for n in range(8)]
+        (tmp_path / name).write_text(head + "\n".join(rows) + "\n", "utf-8")
+    vault(path, "import", tmp_path / "one.csv")
+    with pytest.raises(FedrecError, match=r"user 'bob' looks like user 'Bob', which is in .*vault\.db: spell them"):
+        vault(path, "import", tmp_path / "two.csv")
+    assert figures(path, "import", tmp_path / "three.csv")["added"] == 8
+    assert [user["user"] for user in figures(path, "list")["users"]] == ["Bob"]
+    assert figures(path, "import", tmp_path / "two.csv", "--set", "data.ids=exact")["added"] == 8
+
+
 def test_dates_are_whole_days(ratings: Path, tmp_path: Path) -> None:
     """The ratings are all of one day."""
     path = tmp_path / "vault.db"

@@ -9,12 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fedrec.data.ids import look_alikes, normal, told_apart
+from fedrec.data.ids import MEND, look_alikes, normal, told_apart
 from fedrec.data.readers.sheet import Check, Column, RawTable
 from fedrec.data.readers.source import Source
 
 _ROLES = ("user", "item")
-_MEND = "spell them alike if they are one, or say --set data.ids=exact if they are two"
 
 
 def with_normal_ids(source: Source) -> Source:
@@ -33,7 +32,7 @@ def id_checks(texts: Mapping[str, Column], exact: bool) -> list[Check]:
         checks.append((column.where(unclean), _saying(column, role)))
         if not exact and not _are_told_apart(column.values):
             ids = column.values.to_pylist()
-            alike = {id: f"{told_apart(role, id, other)}: {_MEND}" for id, other in look_alikes(ids).items()}
+            alike = {id: f"{told_apart(role, id, other)}: {MEND}" for id, other in look_alikes(ids).items()}
             checks.append((column.where(np.array([id in alike for id in ids], bool)), _saying(column, role, alike)))
     return checks
 
