@@ -18,10 +18,12 @@ from clients.local import Client
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, of_some_people, row_keys
 from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions, sort_rows
+from fedrec.files import sync
 from fedrec.messages import Model
 from fedrec.metrics import auc
 from fedrec.models.adapter import State, state_hash
 from fedrec.served import (
+    JUDGED,
     REHEARSED,
     adapters_in,
     answers_by,
@@ -114,6 +116,9 @@ def _forget_made(client: Client) -> None:
     for folder in store.folder.glob("served-*/shard-*"):
         if f"{folder.parent.name}/{folder.name}" not in served:
             shutil.rmtree(folder)
+    written = [path for name in ("scores.npz", JUDGED) if (path := store.folder / name).exists()]
+    for path in (*written, *store.folder.glob("served-*"), store.folder):
+        sync(path)  # before anybody is told that it is gone
 
 
 def rehearse(

@@ -6,7 +6,6 @@ saw. `release` overwrites and removes key and content; until then the request is
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from safetensors.numpy import load, save
 
 from fedrec.data.prompts import Window
-from fedrec.files import shred
+from fedrec.files import shred, write_bytes
 
 _NONCE = 12
 
@@ -30,12 +29,9 @@ def hold(folder: Path, request: str, windows: list[Window], labels: list[int]) -
     arrays = {"labels": np.array(labels, np.int8)}
     for number, window in enumerate(windows):
         arrays |= {f"{number}/{name}": np.ascontiguousarray(value) for name, value in vars(window).items()}
-    folder.mkdir(parents=True, exist_ok=True)
     key, nonce = secrets.token_bytes(32), secrets.token_bytes(_NONCE)
-    with os.fdopen(os.open(folder / f"{request}.key", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(key)
-    sealed = nonce + AESGCM(key).encrypt(nonce, save(arrays), request.encode())
-    (folder / f"{request}.rows").write_bytes(sealed)
+    write_bytes(folder / f"{request}.key", key)
+    write_bytes(folder / f"{request}.rows", nonce + AESGCM(key).encrypt(nonce, save(arrays), request.encode()))
 
 
 def held(folder: Path, request: str) -> tuple[list[Window], list[int]]:

@@ -1,4 +1,7 @@
-"""Files that appear whole or not at all and JSON in them, and files that disappear for good."""
+"""Files that appear whole or not at all and JSON in them, and files that disappear for good.
+
+What others rely on is also on the disk, file and name, before they are told of it: a power cut then takes nothing back.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,19 +23,26 @@ from fedrec.text import read_text
 
 
 class replacing:
-    """A context that gives a partial file's path and moves it into place at the end, if nothing was raised."""
+    """A context that gives a partial file's path and moves it into place at the end, if nothing was raised.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    With `durable` it is on the disk then.
+    """
+
+    def __init__(self, path: Path, durable: bool = False) -> None:
+        self.path, self.durable = path, durable
         self.partial = path.with_name(path.name + ".partial")
 
     def __enter__(self) -> Path:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         return self.partial
 
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
+            if self.durable:
+                sync(self.partial)
             self.partial.replace(self.path)
+            if self.durable:
+                sync(self.path.parent)
         else:
             self.partial.unlink(missing_ok=True)
 
@@ -47,9 +58,38 @@ def storing(path: Path) -> Iterator[None]:
         raise OSError(int(code[1]), os.strerror(int(code[1])), str(path)) from None
 
 
+@contextlib.contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """The same for a whole folder, on the disk at the end; the one that was there is removed before."""
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    make_folder(partial)
+    yield partial
+    sync_tree(partial)
+    if folder.exists():
+        shutil.rmtree(folder)
+    partial.rename(folder)
+    sync(folder.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """A folder, its name on the disk; nothing where it is there already."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync(folder.parent)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Written atomically, for the owner only, and on the disk when it returns."""
+    with replacing(path, durable=True) as partial:
+        partial.touch(0o600)
+        partial.write_bytes(content)
+
+
 def write_json(path: Path, content: Any) -> None:
-    """JSON with NaN as null, written atomically."""
-    with replacing(path) as partial:
+    """JSON with NaN as null, written atomically and on the disk when it returns."""
+    with replacing(path, durable=True) as partial:
         partial.write_text(json.dumps(finite(content), indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
@@ -83,13 +123,20 @@ def shred(path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         path.unlink()
-        sync_folder(path.parent)
+        sync(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """The names in a folder are on the disk when this returns."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """A file's content, or the names in a folder, are on the disk when this returns."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Everything in a folder and below is on the disk when this returns."""
+    for path in (*folder.rglob("*"), folder):
+        if path.is_dir() or path.is_file():
+            sync(path)

@@ -21,7 +21,7 @@ from fedrec.client_store import ClientStore
 from fedrec.config import RunConfig
 from fedrec.data.prompts import PromptEncoder
 from fedrec.errors import FedrecError
-from fedrec.files import replacing, storing, write_json
+from fedrec.files import replacing, replacing_folder, storing, write_json
 from fedrec.judging import Judgement
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.base import Base
@@ -42,15 +42,11 @@ def serve(
         judgement: of these adapters.
     """
     folder = store.folder / f"served-{number:04d}"
-    fresh = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    for shard, state in adapters.items():
-        save_peft(fresh / f"shard-{shard}", state, config.lora, base)
     if folder.exists():  # published before, and broken off
         write_json(store.folder / "manifest.json", {"round": number, "shards": [None] * config.shards})
-        shutil.rmtree(folder)
-    fresh.rename(folder)
+    with replacing_folder(folder) as fresh:
+        for shard, state in adapters.items():
+            save_peft(fresh / f"shard-{shard}", state, config.lora, base)
     write_judgement(store, judgement)
     (store.folder / REHEARSED).unlink(missing_ok=True)
     hashes = {shard: judgement.adapters[shard] for shard in adapters}
@@ -77,8 +73,8 @@ def serve_beside(
         entry = {"folder": f"{folder}/shard-{shard}", "sha256": judgement.adapters[shard]}
         if shards[shard] != entry:  # otherwise it is served already, since a start that was broken off
             path = store.folder / entry["folder"]
-            shutil.rmtree(path, ignore_errors=True)
-            save_peft(path, state, config.lora, base)
+            with replacing_folder(path) as fresh:
+                save_peft(fresh, state, config.lora, base)
             shards[shard] = entry
     write_judgement(store, judgement)
     (store.folder / REHEARSED).unlink(missing_ok=True)
@@ -96,7 +92,7 @@ def withdraw(store: ClientStore, shards: Collection[int], users: Collection[str]
     left = [None if shard in shards else entry for shard, entry in enumerate(manifest["shards"])]
     write_json(store.folder / "manifest.json", {**manifest, "shards": left})
     if (judgement := read_judgement(store)) is not None:
-        write_judgement(store, judgement.without(list(users)))
+        write_judgement(store, judgement.without(list(users)), durable=False)  # until `erase`, for quickness
     else:
         (store.folder / JUDGED).unlink(missing_ok=True)  # broken: nobody can tell whose rows are in it
     return [shard for shard, entry in enumerate(left) if entry is not None]
@@ -187,11 +183,11 @@ def _manifest(store: ClientStore) -> dict[str, Any]:
     return manifest
 
 
-def write_judgement(store: ClientStore, judgement: Judgement, name: str = JUDGED) -> None:
+def write_judgement(store: ClientStore, judgement: Judgement, name: str = JUDGED, durable: bool = True) -> None:
     judged = judgement.judged
     arrays: dict[str, NDArray[np.generic]] = {name: np.ascontiguousarray(a) for name, a in vars(judged).items()}
     names = {name: json.dumps(getattr(judgement, name), ensure_ascii=False) for name in _NAMES}
-    with replacing(store.folder / name) as partial, storing(partial):
+    with replacing(store.folder / name, durable) as partial, storing(partial):
         save_file(arrays, partial, names)
 
 

@@ -29,12 +29,13 @@ from fedrec.config import RunConfig, parse
 from fedrec.data.shards import by_hash
 from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError
-from fedrec.files import read_json, storing, write_json
+from fedrec.files import read_json, replacing, replacing_folder, storing, sync, write_json
 from fedrec.messages import Model, from_arrays, to_arrays
 from fedrec.owner import for_owner_only
 
 RUNS = Path("runs")
 BASELINES = "baselines"
+MODELS = "models.safetensors"
 CENTRAL = "central"  # the strategy, and the name of its one client
 _GOING = ".removed"
 
@@ -147,6 +148,7 @@ class Run:
             going = baseline.folder.with_suffix(_GOING)
             shutil.rmtree(going, ignore_errors=True)
             baseline.folder.rename(going)
+            sync(going.parent)
         for path in (self.folder / BASELINES).glob(f"*{_GOING}"):  # also what a kill left of an earlier time
             shutil.rmtree(path)
         return [baseline.name for baseline in found]
@@ -169,27 +171,26 @@ class Rounds:
 
     def write(self, number: int, models: Mapping[str, Model], entry: dict[str, Any]) -> None:
         """Finish a round: every client's model and what happened. Older rounds' models are removed."""
-        path, partial = self.folder / f"{number:04d}", self.folder / f"{number:04d}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        path = self.folder / f"{number:04d}"
         flat = {f"{client}|{name}": a for client in models for name, a in to_arrays(models[client]).items()}
-        with storing(partial / "models.safetensors"):
-            save_file(flat, partial / "models.safetensors")
-        write_json(partial / "round.json", entry)
         if path.exists():  # finished before, with other models
-            for file in partial.iterdir():
-                file.replace(path / file.name)
-            partial.rmdir()
+            with replacing(path / MODELS, durable=True) as partial, storing(partial):
+                save_file(flat, partial)
+            write_json(path / "round.json", entry)
         else:
-            partial.rename(path)
-        for old in self.folder.glob("[0-9]*/models.safetensors"):
+            with replacing_folder(path) as fresh:
+                with storing(fresh / MODELS):
+                    save_file(flat, fresh / MODELS)
+                write_json(fresh / "round.json", entry)
+        for old in self.folder.glob(f"[0-9]*/{MODELS}"):
             if old.parent.name.isdecimal() and int(old.parent.name) < number:
                 old.unlink()
+                sync(old.parent)
 
     def models(self, number: int) -> dict[str, Model]:
         """Every client's model after that round."""
         arrays: dict[str, dict[str, NDArray[np.float32]]] = {}
-        for key, array in load_file(self.folder / f"{number:04d}" / "models.safetensors").items():
+        for key, array in load_file(self.folder / f"{number:04d}" / MODELS).items():
             client, _, name = key.rpartition("|")
             arrays.setdefault(client, {})[name] = array
         return {client: from_arrays(named) for client, named in arrays.items()}

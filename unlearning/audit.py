@@ -21,7 +21,7 @@ from filelock import FileLock
 from pydantic import TypeAdapter, ValidationError
 
 from fedrec.errors import FedrecError
-from fedrec.files import sync_folder
+from fedrec.files import sync
 from unlearning.certificates.canonical import canonical, parse
 from unlearning.certificates.chain import ORIGIN, Line, breaks, intact, link
 from unlearning.certificates.fields import Code, Facts
@@ -89,7 +89,7 @@ class AuditLog:
             new = not self.path.exists()
             with self.path.open("a+b") as file:
                 if new:
-                    sync_folder(self.path.parent)
+                    sync(self.path.parent)
                 yield file
 
     def _last(self, file: BinaryIO) -> tuple[Line | None, int]:

@@ -79,9 +79,9 @@ class Keyring:
             serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
         )
         pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, sealed)
-        with replacing(self.folder / f"{name}.pub") as partial:
+        with replacing(self.folder / f"{name}.pub", durable=True) as partial:
             partial.write_text(write_public(key.public_key().public_bytes_raw()), "ascii")
-        with replacing(path) as partial:  # the pair is here once this one is
+        with replacing(path, durable=True) as partial:  # the pair is here once this one is
             partial.touch(mode=0o600)
             partial.chmod(0o600)
             partial.write_bytes(pem)

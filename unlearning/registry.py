@@ -170,7 +170,7 @@ class Registry:
                 raise UsageError(f"operator {name!r}: has the key of {other.name!r}; one key is one person's")
         told = {"operator": name, "key_id": operator.key_id, "roles": list(operator.roles)}
         self._on_change("operator-registered", told)
-        with replacing(self.folder / f"{name}.pub") as partial:
+        with replacing(self.folder / f"{name}.pub", durable=True) as partial:
             partial.write_text(write_public(public), "ascii")
         self._write((*self.operators(), operator))
         return operator

@@ -33,7 +33,7 @@ def write_documents(office: Office, request: Request, signed: SignedCertificate,
     beside = Beside(head, report, names, office.run.config.shards)
     texts = {"html": page(signed, beside), "txt": reply(signed, head)}
     for suffix, text in texts.items():
-        with replacing(office.documents / f"{request.id}.{suffix}") as partial:
+        with replacing(office.documents / f"{request.id}.{suffix}", durable=True) as partial:
             partial.write_text(text, "utf-8")
 
 
@@ -56,6 +56,6 @@ def write_letter(office: Office, request: Request, decided: str) -> Path | None:
         case _:
             text = cancellation(head, reason)
     path = path_of(office, request.id, decided)
-    with replacing(path) as partial:
+    with replacing(path, durable=True) as partial:
         partial.write_text(text, "utf-8")
     return path

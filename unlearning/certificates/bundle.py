@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fedrec.config import Section
+from fedrec.files import replacing_folder
 from unlearning.certificates.canonical import canonical, parse
 from unlearning.certificates.chain import Line, linked
 from unlearning.certificates.fields import Count, Digest
@@ -69,13 +69,9 @@ def write_bundle(folder: Path, parts: Mapping[str, Any]) -> str:
     contents = {name: _encoded(name, content) for name, content in parts.items()}
     hashes = {name: hashlib.sha256(raw).hexdigest() for name, raw in contents.items()}
     manifest = canonical({"files": hashes})
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for name, raw in {**contents, MANIFEST: manifest}.items():
-        (partial / name).write_bytes(raw)
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with replacing_folder(folder) as fresh:
+        for name, raw in {**contents, MANIFEST: manifest}.items():
+            (fresh / name).write_bytes(raw)
     return hashlib.sha256(manifest).hexdigest()
 
 

@@ -219,7 +219,7 @@ class SignedCertificate(Section):
         return digest(self.model_dump(mode="json"))
 
     def save(self, path: Path) -> None:
-        with replacing(path) as partial:
+        with replacing(path, durable=True) as partial:
             partial.write_bytes(self.as_bytes())
 
 
