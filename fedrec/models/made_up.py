@@ -14,7 +14,7 @@ from fedrec.models.base import context_of
 from fedrec.models.in_use import using
 
 _ROWS, _LENGTH = 2, 14
-_AGREE = 1e-3  # how far two ways of computing the same may be apart, as a part of the largest
+_AGREE = 1e-3  # how far two ways of computing the same may be apart, as a part of the largest number
 
 
 def tokens(model: Any) -> Tensor:
@@ -39,8 +39,8 @@ def alone(model: nn.Module) -> Iterator[None]:
         yield
 
 
-def same(one: Tensor, other: Tensor) -> bool:
+def same(one: Tensor, other: Tensor, agree: float = _AGREE) -> bool:
     """Whether two tensors are equal but for the rounding of fp32."""
     one, other = one.float(), other.float()
     scale = float(one.abs().max().clamp(min=1e-6))
-    return one.shape == other.shape and bool(((one - other).abs() <= _AGREE * scale).all())
+    return one.shape == other.shape and bool(((one - other).abs() <= agree * scale).all())
