@@ -6,6 +6,7 @@ base.json                the files of the base model, held against them at every
 reference.json           facts of the data, trivial scorers, best possible AUC; written last of the preparation
 initial/                 the shared initial adapter, a PEFT folder
 rounds/0003/             models.safetensors (the last round's only), round.json
+rounds/0004.unfinished/  what clients answered in the round at hand
 clients/NAME/            what a client keeps to itself: see `client_store`
 baselines/STRATEGY/      runs of other strategies over this run's data and first adapter; they keep no rows of their own
 result.json, report.html
@@ -34,6 +35,7 @@ from fedrec.messages import Model, from_arrays, to_arrays
 from fedrec.owner import for_owner_only
 
 RUNS = Path("runs")
+_UNFINISHED = ".unfinished"
 BASELINES = "baselines"
 MODELS = "models.safetensors"
 CENTRAL = "central"  # the strategy, and the name of its one client
@@ -170,7 +172,10 @@ class Rounds:
         return max(done, default=None)
 
     def write(self, number: int, models: Mapping[str, Model], entry: dict[str, Any]) -> None:
-        """Finish a round: every client's model and what happened. Older rounds' models are removed."""
+        """Finish a round: every client's model and what happened.
+
+        Older rounds' models are removed, and what was kept of unfinished ones.
+        """
         path = self.folder / f"{number:04d}"
         flat = {f"{client}|{name}": a for client in models for name, a in to_arrays(models[client]).items()}
         if path.exists():  # finished before, with other models
@@ -186,6 +191,12 @@ class Rounds:
             if old.parent.name.isdecimal() and int(old.parent.name) < number:
                 old.unlink()
                 sync(old.parent)
+        for kept in self.folder.glob(f"*{_UNFINISHED}"):
+            shutil.rmtree(kept)
+
+    def unfinished(self, number: int) -> Path:
+        """Where answers of a round are kept until it is written."""
+        return self.folder / f"{number:04d}{_UNFINISHED}"
 
     def models(self, number: int) -> dict[str, Model]:
         """Every client's model after that round."""

@@ -20,6 +20,7 @@ from fedrec.models.adapter import state_hash
 from fedrec.store import Rounds, Run
 from server import balance, results
 from server.exchange import ask, call, one_line, records
+from server.kept import Answer, Asking, Kept
 from server.meeting import meet
 from server.replies import BadReply, Limits, Reply, check, check_together, decode, same_reason
 from server.sampling import choose
@@ -74,7 +75,7 @@ class Federation:
         models = begun.models(last) if last else dict.fromkeys(self.nodes, [self.initial] * len(shards))
         for number in range(last + 1, self.config.federation.rounds + 1):
             began = time.monotonic()
-            models, entry = self._train_round(number, models, shards)
+            models, entry = self._train_round(number, models, shards, Kept(begun.unfinished(number)))
             entry["hashes"] = {client: [digest_of(state) for state in model] for client, model in models.items()}
             begun.write(number, models, {"round": number, **entry, "seconds": time.monotonic() - began})
         return models
@@ -88,15 +89,16 @@ class Federation:
 
     def _round(self, number: int, models: Mapping[str, Model]) -> dict[str, Model]:
         began = time.monotonic()
-        mixed, entry = self._train_round(number, models, self.shards)
+        kept = Kept(self.run.rounds.unfinished(number))
+        mixed, entry = self._train_round(number, models, self.shards, kept)
         self._finish(number, mixed, self.shards, entry, began)
         return mixed
 
     def _train_round(
-        self, number: int, models: Mapping[str, Model], shards: Sequence[int]
+        self, number: int, models: Mapping[str, Model], shards: Sequence[int], kept: Kept
     ) -> tuple[dict[str, Model], Entry]:
         """Every client's next adapters of some shards, and what happened."""
-        replies, entry = self._train(number, models, shards)
+        replies, entry = self._train(number, models, shards, kept)
         enough = max(1, self.config.federation.min_replies)
         mixed: dict[str, list[State]] = {client: [] for client in models}
         for position, shard in enumerate(shards):
@@ -136,7 +138,9 @@ class Federation:
             if reply.client not in wild
         ]
 
-    def _train(self, number: int, models: Mapping[str, Model], shards: Sequence[int]) -> tuple[list[Reply], Entry]:
+    def _train(
+        self, number: int, models: Mapping[str, Model], shards: Sequence[int], kept: Kept
+    ) -> tuple[list[Reply], Entry]:
         """The good replies of a round, sorted by client, and what happened."""
         federation = self.config.federation
         asked, needed = choose(
@@ -145,22 +149,17 @@ class Federation:
         entry: Entry = {"asked": asked, "dropped": [], "bytes_up": 0, "bytes_down": 0}
         good: dict[str, Reply] = {}
 
-        def accept(client: str, message: Message) -> bool:
-            try:
-                reply = self._read(client, message, number, shards, entry)
-            except BadReply as reason:
-                entry["dropped"].append({"client": client, "reason": str(reason)})
-                return False
+        def take(client: str, answer: Answer) -> None:
+            entry["bytes_up"] += messages.size_of(answer.arrays)
+            reply = decode(answer.arrays, {**answer.metrics, "client": answer.facts.get("client")})
+            announced = [self.announced[client][shard] for shard in shards]
+            check(reply, client=client, round=number, expected=self.initial, announced=announced, limits=self.limits)
             good[client] = reply
-            return True
 
-        content: dict[str, Message] = {}
         whole = len(shards) == self.config.shards
-        for client in asked:
-            holds = whole and self.held.get(client) == number - 1
-            model = None if holds else models[client]
-            content[client] = self._message(messages.TRAIN, client, number, model, entry, shards)
-        late = ask(self.grid, content, accept, needed, federation.deadline)
+        without = {client for client in asked if not whole or self.held.get(client) != number - 1}
+        asking = Asking(messages.TRAIN, number, {client: models[client] for client in asked}, shards, without)
+        late = self._collect(asking, take, needed, entry, kept)
         if len(good) < needed:
             entry["dropped"] += [{"client": c, "reason": f"no reply in {federation.deadline:g} s"} for c in late]
         if not good:
@@ -170,15 +169,51 @@ class Federation:
         entry["train_loss"] = {reply.client: _mean_loss(reply) for reply in replies}
         return replies, entry
 
-    def _read(self, client: str, message: Message, number: int, shards: Sequence[int], entry: Entry) -> Reply:
-        if message.has_error():
-            raise BadReply(f"it failed: {one_line(message.error.reason)}")
-        arrays, config, metrics = records(message)
-        entry["bytes_up"] += messages.size_of(arrays)
-        reply = decode(arrays, {**metrics, "client": config.get("client")})
-        announced = [self.announced[client][shard] for shard in shards]
-        check(reply, client=client, round=number, expected=self.initial, announced=announced, limits=self.limits)
-        return reply
+    def _collect(
+        self, asking: Asking, take: Callable[[str, Answer], None], needed: int, entry: Entry, kept: Kept
+    ) -> list[str]:
+        """Hand on every client's answer, also what it gave to a server that was killed before the round was finished.
+
+        Args:
+            take: raises BadReply where an answer is none.
+            needed: good answers to wait for.
+
+        Returns:
+            The clients that had not answered in time.
+        """
+        calls: dict[str, Message] = {}
+        questions = asking.questions()
+        down: dict[str, int] = {}
+        good = 0
+        for client, model in asking.models.items():
+            known = kept.read(asking.kind, client, questions[client])
+            if known is not None:
+                take(client, known)
+                good += 1
+            else:
+                sent = model if client in asking.without else None
+                calls[client] = call(
+                    asking.kind, self.run, self.nodes[client], sent, round=asking.number, shards=list(asking.shards),
+                    **asking.more,
+                )  # fmt: skip
+            down[client] = known.down if known else messages.size_of(messages.to_arrays(sent or []))
+            entry["bytes_down"] += down[client]
+
+        def accept(client: str, message: Message) -> bool:
+            try:
+                if message.has_error():
+                    raise BadReply(f"it failed: {one_line(message.error.reason)}")
+                answer = _read(message, asking.kind, down[client])
+                take(client, answer)
+            except BadReply as reason:
+                entry["dropped"].append({"client": client, "reason": f"{asking.prefix}{reason}"})
+                return False
+            kept.write(asking.kind, client, questions[client], answer)
+            return True
+
+        if good >= needed:
+            return []
+        return ask(self.grid, calls, accept, needed - good, self.config.federation.deadline)
 
     def _finish(
         self, number: int, models: Mapping[str, Model], shards: Sequence[int] | None, entry: Entry, began: float
@@ -196,26 +231,15 @@ class Federation:
         measured: dict[str, dict[str, float]] = {}
         served: dict[str, str] = {}
 
-        def accept(client: str, message: Message) -> bool:
-            try:
-                if message.has_error():
-                    raise BadReply(f"it failed: {one_line(message.error.reason)}")
-                _, config, metrics = records(message)
-                measured.update(results.read_metrics(metrics, number, self.groups(client)))
-                served[client] = str(config.get("served"))
-            except BadReply as reason:
-                entry["dropped"].append({"client": client, "reason": f"{_EVALUATION}{reason}"})
-                return False
+        def take(client: str, answer: Answer) -> None:
+            measured.update(results.read_metrics(answer.metrics, number, self.groups(client)))
+            served[client] = str(answer.facts.get("served"))
             self.held[client] = number
-            return True
 
-        content: dict[str, Message] = {}
-        for client in self.nodes:
-            model = None if shards is None else [models[client][s] for s in shards]
-            content[client] = self._message(
-                messages.EVALUATE, client, number, model, entry, shards or (), share=entry["share"]
-            )
-        late = ask(self.grid, content, accept, len(self.nodes), self.config.federation.deadline)
+        whole = {client: models[client] for client in self.nodes}
+        without = () if shards is None else whole.keys()
+        asking = Asking(messages.EVALUATE, number, whole, shards or (), without, _EVALUATION, {"share": entry["share"]})
+        late = self._collect(asking, take, len(self.nodes), entry, Kept(self.run.rounds.unfinished(number)))
         entry["dropped"] += [{"client": client, "reason": f"{_EVALUATION}no reply"} for client in late]
         if not measured:
             self._same_fault(number, self.nodes, entry["dropped"])
@@ -243,12 +267,10 @@ class Federation:
     def _meet(self) -> None:
         self.nodes, self.announced = meet(self.grid, self.run)
 
-    def _message(
-        self, kind: str, client: str, number: int, model: Model | None, entry: Entry, shards: Sequence[int], **more: Any
-    ) -> Message:
-        if model is not None:
-            entry["bytes_down"] += messages.size_of(messages.to_arrays(model))
-        return call(kind, self.run, self.nodes[client], model, round=number, shards=list(shards), **more)
+
+def _read(message: Message, kind: str, down: int) -> Answer:
+    arrays, facts, metrics = records(message)
+    return Answer(arrays if kind == messages.TRAIN else {}, facts, metrics, down)
 
 
 def _mean_loss(reply: Reply) -> float | None:

@@ -1,8 +1,7 @@
 """Flower's Grid on this machine: the same ServerApp and ClientApp, no Ray, no network, no waiting.
 
 `LocalGrid` runs a message when its reply is pulled, one at a time, so a debugger steps from the server straight into a
-client. `ProcessGrid` has those that compute run side by side. Both give replies in the order of the messages, so what
-comes of a round, also of the first k replies of n, does not depend on who was quick.
+client. `ProcessGrid` has those that compute run side by side.
 """
 
 from __future__ import annotations
@@ -92,11 +91,13 @@ class ProcessGrid(LocalGrid):
     message at a time, and what nobody waits for any more is not begun.
     """
 
-    def __init__(self, client_app: str, nodes: int, workers: int) -> None:
+    def __init__(self, client_app: str, nodes: int, workers: int, in_order: bool = False) -> None:
         """
         Args:
             client_app: as `module:name`, for processes to find.
+            in_order: give replies in the order of the messages: the first k of n are the same ones, whoever is quick.
         """
+        self._in_order = in_order
         super().__init__(load_app(client_app), nodes)
         self._showing = ExitStack()
         self._shown: Tell | None = None
@@ -118,20 +119,21 @@ class ProcessGrid(LocalGrid):
         return super().push_messages(messages)
 
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
-        """The reply to the first of the messages, once it is there."""
-        first = next(iter(message_ids), "")
-        if first in self._waiting and self._waiting[first].metadata.message_type not in COMPUTING:
-            return super().pull_messages([first])
+        """The replies to the messages that are there."""
+        asked = list(message_ids)
+        for number in asked:
+            if number in self._waiting and self._waiting[number].metadata.message_type not in COMPUTING:
+                return super().pull_messages([number])
+        awaited = asked[:1] if self._in_order else asked
         self._begin()
-        if first not in self._replies:
+        if not self._replies.keys() & awaited:
             for done in self._processes.wait(_POLL):
                 self._keep(done)
             self._begin()
         if not self._processes.busy:
             self._showing.close()
             self._shown = None
-        reply = self._replies.pop(first, None)
-        return [] if reply is None else [reply]
+        return [self._replies.pop(number) for number in awaited if number in self._replies]
 
     def _begin(self) -> None:
         """Hand out messages to clients that are at none, those that take longest first: then fewest wait at the end."""

@@ -50,5 +50,6 @@ def clients_here(run: Run, workers: int) -> Iterator[Grid]:
     if workers == 0:
         yield LocalGrid(load_app(CLIENTS), len(run.clients))
     else:
-        with ProcessGrid(CLIENTS, len(run.clients), workers) as grid:
+        few = run.config.federation.oversample or run.config.federation.min_replies
+        with ProcessGrid(CLIENTS, len(run.clients), workers, in_order=few > 0) as grid:
             yield grid

@@ -64,9 +64,9 @@ def test_as_many_as_there_are_cores_is_the_default(
     asked: list[int] = []
 
     class Counted(ProcessGrid):
-        def __init__(self, client_app: str, nodes: int, workers: int) -> None:
+        def __init__(self, client_app: str, nodes: int, workers: int, in_order: bool) -> None:
             asked.append(workers)
-            super().__init__(client_app, nodes, workers)
+            super().__init__(client_app, nodes, workers, in_order)
 
     monkeypatch.setattr("server.simulation.ProcessGrid", Counted)
     monkeypatch.setattr("fedrec.workers.cores", lambda: 3)
