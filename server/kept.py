@@ -40,7 +40,9 @@ class Asking:
 
     def questions(self) -> dict[str, str]:
         """By client, what tells its answer from that to any other question."""
-        return {client: question_of(self.number, self.shards, model, self.more) for client, model in self.models.items()}
+        return {
+            client: question_of(self.number, self.shards, model, self.more) for client, model in self.models.items()
+        }
 
 
 @dataclass(frozen=True)
