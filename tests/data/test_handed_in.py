@@ -219,6 +219,14 @@ def test_a_nested_id_is_refused_and_one_number_is_one_id(tmp_path: Path) -> None
     assert load(tmp_path / "a.parquet").interactions.user_ids == ("1", "2")
 
 
+def test_a_key_may_be_missing_for_long(tmp_path: Path) -> None:
+    rows = [{"user": i % 9, "item": "i", "label": i % 2, "title": "T"} for i in range(3000)]
+    times = [row | ({"time": 1_500_000_000} if i > 2990 else {}) for i, row in enumerate(rows)]
+    path = text(tmp_path / "a.jsonl", "\n".join(map(json.dumps, times)))
+    with pytest.raises(DataError, match="line 1: time '' is not Unix seconds"):
+        load(path)
+
+
 VALUES = st.one_of(
     st.integers(-(2**70), 2**70), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.none(),
     st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Mn"]), max_size=5),

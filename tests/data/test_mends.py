@@ -154,6 +154,8 @@ CHANGES: dict[str, tuple[Make, str, str, Callable[[Path], str], int]] = {
     "one of two files": (two_of("a.csv", "b.csv"), ".", "name the one file itself", lambda _: "a.csv", 30),
     "what is no part": (_with_stray_part, ".", "move what is no part elsewhere", _moved, 60),
     "no header": (csv(ROWS), "a.csv", "write one above it", _written, 30),
+    "an empty first line": (csv("\n\n" + PLAIN), "a.csv", "remove what is above the names", _written, 30),
+    "Excel's first line": (csv("sep=,\n" + PLAIN), "a.csv", "remove what is above the names", _written, 30),
     "nothing there": (lambda _: None, "a.csv", "name a file or folder of interactions", _written, 30),
     "no data set": (lambda _: None, ".", "give a file", _written, 30),
     "no text": (csv(b"SQLite format 3\0\xff" * 99), "a.csv", "give CSV", _written, 30),

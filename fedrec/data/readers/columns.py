@@ -58,6 +58,8 @@ def find_columns(
 def missing_column(path: Path, role: str, names: list[str], setting: str = "data.columns") -> DataError:
     """The error for a role that no column of the file plays, with the mend that helps with such a file."""
     option = role.split(" ")[0]
+    if not any(names) or names[0].startswith("sep="):  # Excel writes the latter
+        return DataError(f"{path}: its first line, {_listed(names)}, names no columns; remove what is above the names")
     if len(names) < 2:
         return DataError(
             f"{path}: one column only, {_listed(names)}; say what sets its fields apart, for example"

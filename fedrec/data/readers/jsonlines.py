@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from fedrec.data.readers.content import Content
 from fedrec.data.readers.sheet import Column, RawTable, is_whole, quote
 from fedrec.errors import DataError
 
-_SAMPLE = 200
+_SAMPLE, _SPREAD = 200, 2000
 
 
 class _Nested(Exception):
@@ -26,7 +26,7 @@ class _Nested(Exception):
 
 @dataclass(frozen=True)
 class JsonLines:
-    """The content of a JSON lines file, and the keys of its first objects."""
+    """The content of a JSON lines file, and the keys of its objects."""
 
     path: Path
     names: list[str]
@@ -37,16 +37,16 @@ class JsonLines:
         """The content, by default in UTF-8 or UTF-16.
 
         Raises:
-            DataError: none of the first lines is a JSON object; it is not in the encoding.
+            DataError: none of the lines looked at is a JSON object; it is not in the encoding.
         """
         data = content.text((encoding or "utf-8",))
         names: dict[str, None] = {}
         first = None
-        for number, line in enumerate(data[: 1 << 20].split(b"\n")[:_SAMPLE], 1):
+        for number, line in enumerate(_some_lines(data), 1):
             row = _row(line)
             if isinstance(row, dict):
                 names.update(dict.fromkeys(row))
-            elif first is None:
+            elif first is None and number <= _SAMPLE:
                 first = f"line {number}: {row}"
         if not names:
             raise DataError(f"{content.path} {first or 'line 1: an empty object'}; JSONL is one object a line")
@@ -85,6 +85,22 @@ class JsonLines:
     ) -> RawTable:
         found = {role: Column.of(role, table[self.names[i]]) for role, i in columns.items()}
         return RawTable(self.path, found, record, "line {}".format, broken)
+
+
+def _some_lines(data: bytes) -> Iterator[bytes]:
+    """The first lines, and lines from all over the file: a key may be missing for long."""
+    start = 0
+    for _ in range(_SAMPLE):
+        end = data.find(b"\n", start)
+        yield data[start : len(data) if end < 0 else end]
+        if end < 0:
+            return
+        start = end + 1
+    for part in range(_SPREAD):
+        found = data.rfind(b"\n", 0, max(start, part * len(data) // _SPREAD)) + 1
+        end = data.find(b"\n", found)
+        yield data[found : len(data) if end < 0 else end]
+    yield data[data.rfind(b"\n") + 1 :]
 
 
 def _row(line: bytes) -> dict[str, Any] | str:
