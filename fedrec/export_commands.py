@@ -19,14 +19,13 @@ def export(
     json: Json = None,
 ) -> None:
     """What a client serves, in one folder that `AutoPeftModelForCausalLM.from_pretrained` loads."""
-    from rich.console import Console
-
     from fedrec.export import export as write
     from fedrec.output import check_target, write_result
     from fedrec.store import open_run
+    from fedrec.terminal import terminal
 
     check_target(json)
     written = write(open_run(one_run(folder, run)), client, to, shard)
     write_result(written, json)
     if json != "-":
-        Console().print(f"adapter, base model and tokenizer of {client} are in {to}", markup=False, soft_wrap=True)
+        terminal().print(f"adapter, base model and tokenizer of {client} are in {to}", markup=False, soft_wrap=True)

@@ -4,13 +4,13 @@ against what the ledger remembers of it; one that is behind repeats what it miss
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from flwr.serverapp import Grid
 
 from fedrec import messages
 from fedrec.errors import FedrecError
+from fedrec.progress import say as to_stderr
 from fedrec.store import Run
 from fedrec.vault.chain import ORIGIN, Link, columns, of_columns
 from server.exchange import answers, call
@@ -19,10 +19,6 @@ from unlearning.requests.states import State
 
 Nodes = Mapping[str, int]
 Say = Callable[[str], None]
-
-
-def to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def remember(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger) -> dict[str, str]:

@@ -18,8 +18,9 @@ from fedrec import messages
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.messages import Model
+from fedrec.progress import say as to_stderr
 from fedrec.store import Rounds, Run
-from server.catching_up import Say, catch_up, refuse, remember, to_stderr
+from server.catching_up import Say, catch_up, refuse, remember
 from server.exchange import answers, call
 from server.federation import Entry, Federation, digest_of
 from server.meeting import meet

@@ -116,7 +116,7 @@ def test_messages_results_and_lists_are_visible(
 def test_recommended_titles_are_visible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from typer import Typer
 
-    from fedrec import recommend_commands
+    from server import recommend_commands
 
     create_run(tmp_path / "run", RunConfig())
     monkeypatch.setattr("fedrec.recommend.recommend", lambda *_: (NASTY, [Recommendation(NASTY, NASTY, 0.5)]))
