@@ -25,7 +25,7 @@ COMMANDS = {
     "base": ("fedrec.models.commands:app", "The base model: build the embedded one, or look at any."),
     "recommend": ("server.recommend_commands:recommend", "The best unseen items for one user."),
     "evaluate": ("fedrec.evaluate_commands:evaluate", "A run's metrics, per client and overall."),
-    "export": ("fedrec.export_commands:export", "A client's adapter with base and tokenizer, for PEFT."),
+    "export": ("server.export_commands:export", "A client's adapter with base and tokenizer, for PEFT."),
     "forget": ("server.forget.commands:app", '"Delete me": from the request to the certificate.'),
     "unlearn": ("unlearning.commands:app", "Methods of unlearning side by side."),
     "settings": ("fedrec.settings_commands:settings", "Every setting, its default and what it means."),

@@ -26,8 +26,10 @@ def recommend(
     from fedrec.store import open_run
     from fedrec.summary import clean
     from fedrec.terminal import terminal
+    from server.forget.current import check_current
 
     opened = open_run(one_run(folder, run))
+    check_current(opened)
     with working("ranking the titles"):
         client, found = rank(opened, user, top)
     write_result({"run": opened.name, "user": user, "client": client, "items": [vars(item) for item in found]}, json)

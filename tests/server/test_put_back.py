@@ -16,8 +16,10 @@ from fedrec.recommend import recommend
 from fedrec.served import hashes_in
 from fedrec.store import Run, open_run
 from server.commands import simulate
+from server.export_commands import export
 from server.forget.commands import app
 from server.forget.current import check_current
+from server.recommend_commands import recommend as recommend_command
 from tests.server.test_copies import compared
 from tests.server.test_erasure import Copy, asked, carrier, finished, of, served
 from unlearning.requests.decisions import Decision
@@ -160,6 +162,21 @@ def test_a_vault_of_another_key_is_refused_in_one_line_and_serves_nothing(tmp_pa
     with pytest.raises(FedrecError, match="erased from another vault than this one; put that vault and its key back"):
         carrier(run).run()
     assert hashes_in(run.client(name)) == {}
+
+
+def test_nothing_is_recommended_or_exported_from_an_old_copy(tmp_path: Path, finished: Copy) -> None:
+    run, old = finished(tmp_path / "run"), finished(tmp_path / "old")
+    asked(run, *of("u07"))
+    carrier(run).run()
+    one_client(old.folder, run.folder)
+    (home,) = old.clients_of()["u07"]
+    for call in (
+        lambda: recommend_command(user="u07", run=run.folder),
+        lambda: export(client=home, to=tmp_path / "out", run=run.folder, shard=0),
+    ):
+        with pytest.raises(FedrecError, match=f"client {home} lacks erasures that it had done"):
+            call()
+    assert not (tmp_path / "out").exists()
 
 
 def forget(run: Run, *arguments: object) -> Result:

@@ -23,9 +23,12 @@ def export(
     from fedrec.output import check_target, write_result
     from fedrec.store import open_run
     from fedrec.terminal import terminal
+    from server.forget.current import check_current
 
     check_target(json)
-    written = write(open_run(one_run(folder, run)), client, to, shard)
+    opened = open_run(one_run(folder, run))
+    check_current(opened)
+    written = write(opened, client, to, shard)
     write_result(written, json)
     if json != "-":
         terminal().print(f"adapter, base model and tokenizer of {client} are in {to}", markup=False, soft_wrap=True)
