@@ -87,17 +87,21 @@ def _show(name: str, json: str | None) -> None:
 
 
 def _facts(name: str) -> dict[str, Any]:
-    from fedrec.config import PromptConfig
+    from fedrec.config import LoraConfig, PromptConfig
     from fedrec.data.prompts import template_of
     from fedrec.models.adapter import target_layers
     from fedrec.models.base import load_base, width_of
+    from fedrec.models.branching import continues
     from fedrec.models.checks import check_base
+    from fedrec.models.reach import ends
+    from fedrec.models.targets import barred
 
     base = load_base(name)
     prompt = PromptConfig()
     check_base(base, prompt)
     template = template_of(base.tokenizer, prompt.instruction)
-    layers = target_layers(base.model, "all-linear")
+    wrong = barred(base.model, LoraConfig())
+    layers = [layer for layer in target_layers(base.model, "all-linear") if layer not in wrong]
     return {
         "base": name,
         "architecture": type(base.model).__name__,
@@ -107,6 +111,7 @@ def _facts(name: str) -> dict[str, Any]:
         "context": base.context,
         "vocabulary": len(base.tokenizer),
         "adapted_layers": len(layers),
-        "targets": sorted({layer.rpartition(".")[2] for layer in layers}),
+        "targets": ends(layers, wrong),
+        "keeps_a_history": continues(base.model),  # or recommending reads it again for every title
         "answers": dict(zip(("No", "Yes"), base.tokenizer.convert_ids_to_tokens(list(template.answers)), strict=True)),
     }

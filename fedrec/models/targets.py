@@ -17,10 +17,16 @@ def check_targets(model: PreTrainedModel, config: LoraConfig) -> None:
     Raises:
         UsageError: names them, and the targets that are left, if any.
     """
+    if wrong := barred(model, config):
+        raise UsageError(refusal(wrong, target_layers(model, config.targets)))
+
+
+def barred(model: PreTrainedModel, config: LoraConfig) -> dict[str, str]:
+    """The targeted layers that cannot hold an adapter, and why."""
     layers = tuple(target_layers(model, config.targets))
     wrong = unreached(model, layers)
-    if left := [name for name in layers if name not in wrong]:
-        rest = config.model_copy(update={"targets": tuple(ends(left, wrong))}) if wrong else config
-        wrong = wrong | lost_in_peft(model, rest)
-    if wrong:
-        raise UsageError(refusal(wrong, layers))
+    left = [name for name in layers if name not in wrong]
+    if not left:
+        return wrong
+    rest = config.model_copy(update={"targets": tuple(ends(left, wrong))}) if wrong else config
+    return wrong | lost_in_peft(model, rest)

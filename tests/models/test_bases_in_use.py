@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 import torch
 
+from fedrec.config import LoraConfig
 from fedrec.models.bank import AdapterBank, Routed
 from fedrec.models.base import load_base
+from fedrec.models.commands import _facts
+from fedrec.models.targets import check_targets
 from fedrec.served import adapters_in
 from fedrec.serving import encoder_of
 from fedrec.store import Run
@@ -54,6 +57,15 @@ def test_layers_that_no_adapter_can_be_on_are_named_before_anything_is_made(smal
     assert "no adapter can be on dt_proj,out_proj (backbone.layers.0.mixer.dt_proj: the model uses its weights" in err
     assert "set lora.targets to in_proj,x_proj" in err
     assert not (tmp_path / "run").exists()
+
+
+def test_what_is_told_of_a_base_is_what_a_run_takes(tmp_path: Path) -> None:
+    base = save_base(tmp_path / "base", "mamba", **BASES["mamba"][0])
+    facts = _facts(str(base))
+    assert facts["targets"] == ["in_proj", "x_proj"]
+    assert facts["adapted_layers"] == 4
+    assert facts["keeps_a_history"] is False
+    check_targets(load_base(str(base)).model, LoraConfig(targets=",".join(facts["targets"])))
 
 
 def scores_of_prompts(run: Run, client: str, user: str, precision: str) -> dict[str, float]:
