@@ -42,6 +42,7 @@ from unlearning.certificates.verify import verify_certificate, verify_chain
 from unlearning.requests.states import State
 
 ANEW = ("issued_at", "withdrawn_seconds", "restored_seconds", "audit_head", "evidence", "previous")
+WHEN = ("audit.jsonl", "signatures.json", "MANIFEST.json")  # evidence that tells when each step was, and when planned
 WITHDRAWN = (State.ERASING, State.VERIFYING)  # a withdrawal is under way before them, and over in them
 _FORK = multiprocessing.get_context("fork")
 
@@ -102,7 +103,7 @@ def content_of(run: Run) -> dict[str, Any]:
 
     Left out of a certificate are `ANEW`: its times, and the digests of what says when (the audit log, the evidence that
     holds an excerpt of it, the certificate before), the signature over them, and the day on which recipients were told;
-    of the evidence that excerpt; of files the journals of SQLite.
+    of the evidence that excerpt, and the signature over the plan and its time; of files the journals of SQLite.
     """
     office = Office(run)
     found: dict[str, Any] = {"requests": {}, "clients": {}}
@@ -114,9 +115,7 @@ def content_of(run: Run) -> dict[str, Any]:
             "state": request.state.value,
             "certificate": certificate,
             "evidence": {
-                path.name: path.read_text()
-                for path in office.bundle(request.id).iterdir()
-                if path.name not in ("audit.jsonl", "MANIFEST.json")
+                path.name: path.read_text() for path in office.bundle(request.id).iterdir() if path.name not in WHEN
             },
             "steps": sorted(office.ledger.steps(request.id)),
         }
@@ -261,7 +260,7 @@ def main(
             *ANEW,
             "signature",
             "recipients: notified",
-            "evidence: audit.jsonl, MANIFEST.json",
+            f"evidence: {', '.join(WHEN)}",
             "files: -wal, -shm",
         ],
     }

@@ -254,8 +254,9 @@ class Carrier:
     def _since_quarantined(self, ids: Sequence[str]) -> float:
         """Seconds since the work on the first of them began, also where it was broken off in between."""
         requests = [self.office.ledger.get(id) for id in ids]
-        began = min(r.received_at + timedelta(seconds=r.timings[State.QUARANTINED]) for r in requests)
-        return max(0.0, (datetime.now(UTC) - began).total_seconds())
+        now, began = datetime.now(UTC), State.QUARANTINED
+        starts = [r.received_at + timedelta(seconds=r.timings[began]) for r in requests if began in r.timings]
+        return max(0.0, (now - min(starts, default=now)).total_seconds())
 
     def _folder(self, ids: Sequence[str]) -> Path:
         """Where a batch keeps its rounds. Another set of requests is another batch, which starts from the beginning."""
