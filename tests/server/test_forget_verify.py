@@ -138,3 +138,34 @@ def test_the_sequence_of_the_readme_passes_as_printed(
             known |= {"CERTIFICATE": str(office / "certificates" / f"{known['ID']}.json")}
             known |= {"EVIDENCE": str(office / "bundles" / known["ID"])}
     assert "verify" in commands[-1] and "signer: key" in result.output
+
+
+def demo_commands() -> list[str]:
+    """What `make demo` does once it has trained a run, as a shell takes it."""
+    lines = (ROOT / "Makefile").read_text("utf-8").split("demo: $(VENV)/ready")[1].split("\n\n")[0].splitlines()
+    return [line.strip().replace("$(FEDREC_KEYS)", "runs/demo-keys") for line in lines if "fedrec forget" in line]
+
+
+def globbed(word: str) -> list[str]:
+    return sorted(map(str, Path().glob(word))) if "*" in word else [word]
+
+
+def test_the_demo_asks_nothing_and_passes(finished: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finished(tmp_path / "runs" / "demo")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FEDREC_PASSPHRASE")
+    monkeypatch.setenv("FEDREC_KEYS", "runs/demo-keys")
+    commands = demo_commands()
+    assert len(commands) == 6
+    for command in commands:
+        line, _, target = command.replace("user-0042", "u07").partition(" > ")
+        words = [
+            path
+            for word in shlex.split(line)[2:]
+            for path in (sorted(map(str, Path().glob(word))) if "*" in word else [word])
+        ]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, (command, result.output, result.exception)
+        if target:
+            Path(target).write_text(result.stdout)
+    assert "one key asked, approved and signed" in result.output.replace("\n", " ")
