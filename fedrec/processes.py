@@ -30,11 +30,16 @@ _ENDING = 5.0  # seconds for a process to end whose end of the pipe is closed
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a task: a result, or why there is none, in one line."""
+    """What came of a task: a result, or why there is none, in one line.
+
+    Attributes:
+        died: there is none because its process died.
+    """
 
     key: Hashable
     result: Any = None
     fault: str | None = None
+    died: bool = False
 
 
 def prepare(*modules: str) -> None:
@@ -97,7 +102,7 @@ class Processes:
         except (EOFError, OSError):
             self._all.remove(worker)
             fault = worker.ended()
-            return [] if worker.idle else [Done(worker.key, fault=fault)]
+            return [] if worker.idle else [Done(worker.key, fault=fault, died=True)]
         if kind == _TOLD:
             self._on_tell(*said)
             return []

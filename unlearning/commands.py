@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fedrec.errors import Interrupted, UsageError
-from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, reading
+from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, Workers, reading
+
+if TYPE_CHECKING:
+    from unlearning.pool import Workers as Where
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Methods of unlearning side by side.")
 
@@ -41,10 +45,8 @@ def compare(
     forget: Annotated[int, typer.Option(help="How many of them, drawn by the seed.", min=1)] = 1,
     rows: Annotated[int | None, typer.Option(help="Keep only so many train rows, drawn by the seed.", min=1)] = None,
     seeds: Annotated[str, typer.Option(help="Seeds; commas between.")] = "42",
-    workers: Annotated[
-        int, typer.Option(help="Shards trained at a time, as Ray tasks (RAY_ADDRESS); 0 = in this process.", min=0)
-    ] = 0,
-    gpus: Annotated[float, typer.Option(help="Part of a GPU that a shard needs, with workers.", min=0)] = 0.0,
+    workers: Workers = "auto",
+    gpus: Annotated[float, typer.Option(help="Part of a GPU that a shard needs, with workers on Ray.", min=0)] = 0.0,
     latency: Annotated[bool, typer.Option("--latency", help="Measure the time that an answer takes too.")] = False,
     base: Base = None,
     out: Annotated[
@@ -68,10 +70,9 @@ def compare(
     from fedrec.output import check_target, write_result
     from fedrec.preparation import resolve
     from fedrec.store import RUNS
-    from fedrec.workers import crowding
+    from fedrec.workers import AUTO, crowding, get_ready, parse_workers
     from unlearning.compare import Plan, claim
     from unlearning.compare import compare as run
-    from unlearning.pool import Pool
     from unlearning.report import write_page
     from unlearning.tables import choices, results, telling
 
@@ -80,6 +81,8 @@ def compare(
         console.print(choices())
         return
     check_target(json)
+    side_by_side = parse_workers(workers)
+    get_ready(side_by_side, "unlearning.beside", "unlearning.model")
     named = {
         **reading(data, form, items, like_above, skip_bad_rows), "data.train_rows": rows, "base": base,
     }  # fmt: skip
@@ -96,11 +99,11 @@ def compare(
     folder = out or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-unlearn"
     with only_writer(folder):
         claim(folder, plan, replace)
-        if hint := crowding(workers, plan.config.train.threads):
+        if side_by_side != AUTO and (hint := crowding(int(side_by_side), plan.config.train.threads)):
             console.print(hint, style="dim", soft_wrap=True)
         try:
             with telling(console, plan.unit) as told:
-                result = run(folder, plan, Pool(workers, gpus), told, latency)
+                result = run(folder, plan, _where(side_by_side, shards, gpus), told, latency)
         except KeyboardInterrupt:
             raise Interrupted(f"stopped; the same command with --out {folder} continues it") from None
         console.print("", results(result), "", sep="\n")
@@ -108,6 +111,17 @@ def compare(
         write_page(result, page)
         console.print("report", page, markup=False, soft_wrap=True)
     write_result(result, json)
+
+
+def _where(workers: str | int, shards: int, gpus: float) -> Where:
+    """On Ray where there is a cluster or where GPUs are shared out; otherwise in processes on this machine."""
+    from fedrec.workers import AUTO
+    from unlearning.beside import Beside
+    from unlearning.pool import Pool
+
+    if workers != 0 and (gpus or os.environ.get("RAY_ADDRESS")):
+        return Pool(shards if workers == AUTO else int(workers), gpus)
+    return Beside(workers, shards)
 
 
 def _seeds(text: str) -> tuple[int, ...]:

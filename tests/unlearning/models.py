@@ -14,7 +14,7 @@ from fedrec.preparation import resolve
 from unlearning.method import Method, method_named
 from unlearning.model import ShardedModel
 from unlearning.places import Places
-from unlearning.pool import Pool
+from unlearning.pool import Workers
 
 
 class Maker:
@@ -33,7 +33,7 @@ class Maker:
         named = method_named(method, how.pop("shards", 3), **how) if isinstance(method, str) else method
         return ShardedModel.create(self.folder / str(self._made), self.config, named, dataset, places)
 
-    def trained(self, method: str | Method, pool: Pool | None = None, **how: Any) -> ShardedModel:
+    def trained(self, method: str | Method, pool: Workers | None = None, **how: Any) -> ShardedModel:
         model = self.create(method, **how)
         model.train(pool)
         return model
