@@ -8,9 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fedrec import erasures, figures, heatmap, shell, summary
+from fedrec import erasures, shell, summary
 from fedrec.erasures import Erasures
 from fedrec.page import PAGE
+from fedrec.reporting import heatmap, run_figures
 from fedrec.summary import Result
 
 STRATEGIES = {
@@ -68,13 +69,13 @@ def _content(result: Result) -> dict[str, Any]:
 
 def _figures(result: Result) -> dict[str, str]:
     return {
-        "standing": figures.standing(result),
-        "learning": figures.learning(result),
-        "per_client": figures.per_client(result),
+        "standing": run_figures.standing(result),
+        "learning": run_figures.learning(result),
+        "per_client": run_figures.per_client(result),
         "similarity": heatmap.matrices(result, "similarity", "{} and {}: {}"),
         "weights": heatmap.matrices(result, "weights", "of the new model of {}, the share of {}: {}"),
-        "heating": figures.heating(result),
-        "traffic": figures.traffic(result),
+        "heating": run_figures.heating(result),
+        "traffic": run_figures.traffic(result),
     }
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from fedrec.figures import ROUND_STEPS, WIDTH, name_ends
-from fedrec.plots import INK, MUTED, SERIES, Drawing, spread, text_width
+from fedrec.reporting.drawing import INK, MUTED, SERIES, Drawing, spread, text_width
+from fedrec.reporting.run_figures import ROUND_STEPS, WIDTH, name_ends
 from fedrec.summary import clean, count, duration, number, percent
 from unlearning.standings import EXACTNESS, Standing
 

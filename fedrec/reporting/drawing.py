@@ -1,4 +1,4 @@
-"""Drawing for the report page: matplotlib figures as inline SVG whose colours and fonts are the page's.
+"""Drawing for the pages: matplotlib figures as inline SVG whose colours and fonts are the page's.
 
 A figure is drawn in stand-in colours, which `svg` replaces by CSS (`currentColor`, `var(--series-1)` …), so the same
 picture is right in light, dark and print. One figure unit is one CSS pixel.

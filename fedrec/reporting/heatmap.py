@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from fedrec.plots import HEAT, HEAT_INK, INK, MUTED, Drawing, text_width
+from fedrec.reporting.drawing import HEAT, HEAT_INK, INK, MUTED, Drawing, text_width
 from fedrec.summary import Result, hidden_clients, labels, last_with, number
 
 WIDTH = 840  # of the page's column, in pixels

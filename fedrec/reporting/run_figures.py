@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from fedrec.plots import GRID, INK, MUTED, SERIES, WARN, Drawing, spread, text_width
+from fedrec.reporting.drawing import GRID, INK, MUTED, SERIES, WARN, Drawing, spread, text_width
 from fedrec.summary import (
     TRIVIAL,
     Result,

@@ -6,7 +6,7 @@ import re
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fedrec.plots import INK, SERIES, Drawing, spread
+from fedrec.reporting.drawing import INK, SERIES, Drawing, spread
 
 places = st.lists(st.floats(0, 100), max_size=8)
 
