@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
+
+import rfc8785
 
 _LARGEST = 2**53 - 1
 
 
 def canonical(content: Any) -> bytes:
-    """The canonical form of None, booleans, numbers, strings, and lists and string-keyed mappings of these.
+    """The canonical form of None, booleans, numbers, strings, and lists and string-keyed dictionaries of these.
 
     Raises:
         ValueError: the content has no canonical form.
     """
-    return _text(content).encode()
+    return rfc8785.dumps(content)
 
 
 def digest(content: Any) -> str:
@@ -50,44 +49,6 @@ def parse(raw: bytes) -> Any:
     return content
 
 
-def _text(content: Any) -> str:
-    if content is None or isinstance(content, bool | str):
-        return json.dumps(content, ensure_ascii=False)
-    if isinstance(content, int):
-        if abs(content) > _LARGEST:
-            raise ValueError(f"integer of {content.bit_length()} bits: at most 53 survive JSON; write it as a string")
-        return str(int(content))
-    if isinstance(content, float):
-        return _number(content)
-    if isinstance(content, list | tuple):
-        return f"[{','.join(map(_text, content))}]"
-    if isinstance(content, Mapping):
-        if not all(isinstance(key, str) for key in content):
-            raise ValueError("a key of a JSON object is a string")
-        keys = sorted(content, key=lambda key: key.encode("utf-16-be"))
-        return f"{{{','.join(f'{_text(key)}:{_text(content[key])}' for key in keys)}}}"
-    raise ValueError(f"no JSON value: {type(content).__name__}")
-
-
 def _whole_number(text: str) -> int | float:
     """Large whole numbers are spelled without an exponent too, and are floats."""
     return int(text) if len(text) <= 15 or abs(int(text)) <= _LARGEST else float(text)
-
-
-def _number(value: float) -> str:
-    """ECMAScript's Number::toString (ECMA-262, 6.1.6.1.20): 0.d1d2…dk · 10^point, with the shortest digits d."""
-    if not math.isfinite(value):
-        raise ValueError("NaN and infinities are no JSON numbers")
-    if value == 0:
-        return "0"
-    _, figures, exponent = Decimal(repr(float(value))).normalize().as_tuple()
-    digits, sign = "".join(map(str, figures)), "-" if value < 0 else ""
-    point = len(digits) + int(exponent)
-    if len(digits) <= point <= 21:
-        return sign + digits.ljust(point, "0")
-    if 0 < point <= 21:
-        return f"{sign}{digits[:point]}.{digits[point:]}"
-    if -6 < point <= 0:
-        return f"{sign}0.{'0' * -point}{digits}"
-    fraction = f".{digits[1:]}" if len(digits) > 1 else ""
-    return f"{sign}{digits[0]}{fraction}e{point - 1:+d}"
