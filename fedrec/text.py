@@ -1,4 +1,4 @@
-"""Text files as programs write them: a byte order mark, or UTF-16, is part of the encoding, not of the text."""
+"""Text from outside: of files, where a byte order mark or UTF-16 is part of the encoding, and reasons in one line."""
 
 from __future__ import annotations
 
@@ -34,3 +34,8 @@ def utf8(data: bytes) -> bytes:
     if len(data) > 1 and (data[0] == 0) != (data[1] == 0):
         return data.decode("utf-16-be" if data[0] == 0 else "utf-16-le").encode()
     return data
+
+
+def one_line(text: str | None) -> str:
+    """A reason from outside, as one line of at most 300 characters."""
+    return " ".join((text or "no reason given").split())[:300]

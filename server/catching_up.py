@@ -4,7 +4,7 @@ against what the ledger remembers of it; one that is behind repeats what it miss
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from flwr.serverapp import Grid
 
@@ -14,11 +14,11 @@ from fedrec.progress import say as to_stderr
 from fedrec.store import Run
 from fedrec.vault.chain import ORIGIN, Link, columns, of_columns
 from server.exchange import answers, call
+from unlearning.executor import Say
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.states import State
 
 Nodes = Mapping[str, int]
-Say = Callable[[str], None]
 
 
 def remember(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger) -> dict[str, str]:

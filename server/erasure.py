@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,57 +17,26 @@ from fedrec import messages
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.messages import Model
+from fedrec.models.adapter import digest_of
 from fedrec.progress import say as to_stderr
 from fedrec.store import Rounds, Run
-from server.catching_up import Say, catch_up, refuse, remember
+from server.catching_up import catch_up, refuse, remember
 from server.exchange import answers, call
-from server.federation import Entry, Federation, digest_of
+from server.federation import Entry, Federation
 from server.meeting import meet
 from server.prepare import initial_of
 from server.restating import restate
 from server.results import write_result
+from unlearning.certificates.bundle import Round
+from unlearning.executor import Cost, Located, Rehearsal, Retrained, Say
 from unlearning.requests.ledger import Ledger
 
 _UNSEEN = 1000  # rows never learnt from, over all clients, that erased ones are held against: many times a person's
-
-
-@dataclass(frozen=True)
-class Located:
-    """Who holds something of a selection.
-
-    Attributes:
-        rows: by client, where there are any.
-        shards: that learnt from them.
-        left: by client, places besides the rows where something of it is found.
-        data: what each client's rows are known by, under a key of the client's; no number of rows, by which somebody
-            with the source could tell who went.
-        adapters: the hash of each shard's adapter that a client serves; empty where it is withdrawn.
-    """
-
-    rows: dict[str, int]
-    shards: tuple[int, ...]
-    left: dict[str, int]
-    data: dict[str, str]
-    adapters: dict[str, list[str]]
-
-
-@dataclass(frozen=True)
-class Rehearsal:
-    """How retrained adapters look before they are served, over all clients.
-
-    Attributes:
-        forgotten, unseen: log-likelihoods of erased rows, and of rows never learnt from.
-        utility: AUC before and after on the same test rows, mean over the clients by pairs of a liked and a disliked
-            row, and how many rows were liked and disliked; None where none can be ranked.
-    """
-
-    forgotten: list[float]
-    unseen: list[float]
-    utility: tuple[float, float, int, int] | None
+_METHOD = "federated-shard-retraining"
 
 
 class FederatedErasure:
-    """The means of forgetting in one run."""
+    """The executor of a federation."""
 
     def __init__(self, run: Run, grid: Grid, ledger: Ledger | None = None) -> None:
         """
@@ -84,6 +52,14 @@ class FederatedErasure:
             raise FedrecError(f"{run.folder} is not finished: `fedrec simulate --resume {run.folder}` first")
         self.run, self.grid, self.ledger = run, grid, ledger
         self.federation = Federation(grid, run, initial_of(run), _silent)
+
+    @property
+    def model(self) -> Run:
+        return self.run
+
+    @property
+    def baselines(self) -> list[str]:
+        return [baseline.name for baseline in self.run.baselines]
 
     @cached_property
     def _nodes(self) -> dict[str, int]:
@@ -113,6 +89,15 @@ class FederatedErasure:
             left={name: int(said["left"]) for name, said in found.items()},
             data={name: str(said["data"]) for name, said in found.items()},
             adapters={name: [str(digest) for digest in said["adapters"]] for name, said in found.items()},
+        )
+
+    def cost(self, shards: Sequence[int]) -> Cost:
+        """Estimated from the rounds as they were run: what the shards are of all shards."""
+        seconds = sum(entry.get("seconds") or 0 for entry in self.run.rounds.history())
+        return Cost(
+            clients=list(self.run.clients) if shards else [],
+            rounds=self._last if shards else 0,
+            seconds=seconds * len(shards) / self.run.config.shards,
         )
 
     def withdraw(self, selection: Selection, client: str | None, shards: Collection[int]) -> list[str]:
@@ -147,6 +132,17 @@ class FederatedErasure:
         """All rounds of the shards again; finished ones are kept in `folder`, so an interruption costs one at most."""
         return self.federation.retrain(shards, Rounds(folder))
 
+    def retrained(self, shards: Sequence[int], folder: Path) -> Retrained:
+        rounds, seed = Rounds(folder), self.run.config.seed
+        last = rounds.last() or 0
+        participation = []
+        for number in range(1, last + 1):
+            entry = rounds.entry(number)
+            for place, shard in enumerate(shards):
+                models = {client: entry["hashes"][client][place] for client in entry["participants"]}
+                participation.append(Round(shard=shard, round=number, seed=seed, models=models))
+        return Retrained(_METHOD, rounds.models(last) if last else {}, last, participation)
+
     def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
         """What the clients find when they try retrained adapters."""
         unseen = math.ceil(_UNSEEN / len(self._nodes))
@@ -177,13 +173,13 @@ class FederatedErasure:
                         f"client {name} serves another shard {shards[place]} than it was sent: see its log"
                     )
 
-    def measure(self, shards: Sequence[int], models: Mapping[str, Model], again: Rounds) -> None:
+    def measure(self, shards: Sequence[int], models: Mapping[str, Model], folder: Path) -> None:
         """Keep what is served now as the run's model, have it measured, and write the result anew.
 
         Args:
-            again: the rounds in which the shards were trained again.
+            folder: the rounds in which the shards were trained again.
         """
-        restate(self.run, shards, again)
+        restate(self.run, shards, Rounds(folder))
         self.federation.measure(self._last, self._with(shards, models))
         write_result(self.run)
 

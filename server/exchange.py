@@ -14,6 +14,7 @@ from fedrec import messages
 from fedrec.errors import FedrecError
 from fedrec.messages import Model
 from fedrec.store import Run
+from fedrec.text import one_line
 from server.replies import BadReply
 
 _PATIENCE = 600.0  # seconds for all clients to answer what none of them may leave out
@@ -85,8 +86,3 @@ def records(message: Message) -> tuple[dict[str, Any], dict[str, Any], dict[str,
         return {name: array.numpy() for name, array in arrays.items()}, dict(facts), dict(metrics)
     except Exception as error:  # the bytes of an array are the client's own
         raise BadReply(f"an array cannot be read: {one_line(str(error))}") from None
-
-
-def one_line(text: str | None) -> str:
-    """A reason from outside, as one line of at most 300 characters."""
-    return " ".join((text or "no reason given").split())[:300]

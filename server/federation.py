@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from flwr.app import Message
 from flwr.serverapp import Grid
 
@@ -16,10 +15,11 @@ from fedrec import messages
 from fedrec.data.evaluated import share_in_round
 from fedrec.errors import FedrecError
 from fedrec.messages import Model, State
-from fedrec.models.adapter import state_hash
+from fedrec.models.adapter import digest_of
 from fedrec.store import Rounds, Run
+from fedrec.text import one_line
 from server import balance, results
-from server.exchange import ask, call, one_line, records
+from server.exchange import ask, call, records
 from server.kept import Answer, Asking, Kept
 from server.meeting import meet
 from server.replies import BadReply, Limits, Reply, check, check_together, decode, same_reason
@@ -276,11 +276,6 @@ def _read(message: Message, kind: str, down: int) -> Answer:
 def _mean_loss(reply: Reply) -> float | None:
     rows = sum(reply.examples)
     return sum(x * n for x, n in zip(reply.loss, reply.examples, strict=True)) / rows if rows else None
-
-
-def digest_of(state: State) -> str:
-    """SHA-256 of an adapter, as clients state it."""
-    return state_hash({name: torch.from_numpy(array) for name, array in state.items()})
 
 
 def _hash_of(served: Mapping[str, str]) -> str:

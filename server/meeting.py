@@ -10,7 +10,8 @@ from flwr.serverapp import Grid
 from fedrec import messages
 from fedrec.errors import FedrecError
 from fedrec.store import Run
-from server.exchange import ask, call, one_line, records
+from fedrec.text import one_line
+from server.exchange import ask, call, records
 
 _PATIENCE = 20.0  # seconds without a new node, after which no more are expected
 _MEET = 120.0  # seconds for all clients to say who they are

@@ -18,10 +18,8 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
 from fedrec.messages import Model
-from fedrec.store import Rounds
-from server.erasure import FederatedErasure
-from server.exchange import one_line
-from server.federation import digest_of
+from fedrec.models.adapter import digest_of
+from fedrec.text import one_line
 from server.forget import proof
 from server.forget.auditing import open_faults, refuse_altered
 from server.forget.office import Office
@@ -29,12 +27,11 @@ from server.forget.planning import impact
 from unlearning.audit import excerpt
 from unlearning.certificates.certificate import NOTHING_FOUND
 from unlearning.certificates.row import newest
+from unlearning.executor import Executor, Retrained, Say
 from unlearning.requests.batches import BATCHED
 from unlearning.requests.request import Request
 from unlearning.requests.states import PATH, STOPPED, WITHDRAWN, State
 from unlearning.verification import Report
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class Carrier:
     """
 
     office: Office
-    erasure: FederatedErasure
+    erasure: Executor
     signer: str
     say: Say
     rederive: bool = False
@@ -170,21 +167,21 @@ class Carrier:
     def _close(self, folder: Path) -> list[str]:
         """Serve, measure, certify and close what is verified; repeated as often as need be."""
         batch = read_json(folder / "batch.json")
-        ids, shards, rounds = batch["requests"], batch["shards"], Rounds(folder / "rounds")
+        ids, shards = batch["requests"], batch["shards"]
+        retrained = self.erasure.retrained(shards, folder / "rounds")
         self._reach(ids, State.PUBLISHED)
         if waiting := [id for id in ids if self.office.ledger.get(id).state != State.CLOSED]:
-            models = _last(rounds)
             withdrawn = self._withdrawn_by_others()
-            self.erasure.serve(shards, models, withdrawn)
+            self.erasure.serve(shards, retrained.adapters, withdrawn)
             if "restored_seconds" not in batch:
                 batch |= {"restored_seconds": self._since_quarantined(ids), "withdrawn": sorted(withdrawn)}
                 write_json(folder / "batch.json", batch)
             self.say(_served(batch))
             if any(self._claim(id) != NOTHING_FOUND for id in ids):
-                self.erasure.measure(shards, models, rounds)
+                self.erasure.measure(shards, retrained.adapters, folder / "rounds")
             self.erasure.forget_held(ids)
         for id in waiting:
-            self._certify(id, batch, rounds, folder / f"issued-{id}.json")
+            self._certify(id, batch, retrained, folder / f"issued-{id}.json")
         for id in ids:
             self._note_certified(id)
             self.office.ledger.destroy_subject(id)
@@ -194,7 +191,7 @@ class Carrier:
     def _claim(self, id: str) -> str:
         return str((self.office.ledger.get(id).plan or {})["claim"])
 
-    def _certify(self, id: str, batch: dict[str, Any], rounds: Rounds, path: Path) -> None:
+    def _certify(self, id: str, batch: dict[str, Any], retrained: Retrained, path: Path) -> None:
         """Sign the certificate and close the request.
 
         Args:
@@ -207,7 +204,7 @@ class Carrier:
             before = newest(self.office.certificates, but=id)
             write_json(path, {"at": batch["at"], "restored_seconds": restored, "previous": before})
         signed = proof.certify(
-            self.office, request, batch["shards"], rounds, batch["after"], report, read_json(path), self.signer
+            self.office, request, batch["shards"], retrained, batch["after"], report, read_json(path), self.signer
         )
         timings = {"restored_seconds": restored} if restored is not None else {}
         self.office.ledger.advance(id, State.CLOSED, certificate=signed.digest, timings=timings)
@@ -234,7 +231,7 @@ class Carrier:
         shutil.rmtree(again)
         return sum(
             digest_of(one) != digest_of(other)
-            for client, model in _last(Rounds(folder / "rounds")).items()
+            for client, model in self.erasure.retrained(shards, folder / "rounds").adapters.items()
             for one, other in zip(model, second[client], strict=True)
         )
 
@@ -272,8 +269,3 @@ def _served(batch: dict[str, Any]) -> str:
     out = sorted({*batch["shards"]} & {*batch["withdrawn"]})
     kept = f", but for shards {', '.join(map(str, out))}, which another request keeps out" if out else ""
     return f"served again after {batch['restored_seconds']:.1f} s{kept}"
-
-
-def _last(rounds: Rounds) -> dict[str, Model]:
-    """Every client's adapters after the last round, as they are on the disk; none where there was no round."""
-    return rounds.models(last) if (last := rounds.last()) else {}

@@ -19,8 +19,8 @@ from server.forget.options import Database, Operator, RequestId, RunOption, acti
 from server.forget.submission import submit
 
 if TYPE_CHECKING:
-    from server.erasure import FederatedErasure
     from server.forget.office import Office
+    from unlearning.executor import Executor
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help='"Delete me": from the request to the certificate.')
 
@@ -115,7 +115,7 @@ app.command()(keys)
 
 
 @contextmanager
-def _erasure(office: Office, workers: str | int = 0) -> Iterator[FederatedErasure]:
+def _erasure(office: Office, workers: str | int = 0) -> Iterator[Executor]:
     """The means of forgetting, over the run's clients on this machine."""
     from fedrec.workers import processes_for
     from server.erasure import FederatedErasure

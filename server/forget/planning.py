@@ -8,9 +8,9 @@ from typing import Any
 from fedrec.config import RunConfig
 from fedrec.models.embedded import cache
 from fedrec.summary import clean
-from server.erasure import FederatedErasure, Located
 from server.forget.office import Rules
 from unlearning.certificates.certificate import NEVER_LEARNED, NOTHING_FOUND, RETRAINED, exactly
+from unlearning.executor import Executor, Located
 
 BACKUPS = "backups of the clients' vaults and of this run, until they are overwritten"
 EXPORTS = "adapters, figures and rows that were copied out of this run"
@@ -23,28 +23,24 @@ _WHY = {
 }
 
 
-def impact(erasure: FederatedErasure, located: Located, rules: Rules) -> dict[str, Any]:
-    """As JSON takes it; no person in it, nor how many rows, which with the source at hand tells whose they are.
-
-    The time is estimated from the rounds as they were run: what the shards are of all shards.
-    """
+def impact(erasure: Executor, located: Located, rules: Rules) -> dict[str, Any]:
+    """As JSON takes it; no person in it, nor how many rows, which with the source at hand tells whose they are."""
     claim = exactly(located.shards, bool(located.rows))
-    config, history = erasure.run.config, erasure.run.rounds.history()
-    seconds = sum(entry.get("seconds") or 0 for entry in history)
+    config, cost = erasure.model.config, erasure.cost(located.shards)
     return {
         "shards": list(located.shards),
         "of_shards": config.shards,
         "clients": sorted(located.rows),
-        "retrained_clients": list(erasure.run.clients) if located.shards else [],
-        "rounds": config.federation.rounds if located.shards else 0,
+        "retrained_clients": cost.clients,
+        "rounds": cost.rounds,
         "path": "exact",
         "claim": claim,
         "why": _WHY[claim],
-        "estimated_seconds": round(seconds * len(located.shards) / config.shards, 1),
+        "estimated_seconds": round(cost.seconds, 1),
         "data_before": located.data,
         "adapters_before": _adapters(located),
         "thresholds": rules.thresholds.model_dump(mode="json"),
-        "baselines_removed": [baseline.name for baseline in erasure.run.baselines] if located.rows else [],
+        "baselines_removed": erasure.baselines if located.rows else [],
         "exceptions": [BACKUPS, *rules.exceptions],
         "elsewhere": [*out_of_reach(config), *rules.elsewhere],
     }

@@ -11,22 +11,21 @@ import numpy as np
 
 from fedrec.files import finite
 from fedrec.messages import Model
-from fedrec.store import Rounds
-from server.erasure import FederatedErasure
-from server.federation import digest_of
+from fedrec.models.adapter import digest_of
 from server.forget.letters import write_documents
 from server.forget.office import Office
 from unlearning.audit import excerpt
-from unlearning.certificates.bundle import Round, participation, write_bundle
+from unlearning.certificates.bundle import participation, write_bundle
 from unlearning.certificates.canonical import digest
 from unlearning.certificates.certificate import SignedCertificate, issue
 from unlearning.certificates.signatures import approval_of
+from unlearning.executor import Executor, Retrained
 from unlearning.requests.request import Request
 from unlearning.verification import Measures, Report, Thresholds, adapter_faults, auc_change, coarse_membership, verdict
 
 
 def verify(
-    erasure: FederatedErasure,
+    erasure: Executor,
     office: Office,
     requests: Sequence[Request],
     shards: Sequence[int],
@@ -64,7 +63,7 @@ def certify(
     office: Office,
     request: Request,
     trained: Sequence[int],
-    rounds: Rounds,
+    retrained: Retrained,
     after: Mapping[str, Any],
     report: Report,
     issued: Mapping[str, Any],
@@ -74,7 +73,7 @@ def certify(
 
     Args:
         trained: the shards that were trained again, for this request and others.
-        rounds: of that retraining.
+        retrained: what that retraining gave.
         after: what each client's rows that are left are known by.
         issued: what was fixed when the request was published: `at`, `previous`, `restored_seconds`.
     """
@@ -82,7 +81,7 @@ def certify(
     config = office.run.config.model_dump(mode="json")
     data = {"before": plan["data_before"], "after": dict(after)}
     shards = [(place, shard) for place, shard in enumerate(trained) if shard in (request.shards or ())]
-    final = rounds.models(last) if (last := rounds.last()) else {}
+    final, shown = retrained.adapters, {shard for _, shard in shards}
     adapters = [
         {"client": client, "shard": shard, "before": before or None, "after": digest_of(final[client][place])}
         for client in sorted(final)
@@ -103,7 +102,7 @@ def certify(
         "signatures.json": {says: each.model_dump(mode="json") for says, each in signed_by.items()},
         "plan.json": plan,
         "config.json": config,
-        "participation.jsonl": participation(list(_participation(rounds, shards, office.run.config.seed))),
+        "participation.jsonl": participation([each for each in retrained.participation if each.shard in shown]),
         "adapters.json": adapters,
         "data_manifest.json": data,
         "verification.json": report.model_dump(mode="json"),
@@ -115,7 +114,7 @@ def certify(
         "pseudonym": request.pseudonym,
         "scope": request.scope.conditions,
         "client": request.scope.client,
-        "method": "federated-shard-retraining" if shards else "record-erasure",
+        "method": retrained.method if shards else "record-erasure",
         "claim": plan["claim"],
         "code_version": f"fedrec {version('fedrec')}",
         "config": digest(config),
@@ -124,7 +123,7 @@ def certify(
         "dataset_after": digest(data["after"]),
         "adapters": adapters,
         "shards": [shard for _, shard in shards],
-        "rounds": office.run.config.federation.rounds if shards else 0,
+        "rounds": retrained.rounds if shards else 0,
         "clients": sorted(final) if shards else [],
         "withdrawn_seconds": request.timings["withdrawn_seconds"],
         "restored_seconds": issued["restored_seconds"],
@@ -157,17 +156,6 @@ def now() -> str:
 def _before(plan: Mapping[str, Any], client: str, shard: int) -> str | None:
     known = plan["adapters_before"].get(client, [])
     return known[plan["shards"].index(shard)] if shard in plan["shards"] and known else None
-
-
-def _participation(rounds: Rounds, shards: Sequence[tuple[int, int]], seed: int) -> list[Round]:
-    """The rounds of some shards, each given with its place among those that were trained again."""
-    found = []
-    for number in range(1, (rounds.last() or 0) + 1):
-        entry = rounds.entry(number)
-        for place, shard in shards:
-            models = {client: entry["hashes"][client][place] for client in entry["participants"]}
-            found.append(Round(shard=shard, round=number, seed=seed, models=models))
-    return found
 
 
 def _named(state: Mapping[str, Any]) -> dict[str, Any]:

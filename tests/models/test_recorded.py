@@ -134,7 +134,7 @@ def _erased(run: Run) -> dict[str, int]:
     deleted = erasure.erase(chosen, None, "request")
     models = erasure.retrain(shards, run.folder / "again")
     erasure.serve(shards, models)
-    erasure.measure(shards, models)
+    erasure.measure(shards, models, run.folder / "again")
     return deleted
 
 

@@ -12,11 +12,12 @@ import pytest
 
 from fedrec.messages import Model
 from fedrec.store import Rounds, Run, open_run
-from server.erasure import FederatedErasure, Rehearsal
+from server.erasure import FederatedErasure
 from server.forget.carrying_out import Carrier
 from server.forget.office import Office
 from tests.server.test_erasure import Copy, Served, asked, carrier, finished, forgotten, of, served, verified
 from unlearning.certificates.verify import verify_chain
+from unlearning.executor import Rehearsal
 from unlearning.requests.decisions import Decision
 from unlearning.requests.request import Request
 from unlearning.requests.states import State

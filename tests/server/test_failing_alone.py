@@ -18,10 +18,10 @@ from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from fedrec.recommend import recommend
 from fedrec.store import Run
-from server.erasure import Rehearsal
 from server.forget.carrying_out import Carrier
 from tests.server.test_carrying_out import report_of, two_shards, withdrawn
 from tests.server.test_erasure import Copy, asked, carrier, finished, naming, of, verified
+from unlearning.executor import Rehearsal
 from unlearning.requests.decisions import Decision
 from unlearning.requests.states import State
 

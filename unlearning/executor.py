@@ -1,0 +1,160 @@
+"""What the request workflow asks of a trained model that is to forget, whatever it is made of: an executor.
+
+A request is located, withdrawn, erased, trained again without, rehearsed, served and measured, in this order. Every
+step can be repeated: whoever is killed in the middle starts again with the step at hand. A model has shards, and each
+of its clients has an adapter of each; a model that is trained in one place has one client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from fedrec.config import RunConfig
+from fedrec.data.selection import Selection
+from fedrec.data.table import Catalogue
+from fedrec.messages import Model
+from unlearning.certificates.bundle import Round
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Located:
+    """Who holds something of a selection.
+
+    Attributes:
+        rows: by client, where there are any.
+        shards: that learnt from them.
+        left: by client, places besides the rows where something of it is found.
+        data: what each client's rows are known by, under a key of the client's; no number of rows, by which somebody
+            with the source could tell who went.
+        adapters: the hash of each shard's adapter that a client serves; empty where it is withdrawn.
+    """
+
+    rows: dict[str, int]
+    shards: tuple[int, ...]
+    left: dict[str, int]
+    data: dict[str, str]
+    adapters: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What it takes to train shards again.
+
+    Attributes:
+        clients: that take part.
+        rounds: of each shard.
+        seconds: as the first training took.
+    """
+
+    clients: list[str]
+    rounds: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """What is on the disk of a retraining.
+
+    Attributes:
+        method: what it is called in a certificate.
+        adapters: by client, one of each shard that was trained again, in the order of the shards; none where no round
+            is finished.
+        rounds: how many are finished.
+        participation: who took part in each round of each shard.
+    """
+
+    method: str
+    adapters: dict[str, Model]
+    rounds: int
+    participation: list[Round]
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """How retrained adapters look before they are served, over all clients.
+
+    Attributes:
+        forgotten, unseen: log-likelihoods of erased rows, and of rows never learnt from.
+        utility: AUC before and after on the same test rows, mean over the clients by pairs of a liked and a disliked
+            row, and how many rows were liked and disliked; None where none can be ranked.
+    """
+
+    forgotten: list[float]
+    unseen: list[float]
+    utility: tuple[float, float, int, int] | None
+
+
+class TrainedModel(Protocol):
+    """A trained model that requests are about, at rest."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def folder(self) -> Path:
+        """Where it is; the records of its erasures are kept in it."""
+
+    @property
+    def config(self) -> RunConfig: ...
+
+    @property
+    def clients(self) -> tuple[str, ...]:
+        """Who holds rows, sorted."""
+
+    @property
+    def catalogue(self) -> Catalogue: ...
+
+    def clients_of(self) -> Mapping[str, Collection[str]]:
+        """The clients that hold rows of each user."""
+
+
+class Executor(Protocol):
+    """Forgets in one trained model. A step that cannot be done raises FedrecError, with the mend in its one line."""
+
+    @property
+    def model(self) -> TrainedModel: ...
+
+    @property
+    def baselines(self) -> list[str]:
+        """Models beside it that have read the same rows, and are thrown away when some of them are withdrawn."""
+
+    def check_current(self) -> None:
+        """FedrecError where a client lacks erasures that it had done, or would serve what was withdrawn."""
+
+    def catch_up(self, say: Say) -> None:
+        """No client lacks erasures that it had done when this returns, nor serves what was withdrawn."""
+
+    def locate(self, selection: Selection, client: str | None = None) -> Located:
+        """What is held of a selection; where one client alone is concerned, the others hold nothing of it."""
+
+    def cost(self, shards: Sequence[int]) -> Cost:
+        """Of training these shards again."""
+
+    def withdraw(self, selection: Selection, client: str | None, shards: Collection[int]) -> list[str]:
+        """Nobody serves the shards any more when this returns; the baselines that are gone as well."""
+
+    def erase(self, selection: Selection, client: str | None, request: str) -> dict[str, int]:
+        """Delete the rows, and keep out those that would come again; by client how many were deleted."""
+
+    def retrain(self, shards: Sequence[int], folder: Path) -> dict[str, Model]:
+        """The shards' adapters by client, trained from the start; `folder` keeps what an interruption must not cost."""
+
+    def retrained(self, shards: Sequence[int], folder: Path) -> Retrained:
+        """What `retrain` left in a folder."""
+
+    def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
+        """How retrained adapters answer the rows that were erased for the requests, and others, before they serve."""
+
+    def forget_held(self, requests: Sequence[str]) -> None:
+        """Nothing that waited for the verification is kept any longer."""
+
+    def serve(self, shards: Sequence[int], models: Mapping[str, Model], withdrawn: Collection[int] = ()) -> None:
+        """The retrained shards answer beside the others when this returns, but for those that stay withdrawn."""
+
+    def measure(self, shards: Sequence[int], models: Mapping[str, Model], folder: Path) -> None:
+        """State anew what the model's figures are, from what is served and from what `retrain` left in a folder."""
