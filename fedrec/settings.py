@@ -1,11 +1,11 @@
-"""The settings of a section of the configuration as a list: key, default, kind and meaning of each."""
+"""The settings of a section of the configuration as a list: key, default, kind and meaning; and what one sets, flat."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from types import NoneType, UnionType
-from typing import Annotated, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from fedrec.config import Section
 
@@ -39,6 +39,14 @@ def all_settings(section: type[Section], prefix: str = "") -> Iterator[Setting]:
             default = field.get_default(call_default_factory=True)
             shown = "none" if default is None else json.dumps(default, ensure_ascii=False).strip('"')
             yield Setting(key, shown, _kind(field.annotation), field.description or "")
+
+
+def flat(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """A nested configuration as dotted keys and values, the form that `--set` takes."""
+    rows: list[tuple[str, Any]] = []
+    for key, value in tree.items():
+        rows += flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else [(f"{prefix}{key}", value)]
+    return rows
 
 
 def _kind(annotation: object) -> str:

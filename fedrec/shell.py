@@ -15,9 +15,10 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from fedrec import summary
 from fedrec.errors import FedrecError
 from fedrec.files import replacing
+from fedrec.reporting import formatting
+from fedrec.settings import flat
 
 
 def render(template: str, content: dict[str, Any], figures: dict[str, str]) -> str:
@@ -36,8 +37,8 @@ def render(template: str, content: dict[str, Any], figures: dict[str, str]) -> s
         loader=jinja2.DictLoader({"shell": _SHELL, "words": _WORDS}),
     )
     for name in ("number", "count", "percent", "size", "duration", "clean"):
-        environment.filters[name] = getattr(summary, name)
-    settings = [(key, json.dumps(value, ensure_ascii=False)) for key, value in summary.flat(content["config"])]
+        environment.filters[name] = getattr(formatting, name)
+    settings = [(key, json.dumps(value, ensure_ascii=False)) for key, value in flat(content["config"])]
     drawn = {name: Markup(svg) for name, svg in figures.items()}
     return environment.from_string(template).render(content, settings=settings, figures=drawn)
 

@@ -14,8 +14,8 @@ from flwr.serverapp import Grid, ServerApp
 from fedrec import config as configuration
 from fedrec.errors import FedrecError, UsageError
 from fedrec.lock import only_writer
+from fedrec.reporting.run_console import ROUND_HEADER, round_line
 from fedrec.store import Run
-from fedrec.tables import ROUND_HEADER, round_line
 from fedrec.visible import visible
 from server.simulation import run_rounds
 

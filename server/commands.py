@@ -173,7 +173,7 @@ def _execute(runs: list[Any], workers: str | int, json: str | None) -> None:
     """All rounds of all runs, and what came of it: on standard output, or beside it where JSON goes there."""
     from fedrec.output import write_result
     from fedrec.progress import working
-    from fedrec.tables import results_table
+    from fedrec.reporting.run_console import results_table
     from fedrec.terminal import terminal
     from server.simulation import write_result_and_page
 
@@ -192,7 +192,7 @@ def _rounds(run: Any, workers: str | int, console: Terminal) -> None:
     """One run, a line a round."""
     from rich.text import Text
 
-    from fedrec.tables import ROUND_HEADER, round_line
+    from fedrec.reporting.run_console import ROUND_HEADER, round_line
     from fedrec.workers import crowding, processes_for
     from server.simulation import simulate as run_simulation
 

@@ -23,8 +23,8 @@ def recommend(
     from fedrec.output import write_result
     from fedrec.progress import working
     from fedrec.recommend import recommend as rank
+    from fedrec.reporting.formatting import clean
     from fedrec.store import open_run
-    from fedrec.summary import clean
     from fedrec.terminal import terminal
     from server.forget.current import check_current
 

@@ -22,9 +22,9 @@ def report(
 ) -> None:
     """Write a run's page, report.html, again; more RUNs appear beside it. Or that of a folder of `unlearn compare`."""
     from fedrec.lock import only_writer
-    from fedrec.report import write_report
+    from fedrec.reporting.run_page import write_report
+    from fedrec.reporting.run_result import beside
     from fedrec.store import open_run
-    from fedrec.summary import beside
     from fedrec.visible import visible
     from server.forget.record import erasures
     from unlearning.report import is_comparison, show_again

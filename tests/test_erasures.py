@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedrec.report import render
-from fedrec.summary import clean
+from fedrec.reporting.formatting import clean
+from fedrec.reporting.run_page import render
 from tests.erasures import TODAY, make_erasures, number
 from tests.pages import HOSTILE, Page, assert_ids_resolve, assert_self_contained, browse, browser
 from tests.results import make_result

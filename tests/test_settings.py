@@ -9,9 +9,8 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from fedrec.config import RunConfig, load
-from fedrec.settings import all_settings, known_keys
+from fedrec.settings import all_settings, flat, known_keys
 from fedrec.settings_commands import settings
-from fedrec.summary import flat
 
 app = Typer()
 app.command()(settings)
@@ -35,3 +34,7 @@ def test_one_section_can_be_asked_for() -> None:
     assert "update | adapter" in CliRunner().invoke(app, ["pplr.similarity"]).stdout
     assert "did you mean pplr" in str(CliRunner().invoke(app, ["plpr"]).exception)
     assert {"train", "data.world", "train.lr"} <= set(known_keys(RunConfig))
+
+
+def test_settings_are_flat() -> None:
+    assert flat({"a": 1, "b": {"c": {"d": None}, "e": {}}}) == [("a", 1), ("b.c.d", None), ("b.e", {})]

@@ -26,7 +26,7 @@ from fedrec.models.checks import check_base
 from fedrec.models.recorded import keep_base
 from fedrec.models.targets import check_targets
 from fedrec.preparation import base_name, facts_of, with_base
-from fedrec.summary import flat
+from fedrec.settings import flat
 from unlearning.exactness import exactness
 from unlearning.inference import FORMS, seconds_per_row
 from unlearning.material import fill_vectors, partition_rows

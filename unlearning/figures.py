@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from fedrec.reporting.drawing import INK, MUTED, SERIES, Drawing, spread, text_width
+from fedrec.reporting.formatting import clean, count, duration, number, percent
 from fedrec.reporting.run_figures import ROUND_STEPS, WIDTH, name_ends
-from fedrec.summary import clean, count, duration, number, percent
 from unlearning.standings import EXACTNESS, Standing
 
 COLOURS = dict(zip(EXACTNESS, (SERIES[0], SERIES[1], SERIES[3]), strict=True))

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from fedrec import shell
 from fedrec.errors import FedrecError
 from fedrec.files import finite, read_json
-from fedrec.summary import MISSING, TRIVIAL, clean, count, duration, number, percent, size
+from fedrec.reporting.formatting import MISSING, clean, count, duration, number, percent, size
+from fedrec.reporting.run_result import TRIVIAL
 from unlearning import figures
 from unlearning.compare import PLAN, RESULT
 from unlearning.page import PAGE

@@ -11,7 +11,7 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
-from fedrec.summary import labels
+from fedrec.reporting.formatting import labels
 
 EXACTNESS = {
     "strict": (

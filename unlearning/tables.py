@@ -13,7 +13,7 @@ from rich.text import Text
 
 from fedrec.aggregation import AGGREGATORS
 from fedrec.output import warn
-from fedrec.summary import count, duration, number, percent, size
+from fedrec.reporting.formatting import count, duration, number, percent, size
 from fedrec.terminal import Terminal, terminal
 from unlearning.compare import RETRAINING, Row, Telling
 from unlearning.figures import FORMS

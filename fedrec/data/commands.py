@@ -75,7 +75,7 @@ def _print(summary: Summary, users: list[UserSummary]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from fedrec.summary import clean
+    from fedrec.reporting.formatting import clean
     from fedrec.terminal import terminal
 
     console = terminal()

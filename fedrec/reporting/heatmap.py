@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from fedrec.reporting.drawing import HEAT, HEAT_INK, INK, MUTED, Drawing, text_width
-from fedrec.summary import Result, hidden_clients, labels, last_with, number
+from fedrec.reporting.formatting import labels, number
+from fedrec.reporting.run_result import Result, hidden_clients, last_with
 
 WIDTH = 840  # of the page's column, in pixels
 NUMBERED_CELLS = 12  # a larger matrix shows colours without numbers

@@ -10,17 +10,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from fedrec.reporting.drawing import GRID, INK, MUTED, SERIES, WARN, Drawing, spread, text_width
-from fedrec.summary import (
-    TRIVIAL,
-    Result,
-    by_client,
-    contenders,
-    hidden_clients,
-    labels,
-    number,
-    shown_clients,
-    size,
-)
+from fedrec.reporting.formatting import labels, number, size
+from fedrec.reporting.run_result import TRIVIAL, Result, by_client, contenders, hidden_clients, shown_clients
 
 WIDTH = 840  # of the page's column, in pixels
 ROUND_STEPS = (1, 2.5, 5, 10)  # ticks at 0.50, 0.55 …

@@ -38,7 +38,7 @@ app.command()(cancel)
 def plan(id: RequestId, run: RunOption = None, database: Database = None, json: Json = None) -> None:
     """ID: what a request touches and costs. Nothing is changed."""
     from fedrec.output import write_result
-    from fedrec.summary import duration
+    from fedrec.reporting.formatting import duration
     from server.forget.planning import impact
 
     office, console = open_office(run, database, json)

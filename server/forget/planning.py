@@ -7,7 +7,7 @@ from typing import Any
 
 from fedrec.config import RunConfig
 from fedrec.models.embedded import cache
-from fedrec.summary import clean
+from fedrec.reporting.formatting import clean
 from server.forget.office import Rules
 from unlearning.certificates.certificate import NEVER_LEARNED, NOTHING_FOUND, RETRAINED, exactly
 from unlearning.executor import Executor, Located

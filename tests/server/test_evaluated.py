@@ -13,8 +13,8 @@ from fedrec.config import EvaluateConfig, load
 from fedrec.data.evaluated import evaluated, share_in_round, share_of_people
 from fedrec.data.table import TEST
 from fedrec.files import read_json
+from fedrec.reporting.run_console import results_table
 from fedrec.store import Run
-from fedrec.tables import results_table
 from server.prepare import prepare
 from server.simulation import simulate
 from tests.conftest import Settings

@@ -12,7 +12,7 @@ from fedrec.data.selection import Selection
 from fedrec.data.table import TEST
 from fedrec.data.trivial import trivial_auc
 from fedrec.metrics import auc
-from fedrec.report import render
+from fedrec.reporting.run_page import render
 from fedrec.store import Run
 from server.prepare import prepare
 from server.restating import retold

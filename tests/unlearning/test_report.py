@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedrec.errors import FedrecError
-from fedrec.summary import clean
+from fedrec.reporting.formatting import clean
 from tests.pages import HOSTILE, Page, assert_ids_resolve, assert_self_contained, browser, screenshot
 from unlearning.report import render, write_page
 from unlearning.standings import EXACTNESS, Standing, standings

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from fedrec import shell
 from fedrec.errors import UsageError
-from fedrec.summary import clean, count, duration
+from fedrec.reporting.formatting import clean, count, duration
 from unlearning.certificates.certificate import (
     APPROVALS,
     NEVER_LEARNED,

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from fedrec.summary import clean
+from fedrec.reporting.formatting import clean
 
 RIGHTS = (
     "If you think that this is wrong or incomplete, answer this letter. You may also complain to a data-protection "

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from fedrec.summary import clean
-from fedrec.tables import ROUND_HEADER, results_table, round_line
+from fedrec.reporting.formatting import clean
+from fedrec.reporting.run_console import ROUND_HEADER, results_table, round_line
 from tests.results import make_comparison, make_result
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fedrec import erasures, shell, summary
+from fedrec import erasures, shell
 from fedrec.erasures import Erasures
 from fedrec.page import PAGE
-from fedrec.reporting import heatmap, run_figures
-from fedrec.summary import Result
+from fedrec.reporting import heatmap, run_figures, run_result
+from fedrec.reporting.run_result import Result
 
 STRATEGIES = {
     "pplr": "each client keeps a model of its own and takes from the others in proportion to their likeness (PPLR)",
@@ -35,13 +35,13 @@ def write_report(result: Result, path: Path, requests: Erasures | None = None) -
 
 def render(result: Result, requests: Erasures | None = None) -> str:
     """The page as HTML."""
-    result = summary.complete(result)
+    result = run_result.complete(result)
     content = {**_content(result), "erasures": requests and erasures.view(requests)}
     return shell.render(PAGE, content, _figures(result))
 
 
 def _content(result: Result) -> dict[str, Any]:
-    before = summary.start(result)
+    before = run_result.start(result)
     return {
         "kind": "federated run",
         "title": result["run"],
@@ -52,17 +52,17 @@ def _content(result: Result) -> dict[str, Any]:
         "result": result,
         "overall": result["overall"],
         "measured": result.get("measured") or 1.0,
-        "share": summary.share_of_possible(result),
-        "doubts": summary.doubts(result),
-        "beaten": summary.beats(result),
-        "trivial_names": summary.TRIVIAL,
+        "share": run_result.share_of_possible(result),
+        "doubts": run_result.doubts(result),
+        "beaten": run_result.beats(result),
+        "trivial_names": run_result.TRIVIAL,
         "strategy_words": STRATEGIES.get(result["strategy"], result["strategy"]),
-        "before": {metric: summary.by_client(before, metric) for metric in ("auc", "uauc", "logloss")},
+        "before": {metric: run_result.by_client(before, metric) for metric in ("auc", "uauc", "logloss")},
         "before_overall": before["overall"],
-        "runs": summary.contenders(result),
+        "runs": run_result.contenders(result),
         "best": _best(result),
         "shards": result["shards"],
-        "hidden": len(result["clients"]) - len(summary.shown_clients(result)),
+        "hidden": len(result["clients"]) - len(run_result.shown_clients(result)),
         "dropped": [(entry["round"], reply) for entry in result["history"] for reply in entry["dropped"]],
     }
 
@@ -93,7 +93,7 @@ def _headline(result: Result) -> str:
 
 def _best(result: Result) -> dict[str, float]:
     """The best value of each metric over the strategies, where more than one was run."""
-    overalls = [run["overall"] for _, run in summary.contenders(result)]
+    overalls = [run["overall"] for _, run in run_result.contenders(result)]
     choice = {"auc": max, "mean_auc": max, "worst_auc": max, "uauc": max, "std_auc": min, "logloss": min}
     known = {key: [overall[key] for overall in overalls if overall[key] is not None] for key in choice}
     return {key: pick(known[key]) for key, pick in choice.items() if len(known[key]) > 1}

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedrec.errors import FedrecError
-from fedrec.report import render, write_report
-from fedrec.summary import clean, size
+from fedrec.reporting.formatting import clean, size
+from fedrec.reporting.run_page import render, write_report
 from tests.pages import HOSTILE, Page, assert_ids_resolve, assert_self_contained, browse, browser, screenshot
 from tests.results import make_comparison, make_result
 

@@ -1,4 +1,4 @@
-"""What a `result.json` says: the numbers derived from it, and how numbers are spelled. Pure functions on plain data.
+"""What a run's `result.json` says, and the numbers derived from it. Pure functions on plain data.
 
 A result is one JSON document (a nested dict). A metric that could not be measured is NaN, None or left out there;
 `complete` makes all three None, and everything else here reads completed results.
@@ -7,14 +7,14 @@ A result is one JSON document (a nested dict). A metric that could not be measur
 from __future__ import annotations
 
 import math
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
+
+from fedrec.reporting.formatting import labels
 
 Result = dict[str, Any]
 
 MAX_CLIENTS = 40  # more than this cannot be told apart on a page or a terminal
-MISSING = "–"
 METRICS = ("examples", "auc", "mean_auc", "worst_auc", "std_auc", "uauc", "logloss")
 CLIENT_FACTS = ("users", "train_rows")
 TRIVIAL = {
@@ -50,64 +50,6 @@ def _without_nan(content: Any) -> Any:
 
 def _all_metrics(overall: Result) -> Result:
     return {**dict.fromkeys(METRICS), **overall}
-
-
-def number(value: float | None, digits: int = 4) -> str:
-    """A metric with fixed digits; a dash where there is none."""
-    return MISSING if value is None else f"{value:.{digits}f}"
-
-
-def count(value: int | None) -> str:
-    """A number of things, in groups of three digits."""
-    return MISSING if value is None else f"{value:,}".replace(",", "\u202f")
-
-
-def change(before: float | None, after: float | None) -> str:
-    """The signed difference, or nothing where either side is missing."""
-    return "" if before is None or after is None else f"{after - before:+.4f}"
-
-
-def percent(value: float | None) -> str:
-    return MISSING if value is None else f"{100 * value:.0f}%"
-
-
-def size(count: float | None) -> str:
-    """Bytes in decimal units, three significant digits: 3.21 MB."""
-    if count is None:
-        return MISSING
-    units = ["B", "kB", "MB", "GB", "TB"]
-    while count >= 999.5 and len(units) > 1:
-        count /= 1000
-        del units[0]
-    return f"{count:.0f} {units[0]}" if units[0] == "B" or count >= 99.95 else f"{count:.3g} {units[0]}"
-
-
-def duration(seconds: float | None) -> str:
-    """A time a person can read: 4.1 s, 3 min 12 s, 2 h 05 min."""
-    if seconds is None:
-        return MISSING
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def clean(text: Any, width: int = 60) -> str:
-    """An untrusted name as one line of at most `width` characters, without control, format or bidirectional marks."""
-    line = " ".join("".join(" " if _invisible(letter) else letter for letter in str(text)).split()) or "?"
-    return line if len(line) <= width else line[: width - 1] + "…"
-
-
-def _invisible(letter: str) -> bool:
-    return unicodedata.category(letter)[0] in "CZ"
-
-
-def labels(names: Sequence[Any], width: int) -> list[str]:
-    """Clean names, numbered by position where cleaning or cutting made two of them equal."""
-    short = [clean(name, width) for name in names]
-    return short if len(set(short)) == len(short) else [f"{name} #{k}" for k, name in enumerate(short, 1)]
 
 
 def share_of_possible(result: Result) -> float | None:
@@ -187,11 +129,3 @@ def contenders(result: Result) -> list[tuple[str, Result]]:
 def beside(first: Result, others: Iterable[Result]) -> Result:
     """`first` with the other runs added to its baselines (their own baselines left out)."""
     return {**first, "baselines": [*first.get("baselines", []), *({**other, "baselines": []} for other in others)]}
-
-
-def flat(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """A nested configuration as dotted keys and values, the form that `--set` takes."""
-    rows: list[tuple[str, Any]] = []
-    for key, value in tree.items():
-        rows += flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else [(f"{prefix}{key}", value)]
-    return rows

@@ -6,23 +6,17 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fedrec.summary import (
+from fedrec.reporting.formatting import change, clean, count, duration, number, percent, size
+from fedrec.reporting.run_result import (
     TRIVIAL,
     Result,
     by_client,
-    change,
-    clean,
     complete,
     complete_round,
     contenders,
-    count,
     doubts,
-    duration,
-    number,
-    percent,
     share_of_possible,
     shown_clients,
-    size,
     start,
 )
 
