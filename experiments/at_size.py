@@ -9,16 +9,16 @@ is what stands around the training. Reading is held against pyarrow reading and 
 from __future__ import annotations
 
 import json
-import resource
 import shutil
-import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import typer
 
 from experiments.common import run_command, write_result
@@ -49,20 +49,17 @@ def made_up(path: Path, people: int, titles: int, rows: int, seed: int = 1) -> N
 
 
 def timed(*command: object) -> dict[str, float]:
-    """Seconds and peak memory of a process; what it prints is shown."""
-    began = time.monotonic()
-    process = subprocess.Popen([*map(str, command)])
-    _, status, usage = _wait4(process.pid)
-    process.returncode = status
-    if status:
-        raise SystemExit(f"{command[0]} {command[1]}: exit status {status}")
-    return {"seconds": time.monotonic() - began, "peak_mib": usage.ru_maxrss / 1024}
-
-
-def _wait4(pid: int) -> tuple[int, int, resource.struct_rusage]:
-    import os
-
-    return os.wait4(pid, 0)
+    """Seconds and peak memory of a process with its children, looked at ten times a second; what it prints is shown."""
+    began, peak = time.monotonic(), 0
+    process = psutil.Popen([*map(str, command)])
+    while process.poll() is None:
+        with suppress(psutil.Error):
+            family = [process, *process.children(recursive=True)]
+            peak = max(peak, sum(each.memory_info().rss for each in family))
+        time.sleep(0.1)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(map(str, command))}: exit code {process.returncode}")
+    return {"seconds": time.monotonic() - began, "peak_mib": peak / 2**20}
 
 
 def main(
