@@ -19,9 +19,9 @@ from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, of_some_people, row_keys
 from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions, sort_rows
 from fedrec.files import sync
-from fedrec.messages import Model
 from fedrec.metrics import auc
 from fedrec.models.adapter import State, state_hash
+from fedrec.protocol.adapters import Model
 from fedrec.served import (
     JUDGED,
     REHEARSED,

@@ -23,12 +23,12 @@ from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.errors import FedrecError
 from fedrec.files import replacing, storing
 from fedrec.judging import Judgement, judge
-from fedrec.messages import Model, from_arrays, to_arrays
 from fedrec.metrics import measure
 from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank
 from fedrec.models.base import Base
 from fedrec.progress import bar, working
+from fedrec.protocol.adapters import Model, from_arrays, to_arrays
 from fedrec.served import REHEARSED, answers_of, read_judgement, serve
 from fedrec.serving import encoder_of, run_base
 from fedrec.store import Run

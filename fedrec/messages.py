@@ -18,10 +18,9 @@ A model is S adapters, one a shard; the array of shard s is named `shard/{s}/{la
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from fedrec.protocol.adapters import Model, from_arrays, size_of, to_arrays
 
-import numpy as np
-from numpy.typing import NDArray
+__all__ = ["Model", "from_arrays", "size_of", "to_arrays"]
 
 INVENTORY = "query.inventory"
 TRAIN = "train.lora"
@@ -35,36 +34,3 @@ CHAIN = "query.chain"
 REPEAT = "query.repeat"
 
 ARRAYS, CONFIG, METRICS = "arrays", "config", "metrics"  # records of a message
-
-State = dict[str, NDArray[np.float32]]
-"""The tensors of one adapter, by `{layer}.A` (rank, in) and `{layer}.B` (out, rank)."""
-Model = list[State]
-"""The adapters of S shards."""
-
-
-def to_arrays(model: Sequence[Mapping[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:
-    """Named arrays of a model of S shards."""
-    return {f"shard/{s}/{name}": array for s, state in enumerate(model) for name, array in sorted(state.items())}
-
-
-def from_arrays(arrays: Mapping[str, NDArray[np.float32]]) -> Model:
-    """The model of `to_arrays`.
-
-    Raises:
-        ValueError: a name that is no adapter's, or a shard that is missing.
-    """
-    model: dict[int, State] = {}
-    for name, array in arrays.items():
-        kind, _, rest = name.partition("/")
-        shard, _, key = rest.partition("/")
-        if kind != "shard" or not shard.isdecimal() or not key:
-            raise ValueError(f"array {name!r} is no adapter's")
-        model.setdefault(int(shard), {})[key] = array
-    if sorted(model) != list(range(len(model))):
-        raise ValueError(f"shards {sorted(model)} are not 0 to {len(model) - 1}")
-    return [model[s] for s in range(len(model))]
-
-
-def size_of(arrays: Mapping[str, NDArray[np.float32]]) -> int:
-    """Bytes of the arrays on the wire."""
-    return sum(array.nbytes for array in arrays.values())

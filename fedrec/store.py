@@ -31,8 +31,8 @@ from fedrec.data.shards import by_hash
 from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json, replacing, replacing_folder, storing, sync, write_json
-from fedrec.messages import Model, from_arrays, to_arrays
 from fedrec.owner import for_owner_only
+from fedrec.protocol.adapters import Model, from_arrays, to_arrays
 
 RUNS = Path("runs")
 _UNFINISHED = ".unfinished"

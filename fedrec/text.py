@@ -1,4 +1,4 @@
-"""Text from outside: of files, where a byte order mark or UTF-16 is part of the encoding, and reasons in one line."""
+"""Text from outside: files, where a byte order mark or UTF-16 is part of the encoding; values and reasons in a line."""
 
 from __future__ import annotations
 
@@ -39,3 +39,17 @@ def utf8(data: bytes) -> bytes:
 def one_line(text: str | None) -> str:
     """A reason from outside, as one line of at most 300 characters."""
     return " ".join((text or "no reason given").split())[:300]
+
+
+def shown(value: object) -> str:
+    """A value from outside on one short line; a huge integer or a nested thing is not even spelled out."""
+    match value:
+        case str():
+            text = ascii(value[:60])  # escapes make it longer
+            return text if len(text) <= 62 else text[:58] + "...'"
+        case None | bool() | float():
+            return repr(value)
+        case int() if value.bit_length() <= 64:
+            return repr(value)
+        case _:
+            return f"<{type(value).__name__}>"

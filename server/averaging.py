@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.messages import State
+from fedrec.protocol.adapters import State
 
 
 def weighted_sum(states: Sequence[State], weights: NDArray[np.float64]) -> State:

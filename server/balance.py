@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from fedrec.messages import State
+from fedrec.protocol.adapters import State
 from server.averaging import weighted_sum
 
 Exponent = Literal["intended", "code"]

@@ -16,9 +16,9 @@ from flwr.serverapp import Grid
 from fedrec import messages
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
-from fedrec.messages import Model
 from fedrec.models.adapter import digest_of
 from fedrec.progress import say as to_stderr
+from fedrec.protocol.adapters import Model
 from fedrec.store import Rounds, Run
 from server.catching_up import catch_up, refuse, remember
 from server.exchange import answers, call

@@ -12,7 +12,7 @@ from flwr.serverapp import Grid
 
 from fedrec import messages
 from fedrec.errors import FedrecError
-from fedrec.messages import Model
+from fedrec.protocol.adapters import Model
 from fedrec.store import Run
 from fedrec.text import one_line
 from server.replies import BadReply

@@ -14,8 +14,8 @@ from flwr.serverapp import Grid
 from fedrec import messages
 from fedrec.data.evaluated import share_in_round
 from fedrec.errors import FedrecError
-from fedrec.messages import Model, State
 from fedrec.models.adapter import digest_of
+from fedrec.protocol.adapters import Model, State
 from fedrec.store import Rounds, Run
 from fedrec.text import one_line
 from server import balance, results

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from fedrec.files import replacing, storing
-from fedrec.messages import Model, to_arrays
+from fedrec.protocol.adapters import Model, to_arrays
 
 
 @dataclass(frozen=True)

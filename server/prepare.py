@@ -16,7 +16,6 @@ from fedrec.data.load import load_dataset
 from fedrec.data.table import TRAIN, Dataset, Interactions
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
-from fedrec.messages import State
 from fedrec.models.adapter import initial_state
 from fedrec.models.base import Base, load_base
 from fedrec.models.checks import check_base
@@ -25,6 +24,7 @@ from fedrec.models.recorded import find_base, record_base
 from fedrec.models.targets import check_targets
 from fedrec.models.vectors import item_vectors
 from fedrec.preparation import base_name, facts_of, resolve, with_base
+from fedrec.protocol.adapters import State
 from fedrec.served import is_allowed
 from fedrec.store import CENTRAL, Run, create_run, remove_run
 

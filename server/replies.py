@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.messages import State
+from fedrec.protocol.adapters import State
 
 _KEY = re.compile(r"shard/(0|[1-9][0-9]{0,5})/(.+\.[AB])")
 _FEW = 3  # a median of fewer updates says nothing about any of them

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.config import PplrConfig, RunConfig
-from fedrec.messages import State
+from fedrec.protocol.adapters import State
 from server import averaging, balance
 
 

@@ -13,7 +13,7 @@ from fedrec.config import RunConfig
 from fedrec.data.table import Catalogue, sort_rows
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json, replacing, write_json
-from fedrec.messages import Model
+from fedrec.protocol.adapters import Model
 from fedrec.store import ClientStore, create_run, open_run
 
 

@@ -15,7 +15,7 @@ from typing import Protocol
 from fedrec.config import RunConfig
 from fedrec.data.selection import Selection
 from fedrec.data.table import Catalogue
-from fedrec.messages import Model
+from fedrec.protocol.adapters import Model
 from unlearning.certificates.bundle import Round
 
 Say = Callable[[str], None]

@@ -17,8 +17,8 @@ from typing import Any
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
-from fedrec.messages import Model
 from fedrec.models.adapter import digest_of
+from fedrec.protocol.adapters import Model
 from fedrec.text import one_line
 from server.forget import proof
 from server.forget.auditing import open_faults, refuse_altered

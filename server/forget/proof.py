@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from fedrec.files import finite
-from fedrec.messages import Model
 from fedrec.models.adapter import digest_of
+from fedrec.protocol.adapters import Model
 from server.forget.letters import write_documents
 from server.forget.office import Office
 from unlearning.audit import excerpt

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fedrec.messages import State
+from fedrec.protocol.adapters import State
 from server.averaging import fedavg, weighted_sum
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)

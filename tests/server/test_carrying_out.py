@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fedrec.messages import Model
+from fedrec.protocol.adapters import Model
 from fedrec.store import Rounds, Run, open_run
 from server.erasure import FederatedErasure
 from server.forget.carrying_out import Carrier

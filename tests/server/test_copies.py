@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from fedrec.config import load
 from fedrec.errors import FedrecError, UsageError
-from fedrec.messages import State
+from fedrec.protocol.adapters import State
 from fedrec.recommend import recommend
 from fedrec.served import adapters_in
 from fedrec.store import Run, open_run

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.bad_replies import BAD_REPLIES, Arrays, ClientCrash, Metrics
-from fedrec.messages import State
+from fedrec.protocol.adapters import State
 from server.replies import BadReply, Limits, Reply, check, check_together, decode, same_reason
 
 TEMPLATE: State = {"q.A": np.zeros((2, 3), np.float32), "q.B": np.zeros((4, 2), np.float32)}

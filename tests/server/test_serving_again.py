@@ -12,7 +12,7 @@ from clients import erasure
 from clients.local import Client
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
-from fedrec.messages import Model
+from fedrec.protocol.adapters import Model
 from fedrec.store import Run, open_run
 from server.forget.office import Office
 from tests.server.test_erasure import Copy, asked, carrier, finished, of, served

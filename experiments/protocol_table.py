@@ -1,0 +1,47 @@
+"""The table of what server and clients say to each other, from the records themselves.
+
+python -m experiments.protocol_table > docs/protocol.md
+"""
+
+from __future__ import annotations
+
+from fedrec.protocol.questions import QUESTIONS, Question
+from fedrec.protocol.record import Record
+
+_HEAD = """# The protocol
+
+The server asks, clients answer; nobody else says anything, and a client asks nothing. Every message is one record
+(`fedrec/protocol/`): values by name as JSON, and adapters as named float32 arrays, `shard/{s}/{layer}.A` and `.B`,
+together in the bytes of a safetensors file. A record has a version; one that is not known is refused with one line,
+and so is whatever is no record. `run` is in every question, `client` in every answer. Written by
+`python -m experiments.protocol_table`.
+
+"""
+_COLUMNS = (
+    "message", "what the server asks", "version", "with", "which reveals to the client",
+    "what the client answers with", "version", "which reveals to the server",
+)  # fmt: skip
+
+
+def table() -> str:
+    """docs/protocol.md."""
+    rows = [_COLUMNS, ["---"] * len(_COLUMNS), *map(_row, QUESTIONS)]
+    return _HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _row(question: type[Question]) -> list[str]:
+    said = (question.__doc__ or "").strip().splitlines()[0]
+    answer = question.answer
+    return [
+        f"`{question.kind}`", said, str(question.version), _fields(question, "run"), question.reveals,
+        _fields(answer, "client"), str(answer.version), answer.reveals,
+    ]  # fmt: skip
+
+
+def _fields(record: type[Record], common: str) -> str:
+    names = sorted(record.model_fields, key=lambda name: name == "adapters")
+    return ", ".join(f"`{name}`" for name in names if name != common) or "nothing more"
+
+
+if __name__ == "__main__":
+    print(table(), end="")

@@ -1,0 +1,47 @@
+"""Adapters as named arrays: a model is S adapters, one a shard; those of shard s are `shard/{s}/{layer}.A` and `.B`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec.text import shown
+
+State = dict[str, NDArray[np.float32]]
+"""The tensors of one adapter, by `{layer}.A` (rank, in) and `{layer}.B` (out, rank)."""
+Model = list[State]
+"""The adapters of S shards."""
+
+_KEY = re.compile(r"shard/(0|[1-9][0-9]{0,5})/(.+\.[AB])")
+
+
+def to_arrays(model: Sequence[Mapping[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:
+    """Named arrays of a model of S shards."""
+    return {f"shard/{s}/{name}": array for s, state in enumerate(model) for name, array in sorted(state.items())}
+
+
+def from_arrays(arrays: Mapping[str, NDArray[np.float32]]) -> Model:
+    """The model of `to_arrays`. Whether they have the right layers, types and shapes is for the caller to see.
+
+    Raises:
+        ValueError: one line: a name that is no adapter's, or a shard that is missing.
+    """
+    model: dict[int, State] = {}
+    for key, array in arrays.items():
+        match = _KEY.fullmatch(key) if isinstance(key, str) else None
+        if match is None:
+            raise ValueError(f"tensor {shown(key)} is not shard/<number>/<layer>.A or .B")
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"tensor {shown(key)} is no array but {type(array).__name__}")
+        model.setdefault(int(match[1]), {})[match[2]] = array
+    if missing := [shard for shard in range(len(model)) if shard not in model]:
+        raise ValueError(f"shard {missing[0]} is missing, though shard {max(model)} is there")
+    return [model[shard] for shard in range(len(model))]
+
+
+def size_of(arrays: Mapping[str, NDArray[np.float32]]) -> int:
+    """Bytes of the arrays on the wire."""
+    return sum(array.nbytes for array in arrays.values())

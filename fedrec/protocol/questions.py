@@ -1,0 +1,166 @@
+"""What the server asks. Clients ask nothing.
+
+A question is a message of its `kind`, which clients answer with the record `answer`, or with an error of one line.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from pydantic import model_validator
+
+from fedrec.data.selection import Selection
+from fedrec.protocol import answers
+from fedrec.protocol.adapters import Model
+from fedrec.protocol.links import Links
+from fedrec.protocol.record import Finite, Record, Text, Whole, WithAdapters
+
+
+class Question(Record):
+    """What every question says.
+
+    Attributes:
+        run: the folder of the run, as long as clients read it.
+    """
+
+    kind: ClassVar[str]
+    answer: ClassVar[type[answers.Answer]]
+
+    run: Text
+
+
+class AboutShards(Question, WithAdapters):
+    """A question about some shards, with the adapter of each, or of none.
+
+    Attributes:
+        shards: their numbers.
+        adapters: one of each of those shards; none where the client has them.
+    """
+
+    shards: tuple[Whole, ...]
+
+    @model_validator(mode="after")
+    def _one_each(self) -> Self:
+        if self.adapters and len(self.adapters) != len(self.shards):
+            raise ValueError(f"it has {len(self.adapters)} adapters for {len(self.shards)} shards")
+        return self
+
+    def carrying(self, adapters: Model) -> Self:
+        """The same question with these adapters."""
+        return self.model_copy(update={"adapters": adapters})
+
+
+class Inventory(Question):
+    """Who is behind a node, and how much there is to learn from."""
+
+    kind = "query.inventory"
+    answer = answers.InventoryAnswer
+    reveals = "nothing"
+
+
+class Train(AboutShards):
+    """Train the adapters of some shards, from those that come along or those that were published last."""
+
+    kind = "train.lora"
+    answer = answers.TrainAnswer
+    reveals = "adapters that other clients' rows are in"
+
+    round: Whole
+
+
+class Evaluate(AboutShards):
+    """Serve the adapters that come along, if any do, and measure what is served on some of the people's test rows."""
+
+    kind = "evaluate.like"
+    answer = answers.EvaluateAnswer
+    reveals = "adapters that other clients' rows are in"
+
+    round: Whole
+    share: Finite
+
+
+class Serve(AboutShards):
+    """Serve these adapters from now on, beside those that are served."""
+
+    kind = "query.serve"
+    answer = answers.ServeAnswer
+    reveals = "adapters that other clients' rows are in"
+
+
+class Locate(Question):
+    """Say what is there of a selection."""
+
+    kind = "query.locate"
+    answer = answers.LocateAnswer
+    reveals = "whom or what somebody wants forgotten, to the clients concerned"
+
+    selection: Selection
+
+
+class Withdraw(Question):
+    """Stop serving some shards."""
+
+    kind = "query.withdraw"
+    answer = answers.WithdrawAnswer
+    reveals = "whom or what somebody wants forgotten, to the clients concerned"
+
+    selection: Selection
+    shards: tuple[Whole, ...]
+
+
+class Erase(Question):
+    """Delete what is selected, and what was made of it."""
+
+    kind = "query.erase"
+    answer = answers.EraseAnswer
+    reveals = "whom or what somebody wants forgotten, to the clients concerned"
+
+    selection: Selection
+    request: Text
+
+
+class Rehearse(AboutShards):
+    """Say how the erased rows of some requests, and some rows never seen, look to adapters that are not served yet."""
+
+    kind = "query.rehearse"
+    answer = answers.RehearseAnswer
+    reveals = "adapters that other clients' rows are in"
+
+    requests: tuple[Text, ...]
+    unseen: Whole
+
+
+class Release(Question):
+    """Keep nothing any longer of what waited for the verification of some requests."""
+
+    kind = "query.release"
+    answer = answers.ReleaseAnswer
+    reveals = "ids of requests"
+
+    requests: tuple[Text, ...]
+
+
+class Chain(Question):
+    """Tell the chain of erasures after so many of them, and whether what is served may be."""
+
+    kind = "query.chain"
+    answer = answers.ChainAnswer
+    reveals = "how many erasures the server knows of"
+
+    after: Whole
+
+
+class Repeat(Question):
+    """Serve nothing until `Serve`, and erase again what is missing of these links."""
+
+    kind = "query.repeat"
+    answer = answers.RepeatAnswer
+    reveals = "nothing: what was erased is sealed, and the client's own key opens it"
+
+    round: Whole
+    links: Links
+
+
+QUESTIONS: tuple[type[Question], ...] = (
+    Inventory, Train, Evaluate, Serve, Locate, Withdraw, Erase, Rehearse, Release, Chain, Repeat,
+)  # fmt: skip

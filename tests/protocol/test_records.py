@@ -1,0 +1,189 @@
+"""Records: what is said is what is heard, and whatever else comes in is refused with one line."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedrec.data.selection import Selection
+from fedrec.protocol.adapters import Model
+from fedrec.protocol.answers import ChainAnswer, EvaluateAnswer, Measures
+from fedrec.protocol.questions import QUESTIONS, AboutShards, Chain, Serve
+from fedrec.protocol.record import BadMessage, Content, Record
+from fedrec.protocol.wire import pack, unpack
+from fedrec.vault.chain import Link
+
+RECORDS = [record for question in QUESTIONS for record in (question, question.answer)]
+TEXTS = st.text(max_size=20)
+WHOLE = st.integers(-(2**70), 2**70)
+FLOATS = st.floats()
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+LINKS = st.builds(Link, WHOLE, TEXTS, TEXTS, st.binary(max_size=40))
+SELECTIONS = st.builds(
+    Selection, users=st.lists(TEXTS).map(tuple), rows=st.lists(TEXTS).map(tuple), since=st.none() | st.integers()
+)
+SHAPES = st.sampled_from([(), (0,), (2, 3), (1, 1, 2)])
+
+
+def filled(shape: tuple[int, ...], value: float, turned: bool) -> Any:
+    array = np.arange(math.prod(shape), dtype=np.float32).reshape(shape)
+    if array.size:
+        array.flat[0] = value
+    return array.T if turned else array
+
+
+ARRAYS = st.builds(filled, SHAPES, st.floats(width=32), st.booleans())
+STATES = st.dictionaries(st.sampled_from(["q.A", "q.B", "a/b.A", "ü.B"]), ARRAYS, min_size=1)
+
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "run": TEXTS, "client": TEXTS, "request": TEXTS, "data": TEXTS, "head": TEXTS, "round": WHOLE, "unseen": WHOLE,
+    "after": WHOLE, "users": WHOLE, "rows": WHOLE, "left": WHOLE, "liked": WHOLE, "disliked": WHOLE, "share": FINITE,
+    "requests": st.lists(TEXTS).map(tuple), "shards": st.lists(WHOLE, min_size=2, max_size=2).map(tuple),
+    "examples": st.lists(WHOLE, min_size=2, max_size=2).map(tuple),
+    "loss": st.lists(FINITE, min_size=2, max_size=2).map(tuple), "forgotten": st.lists(FINITE).map(tuple),
+    "adapters": st.lists(STATES, min_size=2, max_size=2), "links": st.lists(LINKS).map(tuple),
+    "selection": SELECTIONS, "serves": st.booleans(), "before": FLOATS,
+    "metrics": st.dictionaries(TEXTS, st.builds(Measures, examples=WHOLE, auc=FLOATS, uauc=FLOATS, logloss=FLOATS)),
+}  # fmt: skip
+VALUES |= {"unseen list": VALUES["forgotten"], "served": st.lists(TEXTS).map(tuple)}
+
+
+def of_field(record: type[Record], name: str) -> st.SearchStrategy[Any]:
+    if record is EvaluateAnswer and name == "served":
+        return TEXTS
+    if record.__name__ == "RehearseAnswer" and name in ("unseen", "after"):
+        return VALUES["unseen list" if name == "unseen" else "before"]
+    return VALUES[name]
+
+
+@st.composite
+def records(draw: st.DrawFn) -> Record:
+    kind = draw(st.sampled_from(RECORDS))
+    return kind(**{name: draw(of_field(kind, name)) for name in kind.model_fields})
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equal, with NaN equal to itself and arrays bit by bit."""
+    match a, b:
+        case np.ndarray(), np.ndarray():
+            return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+        case dict(), dict():
+            return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+        case ((list() | tuple()), (list() | tuple())):
+            return len(a) == len(b) and all(map(same, a, b))
+        case ((Record() | Measures()), (Record() | Measures())):
+            return type(a) is type(b) and same(dict(a), dict(b))
+        case float(), float():
+            return a == b or (math.isnan(a) and math.isnan(b))
+    return type(a) is type(b) and bool(a == b)
+
+
+@given(records())
+def test_what_is_said_is_what_is_heard(record: Record) -> None:
+    assert same(type(record).of(unpack(pack(record.content()))), record)
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_every_record_says_what_it_reveals_and_questions_and_answers_are_in_pairs(record: type[Record]) -> None:
+    assert record.reveals and record.version == 1
+    assert len({each.__name__ for each in RECORDS}) == len(RECORDS) == 2 * len({each.kind for each in QUESTIONS})
+
+
+@pytest.mark.parametrize("version", [0, 2, True, "1", None, 10**70, [1]])
+def test_an_unknown_version_is_refused_with_one_line(version: Any) -> None:
+    content = Chain(run="r", after=1).content()
+    with pytest.raises(
+        BadMessage, match=r"^Chain has version .*, and only 1 is known here: install the same fedrec"
+    ) as bad:
+        Chain.of(Content({**content.values, "version": version}, {}))
+    assert len(str(bad.value).splitlines()) == 1
+
+
+def test_another_record_is_not_taken_for_the_one_that_is_awaited() -> None:
+    with pytest.raises(BadMessage, match="it is 'Chain', not ChainAnswer"):
+        ChainAnswer.of(Chain(run="r", after=1).content())
+
+
+def test_values_that_are_not_known_are_left_alone() -> None:
+    content = Chain(run="r", after=1).content()
+    assert Chain.of(Content({**content.values, "more": [1]}, {})) == Chain(run="r", after=1)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from([10**4000]) | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+ANY_ARRAYS = st.dictionaries(
+    st.sampled_from(["shard/0/q.A", "shard/1/q.A", "shard/01/q.A", "q.A", "", "shard/0/\n.A"]),
+    st.builds(np.zeros, SHAPES, st.sampled_from(["f4", "f8", "i1", "?"])), max_size=2,
+)  # fmt: skip
+
+
+@given(
+    records(), st.dictionaries(st.sampled_from(sorted(VALUES)) | st.text(), JSON, max_size=3), ANY_ARRAYS, st.booleans()
+)
+def test_whatever_comes_in_a_record_or_one_line_comes_out(
+    record: Record, values: dict[str, Any], arrays: dict[str, Any], on_top: bool
+) -> None:
+    content = record.content()
+    said = {**(content.values if on_top else {}), "record": type(record).__name__, "version": 1, **values}
+    try:
+        found = type(record).of(unpack(pack(Content(said, {**(content.arrays if on_top else {}), **arrays}))))
+    except BadMessage as error:
+        assert len(str(error).splitlines()) == 1 and len(str(error)) < 400
+    else:
+        assert isinstance(found, type(record))
+
+
+@given(st.binary(max_size=200) | st.builds(lambda n, b: n.to_bytes(8, "little") + b, st.integers(0, 200), st.binary()))
+def test_bytes_that_are_no_record_are_refused_with_one_line(data: bytes) -> None:
+    with pytest.raises(BadMessage, match=r"^its bytes are no record") as bad:
+        unpack(data)
+    assert len(str(bad.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", ["[1]", "{", '{"a":' * 100000, "1" * 5000, "NaN"])
+def test_values_that_are_no_object_are_refused_with_one_line(text: str) -> None:
+    from safetensors.numpy import save
+
+    with pytest.raises(BadMessage, match=r"^its bytes are no record") as bad:
+        unpack(save({"values": np.frombuffer(text.encode(), np.uint8)}))
+    assert len(str(bad.value).splitlines()) == 1
+
+
+def test_a_record_that_was_cut_short_is_refused() -> None:
+    data = pack(Serve(run="r", shards=(0,), adapters=[{"q.A": np.zeros((2, 3), np.float32)}]).content())
+    for end in range(len(data)):
+        with pytest.raises(BadMessage, match=r"^its bytes are no record"):
+            unpack(data[:end])
+
+
+@pytest.mark.parametrize("question", [each for each in QUESTIONS if issubclass(each, AboutShards)])
+def test_adapters_are_one_of_each_shard_or_none(question: type[AboutShards]) -> None:
+    state = {"q.A": np.zeros((2, 3), np.float32)}
+    more = {"round": 1, "share": 0.5, "requests": (), "unseen": 1}
+
+    def made(adapters: Model) -> AboutShards:
+        return question.of(question(run="r", shards=(0, 2), **more).carrying(adapters).content())  # type: ignore[arg-type]
+
+    assert made([]).adapters == [] and len(made([state, state]).adapters) == 2
+    with pytest.raises(BadMessage, match="it has 1 adapters for 2 shards"):
+        made([state])
+
+
+def test_a_record_is_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Chain(run="r", after=1).after = 2  # type: ignore[misc]
+
+
+def test_a_value_as_json_says_nothing_that_is_not_in_the_record() -> None:
+    assert json.loads(json.dumps(Chain(run="r", after=3).content().values)) == {
+        "record": "Chain", "version": 1, "run": "r", "after": 3,
+    }  # fmt: skip
