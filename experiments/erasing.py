@@ -9,10 +9,10 @@ from clients.app import app as client_app
 from fedrec.data.selection import Selection
 from fedrec.store import Run
 from server.erasure import FederatedErasure
-from server.forget.carrying_out import Carrier
-from server.forget.office import Office
-from server.forget.passphrases import own_keyring
 from server.grid import LocalGrid
+from unlearning.workflow.execution import Carrier
+from unlearning.workflow.passphrases import own_keyring
+from unlearning.workflow.records import Office
 
 
 def office_of(run: Run) -> Office:

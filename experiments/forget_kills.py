@@ -34,12 +34,12 @@ from experiments.kills import WORLD, kill_after, served, settings
 from fedrec.config import load
 from fedrec.models.base import load_base
 from fedrec.store import Run, open_run
-from server.forget.office import Office
 from server.prepare import prepare
 from server.simulation import simulate
 from unlearning.audit import check
 from unlearning.certificates.verify import verify_certificate, verify_chain
 from unlearning.requests.states import State
+from unlearning.workflow.records import Office
 
 ANEW = ("issued_at", "withdrawn_seconds", "restored_seconds", "audit_head", "evidence", "previous")
 WHEN = ("audit.jsonl", "signatures.json", "MANIFEST.json")  # evidence that tells when each step was, and when planned

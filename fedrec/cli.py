@@ -26,7 +26,7 @@ COMMANDS = {
     "recommend": ("server.recommend_commands:recommend", "The best unseen items for one user."),
     "evaluate": ("fedrec.evaluate_commands:evaluate", "A run's metrics, per client and overall."),
     "export": ("server.export_commands:export", "A client's adapter with base and tokenizer, for PEFT."),
-    "forget": ("server.forget.commands:app", '"Delete me": from the request to the certificate.'),
+    "forget": ("server.forget_commands:app", '"Delete me": from the request to the certificate.'),
     "unlearn": ("unlearning.commands:app", "Methods of unlearning side by side."),
     "settings": ("fedrec.settings_commands:settings", "Every setting, its default and what it means."),
     "completion": ("fedrec.completion_commands:completion", "Completion of commands and options in your shell."),

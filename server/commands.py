@@ -128,7 +128,7 @@ def _beside(run: Any) -> list[Any]:
         FedrecError: an erasure is being carried out.
     """
     from fedrec.store import create_run
-    from server.forget.record import under_way
+    from server.erasure_facts import under_way
     from server.prepare import remove_old_baselines
 
     if run.config.baselines and (request := under_way(run)):

@@ -23,7 +23,7 @@ def export(
     from fedrec.output import check_target, write_result
     from fedrec.store import open_run
     from fedrec.terminal import terminal
-    from server.forget.current import check_current
+    from server.current import check_current
 
     check_target(json)
     opened = open_run(one_run(folder, run))

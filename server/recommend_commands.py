@@ -26,7 +26,7 @@ def recommend(
     from fedrec.reporting.formatting import clean
     from fedrec.store import open_run
     from fedrec.terminal import terminal
-    from server.forget.current import check_current
+    from server.current import check_current
 
     opened = open_run(one_run(folder, run))
     check_current(opened)

@@ -9,7 +9,7 @@ import typer
 
 from fedrec.errors import UsageError
 from fedrec.options import Run
-from server.forget.options import Database
+from unlearning.forget.arguments import Database
 
 
 def report(
@@ -26,7 +26,7 @@ def report(
     from fedrec.reporting.run_result import beside
     from fedrec.store import open_run
     from fedrec.visible import visible
-    from server.forget.record import erasures
+    from server.erasure_facts import erasures
     from unlearning.report import is_comparison, show_again
 
     folders = [path for path in (run, *(runs or ())) if path is not None]

@@ -11,13 +11,13 @@ from flwr.serverapp import Grid
 from fedrec.reporting.run_page import write_report
 from fedrec.store import Run
 from server.catching_up import catch_up
+from server.erasure_facts import erasures
 from server.federation import Entry, Federation
-from server.forget.office import Office
-from server.forget.record import erasures
 from server.grid import LocalGrid, ProcessGrid, load_app
 from server.meeting import meet
 from server.prepare import initial_of
 from server.results import write_result
+from unlearning.workflow.records import Office
 
 CLIENTS = "clients.app:app"
 

@@ -8,6 +8,7 @@ of its clients has an adapter of each; a model that is trained in one place has 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,7 @@ from fedrec.data.selection import Selection
 from fedrec.data.table import Catalogue
 from fedrec.protocol.adapters import Model
 from unlearning.certificates.bundle import Round
+from unlearning.requests.ledger import Ledger
 
 Say = Callable[[str], None]
 
@@ -158,3 +160,24 @@ class Executor(Protocol):
 
     def measure(self, shards: Sequence[int], models: Mapping[str, Model], folder: Path) -> None:
         """State anew what the model's figures are, from what is served and from what `retrain` left in a folder."""
+
+
+class Host(Protocol):
+    """Where a trained model is: what starts its executor there, and shows what came of it."""
+
+    @property
+    def model(self) -> TrainedModel: ...
+
+    def executor(self, ledger: Ledger, workers: str | int = 0) -> AbstractContextManager[Executor]:
+        """
+        Args:
+            ledger: what remembers the clients' erasures.
+            workers: as `fedrec.workers.parse_workers` gives it.
+        """
+
+    def publish(self, database: str | None) -> None:
+        """Write the model's result and page anew.
+
+        Args:
+            database: URL of the ledger; None = where it is anyway.
+        """

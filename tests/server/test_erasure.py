@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors import safe_open
+from typer.testing import CliRunner
 
 from clients.app import app as client_app
 from clients.local import Client
@@ -22,15 +23,14 @@ from fedrec.recommend import recommend
 from fedrec.store import Run, open_run
 from fedrec.vault.tombstones import tombstones_of
 from server.erasure import FederatedErasure
-from server.forget.carrying_out import Carrier
-from server.forget.decisions import approve
-from server.forget.office import Office
-from server.forget.submission import submit
+from server.forget_commands import app
 from server.grid import LocalGrid
 from server.prepare import prepare
 from server.simulation import simulate
 from tests.conftest import Settings
 from unlearning.certificates.verify import verify_certificate, verify_chain
+from unlearning.workflow.execution import Carrier
+from unlearning.workflow.records import Office
 
 Copy = Callable[[Path], Run]
 Served = dict[str, list[str]]
@@ -92,6 +92,13 @@ def asked(run: Run, *selections: Selection, client: str | None = None) -> list[s
         office.approve(request.id, operator, "known-account")
         found.append(request.id)
     return found
+
+
+def forget(run: Run, *words: str) -> None:
+    """A command of `fedrec forget`, as it is typed."""
+    result = CliRunner().invoke(app, [*words, "--run", str(run.folder)])
+    if result.exception:
+        raise result.exception
 
 
 def verified(office: Office, id_: str) -> bool:
@@ -159,9 +166,9 @@ def test_a_user_of_two_clients_is_gone_from_both(tmp_path: Path, small: Settings
     simulate(run, workers=0)
     before = served(run)
     with pytest.raises(UsageError, match=r"client client-\d has nothing of it"):
-        submit(user="u07", client=third, run=run.folder)
-    submit(user="u07", run=run.folder)
-    approve(run=run.folder)
+        forget(run, "submit", "--user", "u07", "--client", third)
+    forget(run, "submit", "--user", "u07")
+    forget(run, "approve")
     (outcome,) = carrier(run).run()
     assert outcome["state"] == "closed"
     assert Office(run).ledger.get(outcome["id"]).plan["clients"] == sorted((home, other))  # type: ignore[index]
@@ -291,7 +298,7 @@ def test_killed_anywhere_it_ends_the_same(
     run = finished(tmp_path / "run")
     ids = asked(run, *of("u07", "u11"))
     broken = carrier(run)
-    where: Any = __import__("server.forget.proof", fromlist=["x"]) if step.startswith("proof") else broken
+    where: Any = __import__("unlearning.workflow.proof", fromlist=["x"]) if step.startswith("proof") else broken
     *path, name = step.split(".")
     for part in path if not step.startswith("proof") else []:
         where = getattr(where, part)

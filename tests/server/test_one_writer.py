@@ -13,7 +13,7 @@ from fedrec.errors import FedrecError
 from fedrec.lock import only_writer
 from fedrec.store import Run
 from server.commands import simulate
-from server.forget.commands import app
+from server.forget_commands import app
 from server.report_commands import report
 from tests.cli import run as fedrec
 from tests.cli import start, until

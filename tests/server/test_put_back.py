@@ -16,12 +16,12 @@ from fedrec.recommend import recommend
 from fedrec.served import hashes_in
 from fedrec.store import Run, open_run
 from server.commands import simulate
+from server.current import check_current
 from server.export_commands import export
-from server.forget.commands import app
-from server.forget.current import check_current
+from server.forget_commands import app
 from server.recommend_commands import recommend as recommend_command
-from tests.server.test_copies import compared
 from tests.server.test_erasure import Copy, asked, carrier, finished, of, served
+from tests.unlearning.workflow.test_copies import compared
 from unlearning.requests.decisions import Decision
 
 __all__ = ["compared", "finished"]  # fixtures

@@ -14,9 +14,9 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.protocol.adapters import Model
 from fedrec.store import Run, open_run
-from server.forget.office import Office
 from tests.server.test_erasure import Copy, asked, carrier, finished, of, served
 from unlearning.requests.decisions import Decision
+from unlearning.workflow.records import Office
 
 __all__ = ["finished"]  # a fixture
 

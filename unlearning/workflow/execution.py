@@ -20,10 +20,6 @@ from fedrec.files import read_json, write_json
 from fedrec.models.adapter import digest_of
 from fedrec.protocol.adapters import Model
 from fedrec.text import one_line
-from server.forget import proof
-from server.forget.auditing import open_faults, refuse_altered
-from server.forget.office import Office
-from server.forget.planning import impact
 from unlearning.audit import excerpt
 from unlearning.certificates.certificate import NOTHING_FOUND
 from unlearning.certificates.row import newest
@@ -32,6 +28,10 @@ from unlearning.requests.batches import BATCHED
 from unlearning.requests.request import Request
 from unlearning.requests.states import PATH, STOPPED, WITHDRAWN, State
 from unlearning.verification import Report
+from unlearning.workflow import proof
+from unlearning.workflow.findings import open_faults, refuse_altered
+from unlearning.workflow.planning import impact
+from unlearning.workflow.records import Office
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Carrier:
         kept = self.office.ledger.get(ids[0]).timings["withdrawn_seconds"]  # of the first time, where it was broken off
         self.say(f"withdrawn everywhere in {kept:.2f} s")
         if gone:
-            again = f"`fedrec simulate --resume {self.office.run.folder}` trains them again without the rows"
+            again = f"`fedrec simulate --resume {self.office.model.folder}` trains them again without the rows"
             self.say(f"baselines {', '.join(gone)} are removed with what they learned; {again}")
         ids = [id for id in ids if self._alone(id, lambda id, of, client: self.erasure.erase(of, client, id))]
         shards, folder = self._shards(ids), self._folder(ids)

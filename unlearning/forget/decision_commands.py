@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedrec.options import Json
-from server.forget.options import Database, Operator, RequestId, RunOption, acting, open_office, tell_sender
+from unlearning.forget.arguments import Database, Operator, RequestId, RunOption, acting, open_office, tell_sender
 
 if TYPE_CHECKING:
     from unlearning.requests.decisions import Decision
@@ -111,8 +111,8 @@ def _decide(
     id: str, decision: Decision, by: str | None, run: Path | None, database: str | None, json: str | None
 ) -> None:
     from fedrec.output import write_result
-    from server.forget.letters import DECISIONS, path_of
     from unlearning.requests.states import OPEN
+    from unlearning.workflow.correspondence import DECISIONS, path_of
 
     office, console = open_office(run, database, json)
     request = office.decide(office.ledger.named(id), decision, acting(office, by, "approver", console))

@@ -20,9 +20,9 @@ from fedrec.data.selection import Selection, without
 from fedrec.data.table import Interactions
 from fedrec.store import Run, open_run
 from fedrec.vault.rows import content_hash, named
-from server.forget.office import Office
 from tests.conftest import Settings
 from tests.server.test_erasure import Copy, asked, carrier, finished, of, trained
+from unlearning.workflow.records import Office
 
 __all__ = ["finished"]  # a fixture
 

@@ -11,10 +11,10 @@ from unlearning.certificates.document import Beside, page, reply
 from unlearning.certificates.letters import Head, cancellation, extension, holding, refusal
 
 if TYPE_CHECKING:
-    from server.forget.office import Office
     from unlearning.certificates.certificate import SignedCertificate
     from unlearning.requests.request import Request
     from unlearning.verification import Report
+    from unlearning.workflow.records import Office
 
 DECISIONS = {"refused": "refusal", "extended": "extension", "held": "holding", "cancelled": "cancellation"}
 """What a letter is called, by what was decided; there is none of a release, which is the way things go anyway."""
@@ -22,7 +22,7 @@ DECISIONS = {"refused": "refusal", "extended": "extension", "held": "holding", "
 
 def head_of(office: Office, request: Request, written: date | None = None) -> Head:
     """What stands above a letter about a request; written today, unless said otherwise."""
-    sender = office.rules.sender or f"the operator of the recommender {office.run.name}"
+    sender = office.rules.sender or f"the operator of the recommender {office.model.name}"
     return Head(request.id, sender, request.received_at.date(), written or datetime.now(UTC).date())
 
 
@@ -30,7 +30,7 @@ def write_documents(office: Office, request: Request, signed: SignedCertificate,
     """The page of a certificate and the reply to whoever asked. The same facts give the same bytes."""
     head = head_of(office, request, signed.certificate.issued_at.date())
     names = {operator.key_id: operator.name for operator in office.operators.operators()}
-    beside = Beside(head, report, names, office.run.config.shards)
+    beside = Beside(head, report, names, office.model.config.shards)
     texts = {"html": page(signed, beside), "txt": reply(signed, head)}
     for suffix, text in texts.items():
         with replacing(office.documents / f"{request.id}.{suffix}", durable=True) as partial:

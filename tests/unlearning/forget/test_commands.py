@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from fedrec.erasures import KINDS, STATES
 from fedrec.errors import FedrecError
 from fedrec.store import Run, open_run
-from server.forget.commands import app
+from server.forget_commands import app
 from server.report_commands import report
 from tests.pages import Page
 from tests.server.test_erasure import Copy, finished, served

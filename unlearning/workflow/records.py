@@ -20,12 +20,10 @@ from fedrec.config import Section, validated
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.files import read_json
-from fedrec.store import Run
-from server.forget.letters import DECISIONS, path_of, write_letter
-from server.forget.passphrases import own_keyring
 from unlearning.audit import AuditLog
 from unlearning.certificates.canonical import digest
 from unlearning.certificates.signatures import Signed
+from unlearning.executor import TrainedModel
 from unlearning.keyring import Keyring
 from unlearning.keys import ROLES, Role, key_id
 from unlearning.registry import Operator, Registry
@@ -45,6 +43,8 @@ from unlearning.requests.states import State
 from unlearning.requests.subjects import SubjectKeys
 from unlearning.requests.vouching import unvouched
 from unlearning.verification import Thresholds
+from unlearning.workflow.correspondence import DECISIONS, path_of, write_letter
+from unlearning.workflow.passphrases import own_keyring
 
 LEDGER = "FEDREC_LEDGER"  # the variable with the URL of the ledger, where it is not a file in the run
 _FILE = "ledger.db"
@@ -63,13 +63,13 @@ class Rules(Section):
 class Office:
     """Where requests of a run are received, approved and kept."""
 
-    def __init__(self, run: Run, database: str | None = None, keyring: Keyring | None = None) -> None:
+    def __init__(self, model: TrainedModel, database: str | None = None, keyring: Keyring | None = None) -> None:
         """
         Args:
             database: URL of the ledger; none = that of FEDREC_LEDGER, or an SQLite file in the run.
             keyring: the keys of whoever acts here; none = those of the environment.
         """
-        self.run, self.folder = run, run.folder / "erasure"
+        self.model, self.folder = model, model.folder / "erasure"
         self.folder.mkdir(exist_ok=True)
         self.audit = AuditLog(self.folder / "audit.jsonl")
         self.operators = Registry(self.folder / "operators", self._note)
@@ -77,9 +77,9 @@ class Office:
         self._database = database or os.environ.get(LEDGER) or f"sqlite:///{(self.folder / _FILE).resolve()}"
 
     @staticmethod
-    def is_open(run: Run, database: str | None = None) -> bool:
-        """Whether the run has a ledger there; to use one that it has not makes it."""
-        folder = run.folder / "erasure"
+    def is_open(model: TrainedModel, database: str | None = None) -> bool:
+        """Whether the model has a ledger there; to use one that it has not makes it."""
+        folder = model.folder / "erasure"
         named = database or os.environ.get(LEDGER)
         return folder.is_dir() and (named is not None or (folder / _FILE).exists())
 

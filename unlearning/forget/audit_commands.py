@@ -9,11 +9,11 @@ import typer
 
 from fedrec.errors import FedrecError
 from fedrec.options import Json
-from server.forget.options import Database, Operator, RunOption, acting, open_office
+from unlearning.forget.arguments import Database, Operator, RunOption, acting, open_office
 
 if TYPE_CHECKING:
     from fedrec.terminal import Terminal
-    from server.forget.office import Office
+    from unlearning.workflow.records import Office
 
 
 def audit(
@@ -32,18 +32,18 @@ def audit(
     """Check the audit log, the row of certificates with their evidence, and ledger and operators against both."""
     from fedrec.files import write_json
     from fedrec.output import write_result
-    from server.forget import auditing
+    from unlearning.workflow import findings
 
     office, console = open_office(run, database, json)
-    kept = auditing.read_head(since) if since else None
-    found = auditing.findings(office, kept, evidence=True)
+    kept = findings.read_head(since) if since else None
+    found = findings.findings(office, kept, evidence=True)
     for finding in found:
         word = "seen" if finding.accepted else "FAIL"
         console.print(f"{word}  {finding.about}: {finding.why}", markup=False, soft_wrap=True)
     new = [finding for finding in found if not finding.accepted]
     if accept and new:
         operator = acting(office, by, "approver", console)
-        auditing.accept(office, operator, new)
+        findings.accept(office, operator, new)
         console.print(f"accepted by {operator}, as the log says now: {len(new)}", markup=False, soft_wrap=True)
         new = []
     told = [{"about": one.about, "why": one.why, "accepted": one.accepted or accept} for one in found]
@@ -51,13 +51,13 @@ def audit(
     if new:
         raise FedrecError(f"{len(new)} found: restore what was altered, or go on with --accept")
     if head is not None:
-        write_json(head, auditing.head(office).model_dump(mode="json"))
+        write_json(head, findings.head(office).model_dump(mode="json"))
     console.print("log, certificates, ledger and operators tell the same" if not found else "nothing else is wrong")
 
 
 def warn_altered(office: Office, console: Terminal) -> None:
     """One line where something is not as it was left."""
-    from server.forget.auditing import unaccepted
+    from unlearning.workflow.findings import unaccepted
 
     if found := unaccepted(office):
         console.print(

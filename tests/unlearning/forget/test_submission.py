@@ -14,10 +14,10 @@ from click.testing import Result
 from fedrec.errors import UsageError
 from fedrec.recommend import recommend
 from fedrec.store import Run, open_run
-from server.forget.office import Office
 from tests.server.test_erasure import finished
-from tests.server.test_forget import Forget, forget, run, said
+from tests.unlearning.forget.test_commands import Forget, forget, run, said
 from unlearning.requests.states import State
+from unlearning.workflow.records import Office
 
 __all__ = ["finished", "forget", "run"]  # fixtures
 

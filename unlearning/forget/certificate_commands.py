@@ -9,7 +9,7 @@ import typer
 
 from fedrec.errors import FedrecError, UnknownSigner, UsageError
 from fedrec.options import Json
-from server.forget.options import Database, RequestId, RunOption, open_office
+from unlearning.forget.arguments import Database, RequestId, RunOption, open_office
 
 
 def verify(

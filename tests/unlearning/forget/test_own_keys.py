@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
 from fedrec.store import Run
-from server.forget import passphrases
-from server.forget.commands import app
+from server.forget_commands import app
 from tests.server.test_erasure import Copy, finished
+from unlearning.workflow import passphrases
 
 __all__ = ["finished"]  # a fixture
 

@@ -12,8 +12,6 @@ import numpy as np
 from fedrec.files import finite
 from fedrec.models.adapter import digest_of
 from fedrec.protocol.adapters import Model
-from server.forget.letters import write_documents
-from server.forget.office import Office
 from unlearning.audit import excerpt
 from unlearning.certificates.bundle import participation, write_bundle
 from unlearning.certificates.canonical import digest
@@ -22,6 +20,8 @@ from unlearning.certificates.signatures import approval_of
 from unlearning.executor import Executor, Retrained
 from unlearning.requests.request import Request
 from unlearning.verification import Measures, Report, Thresholds, adapter_faults, auc_change, coarse_membership, verdict
+from unlearning.workflow.correspondence import write_documents
+from unlearning.workflow.records import Office
 
 
 def verify(
@@ -78,7 +78,7 @@ def certify(
         issued: what was fixed when the request was published: `at`, `previous`, `restored_seconds`.
     """
     plan = request.plan or {}
-    config = office.run.config.model_dump(mode="json")
+    config = office.model.config.model_dump(mode="json")
     data = {"before": plan["data_before"], "after": dict(after)}
     shards = [(place, shard) for place, shard in enumerate(trained) if shard in (request.shards or ())]
     final, shown = retrained.adapters, {shard for _, shard in shards}
@@ -118,7 +118,7 @@ def certify(
         "claim": plan["claim"],
         "code_version": f"fedrec {version('fedrec')}",
         "config": digest(config),
-        "seeds": {"run": office.run.config.seed},
+        "seeds": {"run": office.model.config.seed},
         "dataset_before": digest(data["before"]),
         "dataset_after": digest(data["after"]),
         "adapters": adapters,

@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fedrec.errors import FedrecError, Interrupted, UsageError
 from fedrec.options import Json, Workers
-from server.forget.audit_commands import audit
-from server.forget.checking import certificate, keys, verify
-from server.forget.decisions import approve, cancel, extend, hold, refuse, release
-from server.forget.listing import list_, show, status, warn
-from server.forget.options import Database, Operator, RequestId, RunOption, acting, choose_keys, open_office
-from server.forget.submission import submit
-
-if TYPE_CHECKING:
-    from server.forget.office import Office
-    from unlearning.executor import Executor
-
-app = typer.Typer(add_completion=False, no_args_is_help=True, help='"Delete me": from the request to the certificate.')
-
-app.callback()(choose_keys)
-app.command()(submit)
-app.command()(approve)
-app.command()(refuse)
-app.command()(hold)
-app.command()(release)
-app.command()(extend)
-app.command()(cancel)
+from unlearning.forget.arguments import (
+    Database,
+    Operator,
+    RequestId,
+    RunOption,
+    Session,
+    acting,
+    choose_keys,
+    open_host,
+    session,
+)
+from unlearning.forget.audit_commands import audit
+from unlearning.forget.certificate_commands import certificate, keys, verify
+from unlearning.forget.decision_commands import approve, cancel, extend, hold, refuse, release
+from unlearning.forget.listing import list_, show, status, warn
+from unlearning.forget.submission import submit
 
 
-@app.command()
 def plan(id: RequestId, run: RunOption = None, database: Database = None, json: Json = None) -> None:
     """ID: what a request touches and costs. Nothing is changed."""
     from fedrec.output import write_result
     from fedrec.reporting.formatting import duration
-    from server.forget.planning import impact
+    from unlearning.workflow.planning import impact
 
-    office, console = open_office(run, database, json)
+    host, office, console = open_host(run, database, json)
     request = office.ledger.get(office.ledger.named(id))
-    with _erasure(office) as erasure:
+    with host.executor(office.ledger) as erasure:
         erasure.check_current()
         located = erasure.locate(office.ledger.selection(request.id), request.scope.client)
         found = impact(erasure, located, office.rules)
@@ -62,7 +55,6 @@ def plan(id: RequestId, run: RunOption = None, database: Database = None, json: 
     write_result({**found, "clients": located.rows}, json)
 
 
-@app.command()
 def run(
     rederive: Annotated[
         bool, typer.Option("--rederive", help="Train the shards twice, and publish only what came out equal.")
@@ -77,20 +69,19 @@ def run(
     from fedrec.lock import only_writer
     from fedrec.output import write_result
     from fedrec.workers import get_ready, parse_workers
-    from server.forget.carrying_out import Carrier
-    from server.simulation import write_result_and_page
+    from unlearning.workflow.execution import Carrier
 
     side_by_side = parse_workers(workers)
-    get_ready(side_by_side, "server.grid", "clients.app")
-    office, console = open_office(run, database, json)
+    get_ready(side_by_side, *session().modules)
+    host, office, console = open_host(run, database, json)
     signer = acting(office, by, "signer", console)
     if signer not in office.operators.names("signer"):
         raise UsageError(f"--by {signer}: no signer in force; `fedrec forget keys` shows who is, and makes one")
     try:
         say = partial(console.print, markup=False, soft_wrap=True)
-        with only_writer(office.run.folder), _erasure(office, side_by_side) as erasure:
+        with only_writer(office.model.folder), host.executor(office.ledger, side_by_side) as erasure:
             outcomes = Carrier(office, erasure, signer, say, rederive).run()
-            write_result_and_page(office.run, database)
+            host.publish(database)
     except KeyboardInterrupt:
         raise Interrupted("stopped; `fedrec forget run` goes on") from None
     for outcome in outcomes:
@@ -105,22 +96,21 @@ def run(
         raise FedrecError(f"{failed} of {len(outcomes)} requests failed: `fedrec forget status` says why")
 
 
-app.command()(status)
-app.command(name="list")(list_)
-app.command()(show)
-app.command()(audit)
-app.command()(verify)
-app.command()(certificate)
-app.command()(keys)
+def commands_over(given: Session) -> typer.Typer:
+    """All of them, over the trained models that they are handed."""
+    app = typer.Typer(
+        add_completion=False,
+        no_args_is_help=True,
+        help='"Delete me": from the request to the certificate.',
+        context_settings={"obj": given},
+    )
+    app.callback()(choose_keys)
+    for command in _COMMANDS:
+        app.command(command.__name__.rstrip("_"))(command)
+    return app
 
 
-@contextmanager
-def _erasure(office: Office, workers: str | int = 0) -> Iterator[Executor]:
-    """The means of forgetting, over the run's clients on this machine."""
-    from fedrec.workers import processes_for
-    from server.erasure import FederatedErasure
-    from server.simulation import clients_here
-
-    run = office.run
-    with clients_here(run, processes_for(workers, run.config.train, len(run.clients))) as grid:
-        yield FederatedErasure(run, grid, office.ledger)
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    submit, approve, refuse, hold, release, extend, cancel, plan, run,
+    status, list_, show, audit, verify, certificate, keys,
+)  # fmt: skip

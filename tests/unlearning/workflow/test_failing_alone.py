@@ -18,12 +18,12 @@ from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from fedrec.recommend import recommend
 from fedrec.store import Run
-from server.forget.carrying_out import Carrier
-from tests.server.test_carrying_out import report_of, two_shards, withdrawn
 from tests.server.test_erasure import Copy, asked, carrier, finished, naming, of, verified
+from tests.unlearning.workflow.test_execution import report_of, two_shards, withdrawn
 from unlearning.executor import Rehearsal
 from unlearning.requests.decisions import Decision
 from unlearning.requests.states import State
+from unlearning.workflow.execution import Carrier
 
 __all__ = ["finished"]  # a fixture
 

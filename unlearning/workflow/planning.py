@@ -8,9 +8,9 @@ from typing import Any
 from fedrec.config import RunConfig
 from fedrec.models.embedded import cache
 from fedrec.reporting.formatting import clean
-from server.forget.office import Rules
 from unlearning.certificates.certificate import NEVER_LEARNED, NOTHING_FOUND, RETRAINED, exactly
 from unlearning.executor import Executor, Located
+from unlearning.workflow.records import Rules
 
 BACKUPS = "backups of the clients' vaults and of this run, until they are overwritten"
 EXPORTS = "adapters, figures and rows that were copied out of this run"

@@ -12,7 +12,6 @@ from pydantic import ValidationError
 from fedrec.config import Section
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json
-from server.forget.office import Office
 from unlearning import audit
 from unlearning.certificates.canonical import digest
 from unlearning.certificates.certificate import SignedCertificate
@@ -22,6 +21,7 @@ from unlearning.certificates.verify import read_signed, verify_certificate, veri
 from unlearning.requests.crosscheck import of_operators, of_requests
 from unlearning.requests.request import Request
 from unlearning.requests.states import OPEN, TERMINAL, State
+from unlearning.workflow.records import Office
 
 ACCEPTED = "findings-accepted"
 

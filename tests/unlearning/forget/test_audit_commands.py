@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
 from fedrec.store import Run
-from server.forget.auditing import findings, refuse_altered
-from server.forget.commands import app
-from server.forget.office import Office
+from server.forget_commands import app
 from tests.server.test_erasure import Copy, asked, carrier, finished, of, served
 from unlearning.certificates.verify import verify_chain
+from unlearning.workflow.findings import findings, refuse_altered
+from unlearning.workflow.records import Office
 
 __all__ = ["finished"]  # a fixture
 

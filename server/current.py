@@ -6,7 +6,7 @@ from contextlib import closing
 
 from fedrec.store import Run
 from server.catching_up import refuse
-from server.forget.office import Office
+from unlearning.workflow.records import Office
 
 
 def check_current(run: Run) -> None:

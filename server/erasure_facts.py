@@ -11,9 +11,9 @@ import numpy as np
 
 from fedrec.erasures import Closed, Erasures, Waiting
 from fedrec.store import Run
-from server.forget.office import Office
 from unlearning.requests.request import Request
 from unlearning.requests.states import OPEN, WITHDRAWN, State
+from unlearning.workflow.records import Office
 
 
 def erasures(run: Run, database: str | None = None, now: datetime | None = None) -> Erasures | None:

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError, UnknownSigner
 from fedrec.store import Run
-from server.forget.commands import app
-from server.forget.office import Office
+from server.forget_commands import app
 from tests.cli import ROOT
 from tests.server.test_erasure import Copy, asked, carrier, finished, of
+from unlearning.workflow.records import Office
 
 __all__ = ["finished"]  # a fixture
 

@@ -7,14 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from fedrec.options import Json
-from server.forget.audit_commands import warn_altered
-from server.forget.options import Database, RequestId, RunOption, open_office
+from unlearning.forget.arguments import Database, RequestId, RunOption, open_office
+from unlearning.forget.audit_commands import warn_altered
 
 if TYPE_CHECKING:
     from fedrec.terminal import Terminal
-    from server.forget.office import Office
     from unlearning.requests.request import Request
     from unlearning.requests.scope import Scope
+    from unlearning.workflow.records import Office
 
 
 class Due(Protocol):

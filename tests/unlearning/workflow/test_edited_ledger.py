@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from fedrec.store import Run
-from server.forget.office import Office
-from server.forget.planning import impact
 from tests.server.test_erasure import Copy, asked, carrier, finished, of, served
 from unlearning.requests.states import State
+from unlearning.workflow.planning import impact
+from unlearning.workflow.records import Office
 
 __all__ = ["finished"]  # a fixture
 

@@ -19,11 +19,11 @@ from fedrec.served import adapters_in
 from fedrec.store import Run, open_run
 from server.commands import _configured, _execute, _new, _prepared, simulate
 from server.erasure import FederatedErasure
-from server.forget.office import Office
-from server.forget.planning import BACKUPS, EXPORTS, OTHERS
 from server.prepare import prepare
 from tests.conftest import Settings
 from tests.server.test_erasure import Copy, asked, carrier, of, without
+from unlearning.workflow.planning import BACKUPS, EXPORTS, OTHERS
+from unlearning.workflow.records import Office
 
 BASELINES = ["central", "ditto", "local"]
 

@@ -13,8 +13,6 @@ import pytest
 from fedrec.protocol.adapters import Model
 from fedrec.store import Rounds, Run, open_run
 from server.erasure import FederatedErasure
-from server.forget.carrying_out import Carrier
-from server.forget.office import Office
 from tests.server.test_erasure import Copy, Served, asked, carrier, finished, forgotten, of, served, verified
 from unlearning.certificates.verify import verify_chain
 from unlearning.executor import Rehearsal
@@ -22,6 +20,8 @@ from unlearning.requests.decisions import Decision
 from unlearning.requests.request import Request
 from unlearning.requests.states import State
 from unlearning.verification import Report
+from unlearning.workflow.execution import Carrier
+from unlearning.workflow.records import Office
 
 __all__ = ["finished", "forgotten"]  # fixtures
 

@@ -1,7 +1,9 @@
-"""What the commands of `fedrec forget` share: their options, the office of a run, and who acts in it."""
+"""What the commands of `fedrec forget` share: what they are handed, their options, and who acts."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +15,10 @@ from fedrec.options import Run
 
 if TYPE_CHECKING:
     from fedrec.terminal import Terminal
-    from server.forget.office import Office
+    from unlearning.executor import Host
+    from unlearning.keyring import Keyring
     from unlearning.keys import Role
+    from unlearning.workflow.records import Office
 
 RunOption = Run
 Database = Annotated[
@@ -23,6 +27,21 @@ Database = Annotated[
 ]
 Operator = Annotated[str | None, typer.Option(help="Who does it. None: the first operator in force.")]
 RequestId = Annotated[str, typer.Argument(help="The request; as much of its id as no other begins with.")]
+
+
+@dataclass(frozen=True)
+class Session:
+    """What the commands are handed.
+
+    Attributes:
+        open: a trained model by its folder; without one, the newest.
+        modules: what processes that compute beside this one import.
+        keyring: the keys of whoever acts; None: those of the environment.
+    """
+
+    open: Callable[[Path | None], Host]
+    modules: tuple[str, ...]
+    keyring: Keyring | None = None
 
 
 def choose_keys(
@@ -35,28 +54,37 @@ def choose_keys(
         typer.Option(help="Your passphrase. None: FEDREC_PASSPHRASE_FILE, FEDREC_PASSPHRASE, or you are asked."),
     ] = None,
 ) -> None:
-    from server.forget.passphrases import own_keyring
+    from unlearning.workflow.passphrases import own_keyring
 
     if keys is not None or passphrase_file is not None:
-        context.obj = own_keyring(keys, passphrase_file)
+        context.obj = replace(session(), keyring=own_keyring(keys, passphrase_file))
 
 
-def open_office(run: Path | None, database: str | None, json: str | None) -> tuple[Office, Terminal]:
-    """The office of a run, and where to say what happens: beside standard output where JSON goes there.
+def session() -> Session:
+    """What the command at hand was given."""
+    given = click.get_current_context().find_object(Session)
+    assert given is not None
+    return given
+
+
+def open_host(run: Path | None, database: str | None, json: str | None) -> tuple[Host, Office, Terminal]:
+    """A trained model, its office, and where to say what happens: beside standard output where JSON goes there.
 
     Which run was taken is said where none was named.
     """
-    from fedrec.store import open_run
     from fedrec.terminal import terminal
-    from server.forget.office import Office
-    from unlearning.keyring import Keyring
+    from unlearning.workflow.records import Office
 
-    context = click.get_current_context(silent=True)
-    keyring = context.find_object(Keyring) if context else None
-    opened, console = open_run(run), terminal(json == "-")
+    host, console = session().open(run), terminal(json == "-")
     if run is None:
-        console.print(f"run {opened.folder}", style="dim", markup=False, soft_wrap=True)
-    return Office(opened, database, keyring), console
+        console.print(f"run {host.model.folder}", style="dim", markup=False, soft_wrap=True)
+    return host, Office(host.model, database, session().keyring), console
+
+
+def open_office(run: Path | None, database: str | None, json: str | None) -> tuple[Office, Terminal]:
+    """As `open_host`, where nothing is started."""
+    _, office, console = open_host(run, database, json)
+    return office, console
 
 
 def tell_sender(office: Office, console: Terminal) -> None:

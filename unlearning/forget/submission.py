@@ -12,10 +12,10 @@ import typer
 
 from fedrec.errors import UsageError
 from fedrec.options import Json
-from server.forget.options import Database, Operator, RunOption, acting, open_office
+from unlearning.forget.arguments import Database, Operator, RunOption, acting, open_office
 
 if TYPE_CHECKING:
-    from server.forget.office import Office
+    from unlearning.workflow.records import Office
 
 _SHOWN = 50  # bad lines that are told one by one
 
@@ -50,7 +50,7 @@ def submit(
         raise UsageError(f"--from {since} is after --to {until}: exchange them")
     came = _received(received)
     office, console = open_office(run, database, json)
-    held = office.run.clients_of()
+    held = office.model.clients_of()
     _check_client(office, client)
     items = _items(office, item or ())
     users: list[tuple[str, ...]] = [()]
@@ -71,17 +71,17 @@ def submit(
 
 
 def _check_client(office: Office, client: str | None) -> None:
-    if client is not None and client not in office.run.clients:
-        raise UsageError(f"--client {client}: no such client; the run has {', '.join(office.run.clients)}")
+    if client is not None and client not in office.model.clients:
+        raise UsageError(f"--client {client}: no such client; the run has {', '.join(office.model.clients)}")
 
 
 def _items(office: Office, given: Collection[str]) -> tuple[str, ...]:
     from fedrec.data.ids import named
 
-    known = office.run.catalogue.ids
+    known = office.model.catalogue.ids
     items = [named("--item", item, known) for item in given]
     if unknown := sorted(set(items) - set(known)):
-        raise UsageError(f"--item {unknown[0]}: not in the catalogue of {office.run.folder}")
+        raise UsageError(f"--item {unknown[0]}: not in the catalogue of {office.model.folder}")
     return tuple(items)
 
 
@@ -95,7 +95,7 @@ def _user(option: str, given: str, office: Office, client: str | None, held: Map
 
     user = named(option, given, held)
     if user not in held:
-        raise UsageError(f"{option} {user}: not in the data of {office.run.folder} (or already forgotten)")
+        raise UsageError(f"{option} {user}: not in the data of {office.model.folder} (or already forgotten)")
     if client is not None and client not in held[user]:
         raise UsageError(f"{option} {user}: client {client} has nothing of it; {', '.join(held[user])} has")
     return user

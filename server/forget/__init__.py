@@ -1,1 +1,0 @@
-"""Erasure requests of a run, from the submission to the certificate."""

@@ -1,0 +1,19 @@
+"""`fedrec forget` over a federation's runs: the one place that hands the commands what they forget in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unlearning.executor import Host
+from unlearning.forget.arguments import Session
+from unlearning.forget.commands import commands_over
+
+
+def _open(path: Path | None) -> Host:
+    from fedrec.store import open_run
+    from server.forgetting import RunHost
+
+    return RunHost(open_run(path))
+
+
+app = commands_over(Session(_open, modules=("server.grid", "clients.app")))

@@ -1,0 +1,33 @@
+"""A run as the commands of `fedrec forget` need it: its executor over the clients here, then its result and page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from fedrec.store import Run
+from fedrec.workers import processes_for
+from server.erasure import FederatedErasure
+from server.simulation import clients_here, write_result_and_page
+from unlearning.requests.ledger import Ledger
+
+
+@dataclass(frozen=True)
+class RunHost:
+    """The host of a run whose clients are on this machine."""
+
+    model: Run
+
+    @contextmanager
+    def executor(self, ledger: Ledger, workers: str | int = 0) -> Iterator[FederatedErasure]:
+        """
+        Args:
+            workers: as `parse_workers` gives it.
+        """
+        processes = processes_for(workers, self.model.config.train, len(self.model.clients))
+        with clients_here(self.model, processes) as grid:
+            yield FederatedErasure(self.model, grid, ledger)
+
+    def publish(self, database: str | None) -> None:
+        write_result_and_page(self.model, database)

@@ -1,0 +1,1 @@
+"""The commands of `fedrec forget`: erasure requests of a trained model, from the submission to the certificate."""
