@@ -16,7 +16,7 @@ from unlearning.requests.states import OPEN, WITHDRAWN, State
 from unlearning.workflow.records import Office
 
 
-def erasures(run: Run, database: str | None = None, now: datetime | None = None) -> Erasures | None:
+def erasures(run: Run, database: str | None = None) -> Erasures | None:
     """The erasure requests of a run; None where it has no ledger yet, or not the one of this database.
 
     Args:
@@ -29,7 +29,7 @@ def erasures(run: Run, database: str | None = None, now: datetime | None = None)
         found = ledger.list()
     closed = [request for request in found if request.state == State.CLOSED]
     return Erasures(
-        on=(now or datetime.now(UTC)).astimezone(UTC).date(),
+        on=datetime.now(UTC).date(),
         counts=Counter(request.state.value for request in found),
         waiting=[_waiting(request) for request in found if request.state in OPEN],
         closed=[_closed(request, office) for request in sorted(closed, key=_ended, reverse=True)],

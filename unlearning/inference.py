@@ -15,6 +15,7 @@ from fedrec.models.base import Base
 from fedrec.scoring import score_windows
 
 FORMS = ("ND", "D", "passes")
+_REPEATS = 3
 
 
 def seconds_per_row(
@@ -24,7 +25,6 @@ def seconds_per_row(
     answers: tuple[int, int],
     shards: int,
     form: str,
-    repeats: int = 3,
 ) -> float:
     """The best of some repeats over all windows.
 
@@ -48,13 +48,13 @@ def seconds_per_row(
             for routing in routings:
                 score_windows(base.model, windows, answers, n, bank=bank, routing=routing, precision=base.precision)
 
-        return _best(answer, repeats) / rows
+        return _best(answer) / rows
 
 
-def _best(run: Callable[[], None], repeats: int) -> float:
+def _best(run: Callable[[], None]) -> float:
     run()  # warm up
     taken = []
-    for _ in range(repeats):
+    for _ in range(_REPEATS):
         began = time.perf_counter()
         run()
         taken.append(time.perf_counter() - began)

@@ -11,8 +11,6 @@ Training and forgetting are one thing: a shard whose kept adapter was made from 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -217,29 +215,14 @@ class ShardedModel:
 
     def forget(self, selection: Selection, pool: Workers | None = None, on_step: OnStep = silent) -> Deletion:
         """Withdraw what saw the selected rows, delete them, train the touched shards again and serve them."""
-        return self._forgetting(selection)(pool, on_step)
-
-    def forget_in_background(self, selection: Selection, pool: Workers | None = None) -> Future[Deletion]:
-        """The same, but return as soon as the shards are withdrawn; the rest goes on in a thread."""
-        executor = ThreadPoolExecutor(1)
-        future = executor.submit(self._forgetting(selection), pool)
-        executor.shutdown(wait=False)
-        return future
-
-    def _forgetting(self, selection: Selection) -> Callable[..., Deletion]:
-        """Withdraw; what it gives does the rest."""
         began = time.perf_counter()
         before = len(self.table.interactions)
         touched = self.withdraw(selection)
         withdrawn = time.perf_counter() - began
-
-        def finish(pool: Workers | None = None, on_step: OnStep = silent) -> Deletion:
-            self.answers = self.answers.learned_again()
-            cost = self.restore(pool, on_step)
-            deleted = before - len(self.table.interactions)
-            return Deletion(deleted, touched, cost, withdrawn, time.perf_counter() - began)
-
-        return finish
+        self.answers = self.answers.learned_again()
+        cost = self.restore(pool, on_step)
+        deleted = before - len(self.table.interactions)
+        return Deletion(deleted, touched, cost, withdrawn, time.perf_counter() - began)
 
     @property
     def pending(self) -> tuple[Selection, ...]:

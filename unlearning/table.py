@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,6 @@ class Table:
         vectors[affected] = np.nan
         scores[affected] = np.nan
         return Table(without(self.interactions, gone), self.places.take(~gone), vectors, scores, self.judged)
-
-    def with_scores(self, scores: NDArray[np.float64], judged: tuple[str, ...]) -> Table:
-        return replace(self, scores=scores, judged=judged)
 
 
 def save_table(path: Path, table: Table) -> None:

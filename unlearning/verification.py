@@ -50,7 +50,8 @@ class Measures(Section):
         membership_reference: that AUC for a model retrained without the rows; 0.5 where there is none.
         utility, utility_low, utility_high: AUC on retained rows after the erasure minus before (or minus that of the
             reference), and its interval.
-        distribution: `ks` of the forgotten rows' scores by this model and by the reference.
+        distribution: Kolmogorov-Smirnov distance (`scipy.stats.ks_2samp`) of the forgotten rows' scores by this model
+            and by the reference.
         traces: places where something of what was erased is still found.
         adapters_not_finite, adapters_untrained: see `adapter_faults`.
         unequal_adapters: adapters whose hash differs from that of a run that never had the rows.
@@ -176,15 +177,6 @@ def auc_change(before: float, after: float, m: int, n: int) -> tuple[float, floa
         change - math.hypot(after - low, high_before - before),
         change + math.hypot(high - after, before - low_before),
     )
-
-
-def ks(one: Scores, other: Scores) -> float:
-    """Kolmogorov-Smirnov distance max |F(x) - G(x)| of the distributions of (m,) and (n,) scores; NaN if empty."""
-    if not len(one) or not len(other):
-        return math.nan
-    both = np.concatenate([one, other])
-    first, second = (np.searchsorted(np.sort(part), both, side="right") / len(part) for part in (one, other))
-    return float(np.abs(first - second).max())
 
 
 def adapter_faults(adapters: Iterable[Mapping[str, NDArray[Any]]]) -> tuple[int, int]:

@@ -61,10 +61,6 @@ class Aggregator:
         shares = self.shares(evidence, settings, seed)
         return lambda vectors: scale * shares(vectors)
 
-    def weigh(self, evidence: Evidence, settings: AggregationConfig, seed: int) -> NDArray[np.float64]:
-        """(n, K) weights of the evidence's own rows."""
-        return self.prepare(evidence, settings, seed)(evidence.vectors)
-
 
 def _each(
     shares: Callable[[Evidence, AggregationConfig], NDArray[np.float64]],

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Self, cast
 
 import torch
@@ -39,7 +39,6 @@ __all__ = [
     "Routed",
     "Routing",
     "State",
-    "checkpoint_contexts",
     "flatten",
     "initial_state",
     "state_hash",
@@ -73,9 +72,6 @@ class AdapterBank(nn.Module):
 
     Dropout acts on the adapters' input while the bank is in train mode (`bank.train()`, `bank.eval()`), whatever the
     mode of the model, which several banks may share.
-
-    Gradient checkpointing runs the layers again in the backward pass, on a GPU in another thread, where the bank must
-    be in use too: enable it with `{"use_reentrant": False, "context_fn": checkpoint_contexts}`.
     """
 
     def __init__(self, model: nn.Module, config: LoraConfig, *, width: int = 1, seed: int = 0) -> None:
@@ -142,13 +138,6 @@ class AdapterBank(nn.Module):
             a.copy_(other_a[index])
             b.copy_(other_b[index])
 
-    def zero(self, k: int) -> None:
-        """Erase adapter k: A and B zero, so it says nothing, and learns nothing until a state is loaded."""
-        self._check(k)
-        for _, a, b in self._tensors():
-            a[k].zero_()
-            b[k].zero_()
-
     def named_layers(self) -> Iterator[tuple[str, LoraStack]]:
         """Every targeted layer's name and its stacked adapters."""
         yield from zip(self.layers, cast(Iterable[LoraStack], self._stacks), strict=True)
@@ -170,11 +159,6 @@ class AdapterBank(nn.Module):
     def _check(self, k: int) -> None:
         if not 0 <= k < self.width:
             raise IndexError(f"adapter {k} of a bank of {self.width}")
-
-
-def checkpoint_contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-    """For torch.utils.checkpoint's `context_fn`: a recomputed block sees the banks that were in use in its forward."""
-    return nullcontext(), using(in_use.get())
 
 
 def _hook(key: object, stack: LoraStack) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor | None]:

@@ -21,6 +21,7 @@ from fedrec.data.prompts import ANSWERS, Window
 
 START, END, PAD = "<s>", "</s>", "<pad>"
 _PIECES = r" ?\(\d{4}\)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+"  # a year in brackets may become one token
+_TITLE_WEIGHT = 0.02  # of a token of a title in a timeline, beside 1 of an answer
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,6 @@ def token_batches(
     answers: tuple[int, int],
     tokens: int,
     random: np.random.Generator,
-    title_weight: float = 0.02,
 ) -> Iterator[Batch]:
     """One pass over windows, those of similar length together, about `tokens` tokens a batch, in random order.
 
@@ -123,13 +123,11 @@ def token_batches(
             longest = len(windows[number].ids) + 1
         groups[-1].append(windows[number])
     for chosen in random.permutation(len(groups)):
-        yield _padded([_answered(window, labels, answers, title_weight) for window in groups[chosen]], answers)
+        yield _padded([_answered(window, labels, answers) for window in groups[chosen]], answers)
 
 
-def _answered(
-    window: Window, labels: NDArray[np.int8], answers: tuple[int, int], title_weight: float
-) -> tuple[list[int], list[float]]:
-    weight = np.full(len(window.ids) + 1, title_weight)
+def _answered(window: Window, labels: NDArray[np.int8], answers: tuple[int, int]) -> tuple[list[int], list[float]]:
+    weight = np.full(len(window.ids) + 1, _TITLE_WEIGHT)
     weight[window.at] = 1.0
     weight[-1] = 0.0
     return [*window.ids.tolist(), answers[labels[window.rows[-1]]]], weight.tolist()

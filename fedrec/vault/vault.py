@@ -123,14 +123,6 @@ class Vault:
         scrub(self.path)
         return Erased(count, tuple(stone for (stone,) in found))
 
-    def refuses(self, user: str, item: str, time: int) -> bool:
-        """
-        Raises:
-            FedrecError: the key is missing or destroyed.
-        """
-        with reading(self.path) as db:
-            return self._refusal(db).by(user, item, time) is not None
-
     def tombstones(self) -> list[Entry]:
         """The oldest first."""
         with reading(self.path) as db:

@@ -221,14 +221,6 @@ def test_what_is_left_answers_as_if_opened_anew(maker: Maker, method: str) -> No
     np.testing.assert_array_equal(model.test_scores()[0], ShardedModel(model.folder).test_scores()[0])
 
 
-def test_in_the_background_the_withdrawal_comes_first(maker: Maker) -> None:
-    model = maker.trained("strict-hash")
-    future = model.forget_in_background(USER)
-    deletion = future.result(timeout=60)
-    assert deletion.withdrawn_seconds <= deletion.seconds
-    same(model, maker.trained("strict-hash", gone=USER))
-
-
 def test_with_all_shards_away_the_base_model_answers(maker: Maker) -> None:
     untrained = maker.create("strict-hash")
     assert untrained.answers.shards == ()

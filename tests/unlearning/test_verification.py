@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from scipy.stats import ks_2samp
 
 from unlearning.verification import (
     Measures,
@@ -15,7 +14,6 @@ from unlearning.verification import (
     adapter_faults,
     auc_change,
     coarse_membership,
-    ks,
     membership_auc,
     verdict,
 )
@@ -131,12 +129,6 @@ def test_a_coarse_membership_gives_no_number_of_rows_away(few: int, many: int) -
 def test_nan_is_no_measure(field):
     with pytest.raises(ValidationError):
         Measures(**CLEAN, **{field: math.nan})
-
-
-@settings(max_examples=40, deadline=None)
-@given(SCORES, SCORES)
-def test_ks_is_scipys(one, other):
-    assert ks(one, other) == pytest.approx(ks_2samp(one, other).statistic)
 
 
 def test_adapter_faults():

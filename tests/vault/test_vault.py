@@ -85,8 +85,6 @@ def test_an_erased_row_is_gone_and_refused_from_then_on(rows: Interactions, data
         assert not len(left)  # whether truths were known, no row can tell any more
     elif rows.client is None or not gone.any():
         assert same(left, without(rows, gone))
-    for (user, item, time, *_), refused in zip(named(rows, CATALOGUE), gone, strict=True):
-        assert vault.refuses(user, item, time) == refused
 
     assert vault.import_rows(rows, CATALOGUE) == Imported(0, int((~gone).sum()), int(gone.sum()))
     assert vault.restore(full) == Restored(int((~gone).sum()), int(gone.sum()))
@@ -238,7 +236,6 @@ def test_after_the_key_nothing_comes_in_but_erasing_goes_on(vault: Vault, tmp_pa
     assert not vault.key_path.exists()
     for refused in (
         lambda: vault.import_rows(rows, CATALOGUE),
-        lambda: vault.refuses("a", "b", 1),
         lambda: Vault.create(vault.path).import_rows(rows, CATALOGUE),
     ):
         with pytest.raises(FedrecError, match="its key is destroyed"):

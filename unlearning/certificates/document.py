@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fedrec import shell
-from fedrec.errors import UsageError
 from fedrec.reporting.formatting import clean, count, duration
 from unlearning.certificates.certificate import (
     APPROVALS,
@@ -92,14 +91,8 @@ def page(signed: SignedCertificate, beside: Beside) -> str:
     return shell.render(_PAGE, content, {})
 
 
-def reply(signed: SignedCertificate, head: Head, language: str = "en") -> str:
-    """The answer to the data subject, as a letter.
-
-    Raises:
-        UsageError: there is no text in that language.
-    """
-    if language != "en":
-        raise UsageError(f"language {language!r}: there is a text in en only; translate that one")
+def reply(signed: SignedCertificate, head: Head) -> str:
+    """The answer to the data subject, as a letter."""
     certificate = signed.certificate
     remains = [_TOMBSTONE] * (certificate.tombstone is not None) + [_remainder(e) for e in _remains(certificate)]
     parts = {

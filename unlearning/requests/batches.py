@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,11 +24,6 @@ class Batch:
 
     requests: tuple[Request, ...]
     shards: tuple[int, ...]
-
-    @property
-    def plan_shards(self) -> Mapping[str, tuple[int, ...]]:
-        """The shards that each request touches, by its id."""
-        return {request.id: request.shards or () for request in self.requests}
 
 
 def into_batches(requests: Sequence[Request]) -> list[Batch]:

@@ -51,11 +51,6 @@ class Reader:
         with self._database.reading() as connection:
             return rows.read(connection, IS_OPEN)
 
-    def late(self, now: datetime | None = None) -> Sequence[Request]:
-        """The open requests whose last day is over."""
-        with self._database.reading() as connection:
-            return rows.read(connection, IS_OPEN, requests.c.due_at < moment(now).date())
-
     def status(self) -> tuple[Sequence[Brief], dict[State, int]]:
         """The open requests in brief, the first due first, so late ones lead; and how many are in each state."""
         with self._database.reading() as connection:
@@ -79,9 +74,6 @@ class Reader:
         """The number and head of each client's last erasure."""
         with self._database.reading() as connection:
             return chains.read_ends(connection)
-
-    def step_done(self, id: str, step: str) -> bool:
-        return step in self.steps(id)
 
     def steps(self, id: str) -> dict[str, dict[str, Any]]:
         """The facts of each step that was done, in order."""

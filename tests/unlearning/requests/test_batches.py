@@ -34,8 +34,8 @@ def test_each_request_and_each_touched_shard_is_in_one_batch(touched: list[set[i
     assert sorted(trained) == sorted(set().union(*touched))
     assert sorted(request.id for batch in batches for request in batch.requests) == sorted(r.id for r in requests)
     for batch in batches:
-        assert set(batch.shards) == set().union(*batch.plan_shards.values())
-        assert list(batch.plan_shards) == [request.id for request in requests if request.id in batch.plan_shards]
+        assert set(batch.shards) == set().union(*(request.shards or () for request in batch.requests))
+        assert [*batch.requests] == [request for request in requests if request in batch.requests]
 
 
 @given(sets_of_shards)
