@@ -8,6 +8,9 @@ erasures     what each request erased, each with the hash of the one before (`ch
 allowed      the adapters that may be served of those that learned from these rows: of the run itself, and of baselines
 uses         what was used in which run, shard and round
 meta         schema: version; key: a check value of the key, or DESTROYED
+
+The version is checked here and not by alembic, as the ledger's is: a vault is opened for every message, and that would
+take four times as long; and there is no older version to bring up.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from unlearning.requests.policy import Policy
 from unlearning.requests.reader import Reader, moment, one
 from unlearning.requests.repeats import Repeats
 from unlearning.requests.request import Request, Signature
-from unlearning.requests.schema import bring_up, requests
+from unlearning.requests.schema import requests
 from unlearning.requests.scope import scope_of, subject_of
 from unlearning.requests.signing import (
     Authority,
@@ -40,6 +40,7 @@ from unlearning.requests.signing import (
 )
 from unlearning.requests.states import TERMINAL, UNDONE, State
 from unlearning.requests.subjects import SubjectKeys
+from unlearning.requests.versions import bring_up
 
 OnEvent = Callable[[str, dict[str, Any]], None]
 """Told what happens and what was rejected, in the words of `certificates.fields.Facts`.

@@ -1,15 +1,13 @@
-"""The ledger's tables and their versions."""
+"""The ledger's tables, as the newest version has them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
-from sqlalchemy import Column, Connection, Index, Table
+from sqlalchemy import Column, Index, Table
 from sqlalchemy.types import TypeDecorator
 
-from fedrec.errors import FedrecError
 from unlearning.requests.states import OPEN, State
 
 
@@ -29,8 +27,6 @@ class Instant(TypeDecorator[datetime]):
 metadata = sa.MetaData()
 json = sa.JSON(none_as_null=True)
 state = sa.Enum(State, native_enum=False, length=16, values_callable=lambda states: [state.value for state in states])
-
-versions = Table("schema_version", metadata, Column("version", sa.Integer, nullable=False))
 
 requests = Table(
     "requests",
@@ -82,46 +78,3 @@ links = Table(
     Column("head", sa.String(64), nullable=False),
     Column("sealed", sa.LargeBinary, nullable=False, comment="tombstones, for the client's vault alone"),
 )
-
-
-def _with_links(connection: Connection) -> None:
-    blob = "BYTEA" if connection.dialect.name == "postgresql" else "BLOB"
-    connection.exec_driver_sql(
-        "CREATE TABLE links (client TEXT NOT NULL, number INTEGER NOT NULL, request TEXT NOT NULL,"
-        f" head VARCHAR(64) NOT NULL, sealed {blob} NOT NULL, PRIMARY KEY (client, number))"
-    )
-
-
-Upgrade = Callable[[Connection], None]
-
-
-def _nothing_is_signed(connection: Connection) -> None:
-    """From version 1, whose requests bear no signature that can be verified again."""
-    raise FedrecError(
-        "the ledger has schema version 1, in which nothing is signed that this fedrec could verify: finish its "
-        "requests with the fedrec that made it, or name another --database"
-    )
-
-
-UPGRADES: Sequence[Upgrade] = (_nothing_is_signed, _with_links)
-"""From version 1 to 2, from 2 to 3 and so on. `metadata` is always the newest version; an upgrade never reads it."""
-
-
-def bring_up(connection: Connection, upgrades: Sequence[Upgrade] = UPGRADES) -> None:
-    """Make the tables, or bring those of an older version up to this one's, within the connection's transaction.
-
-    Raises:
-        FedrecError: they are of a newer version than this program knows.
-    """
-    newest = 1 + len(upgrades)
-    if not sa.inspect(connection).has_table(versions.name):
-        metadata.create_all(connection)
-        connection.execute(sa.insert(versions).values(version=newest))
-        return
-    version = connection.execute(sa.select(versions.c.version)).scalar_one()
-    if version > newest:
-        raise FedrecError(f"the ledger has schema version {version}, this fedrec knows {newest}: use a newer fedrec")
-    if version < newest:
-        for upgrade in upgrades[version - 1 :]:
-            upgrade(connection)
-        connection.execute(sa.update(versions).values(version=newest))
