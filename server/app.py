@@ -5,6 +5,7 @@ flwr run . local --stream -c 'config="/path/to/run.toml" out="/path/to/run"' --f
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def main(grid: Grid, context: Context) -> None:
             run = _run(config, out)
             print(f"{run.config.strategy} in {run.folder}", ROUND_HEADER, sep="\n", flush=True)
             run_rounds(grid, run, lambda entry: print(visible(round_line(entry)), flush=True))
+            print(visible(f"fedrec report {shlex.quote(str(out))} writes the page"), flush=True)
     except FedrecError:
         sys.tracebacklimit = 0  # Flower prints the traceback of what ends a run; the user needs the one line
         raise

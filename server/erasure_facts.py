@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from fedrec.erasures import Closed, Erasures, Waiting
+from fedrec.reporting.erasure_section import Closed, Erasures, Waiting
 from fedrec.store import Run
 from unlearning.requests.request import Request
 from unlearning.requests.states import OPEN, WITHDRAWN, State

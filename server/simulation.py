@@ -22,26 +22,34 @@ from unlearning.workflow.records import Office
 CLIENTS = "clients.app:app"
 
 
-def run_rounds(grid: Grid, run: Run, on_round: Callable[[Entry], None] = lambda entry: None) -> None:
-    """All rounds of a prepared run that are not done yet, then its result and its page."""
+def run_rounds(grid: Grid, run: Run, on_round: Callable[[Entry], None] = lambda entry: None) -> dict[str, Any]:
+    """All rounds of a prepared run that are not done yet; writes and gives its result.json.
+
+    Its page is the caller's to write, as a Flower app bundle carries no templates.
+    """
     if Office.is_open(run):
         with closing(Office(run).ledger) as ledger:
             catch_up(grid, run, meet(grid, run)[0], ledger)
     Federation(grid, run, initial_of(run), on_round).rounds()
-    write_result_and_page(run)
+    return write_result(run)
 
 
 def write_result_and_page(run: Run, database: str | None = None) -> dict[str, Any]:
     """result.json and report.html, from what is on disk and in the ledger, which is the one `Office` finds."""
     result = write_result(run)
-    write_report(result, run.folder / "report.html", erasures(run, database))
+    _write_page(run, result, database)
     return result
 
 
+def _write_page(run: Run, result: dict[str, Any], database: str | None = None) -> None:
+    write_report(result, run.folder / "report.html", erasures(run, database))
+
+
 def simulate(run: Run, workers: int, on_round: Callable[[Entry], None] = lambda entry: None) -> None:
-    """Run the federation, `workers` clients at a time."""
+    """Run the federation, `workers` clients at a time, then write its page."""
     with clients_here(run, workers) as grid:
-        run_rounds(grid, run, on_round)
+        result = run_rounds(grid, run, on_round)
+    _write_page(run, result)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from fedrec.erasures import KINDS, Closed, Erasures, Waiting
+from fedrec.reporting.erasure_section import KINDS, Closed, Erasures, Waiting
 
 TODAY = date(2026, 3, 10)
 

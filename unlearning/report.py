@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fedrec import shell
 from fedrec.errors import FedrecError
 from fedrec.files import finite, read_json
+from fedrec.reporting import templating
 from fedrec.reporting.formatting import MISSING, clean, count, duration, number, percent, size
 from fedrec.reporting.run_result import TRIVIAL
 from unlearning import figures
 from unlearning.compare import PLAN, RESULT
-from unlearning.page import PAGE
 from unlearning.standings import EXACTNESS, Standing, standings
 
 _FEDERATED = ("strategy", "baselines", "shards", "seed", "clients", "federation", "pplr", "prox")  # no shard's training
@@ -31,7 +30,7 @@ def write_page(result: dict[str, Any], path: Path) -> None:
     Raises:
         FedrecError: the file cannot be written.
     """
-    shell.write(render(result), path)
+    templating.write(render(result), path)
 
 
 def is_comparison(folder: Path) -> bool:
@@ -62,7 +61,7 @@ def render(result: dict[str, Any]) -> str:
         "tradeoff": figures.tradeoff(methods),
         "inference": figures.inference(result),
     }
-    return shell.render(PAGE, _content(result, methods), drawn)
+    return templating.render("comparison.html.j2", _content(result, methods), drawn)
 
 
 def _content(result: dict[str, Any], methods: Sequence[Standing]) -> dict[str, Any]:

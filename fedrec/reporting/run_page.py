@@ -8,10 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fedrec import erasures, shell
-from fedrec.erasures import Erasures
-from fedrec.page import PAGE
-from fedrec.reporting import heatmap, run_figures, run_result
+from fedrec.reporting import erasure_section, heatmap, run_figures, run_result, templating
+from fedrec.reporting.erasure_section import Erasures
 from fedrec.reporting.run_result import Result
 
 STRATEGIES = {
@@ -30,14 +28,14 @@ def write_report(result: Result, path: Path, requests: Erasures | None = None) -
     Raises:
         FedrecError: the file cannot be written.
     """
-    shell.write(render(result, requests), path)
+    templating.write(render(result, requests), path)
 
 
 def render(result: Result, requests: Erasures | None = None) -> str:
     """The page as HTML."""
     result = run_result.complete(result)
-    content = {**_content(result), "erasures": requests and erasures.view(requests)}
-    return shell.render(PAGE, content, _figures(result))
+    content = {**_content(result), "erasures": requests and erasure_section.view(requests)}
+    return templating.render("run.html.j2", content, _figures(result))
 
 
 def _content(result: Result) -> dict[str, Any]:

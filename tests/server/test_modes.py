@@ -173,6 +173,9 @@ def test_flwr_run_gives_the_same_hash(flower: Flower, tmp_path: Path, small: Set
     assert time.monotonic() - began < 150
     told = flower.run(4, config=config, out=folder)  # a node too many does no harm
     assert hash_of(folder) == expected, told
+    assert f"\nfedrec report {folder} writes the page" in told, "a bundle carries no templates"
+    assert not (folder / "report.html").exists()
+    assert run("report", folder, cwd=tmp_path)[0] == 0
     assert (folder / "report.html").stat().st_size > 1000
     assert "Traceback" not in told
     assert told.count("\nstart  0.") == 1

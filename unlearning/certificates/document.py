@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fedrec import shell
+from fedrec.reporting import templating
 from fedrec.reporting.formatting import clean, count, duration
 from unlearning.certificates.certificate import (
     APPROVALS,
@@ -88,7 +88,7 @@ def page(signed: SignedCertificate, beside: Beside) -> str:
         "remains": [_remainder(entry) for entry in _remains(certificate)],
         "told": [_told(entry) for entry in certificate.recipients],
     }
-    return shell.render(_PAGE, content, {})
+    return templating.render("certificate.html.j2", content, {}, __package__)
 
 
 def reply(signed: SignedCertificate, head: Head) -> str:
@@ -197,52 +197,3 @@ def _rows(certificate: Certificate, beside: Beside) -> list[tuple[str, str]]:
     if certificate.dp is not None:
         rows.append(("Privacy budget spent", f"ε {certificate.dp.epsilon:g}, δ {certificate.dp.delta:g}"))
     return rows
-
-
-_PAGE = r"""{% extends "shell" %}
-{% from "words" import stat %}
-{% block facts %}Issued {{ certificate.issued_at.strftime("%Y-%m-%d %H:%M %Z") }}. SHA-256 of the signed file <code>{{ sha256 }}</code>.{% endblock %}
-{% block body %}
-<section aria-labelledby="done">
-  <h2 id="done">What was done</h2>
-  <dl class="stats">
-  {% for name, value, note in stats %}
-    {{ stat(name, value, note|clean) }}
-  {% endfor %}
-  </dl>
-  <div class="scroll"><table><tbody>
-  {% for name, value in rows %}
-    <tr><th scope="row">{{ name }}</th><td><code>{{ value|clean(400) }}</code></td></tr>
-  {% endfor %}
-  </tbody></table></div>
-</section>
-<section aria-labelledby="examined">
-  <h2 id="examined">What was examined afterwards</h2>
-  {% if examined %}
-  <div class="scroll"><table>
-    <thead><tr><th scope="col">What</th><th scope="col">Found</th><th scope="col">Within its limit</th></tr></thead>
-    <tbody>
-    {% for what, found, ok in examined %}
-      <tr><th scope="row">{{ what|clean(200) }}</th><td>{{ found|clean(200) }}</td><td{% if not ok %} class="late"{% endif %}>{{ "yes" if ok else "no" }}</td></tr>
-    {% endfor %}
-    </tbody>
-  </table></div>
-  {% else %}
-  <p class="say">Nothing.</p>
-  {% endif %}
-</section>
-<section aria-labelledby="remains">
-  <h2 id="remains">What remains, and who was told</h2>
-  {% if remains %}
-  <ul>{% for entry in remains %}<li>{{ entry }}</li>{% endfor %}</ul>
-  {% else %}
-  <p class="say">No copy is known to remain.</p>
-  {% endif %}
-  {% if told %}
-  <ul>{% for entry in told %}<li><bdi>{{ entry }}</bdi></li>{% endfor %}</ul>
-  {% else %}
-  <p class="say">No recipient had to be told.</p>
-  {% endif %}
-</section>
-{% endblock %}
-"""

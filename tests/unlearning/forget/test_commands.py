@@ -10,8 +10,8 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from fedrec.erasures import KINDS, STATES
 from fedrec.errors import FedrecError
+from fedrec.reporting.erasure_section import KINDS, STATES
 from fedrec.store import Run, open_run
 from server.forget_commands import app
 from server.report_commands import report
