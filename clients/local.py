@@ -101,7 +101,7 @@ class Client:
     def judged_by(self, adapters: Mapping[int, State]) -> Judgement:
         """What weighs these adapters, by shard, against each other; what is known already is not computed again."""
         before = read_judgement(self.store, REHEARSED) or read_judgement(self.store)
-        with working(f"{self.name} judges its shards"):
+        with working(f"{self.name} takes its new model"):
             return judge(self.base, self.config, self.encoder, self.interactions, self._judging(), adapters, before)
 
     def measure(self, number: int, share: float) -> dict[str, int | float]:

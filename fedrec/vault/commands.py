@@ -76,9 +76,12 @@ def erase(
     request: Annotated[
         str | None, typer.Option(help="Id of the request, which is done once only; left out = a new one.")
     ] = None,
+    rows_only: Annotated[
+        bool, typer.Option("--rows-only", help="Also where runs learned from this vault: their models keep it.")
+    ] = False,
     out: Json = None,
 ) -> None:
-    """Delete the rows that meet every condition, for good. Models that learned from them: see `fedrec forget`."""
+    """Delete the rows that meet every condition, for good. What a run learned from them `fedrec forget` erases too."""
     import uuid
 
     from fedrec.data.ids import named
@@ -93,6 +96,11 @@ def erase(
         since=None if since is None else _seconds(since),
         until=None if until is None else _seconds(until + timedelta(days=1)) - 1,
     )
+    if (learned := sorted({use.run for use in Vault(vault).uses()})) and not rows_only:
+        raise UsageError(
+            f"{vault}: run {', '.join(learned)} learned from these rows, and would keep that: `fedrec forget submit` "
+            "erases both; --rows-only erases the rows alone"
+        )
     request = request or uuid.uuid4().hex
     done = Vault(vault).erase(selection, request)
     result = {"request": request, "rows": done.rows, "tombstones": done.tombstones}

@@ -84,3 +84,18 @@ def test_the_key_is_destroyed_on_demand(ratings: Path, tmp_path: Path) -> None:
     assert figures(path, "status")["key_destroyed"] is True
     with pytest.raises(FedrecError, match="its key is destroyed"):
         vault(path, "import", ratings)
+
+
+def test_rows_that_a_run_learned_from_are_not_erased_alone_unless_one_says_so(ratings: Path, tmp_path: Path) -> None:
+    from fedrec.data.table import Catalogue
+    from fedrec.vault.vault import Vault
+    from tests.conftest import TITLES
+
+    path = tmp_path / "vault.db"
+    vault(path, "import", ratings, "--like-above", 3)
+    catalogue = Catalogue(tuple(f"i{number}" for number in range(len(TITLES))), tuple(TITLES))
+    Vault(path).record_use("mine", 0, 1, Vault(path).interactions(catalogue), catalogue)
+    with pytest.raises(UsageError, match=r"run mine learned from these rows.*`fedrec forget submit`"):
+        vault(path, "erase", "--user", "u07")
+    assert len(figures(path, "list")["users"]) == 24
+    assert figures(path, "erase", "--user", "u07", "--rows-only")["rows"] == 12
