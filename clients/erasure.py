@@ -22,6 +22,7 @@ from fedrec.files import sync
 from fedrec.metrics import auc
 from fedrec.models.adapter import State, state_hash
 from fedrec.protocol.adapters import Model
+from fedrec.protocol.answers import RehearseAnswer
 from fedrec.served import (
     JUDGED,
     REHEARSED,
@@ -123,7 +124,7 @@ def _forget_made(client: Client) -> None:
 
 def rehearse(
     client: Client, requests: Sequence[str], model: Model, shards: Sequence[int], unseen: int
-) -> dict[str, Any]:
+) -> RehearseAnswer:
     """How erased rows and rows never seen look to adapters that are not served yet.
 
     What weighs the adapters is found out here already, and kept for `serve`.
@@ -132,9 +133,8 @@ def rehearse(
         unseen: how many rows never seen are enough; people's test rows are taken whole.
 
     Returns:
-        `forgotten`, `unseen`: the log-likelihood of each row's answer by the retrained shards together; `before` and
-        `after`: the AUC of all shards as they were and as they will be served, on the test rows of the people in the
-        retrained shards, NaN where that cannot be told; `liked` and `disliked`: how many such rows there are.
+        Log-likelihoods by the retrained shards together; AUCs of all shards, as they were and as they will be served,
+        on the test rows of the people in the retrained shards.
     """
     retrained = {shard: _state(state) for shard, state in zip(shards, model, strict=True)}
     forgotten: list[float] = []
@@ -161,10 +161,10 @@ def rehearse(
     answers.close()
     before = known[theirs[test]]
     liked = int(label.sum())
-    return {
-        "forgotten": forgotten, "unseen": never_seen, "before": auc(before, label), "after": auc(after, label),
-        "liked": liked, "disliked": len(label) - liked,
-    }  # fmt: skip
+    return RehearseAnswer(
+        client=client.name, forgotten=tuple(forgotten), unseen=tuple(never_seen), before=auc(before, label),
+        after=auc(after, label), liked=liked, disliked=len(label) - liked,
+    )  # fmt: skip
 
 
 def serve(client: Client, model: Model, shards: Sequence[int]) -> None:

@@ -29,6 +29,7 @@ from fedrec.models.bank import AdapterBank
 from fedrec.models.base import Base
 from fedrec.progress import bar, working
 from fedrec.protocol.adapters import Model, from_arrays, to_arrays
+from fedrec.protocol.answers import InventoryAnswer, Measures, TrainAnswer
 from fedrec.served import REHEARSED, answers_of, read_judgement, serve
 from fedrec.serving import encoder_of, run_base
 from fedrec.store import Run
@@ -56,30 +57,24 @@ class Client:
     def encoder(self) -> PromptEncoder:
         return encoder_of(self.run, self.base)
 
-    def inventory(self) -> dict[str, int | float]:
+    def inventory(self) -> InventoryAnswer:
         """Counts only: users, and train rows of each shard."""
         rows, shard_of = self._train_rows()
         counts = np.bincount(shard_of[shard_of >= 0], minlength=self.config.shards)
-        return {"users": len(rows.user_ids), **{f"examples/{s}": int(count) for s, count in enumerate(counts)}}
+        return InventoryAnswer(client=self.name, users=len(rows.user_ids), examples=tuple(counts.tolist()))
 
-    def train(self, number: int, model: Model | None, shards: Sequence[int]) -> tuple[Model, dict[str, int | float]]:
+    def train(self, number: int, model: Model, shards: Sequence[int]) -> TrainAnswer:
         """Round `number` (from 1): the adapters of some shards learn from this client's rows of each.
 
         Args:
             model: the adapters to start from, one of each of those shards; none = those published last, of all shards.
-
-        Returns:
-            The trained adapters; loss and rows of each shard.
         """
-        start = self._published(number - 1) if model is None else model
+        start = model or self._published(number - 1)
         prox = self.config.prox if self.config.strategy == "fedprox" else 0.0
         trained, losses, rows = self._train_model(number, start, shards, "", prox, start)
         if self.config.strategy == "ditto":
             self._train_personal(number, start, shards)
-        metrics: dict[str, int | float] = {"round": number}
-        metrics |= {f"loss/{s}": loss for s, loss in enumerate(losses)}
-        metrics |= {f"examples/{s}": count for s, count in enumerate(rows)}
-        return trained, metrics
+        return TrainAnswer(client=self.name, round=number, adapters=trained, loss=tuple(losses), examples=tuple(rows))
 
     def serve(self, number: int, model: Model, shards: Sequence[int]) -> None:
         """Serve the model of round `number`, which has these shards, from now on.
@@ -104,11 +99,11 @@ class Client:
         with working(f"{self.name} takes its new model"):
             return judge(self.base, self.config, self.encoder, self.interactions, self._judging(), adapters, before)
 
-    def measure(self, number: int, share: float) -> dict[str, int | float]:
+    def measure(self, number: int, share: float) -> dict[str, Measures]:
         """Score the test rows of a share of the people by the model that is served, that of round `number`; keep them.
 
         Returns:
-            Examples, AUC, UAUC and LogLoss of each group of rows.
+            The metrics of each group of rows.
         """
         rows = self.interactions
         wanted = evaluated(rows, share, self.config.seed)
@@ -123,11 +118,10 @@ class Client:
             users=np.array(rows.user_ids, dtype=np.str_)[tested.user], items=tested.item, times=tested.time,
             group=group, rows=row_keys(tested, self.run.catalogue),
         )  # fmt: skip
-        metrics: dict[str, int | float] = {"round": number}
+        metrics: dict[str, Measures] = {}
         for index, name in enumerate(rows.client_ids or (self.name,)):
             mine = group == index
-            measured = measure(scores[mine], tested.label[mine], tested.user[mine]).as_dict()
-            metrics |= {f"{name}/{key}": value for key, value in measured.items()}
+            metrics[name] = Measures(**vars(measure(scores[mine], tested.label[mine], tested.user[mine])))
         return metrics
 
     def _train_model(

@@ -1,6 +1,6 @@
 """Bad client replies as data: a name, a function that spoils a good reply in its wire form, and a client that sends it.
 
-Each takes and returns (arrays, metrics) as `server.replies.decode` reads them, and leaves its arguments as they are.
+Each takes and returns (arrays, metrics), as they are in the content of a `TrainAnswer`, and leaves its arguments alone.
 """
 
 from __future__ import annotations
@@ -9,11 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, Context, Message, RecordDict
 from numpy.typing import NDArray
 
 from clients.app import app as client_app
-from fedrec import messages
+from fedrec.protocol.questions import Train
+from fedrec.protocol.record import Content
+from fedrec.protocol.wire import pack
+from server.exchange import content_of
 
 Arrays = dict[str, NDArray[Any]]
 Metrics = dict[str, Any]
@@ -51,6 +54,11 @@ def _metric(key: str, change: Callable[[Any], Any]) -> Callable[[Arrays, Metrics
     return lambda arrays, metrics: (arrays, {**metrics, key: change(metrics[key])})
 
 
+def _of_shard(key: str, change: Callable[[Any], Any]) -> Callable[[Arrays, Metrics], Wire]:
+    """One metric of the first shard is replaced."""
+    return _metric(key, lambda values: [change(values[0]), *values[1:]])
+
+
 def _missing_key(arrays: Arrays, metrics: Metrics) -> Wire:
     return {key: array for key, array in arrays.items() if key != min(arrays)}, metrics
 
@@ -62,7 +70,7 @@ def _extra_key(arrays: Arrays, metrics: Metrics) -> Wire:
 def _extra_shard(arrays: Arrays, metrics: Metrics) -> Wire:
     shards = 1 + max(int(key.split("/")[1]) for key in arrays)
     copies = {key.replace("shard/0/", f"shard/{shards}/"): array for key, array in arrays.items()}
-    return {**arrays, **copies}, {**metrics, f"loss/{shards}": 0.1, f"examples/{shards}": 1}
+    return {**arrays, **copies}, {**metrics, "loss": [*metrics["loss"], 0.1], "examples": [*metrics["examples"], 1]}
 
 
 def _empty(arrays: Arrays, metrics: Metrics) -> Wire:
@@ -91,12 +99,12 @@ BAD_REPLIES: dict[str, Callable[[Arrays, Metrics], Wire]] = {
     "wrong round": _metric("round", lambda round: round + 1),
     "other client's name": _metric("client", lambda name: name + "0"),
     "empty": _empty,
-    "absurd loss": _metric("loss/0", lambda loss: 1e30),
-    "negative loss": _metric("loss/0", lambda loss: -1.0),
-    "loss not a number": _metric("loss/0", lambda loss: float("nan")),
-    "negative examples": _metric("examples/0", lambda examples: -1),
-    "too many examples": _metric("examples/0", lambda examples: 2**62),
-    "fractional examples": _metric("examples/0", lambda examples: examples + 0.5),
+    "absurd loss": _of_shard("loss", lambda loss: 1e30),
+    "negative loss": _of_shard("loss", lambda loss: -1.0),
+    "loss not a number": _of_shard("loss", lambda loss: float("nan")),
+    "negative examples": _of_shard("examples", lambda examples: -1),
+    "too many examples": _of_shard("examples", lambda examples: 2**62),
+    "fractional examples": _of_shard("examples", lambda examples: examples + 0.5),
     "error reply": _crash,
     "truncated bytes": _tensor(_truncate),
 }
@@ -110,15 +118,12 @@ class Corrupting:
 
     def __call__(self, message: Message, context: Context) -> Message:
         reply = client_app(message, context)
-        if message.metadata.message_type != messages.TRAIN:
+        if message.metadata.message_type != Train.kind:
             return reply
-        facts = dict(reply.content[messages.CONFIG])
-        if facts["client"] != self.client:
+        content = content_of(reply)
+        if content.values["client"] != self.client:
             return reply
-        arrays = {name: array.numpy() for name, array in reply.content[messages.ARRAYS].items()}
-        arrays, metrics = self.spoil(arrays, {**reply.content[messages.METRICS], **facts})
-        told = {key: value for key, value in metrics.items() if isinstance(value, str)}
-        numbers = {key: value for key, value in metrics.items() if not isinstance(value, str)}
-        content = RecordDict({messages.CONFIG: ConfigRecord(told), messages.METRICS: MetricRecord(numbers)})
-        content[messages.ARRAYS] = ArrayRecord({str(name): Array(np.asarray(a)) for name, a in arrays.items()})
-        return Message(content, reply_to=message)
+        arrays, metrics = self.spoil(dict(content.arrays), dict(content.values))
+        spoilt = pack(Content(metrics, {str(name): np.asarray(a) for name, a in arrays.items()}))
+        record = ArrayRecord({"bytes": Array(np.frombuffer(spoilt, np.uint8))})
+        return Message(RecordDict({"record": record}), reply_to=message)

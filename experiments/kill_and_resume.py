@@ -29,9 +29,9 @@ from clients.app import app as client_app
 from experiments.bad_replies import BAD_REPLIES, Arrays, Corrupting, Metrics, Wire
 from experiments.common import run_command, tiny_base, write_result
 from experiments.kills import WORLD, Settings, kill_after, served, settings
-from fedrec import messages
 from fedrec.config import RunConfig, load
 from fedrec.files import read_json
+from fedrec.protocol.questions import Train
 from fedrec.store import Run, open_run
 from server.grid import LocalGrid
 from server.prepare import prepare
@@ -147,7 +147,7 @@ class Silent(LocalGrid):
         numbers = list(super().push_messages(pushed))
         for number, message in zip(numbers, pushed, strict=True):
             node = message.metadata.dst_node_id
-            if message.metadata.message_type == messages.TRAIN and f"client-{node - 1}" == AWAY:
+            if message.metadata.message_type == Train.kind and f"client-{node - 1}" == AWAY:
                 del self._waiting[number]
         return numbers
 

@@ -35,7 +35,7 @@ from flwr.app import Context, Message
 from clients.app import app as fedrec_app
 from experiments import flowertune
 from experiments.common import portable, result_file, run_command, write_result
-from fedrec import hardware, messages
+from fedrec import hardware
 from fedrec.config import PromptConfig, load
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.table import HISTORY, TEST, TRAIN
@@ -45,6 +45,7 @@ from fedrec.models.base import load_base
 from fedrec.models.body import hidden_states
 from fedrec.models.head import answer_logits
 from fedrec.models.peft_folder import load_peft
+from fedrec.protocol.questions import Train
 from fedrec.scoring import score_windows
 from fedrec.store import Run
 from fedrec.training import Task, answer_positions, batches, learning_rate, pad
@@ -124,7 +125,7 @@ def fedrec(setting: Setting, folder: Path) -> Measured:
     shutil.copytree(setting.run.folder, folder)
     run, app, marks = Run(folder), Timed(fedrec_app), []
     run_rounds(LocalGrid(app, len(run.clients)), run, lambda entry: marks.append(perf_counter()))  # type: ignore[arg-type]
-    return Measured(app.seconds[messages.TRAIN], marks[-1] - marks[0], run.rounds.history()[-1]["overall"]["auc"])
+    return Measured(app.seconds[Train.kind], marks[-1] - marks[0], run.rounds.history()[-1]["overall"]["auc"])
 
 
 def plain(prompt: PromptConfig, micro: int) -> Callable[[Setting, Path], Measured]:

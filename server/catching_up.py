@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 
 from flwr.serverapp import Grid
 
-from fedrec import messages
 from fedrec.errors import FedrecError
 from fedrec.progress import say as to_stderr
+from fedrec.protocol.answers import ChainAnswer, ReleaseAnswer, RepeatAnswer, ServeAnswer
+from fedrec.protocol.questions import Chain, Release, Repeat, Serve
 from fedrec.store import Run
-from fedrec.vault.chain import ORIGIN, Link, columns, of_columns
-from server.exchange import answers, call
+from fedrec.vault.chain import ORIGIN, Link
+from server.exchange import answers
 from unlearning.executor import Say
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.states import State
@@ -30,14 +31,14 @@ def remember(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger) -> dict[str, st
     ends = ledger.chain_ends()
     known = {name: ends.get(name, (0, ORIGIN)) for name in nodes}
     behind: dict[str, str] = {}
-    calls = {name: call(messages.CHAIN, run, nodes[name], after=number) for name, (number, _) in known.items()}
-    for name, said in answers(grid, calls).items():
-        if said["head"] != known[name][1]:
+    questions = {name: Chain(after=number) for name, (number, _) in known.items()}
+    for name, said in answers(grid, run, nodes, questions, ChainAnswer).items():
+        if said.head != known[name][1]:
             behind[name] = "lacks erasures that it had done"
         else:
-            if links := of_columns(said):
-                ledger.extend_chain(name, links)
-            if not said["serves"]:
+            if said.links:
+                ledger.extend_chain(name, said.links)
+            if not said.serves:
                 behind[name] = "would serve what was withdrawn"
     return behind
 
@@ -64,8 +65,8 @@ def catch_up(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger, say: Say = to_s
     closed = {request.id for request in ledger.list(State.CLOSED)} if behind else set()
     for name, why in behind.items():
         chain, number = ledger.chain(name), run.config.federation.rounds
-        repeat = call(messages.REPEAT, run, nodes[name], round=number, **columns(chain))
-        rows = int(answers(grid, {name: repeat})[name]["rows"])
+        repeat = {name: Repeat(round=number, links=tuple(chain))}
+        rows = answers(grid, run, nodes, repeat, RepeatAnswer)[name].rows
         _forget_held(grid, run, {name: nodes[name]}, chain, closed)
         _serve(grid, run, {name: nodes[name]}, ledger.shards_out())
         ledger.note_repeated(rows)
@@ -75,11 +76,8 @@ def catch_up(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger, say: Say = to_s
 
 def _forget_held(grid: Grid, run: Run, nodes: Nodes, chain: Sequence[Link], closed: set[str]) -> None:
     """An old copy may hold what waited for a verification that is long done."""
-    requests = [link.request for link in chain if link.request in closed]
-    answers(
-        grid,
-        {name: call(messages.REHEARSE, run, node, requests=requests, shards=[]) for name, node in nodes.items()},
-    )
+    release = Release(requests=tuple(link.request for link in chain if link.request in closed))
+    answers(grid, run, nodes, dict.fromkeys(nodes, release), ReleaseAnswer)
 
 
 def _serve(grid: Grid, run: Run, nodes: Nodes, out: set[int]) -> None:
@@ -89,8 +87,6 @@ def _serve(grid: Grid, run: Run, nodes: Nodes, out: set[int]) -> None:
         return
     shards = [shard for shard in range(run.config.shards) if shard not in out]
     models = run.rounds.models(last)
-    calls = {
-        name: call(messages.SERVE, run, node, [models[name][shard] for shard in shards], shards=shards)
-        for name, node in nodes.items()
-    }
-    answers(grid, calls)
+    serve = Serve(shards=tuple(shards))
+    questions = {name: serve.carrying([models[name][shard] for shard in shards]) for name in nodes}
+    answers(grid, run, nodes, questions, ServeAnswer)

@@ -8,20 +8,27 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from flwr.serverapp import Grid
 
-from fedrec import messages
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.models.adapter import digest_of
 from fedrec.progress import say as to_stderr
 from fedrec.protocol.adapters import Model
+from fedrec.protocol.answers import (
+    EraseAnswer,
+    LocateAnswer,
+    RehearseAnswer,
+    ReleaseAnswer,
+    ServeAnswer,
+    WithdrawAnswer,
+)
+from fedrec.protocol.questions import AboutShards, Erase, Locate, Question, Rehearse, Release, Serve, Withdraw
 from fedrec.store import Rounds, Run
 from server.catching_up import catch_up, refuse, remember
-from server.exchange import answers, call
+from server.exchange import Answered, answers
 from server.federation import Entry, Federation
 from server.meeting import meet
 from server.prepare import initial_of
@@ -80,15 +87,15 @@ class FederatedErasure:
 
     def locate(self, selection: Selection, client: str | None = None) -> Located:
         """Ask every client what it holds of it; where one client alone is concerned, the others hold nothing of it."""
-        found: dict[str, dict[str, Any]] = {}
+        found: dict[str, LocateAnswer] = {}
         for names, who in self._concerned(selection, client):
-            found |= self._ask(messages.LOCATE, names, selection=who.model_dump_json())
+            found |= self._ask(names, Locate(selection=who), LocateAnswer)
         return Located(
-            rows={name: int(said["rows"]) for name, said in found.items() if said["rows"]},
-            shards=tuple(sorted({int(shard) for said in found.values() for shard in said["shards"]})),
-            left={name: int(said["left"]) for name, said in found.items()},
-            data={name: str(said["data"]) for name, said in found.items()},
-            adapters={name: [str(digest) for digest in said["adapters"]] for name, said in found.items()},
+            rows={name: said.rows for name, said in found.items() if said.rows},
+            shards=tuple(sorted({shard for said in found.values() for shard in said.shards})),
+            left={name: said.left for name, said in found.items()},
+            data={name: said.data for name, said in found.items()},
+            adapters={name: list(said.served) for name, said in found.items()},
         )
 
     def cost(self, shards: Sequence[int]) -> Cost:
@@ -108,12 +115,11 @@ class FederatedErasure:
         """
         chosen, found = sorted(shards), 0
         for names, who in self._concerned(selection, client):
-            for name, answer in self._ask(
-                messages.WITHDRAW, names, selection=who.model_dump_json(), shards=chosen
-            ).items():
-                if left := sorted(set(chosen) & set(answer["shards"])):
+            question = Withdraw(selection=who, shards=tuple(chosen))
+            for name, said in self._ask(names, question, WithdrawAnswer).items():
+                if left := sorted(set(chosen) & set(said.shards)):
                     raise FedrecError(f"client {name} still serves shard {left[0]}: see its log, and run this again")
-                found += int(answer["rows"])
+                found += said.rows
         return self.run.remove_baselines() if found else []
 
     def erase(self, selection: Selection, client: str | None, request: str) -> dict[str, int]:
@@ -123,10 +129,10 @@ class FederatedErasure:
             By client how many rows were deleted.
         """
         (names, _), _ = self._concerned(selection, client)
-        said = self._ask(messages.ERASE, names, selection=selection.model_dump_json(), requests=[request])
+        said = self._ask(names, Erase(selection=selection, request=request), EraseAnswer)
         if self.ledger is not None:
             remember(self.grid, self.run, self._nodes, self.ledger)
-        return {name: int(answer["rows"]) for name, answer in said.items()}
+        return {name: answer.rows for name, answer in said.items()}
 
     def retrain(self, shards: Sequence[int], folder: Path) -> dict[str, Model]:
         """All rounds of the shards again; finished ones are kept in `folder`, so an interruption costs one at most."""
@@ -146,16 +152,17 @@ class FederatedErasure:
     def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
         """What the clients find when they try retrained adapters."""
         unseen = math.ceil(_UNSEEN / len(self._nodes))
-        said = self._ask(messages.REHEARSE, None, models, requests=list(requests), shards=list(shards), unseen=unseen)
+        question = Rehearse(requests=tuple(requests), shards=tuple(shards), unseen=unseen)
+        said = self._ask_with(models, question, RehearseAnswer).values()
         return Rehearsal(
-            [float(x) for answer in said.values() for x in answer["forgotten"]],
-            [float(x) for answer in said.values() for x in answer["unseen"]],
-            _utility([answer for answer in said.values() if not math.isnan(answer["after"] - answer["before"])]),
+            [x for answer in said for x in answer.forgotten],
+            [x for answer in said for x in answer.unseen],
+            _utility([answer for answer in said if not math.isnan(answer.after - answer.before)]),
         )
 
     def forget_held(self, requests: Sequence[str]) -> None:
         """Nothing that waited for the verification is kept any longer."""
-        self._ask(messages.REHEARSE, None, requests=list(requests), shards=[])
+        self._ask(self._nodes, Release(requests=tuple(requests)), ReleaseAnswer)
 
     def serve(self, shards: Sequence[int], models: Mapping[str, Model], withdrawn: Collection[int] = ()) -> None:
         """Every client serves the retrained shards beside the others when this returns.
@@ -165,10 +172,11 @@ class FederatedErasure:
         """
         places = [place for place, shard in enumerate(shards) if shard not in withdrawn]
         back = {name: [models[name][place] for place in places] if places else [] for name in self._nodes}
-        said = self._ask(messages.SERVE, None, back, shards=[shards[place] for place in places])
+        said = self._ask_with(back, Serve(shards=tuple(shards[place] for place in places)), ServeAnswer)
         for name, answer in said.items():
+            served = dict(enumerate(answer.served))
             for place in places:
-                if answer["adapters"][shards[place]] != digest_of(models[name][place]):
+                if served.get(shards[place]) != digest_of(models[name][place]):
                     raise FedrecError(
                         f"client {name} serves another shard {shards[place]} than it was sent: see its log"
                     )
@@ -209,29 +217,30 @@ class FederatedErasure:
                 whole[client][shard] = state
         return whole
 
-    def _ask(
-        self, kind: str, only: Collection[str] | None, models: Mapping[str, Model] | None = None, **content: Any
-    ) -> dict[str, dict[str, Any]]:
-        """Every client's answer to one question, or that of some clients; each is sent its model, where there are any.
+    def _ask(self, names: Collection[str], question: Question, kind: type[Answered]) -> dict[str, Answered]:
+        """What some clients answer to one question.
 
         Raises:
             FedrecError: a client fails, or does not answer.
         """
-        calls = {
-            name: call(kind, self.run, node, None if models is None else models[name], **content)
-            for name, node in self._nodes.items()
-            if only is None or name in only
-        }
-        return answers(self.grid, calls)
+        asked = {name: question for name in self._nodes if name in names}
+        return answers(self.grid, self.run, self._nodes, asked, kind)
+
+    def _ask_with(
+        self, models: Mapping[str, Model], question: AboutShards, kind: type[Answered]
+    ) -> dict[str, Answered]:
+        """What every client answers to a question with its model."""
+        asked = {name: question.carrying(models[name]) for name in self._nodes}
+        return answers(self.grid, self.run, self._nodes, asked, kind)
 
 
-def _utility(answers: Sequence[Mapping[str, Any]]) -> tuple[float, float, int, int] | None:
-    if not answers:
+def _utility(said: Sequence[RehearseAnswer]) -> tuple[float, float, int, int] | None:
+    if not said:
         return None
-    pairs = [answer["liked"] * answer["disliked"] for answer in answers]
-    before, after = (float(np.average([each[key] for each in answers], weights=pairs)) for key in ("before", "after"))
-    liked, disliked = (sum(int(each[key]) for each in answers) for key in ("liked", "disliked"))
-    return before, after, liked, disliked
+    pairs = [answer.liked * answer.disliked for answer in said]
+    before = float(np.average([answer.before for answer in said], weights=pairs))
+    after = float(np.average([answer.after for answer in said], weights=pairs))
+    return before, after, sum(answer.liked for answer in said), sum(answer.disliked for answer in said)
 
 
 def _silent(entry: Entry) -> None:

@@ -1,33 +1,56 @@
 """Asking many clients at once, and reading what they answer: each reply is handed on as it comes, until enough are good
-or time is up."""
+or time is up. Here, and nowhere else, a message is written and a reply read.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TypeVar
 
-from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+import numpy as np
+from flwr.app import Array, ArrayRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
-from fedrec import messages
 from fedrec.errors import FedrecError
-from fedrec.protocol.adapters import Model
+from fedrec.protocol.answers import Answer
+from fedrec.protocol.questions import Question
+from fedrec.protocol.record import BadMessage, Content, Record
+from fedrec.protocol.wire import pack, unpack
 from fedrec.store import Run
 from fedrec.text import one_line
-from server.replies import BadReply
 
 _PATIENCE = 600.0  # seconds for all clients to answer what none of them may leave out
 _POLL = 0.05  # seconds; Flower's own loop sleeps 3
 
+Answered = TypeVar("Answered", bound=Answer)
 
-def call(kind: str, run: Run, node: int, model: Model | None = None, **content: Any) -> Message:
-    """A message to a client: what it is asked, and the adapters that it is asked about."""
-    record = RecordDict({messages.CONFIG: ConfigRecord({"run": str(run.folder.resolve()), **content})})
-    if model is not None:
-        arrays = messages.to_arrays(model)
-        record[messages.ARRAYS] = ArrayRecord({name: Array(array) for name, array in arrays.items()})
-    return Message(record, dst_node_id=node, message_type=kind, group_id=str(content.get("round", kind)))
+
+def call(run: Run, question: Question, node: int) -> Message:
+    """A message to a client of the run."""
+    asked = question.model_copy(update={"run": str(run.folder.resolve())})
+    return Message(carried(asked), dst_node_id=node, message_type=question.kind, group_id=question.kind)
+
+
+def carried(record: Record) -> RecordDict:
+    """A record as a message carries it."""
+    data = np.frombuffer(pack(record.content()), np.uint8)
+    return RecordDict({"record": ArrayRecord({"bytes": Array(data)})})
+
+
+def content_of(message: Message) -> Content:
+    """What a client says, whatever it is.
+
+    Raises:
+        BadMessage: the client failed, or its reply carries no record.
+    """
+    if message.has_error():
+        raise BadMessage(f"it failed: {one_line(message.error.reason)}")
+    try:
+        data = message.content.array_records["record"]["bytes"].numpy().tobytes()
+    except Exception:  # it is the client's own
+        raise BadMessage("it carries no record") from None
+    return unpack(data)
 
 
 def ask(
@@ -57,32 +80,30 @@ def ask(
     return sorted(pushed.values())
 
 
-def answers(grid: Grid, calls: Mapping[str, Message]) -> dict[str, dict[str, Any]]:
-    """The facts that every client of the calls answers with.
+def answers(
+    grid: Grid, run: Run, nodes: Mapping[str, int], questions: Mapping[str, Question], kind: type[Answered]
+) -> dict[str, Answered]:
+    """What every client that is asked answers.
+
+    Args:
+        nodes, questions: by client.
+        kind: of the answers.
 
     Raises:
-        FedrecError: a client fails, or does not answer.
+        FedrecError: a client fails, says something else, or does not answer.
     """
-    said: dict[str, dict[str, Any]] = {}
+    said: dict[str, Answered] = {}
 
     def accept(name: str, message: Message) -> bool:
         if message.has_error():
             raise FedrecError(f"client {name}: {message.error.reason}")
-        said[name] = dict(message.content.config_records[messages.CONFIG])
+        try:
+            said[name] = kind.of(content_of(message))
+        except BadMessage as reason:
+            raise FedrecError(f"client {name} gives no answer: {reason}") from None
         return True
 
+    calls = {name: call(run, question, nodes[name]) for name, question in questions.items()}
     if silent := ask(grid, calls, accept, len(calls), _PATIENCE):
         raise FedrecError(f"client {silent[0]} does not answer: see that it runs, and run this again")
     return said
-
-
-def records(message: Message) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Arrays, facts and metrics of a reply; whatever is no record of the right kind reads as empty."""
-    content = message.content
-    arrays = content.array_records.get(messages.ARRAYS) or ArrayRecord()
-    facts = content.config_records.get(messages.CONFIG) or ConfigRecord()
-    metrics = content.metric_records.get(messages.METRICS) or MetricRecord()
-    try:
-        return {name: array.numpy() for name, array in arrays.items()}, dict(facts), dict(metrics)
-    except Exception as error:  # the bytes of an array are the client's own
-        raise BadReply(f"an array cannot be read: {one_line(str(error))}") from None

@@ -11,18 +11,19 @@ import numpy as np
 from flwr.app import Message
 from flwr.serverapp import Grid
 
-from fedrec import messages
 from fedrec.data.evaluated import share_in_round
 from fedrec.errors import FedrecError
 from fedrec.models.adapter import digest_of
-from fedrec.protocol.adapters import Model, State
+from fedrec.protocol.adapters import Model, State, size_of, to_arrays
+from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
+from fedrec.protocol.questions import Evaluate, Train
+from fedrec.protocol.record import BadMessage
 from fedrec.store import Rounds, Run
-from fedrec.text import one_line
 from server import balance, results
-from server.exchange import ask, call, records
-from server.kept import Answer, Asking, Kept
+from server.exchange import Answered, ask, call, content_of
+from server.kept import Asking, Kept, Known
 from server.meeting import meet
-from server.replies import BadReply, Limits, Reply, check, check_together, decode, same_reason
+from server.replies import Limits, check, check_together, same_reason
 from server.sampling import choose
 from server.strategies import STRATEGIES, Trained, among
 
@@ -44,7 +45,7 @@ class Federation:
         self.config = run.config
         self.shards = range(run.config.shards)
         self.held: dict[str, int] = {}  # the round whose model a client is known to hold
-        size = messages.size_of(messages.to_arrays([initial] * self.config.shards))
+        size = size_of(to_arrays([initial] * self.config.shards))
         self.limits = Limits(
             max_abs=self.config.federation.max_abs, max_bytes=2 * size
         )  # a wrong shape is named, a flood is not even read
@@ -119,12 +120,12 @@ class Federation:
         return dict(mixed), entry
 
     def _trained(
-        self, replies: Sequence[Reply], position: int, states: Mapping[str, State], entry: Entry, shard: int
+        self, replies: Sequence[TrainAnswer], position: int, states: Mapping[str, State], entry: Entry, shard: int
     ) -> list[Trained]:
         """The replies that count in one shard: in proportion to each other."""
         lengths = {
             reply.client: float(
-                np.linalg.norm(balance.flatten(reply.shards[position]) - balance.flatten(states[reply.client]))
+                np.linalg.norm(balance.flatten(reply.adapters[position]) - balance.flatten(states[reply.client]))
             )
             for reply in replies
         }
@@ -133,33 +134,32 @@ class Federation:
             where = f"shard {shard}: " if self.config.shards > 1 else ""
             entry["dropped"].append({"client": client, "reason": where + reason})
         return [
-            Trained(reply.client, reply.shards[position], reply.loss[position], reply.examples[position])
+            Trained(reply.client, reply.adapters[position], reply.loss[position], reply.examples[position])
             for reply in replies
             if reply.client not in wild
         ]
 
     def _train(
         self, number: int, models: Mapping[str, Model], shards: Sequence[int], kept: Kept
-    ) -> tuple[list[Reply], Entry]:
+    ) -> tuple[list[TrainAnswer], Entry]:
         """The good replies of a round, sorted by client, and what happened."""
         federation = self.config.federation
         asked, needed = choose(
             self.nodes, federation.fraction, federation.oversample, self.config.seed, number, federation.min_replies
         )
         entry: Entry = {"asked": asked, "dropped": [], "bytes_up": 0, "bytes_down": 0}
-        good: dict[str, Reply] = {}
+        good: dict[str, TrainAnswer] = {}
 
-        def take(client: str, answer: Answer) -> None:
-            entry["bytes_up"] += messages.size_of(answer.arrays)
-            reply = decode(answer.arrays, {**answer.metrics, "client": answer.facts.get("client")})
+        def take(client: str, reply: TrainAnswer) -> None:
             announced = [self.announced[client][shard] for shard in shards]
             check(reply, client=client, round=number, expected=self.initial, announced=announced, limits=self.limits)
             good[client] = reply
 
         whole = len(shards) == self.config.shards
         without = {client for client in asked if not whole or self.held.get(client) != number - 1}
-        asking = Asking(messages.TRAIN, number, {client: models[client] for client in asked}, shards, without)
-        late = self._collect(asking, take, needed, entry, kept)
+        question = Train(round=number, shards=tuple(shards))
+        asking = Asking(question, {client: models[client] for client in asked}, without)
+        late = self._collect(asking, TrainAnswer, take, needed, entry, kept)
         if len(good) < needed:
             entry["dropped"] += [{"client": c, "reason": f"no reply in {federation.deadline:g} s"} for c in late]
         if not good:
@@ -170,12 +170,19 @@ class Federation:
         return replies, entry
 
     def _collect(
-        self, asking: Asking, take: Callable[[str, Answer], None], needed: int, entry: Entry, kept: Kept
+        self,
+        asking: Asking,
+        kind: type[Answered],
+        take: Callable[[str, Answered], None],
+        needed: int,
+        entry: Entry,
+        kept: Kept,
     ) -> list[str]:
         """Hand on every client's answer, also what it gave to a server that was killed before the round was finished.
 
         Args:
-            take: raises BadReply where an answer is none.
+            kind: of the answers.
+            take: raises BadMessage where an answer is none.
             needed: good answers to wait for.
 
         Returns:
@@ -186,29 +193,27 @@ class Federation:
         down: dict[str, int] = {}
         good = 0
         for client, model in asking.models.items():
-            known = kept.read(asking.kind, client, questions[client])
+            known = kept.read(kind, client, questions[client])
             if known is not None:
-                take(client, known)
+                entry["bytes_up"] += size_of(known.said.content().arrays)
+                take(client, known.said)
                 good += 1
             else:
-                sent = model if client in asking.without else None
-                calls[client] = call(
-                    asking.kind, self.run, self.nodes[client], sent, round=asking.number, shards=list(asking.shards),
-                    **asking.more,
-                )  # fmt: skip
-            down[client] = known.down if known else messages.size_of(messages.to_arrays(sent or []))
+                sent = model if client in asking.without else []
+                calls[client] = call(self.run, asking.question.carrying(sent), self.nodes[client])
+            down[client] = known.down if known else size_of(to_arrays(sent))
             entry["bytes_down"] += down[client]
 
         def accept(client: str, message: Message) -> bool:
             try:
-                if message.has_error():
-                    raise BadReply(f"it failed: {one_line(message.error.reason)}")
-                answer = _read(message, asking.kind, down[client])
+                content = content_of(message)
+                entry["bytes_up"] += size_of(content.arrays)
+                answer = kind.of(content)
                 take(client, answer)
-            except BadReply as reason:
+            except BadMessage as reason:
                 entry["dropped"].append({"client": client, "reason": f"{asking.prefix}{reason}"})
                 return False
-            kept.write(asking.kind, client, questions[client], answer)
+            kept.write(client, questions[client], Known(answer, down[client]))
             return True
 
         if good >= needed:
@@ -231,15 +236,17 @@ class Federation:
         measured: dict[str, dict[str, float]] = {}
         served: dict[str, str] = {}
 
-        def take(client: str, answer: Answer) -> None:
-            measured.update(results.read_metrics(answer.metrics, number, self.groups(client)))
-            served[client] = str(answer.facts.get("served"))
+        def take(client: str, answer: EvaluateAnswer) -> None:
+            measured.update(results.checked(answer, number, self.groups(client)))
+            served[client] = answer.served
             self.held[client] = number
 
         whole = {client: models[client] for client in self.nodes}
         without = () if shards is None else whole.keys()
-        asking = Asking(messages.EVALUATE, number, whole, shards or (), without, _EVALUATION, {"share": entry["share"]})
-        late = self._collect(asking, take, len(self.nodes), entry, Kept(self.run.rounds.unfinished(number)))
+        question = Evaluate(round=number, shards=tuple(shards or ()), share=entry["share"])
+        asking = Asking(question, whole, without, _EVALUATION)
+        kept = Kept(self.run.rounds.unfinished(number))
+        late = self._collect(asking, EvaluateAnswer, take, len(self.nodes), entry, kept)
         entry["dropped"] += [{"client": client, "reason": f"{_EVALUATION}no reply"} for client in late]
         if not measured:
             self._same_fault(number, self.nodes, entry["dropped"])
@@ -268,12 +275,7 @@ class Federation:
         self.nodes, self.announced = meet(self.grid, self.run)
 
 
-def _read(message: Message, kind: str, down: int) -> Answer:
-    arrays, facts, metrics = records(message)
-    return Answer(arrays if kind == messages.TRAIN else {}, facts, metrics, down)
-
-
-def _mean_loss(reply: Reply) -> float | None:
+def _mean_loss(reply: TrainAnswer) -> float | None:
     rows = sum(reply.examples)
     return sum(x * n for x, n in zip(reply.loss, reply.examples, strict=True)) / rows if rows else None
 

@@ -21,10 +21,11 @@ from flwr.serverapp import Grid
 from flwr.supercore.run import Run as FlowerRun
 from flwr.supercore.task_identity import TaskIdentity
 
-from fedrec import messages, progress
+from fedrec import progress
 from fedrec.processes import Done, Processes, Tell
+from fedrec.protocol.questions import Evaluate, Rehearse, Serve, Train
 
-COMPUTING = frozenset({messages.TRAIN, messages.EVALUATE, messages.REHEARSE, messages.SERVE})
+COMPUTING = frozenset({Train.kind, Evaluate.kind, Rehearse.kind, Serve.kind})
 _POLL = 0.2  # seconds that a look for replies takes at most
 
 

@@ -6,17 +6,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Generic
 
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from fedrec.files import replacing, storing
-from fedrec.protocol.adapters import Model, to_arrays
+from fedrec.protocol.adapters import Model
+from fedrec.protocol.answers import Answer
+from fedrec.protocol.questions import AboutShards
+from fedrec.protocol.record import BadMessage, Content
+from server.exchange import Answered
 
 
 @dataclass(frozen=True)
@@ -24,39 +27,31 @@ class Asking:
     """What clients are asked in a round.
 
     Attributes:
+        question: without adapters.
         models: by client, the adapters that it is about.
         without: the clients that have to be sent them.
         prefix: of the reason why an answer does not count.
-        more: what else the question says.
     """
 
-    kind: str
-    number: int
+    question: AboutShards
     models: Mapping[str, Model]
-    shards: Sequence[int]
     without: Collection[str]
     prefix: str = ""
-    more: Mapping[str, Any] = field(default_factory=dict)
 
     def questions(self) -> dict[str, str]:
         """By client, what tells its answer from that to any other question."""
-        return {
-            client: question_of(self.number, self.shards, model, self.more) for client, model in self.models.items()
-        }
+        return {client: question_of(self.question.carrying(model)) for client, model in self.models.items()}
 
 
 @dataclass(frozen=True)
-class Answer:
+class Known(Generic[Answered]):
     """What a client said.
 
     Attributes:
-        arrays, facts, metrics: the records of its reply.
         down: bytes of the adapters that it was sent.
     """
 
-    arrays: dict[str, NDArray[Any]]
-    facts: dict[str, Any]
-    metrics: dict[str, Any]
+    said: Answered
     down: int
 
 
@@ -66,14 +61,15 @@ class Kept:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def write(self, kind: str, client: str, question: str, answer: Answer) -> None:
-        """Keep the answer to a question (`question_of`) of some kind."""
-        said = {"facts": answer.facts, "metrics": answer.metrics, "down": answer.down}
-        with replacing(self._path(kind, client)) as partial, storing(partial):
-            save_file(answer.arrays, partial, {"question": question, "said": json.dumps(said, default=str)})
+    def write(self, client: str, question: str, known: Known[Answered]) -> None:
+        """Keep the answer to a question (`question_of`)."""
+        content = known.said.content()
+        written = {"question": question, "values": json.dumps(content.values), "down": str(known.down)}
+        with replacing(self._path(type(known.said), client)) as partial, storing(partial):
+            save_file(dict(content.arrays), partial, written)
 
-    def read(self, kind: str, client: str, question: str) -> Answer | None:
-        """The answer to this very question; None where there is none."""
+    def read(self, kind: type[Answered], client: str, question: str) -> Known[Answered] | None:
+        """The answer to this very question; None where there is none, or one that another version kept."""
         path = self._path(kind, client)
         if not path.exists():
             return None
@@ -82,17 +78,20 @@ class Kept:
                 known = file.metadata()
                 if known["question"] != question:
                     return None
-                return Answer({name: file.get_tensor(name) for name in file.keys()}, **json.loads(known["said"]))  # noqa: SIM118
-        except (SafetensorError, OSError):  # a disk that was full: it is asked again
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return Known(kind.of(Content(json.loads(known["values"]), arrays)), int(known["down"]))
+        except (SafetensorError, OSError, KeyError, BadMessage):  # a disk that was full, another fedrec: ask again
             return None
 
-    def _path(self, kind: str, client: str) -> Path:
-        return self.folder / kind / f"{client}.safetensors"
+    def _path(self, kind: type[Answer], client: str) -> Path:
+        return self.folder / kind.__name__ / f"{client}.safetensors"
 
 
-def question_of(number: int, shards: Sequence[int], model: Model, more: Mapping[str, Any] | None = None) -> str:
-    """SHA-256 of all that an answer depends on, besides the client: round, adapters and whatever else is said."""
-    digest = hashlib.sha256(repr((number, list(shards), sorted((more or {}).items()))).encode())
-    for name, array in to_arrays(model).items():
+def question_of(question: AboutShards) -> str:
+    """SHA-256 of all that an answer depends on, besides the client: whatever is said, but for where the run lies."""
+    content = question.content()
+    values = {name: value for name, value in content.values.items() if name != "run"}
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
+    for name, array in content.arrays.items():
         digest.update(name.encode() + array.tobytes())
     return digest.hexdigest()

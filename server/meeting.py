@@ -7,11 +7,13 @@ import time
 from flwr.app import Message
 from flwr.serverapp import Grid
 
-from fedrec import messages
 from fedrec.errors import FedrecError
+from fedrec.protocol.answers import InventoryAnswer
+from fedrec.protocol.questions import Inventory
+from fedrec.protocol.record import BadMessage
 from fedrec.store import Run
-from fedrec.text import one_line
-from server.exchange import ask, call, records
+from fedrec.text import one_line, shown
+from server.exchange import ask, call, content_of
 
 _PATIENCE = 20.0  # seconds without a new node, after which no more are expected
 _MEET = 120.0  # seconds for all clients to say who they are
@@ -26,24 +28,26 @@ def meet(grid: Grid, run: Run) -> tuple[dict[str, int], dict[str, list[int]]]:
     names = run.clients
     nodes: dict[str, int] = {}
     announced: dict[str, list[int]] = {}
-    calls = {str(node): call(messages.INVENTORY, run, node, round=0) for node in _await_nodes(grid, len(names))}
+    calls = {str(node): call(run, Inventory(), node) for node in _await_nodes(grid, len(names))}
     faults: list[str] = []
 
     def accept(node: str, message: Message) -> bool:
         if message.has_error():
             faults.append(f"node {node} cannot answer: {one_line(message.error.reason)}")
             return False
-        _, facts, counts = records(message)
-        client = str(facts.get("client"))
+        try:
+            said = InventoryAnswer.of(content_of(message))
+        except BadMessage as reason:
+            faults.append(f"node {node} gives no answer: {reason}")
+            return False
+        client = said.client
         if not client:  # a node too many
             return False
         if client not in names or client in nodes:
-            raise FedrecError(f"node {node} says it is client {client!r}, which is unknown or already there")
-        nodes[client] = int(node)
-        try:
-            announced[client] = [int(counts[f"examples/{s}"]) for s in range(run.config.shards)]
-        except (KeyError, ValueError):
-            raise FedrecError(f"client {client} does not say how many rows it has in each shard") from None
+            raise FedrecError(f"node {node} says it is client {shown(client)}, which is unknown or already there")
+        if len(said.examples) != run.config.shards:
+            raise FedrecError(f"client {client} does not say how many rows it has in each shard")
+        nodes[client], announced[client] = int(node), list(said.examples)
         return True
 
     ask(grid, calls, accept, len(names), _MEET)

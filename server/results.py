@@ -10,35 +10,35 @@ import numpy as np
 
 from fedrec.files import write_json
 from fedrec.metrics import measure
+from fedrec.protocol.answers import EvaluateAnswer
+from fedrec.protocol.record import BadMessage
 from fedrec.store import Run
-from server.replies import BadReply
 
 _ERASED = "rows were erased after training: what rounds before the last had measured on them is left out"
 _HIGHEST = {"auc": 1.0, "uauc": 1.0, "logloss": 100.0}
 
 
-def read_metrics(metrics: Mapping[str, Any], number: int, groups: Collection[str]) -> dict[str, dict[str, float]]:
-    """The metrics of each group of rows a client reports, from keys `{group}/{metric}`.
+def checked(answer: EvaluateAnswer, number: int, groups: Collection[str]) -> dict[str, dict[str, float]]:
+    """The metrics of each group of rows that a client was asked for.
 
     Args:
         groups: those the client may speak for.
 
     Raises:
-        BadReply: another round's, another client's, or not what was asked.
+        BadMessage: another round's, another client's, or not what was asked.
     """
-    if metrics.get("round") != number:
-        raise BadReply(f"it answers another round than {number}")
+    if answer.round != number:
+        raise BadMessage(f"it answers another round than {number}")
     found: dict[str, dict[str, float]] = {}
     for group in groups:
-        examples = metrics.get(f"{group}/examples")
-        if not isinstance(examples, int) or not 0 <= examples < 2**48:
-            raise BadReply(f"{group}/examples is no number of rows")
-        found[group] = {"examples": examples}
+        measures = answer.metrics.get(group)
+        if measures is None or not 0 <= measures.examples < 2**48:
+            raise BadMessage(f"{group}/examples is no number of rows")
+        found[group] = dict(measures)
         for name, highest in _HIGHEST.items():
-            value = metrics.get(f"{group}/{name}")
-            if not isinstance(value, float) or not (math.isnan(value) or 0 <= value <= highest):
-                raise BadReply(f"{group}/{name} is no number within 0 and {highest:g}")
-            found[group][name] = value
+            value = found[group][name]
+            if not (math.isnan(value) or 0 <= value <= highest):
+                raise BadMessage(f"{group}/{name} is no number within 0 and {highest:g}")
     return found
 
 

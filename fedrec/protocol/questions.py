@@ -20,13 +20,13 @@ class Question(Record):
     """What every question says.
 
     Attributes:
-        run: the folder of the run, as long as clients read it.
+        run: the folder of the run, as long as clients read it; `server.exchange.call` fills it in.
     """
 
     kind: ClassVar[str]
     answer: ClassVar[type[answers.Answer]]
 
-    run: Text
+    run: Text = ""
 
 
 class AboutShards(Question, WithAdapters):

@@ -14,9 +14,8 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -40,9 +39,6 @@ class Link:
     request: str
     head: str
     sealed: bytes = b""
-
-
-_FIELDS = [field.name for field in fields(Link)]
 
 
 def append(db: sqlite3.Connection, request: str, rows: int, tombstones: Iterable[Tombstone]) -> str:
@@ -98,16 +94,6 @@ def unseal(key: bytes, link: Link) -> list[Tombstone]:
             f"request {link.request}: it was erased from another vault than this one; put that vault and its key back"
         ) from None
     return [Tombstone(kind, bytes.fromhex(digest), *rest) for kind, digest, *rest in json.loads(content)]
-
-
-def columns(links: Sequence[Link]) -> dict[str, list[Any]]:
-    """Links as a message holds them."""
-    return {f"link_{name}": [getattr(link, name) for link in links] for name in _FIELDS}
-
-
-def of_columns(content: Mapping[str, Any]) -> list[Link]:
-    """The links of `columns`, among whatever else a message holds."""
-    return [Link(*each) for each in zip(*(content[f"link_{name}"] for name in _FIELDS), strict=True)]
 
 
 def _cipher(key: bytes) -> AESGCM:

@@ -12,7 +12,7 @@ import pytest
 from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
-from fedrec import messages
+from fedrec.protocol.questions import Inventory, Train
 from server.exchange import ask
 from server.grid import ProcessGrid
 
@@ -54,7 +54,7 @@ def log(tmp_path: Path) -> Path:
     return tmp_path / "log"
 
 
-def call(node: int, log: Path, seconds: float = 0.0, dies: bool = False, kind: str = messages.TRAIN) -> Message:
+def call(node: int, log: Path, seconds: float = 0.0, dies: bool = False, kind: str = Train.kind) -> Message:
     said = ConfigRecord({"log": str(log), "seconds": seconds, "dies": dies})
     return Message(RecordDict({"said": said}), dst_node_id=node, message_type=kind)
 
@@ -85,7 +85,7 @@ def test_replies_come_as_they_are_there_or_in_the_order_of_the_messages(
 
 
 def test_only_what_computes_is_done_elsewhere(grid: ProcessGrid, log: Path) -> None:
-    (reply,) = asked(grid, call(1, log, kind=messages.INVENTORY))
+    (reply,) = asked(grid, call(1, log, kind=Inventory.kind))
     assert said(reply)["pid"] == os.getpid()
 
 

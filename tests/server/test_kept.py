@@ -9,10 +9,13 @@ import pytest
 from flwr.app import Context, Message
 
 from clients.app import app as client_app
-from fedrec import messages
+from fedrec.protocol.adapters import Model
+from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
+from fedrec.protocol.questions import Evaluate, Inventory, Train
 from fedrec.store import open_run
+from server.exchange import content_of
 from server.grid import LocalGrid
-from server.kept import Answer, Kept, question_of
+from server.kept import Kept, Known, question_of
 from server.simulation import run_rounds
 from tests.conftest import Settings
 from tests.server.test_federation import made, result_of
@@ -30,10 +33,10 @@ class Counting:
         if self.alive < 0:
             raise KeyboardInterrupt
         reply = client_app(message, context)
-        kind, facts = message.metadata.message_type, reply.content.config_records[messages.CONFIG]
-        if kind != messages.INVENTORY:
-            number = message.content.config_records[messages.CONFIG]["round"]
-            self.answered.append((kind, str(facts["client"]), int(str(number))))
+        kind = message.metadata.message_type
+        if kind != Inventory.kind:
+            number = content_of(message).values["round"]
+            self.answered.append((kind, content_of(reply).values["client"], number))
         return reply
 
 
@@ -57,25 +60,36 @@ def test_a_server_killed_at_any_message_asks_nobody_twice(strategy: str, tmp_pat
         assert not list(run.folder.glob("rounds/*.unfinished"))
 
 
-def test_an_answer_to_another_question_is_asked_for_again(tmp_path: Path, small: Settings) -> None:
-    """What is kept counts for these adapters, this round and these shards only, and where it is whole."""
+def test_an_answer_to_another_question_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept counts for these adapters, this round, these shards and this version only, and if it is whole."""
     state = {"layer.A": np.ones((1, 2), np.float32), "layer.B": np.zeros((2, 1), np.float32)}
-    answer = Answer(state, {"client": "client-0"}, {"round": 1, "loss/0": float("nan")}, 7)
-    kept, question = Kept(tmp_path / "kept"), question_of(1, [0], [state])
-    kept.write(messages.TRAIN, "client-0", question, answer)
-    known = kept.read(messages.TRAIN, "client-0", question)
+    said = TrainAnswer(client="client-0", round=1, adapters=[state], loss=(0.7,), examples=(3,))
+    kept, question = Kept(tmp_path / "kept"), asked(1, 0, [state])
+    kept.write("client-0", question, Known(said, 7))
+    known = kept.read(TrainAnswer, "client-0", question)
     assert known is not None
-    assert repr(known) == repr(answer)
+    assert repr(known) == repr(Known(said, 7))
     others = [
-        question_of(2, [0], [state]),
-        question_of(1, [1], [state]),
-        question_of(1, [0], [state], {"share": 0.5}),
-        question_of(1, [0], [{**state, "x.A": state["layer.A"]}]),
+        asked(2, 0, [state]),
+        asked(1, 1, [state]),
+        question_of(Evaluate(round=1, shards=(0,), share=0.5).carrying([state])),
+        asked(1, 0, [{**state, "x.A": state["layer.A"]}]),
     ]
     for other in others:
-        assert kept.read(messages.TRAIN, "client-0", other) is None
-    assert kept.read(messages.EVALUATE, "client-0", question) is None
-    assert kept.read(messages.TRAIN, "client-1", question) is None
+        assert kept.read(TrainAnswer, "client-0", other) is None
+    assert kept.read(EvaluateAnswer, "client-0", question) is None
+    assert kept.read(TrainAnswer, "client-1", question) is None
+    with monkeypatch.context() as later:
+        later.setattr(TrainAnswer, "version", 2)
+        assert kept.read(TrainAnswer, "client-0", question) is None
     (path,) = (tmp_path / "kept").rglob("*.safetensors")
     path.write_bytes(path.read_bytes()[:-3])
-    assert kept.read(messages.TRAIN, "client-0", question) is None
+    assert kept.read(TrainAnswer, "client-0", question) is None
+
+
+def test_where_the_run_lies_is_no_part_of_the_question() -> None:
+    assert question_of(Train(run="a", round=1, shards=(0,))) == question_of(Train(run="b", round=1, shards=(0,)))
+
+
+def asked(number: int, shard: int, model: Model) -> str:
+    return question_of(Train(round=number, shards=(shard,)).carrying(model))

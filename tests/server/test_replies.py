@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from experiments.bad_replies import BAD_REPLIES, Arrays, ClientCrash, Metrics
 from fedrec.protocol.adapters import State
-from server.replies import BadReply, Limits, Reply, check, check_together, decode, same_reason
+from fedrec.protocol.answers import TrainAnswer
+from fedrec.protocol.record import BadMessage, Content
+from server.replies import Limits, check, check_together, same_reason
 
 TEMPLATE: State = {"q.A": np.zeros((2, 3), np.float32), "q.B": np.zeros((4, 2), np.float32)}
 SIZE = sum(array.nbytes for array in TEMPLATE.values())
@@ -25,11 +27,15 @@ def good() -> tuple[Arrays, Metrics]:
         for shard in range(2)
         for key, value in TEMPLATE.items()
     }
-    metrics = {"client": "c-1", "round": 3, "loss/0": 0.7, "examples/0": 10, "loss/1": 0.0, "examples/1": 0}
+    metrics = {"client": "c-1", "round": 3, "loss": [0.7, 0.0], "examples": [10, 0]}
     return arrays, metrics
 
 
-def judge(arrays: Arrays, metrics: Metrics, limits: Limits = LIMITS) -> Reply:
+def decode(arrays: Arrays, metrics: Metrics) -> TrainAnswer:
+    return TrainAnswer.of(Content({"record": "TrainAnswer", "version": 1, **metrics}, arrays))
+
+
+def judge(arrays: Arrays, metrics: Metrics, limits: Limits = LIMITS) -> TrainAnswer:
     reply = decode(arrays, metrics)
     check(reply, client="c-1", round=3, expected=TEMPLATE, announced=ANNOUNCED, limits=limits)
     return reply
@@ -37,8 +43,8 @@ def judge(arrays: Arrays, metrics: Metrics, limits: Limits = LIMITS) -> Reply:
 
 def test_a_good_reply_passes_and_says_what_was_sent() -> None:
     reply = judge(*good())
-    assert (reply.client, reply.round, reply.loss, reply.examples) == ("c-1", 3, [0.7, 0.0], [10, 0])
-    assert [state["q.B"][0, 0] for state in reply.shards] == [1, 2]
+    assert (reply.client, reply.round, reply.loss, reply.examples) == ("c-1", 3, (0.7, 0.0), (10, 0))
+    assert [state["q.B"][0, 0] for state in reply.adapters] == [1, 2]
 
 
 def test_other_metrics_are_left_alone() -> None:
@@ -72,7 +78,7 @@ REASONS = {
 @pytest.mark.parametrize("kind", sorted(BAD_REPLIES.keys() - {"error reply"}))
 def test_each_bad_reply_is_named(kind: str) -> None:
     arrays, metrics = good()
-    with pytest.raises(BadReply) as caught:
+    with pytest.raises(BadMessage) as caught:
         judge(*BAD_REPLIES[kind](arrays, metrics))
     assert str(caught.value) == REASONS[kind]
     judge(arrays, metrics)  # the corruption left the original alone
@@ -84,7 +90,7 @@ def test_a_crash_has_no_reply_to_judge() -> None:
 
 
 def test_too_many_bytes() -> None:
-    with pytest.raises(BadReply, match=f"{2 * SIZE} bytes, more than {SIZE}"):
+    with pytest.raises(BadMessage, match=f"{2 * SIZE} bytes, more than {SIZE}"):
         judge(*good(), Limits(max_abs=100, max_bytes=SIZE))
 
 
@@ -93,22 +99,23 @@ def test_too_many_bytes() -> None:
 )
 def test_a_malformed_key_is_refused(key: Any) -> None:
     arrays, metrics = good()
-    with pytest.raises(BadReply, match="is not shard/<number>/<layer>"):
+    with pytest.raises(BadMessage, match="is not shard/<number>/<layer>"):
         decode({**arrays, key: np.zeros(1, np.float32)}, metrics)
 
 
 def test_a_gap_in_the_shards_is_refused() -> None:
     arrays, metrics = good()
     far = {key.replace("shard/1/", "shard/5/"): array for key, array in arrays.items()}
-    with pytest.raises(BadReply, match="shard 1 is missing, though shard 5 is there"):
+    with pytest.raises(BadMessage, match="shard 1 is missing, though shard 5 is there"):
         decode(far, metrics)
 
 
 @pytest.mark.parametrize("key", ["client", "round", "loss/1", "examples/1"])
 def test_a_missing_metric_is_named(key: str) -> None:
     arrays, metrics = good()
-    del metrics[key]
-    with pytest.raises(BadReply, match=f"^{key} None is not"):
+    name, _, shard = key.partition("/")
+    metrics[name] = metrics[name][: int(shard)] if shard else None
+    with pytest.raises(BadMessage, match=f"^{key} None is not"):
         decode(arrays, metrics)
 
 
@@ -127,12 +134,19 @@ def test_whatever_comes_in_only_a_one_line_bad_reply_comes_out(
         arrays, metrics = {**good()[0], **arrays}, {**good()[1], **metrics}
     try:
         reply = judge(arrays, metrics)
-    except BadReply as error:
+    except BadMessage as error:
         assert len(str(error).splitlines()) == 1
         assert len(str(error)) < 200
     else:
-        assert all(array.dtype == np.float32 for state in reply.shards for array in state.values())
-        assert reply.client == "c-1" and reply.round == 3 and len(reply.shards) == 2
+        assert all(array.dtype == np.float32 for state in reply.adapters for array in state.values())
+        assert reply.client == "c-1" and reply.round == 3 and len(reply.adapters) == 2
+
+
+@pytest.mark.parametrize("key", ["loss", "examples"])
+def test_more_metrics_than_shards_are_refused(key: str) -> None:
+    arrays, metrics = good()
+    with pytest.raises(BadMessage, match=f"^{key} has 3 numbers for 2 shards"):
+        decode(arrays, {**metrics, key: [*metrics[key], metrics[key][0]]})
 
 
 def test_an_update_out_of_proportion_is_named() -> None:

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
-from fedrec.vault.chain import ORIGIN, Link, columns, of_columns
+from fedrec.protocol.answers import ChainAnswer
+from fedrec.protocol.wire import pack, unpack
+from fedrec.vault.chain import ORIGIN, Link
 from fedrec.vault.vault import Vault
 from tests.vault.rows import CATALOGUE, make_rows, same
 
@@ -138,9 +140,8 @@ def test_a_destroyed_key_leaves_the_chain_and_seals_nothing(vault: Vault) -> Non
 
 def test_links_go_through_a_message(vault: Vault) -> None:
     vault.erase(of(0), "one")
-    found = links(vault)
-    assert of_columns({"head": "", **columns(found)}) == found
-    assert of_columns(columns([])) == []
+    found = ChainAnswer(client="c", head="", links=tuple(links(vault)), serves=True)
+    assert found.links and ChainAnswer.of(unpack(pack(found.content()))) == found
 
 
 def test_what_may_be_served_is_what_was_said_last(vault: Vault) -> None:
