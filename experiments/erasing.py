@@ -10,31 +10,31 @@ from fedrec.data.selection import Selection
 from fedrec.store import Run
 from server.erasure import FederatedErasure
 from server.grid import LocalGrid
-from unlearning.workflow.execution import Carrier
+from unlearning.workflow.execution import Execution
 from unlearning.workflow.passphrases import own_keyring
-from unlearning.workflow.records import Office
+from unlearning.workflow.workflow import Workflow
 
 
-def office_of(run: Run) -> Office:
-    """The office of a run, with one operator who is there for the experiment: the key lies beside the run, open."""
-    office = Office(run, keyring=own_keyring(run.folder.parent / "keys"))
-    office.ensure_one(protected=False)
-    return office
+def workflow_of(run: Run) -> Workflow:
+    """The workflow of a run, with one operator who is there for the experiment: the key lies beside the run, open."""
+    workflow = Workflow(run, keyring=own_keyring(run.folder.parent / "keys"))
+    workflow.ensure_one(protected=False)
+    return workflow
 
 
 def asked(run: Run, users: Iterable[str]) -> None:
     """A request for each user, handed in and approved by one operator."""
-    office = office_of(run)
-    operator, _ = office.ensure_one()
+    workflow = workflow_of(run)
+    operator, _ = workflow.ensure_one()
     for user in users:
         selection = Selection(users=(user,))
-        request = office.submit(selection, client=None, channel="benchmark", ground="17(1)(b)", requester=operator)
-        office.approve(request.id, operator, "known-account")
+        request = workflow.submit(selection, client=None, channel="benchmark", ground="17(1)(b)", requester=operator)
+        workflow.approve(request.id, operator, "known-account")
 
 
 def carried_out(run: Run, say: Callable[[str], None]) -> list[dict[str, Any]]:
     """What `fedrec forget run` does before it draws the page, and what came of each request."""
-    office = office_of(run)
-    operator, _ = office.ensure_one()
+    workflow = workflow_of(run)
+    operator, _ = workflow.ensure_one()
     erasure = FederatedErasure(run, LocalGrid(client_app, len(run.clients)))
-    return Carrier(office, erasure, operator, say).run()
+    return Execution(workflow, erasure, operator, say).run()

@@ -39,7 +39,7 @@ from server.simulation import simulate
 from unlearning.audit import check
 from unlearning.certificates.verify import verify_certificate, verify_chain
 from unlearning.requests.states import State
-from unlearning.workflow.records import Office
+from unlearning.workflow.workflow import Workflow
 
 ANEW = ("issued_at", "withdrawn_seconds", "restored_seconds", "audit_head", "evidence", "previous")
 WHEN = ("audit.jsonl", "signatures.json", "MANIFEST.json")  # evidence that tells when each step was, and when planned
@@ -105,21 +105,21 @@ def content_of(run: Run) -> dict[str, Any]:
     holds an excerpt of it, the certificate before), the signature over them, and the day on which recipients were told;
     of the evidence that excerpt, and the signature over the plan and its time; of files the journals of SQLite.
     """
-    office = Office(run)
+    workflow = Workflow(run)
     found: dict[str, Any] = {"requests": {}, "clients": {}}
-    for request in office.ledger.list():
-        signed = json.loads((office.certificates / f"{request.id}.json").read_bytes())
+    for request in workflow.ledger.list():
+        signed = json.loads((workflow.certificates / f"{request.id}.json").read_bytes())
         certificate = {key: value for key, value in signed["certificate"].items() if key not in ANEW}
         certificate["recipients"] = [each["name"] for each in certificate["recipients"]]
         found["requests"][request.id] = {
             "state": request.state.value,
             "certificate": certificate,
             "evidence": {
-                path.name: path.read_text() for path in office.bundle(request.id).iterdir() if path.name not in WHEN
+                path.name: path.read_text() for path in workflow.bundle(request.id).iterdir() if path.name not in WHEN
             },
-            "steps": sorted(office.ledger.steps(request.id)),
+            "steps": sorted(workflow.ledger.steps(request.id)),
         }
-    office.ledger.close()
+    workflow.ledger.close()
     for name in run.clients:
         vault = run.client(name).vault
         found["clients"][name] = {
@@ -139,20 +139,22 @@ def _kept(path: Path) -> bool:
 
 def faults_at_the_end(run: Run) -> list[str]:
     """What no comparison shows: chains that do not hold, and requests not closed exactly once."""
-    office, faults = Office(run), []
-    ids = [request.id for request in office.ledger.list()]
-    office.ledger.close()
-    certified = Counter(line["facts"]["request"] for line in _lines(office.audit.path) if line["event"] == "certified")
+    workflow, faults = Workflow(run), []
+    ids = [request.id for request in workflow.ledger.list()]
+    workflow.ledger.close()
+    certified = Counter(
+        line["facts"]["request"] for line in _lines(workflow.audit.path) if line["event"] == "certified"
+    )
     for id in ids:
-        path = office.certificates / f"{id}.json"
-        if not verify_certificate(path, bundle=office.bundle(id), trusted=office.operators.publics()).ok:
+        path = workflow.certificates / f"{id}.json"
+        if not verify_certificate(path, bundle=workflow.bundle(id), trusted=workflow.operators.publics()).ok:
             faults.append("a certificate does not verify")
         if certified[id] != 1:
             faults.append(f"a request certified {certified[id]} times")
-    heads = [json.loads(path.read_bytes())["certificate"]["audit_head"] for path in office.certificates.iterdir()]
-    if not verify_chain(office.certificates, trusted=office.operators.publics()).ok:
+    heads = [json.loads(path.read_bytes())["certificate"]["audit_head"] for path in workflow.certificates.iterdir()]
+    if not verify_chain(workflow.certificates, trusted=workflow.operators.publics()).ok:
         faults.append("the certificates are no chain")
-    if not check(office.audit.path, heads).ok:
+    if not check(workflow.audit.path, heads).ok:
         faults.append("the audit log does not verify")
     return faults
 
@@ -167,8 +169,8 @@ def served_wrongly(run: Run, before: dict[str, list[str | None]]) -> list[str]:
     Args:
         before: what each client served before anything was forgotten.
     """
-    office, faults = Office(run), []
-    for request in office.ledger.list():
+    workflow, faults = Workflow(run), []
+    for request in workflow.ledger.list():
         for name in run.clients:
             now = [entry and entry["sha256"] for entry in (run.client(name).manifest or {})["shards"]]
             for shard in request.shards or ():
@@ -176,15 +178,15 @@ def served_wrongly(run: Run, before: dict[str, list[str | None]]) -> list[str]:
                     faults.append(f"{request.reached}: {name} serves shard {shard}")
                 if request.reached in (State.PUBLISHED, State.CLOSED) and now[shard] == before[name][shard]:
                     faults.append(f"{request.reached}: {name} serves the old shard {shard}")
-    office.ledger.close()
+    workflow.ledger.close()
     return faults
 
 
 def doing(run: Run) -> str:
     """What a killed run was about: how far each of its requests is."""
-    office = Office(run)
-    states = [request.state.value for request in office.ledger.list()]
-    office.ledger.close()
+    workflow = Workflow(run)
+    states = [request.state.value for request in workflow.ledger.list()]
+    workflow.ledger.close()
     return " ".join(states)
 
 

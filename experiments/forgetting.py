@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from experiments.common import portable, run_command, write_result
-from experiments.erasing import asked, carried_out, office_of
+from experiments.erasing import asked, carried_out, workflow_of
 from fedrec.config import load
 from fedrec.store import Run
 from server.prepare import prepare
@@ -27,7 +27,7 @@ from server.simulation import simulate
 
 def forget_one(run: Run, user: str) -> dict[str, Any]:
     """The request of one user, from its submission on."""
-    office_of(run)
+    workflow_of(run)
     gc.collect()  # what the training left in this process is not the request's
     began = time.perf_counter()
     asked(run, [user])

@@ -67,14 +67,14 @@ def catch_up(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger, say: Say = to_s
         chain, number = ledger.chain(name), run.config.federation.rounds
         repeat = {name: Repeat(round=number, links=tuple(chain))}
         rows = answers(grid, run, nodes, repeat, RepeatAnswer)[name].rows
-        _forget_held(grid, run, {name: nodes[name]}, chain, closed)
+        _discard_erased(grid, run, {name: nodes[name]}, chain, closed)
         _serve(grid, run, {name: nodes[name]}, ledger.shards_out())
         ledger.note_repeated(rows)
         say(f"client {name} {why}, as if an old copy had been put back: {rows} rows erased again, and served anew")
     return bool(behind)
 
 
-def _forget_held(grid: Grid, run: Run, nodes: Nodes, chain: Sequence[Link], closed: set[str]) -> None:
+def _discard_erased(grid: Grid, run: Run, nodes: Nodes, chain: Sequence[Link], closed: set[str]) -> None:
     """An old copy may hold what waited for a verification that is long done."""
     release = Release(requests=tuple(link.request for link in chain if link.request in closed))
     answers(grid, run, nodes, dict.fromkeys(nodes, release), ReleaseAnswer)

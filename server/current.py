@@ -6,7 +6,7 @@ from contextlib import closing
 
 from fedrec.store import Run
 from server.catching_up import refuse
-from unlearning.workflow.records import Office
+from unlearning.workflow.workflow import Workflow
 
 
 def check_current(run: Run) -> None:
@@ -15,9 +15,9 @@ def check_current(run: Run) -> None:
         FedrecError: a client's folder is an old copy, which was put back: nothing may answer from it.
     """
     home = run.home
-    if not Office.is_open(home):
+    if not Workflow.is_open(home):
         return
-    with closing(Office(home).ledger) as ledger:
+    with closing(Workflow(home).ledger) as ledger:
         ends = ledger.chain_ends()
     for name, (number, head) in ends.items():
         store = home.client(name)

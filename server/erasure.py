@@ -160,7 +160,7 @@ class FederatedErasure:
             _utility([answer for answer in said if not math.isnan(answer.after - answer.before)]),
         )
 
-    def forget_held(self, requests: Sequence[str]) -> None:
+    def discard_erased(self, requests: Sequence[str]) -> None:
         """Nothing that waited for the verification is kept any longer."""
         self._ask(self._nodes, Release(requests=tuple(requests)), ReleaseAnswer)
 

@@ -13,35 +13,35 @@ from fedrec.reporting.erasure_section import Closed, Erasures, Waiting
 from fedrec.store import Run
 from unlearning.requests.request import Request
 from unlearning.requests.states import OPEN, WITHDRAWN, State
-from unlearning.workflow.records import Office
+from unlearning.workflow.workflow import Workflow
 
 
 def erasures(run: Run, database: str | None = None) -> Erasures | None:
     """The erasure requests of a run; None where it has no ledger yet, or not the one of this database.
 
     Args:
-        database: as `Office` takes it.
+        database: as `Workflow` takes it.
     """
-    if not Office.is_open(run, database):
+    if not Workflow.is_open(run, database):
         return None
-    office = Office(run, database)
-    with closing(office.ledger) as ledger:
+    workflow = Workflow(run, database)
+    with closing(workflow.ledger) as ledger:
         found = ledger.list()
     closed = [request for request in found if request.state == State.CLOSED]
     return Erasures(
         on=datetime.now(UTC).date(),
         counts=Counter(request.state.value for request in found),
         waiting=[_waiting(request) for request in found if request.state in OPEN],
-        closed=[_closed(request, office) for request in sorted(closed, key=_ended, reverse=True)],
+        closed=[_closed(request, workflow) for request in sorted(closed, key=_ended, reverse=True)],
         people=_people(run),
     )
 
 
 def under_way(run: Run) -> str | None:
     """A request that withdrew shards and is not published yet, whatever it waits for."""
-    if not Office.is_open(run):
+    if not Workflow.is_open(run):
         return None
-    with closing(Office(run).ledger) as ledger:
+    with closing(Workflow(run).ledger) as ledger:
         return next((request.id for request in ledger.open_requests() if request.reached in WITHDRAWN), None)
 
 
@@ -56,7 +56,7 @@ def _waiting(request: Request) -> Waiting:
     )
 
 
-def _closed(request: Request, office: Office) -> Closed:
+def _closed(request: Request, workflow: Workflow) -> Closed:
     return Closed(
         id=request.id,
         kind=request.scope.kind.value,
@@ -65,7 +65,7 @@ def _closed(request: Request, office: Office) -> Closed:
         rounds=(request.plan or {}).get("rounds", 0),
         withdrawn=request.timings.get("withdrawn_seconds"),
         restored=request.timings.get("restored_seconds"),
-        certificate=(office.certificates / f"{request.id}.json").exists(),
+        certificate=(workflow.certificates / f"{request.id}.json").exists(),
     )
 
 

@@ -17,7 +17,7 @@ from server.grid import LocalGrid, ProcessGrid, load_app
 from server.meeting import meet
 from server.prepare import initial_of
 from server.results import write_result
-from unlearning.workflow.records import Office
+from unlearning.workflow.workflow import Workflow
 
 CLIENTS = "clients.app:app"
 
@@ -27,15 +27,15 @@ def run_rounds(grid: Grid, run: Run, on_round: Callable[[Entry], None] = lambda 
 
     Its page is the caller's to write, as a Flower app bundle carries no templates.
     """
-    if Office.is_open(run):
-        with closing(Office(run).ledger) as ledger:
+    if Workflow.is_open(run):
+        with closing(Workflow(run).ledger) as ledger:
             catch_up(grid, run, meet(grid, run)[0], ledger)
     Federation(grid, run, initial_of(run), on_round).rounds()
     return write_result(run)
 
 
 def write_result_and_page(run: Run, database: str | None = None) -> dict[str, Any]:
-    """result.json and report.html, from what is on disk and in the ledger, which is the one `Office` finds."""
+    """result.json and report.html, from what is on disk and in the ledger, which is the one `Workflow` finds."""
     result = write_result(run)
     _write_page(run, result, database)
     return result

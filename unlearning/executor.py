@@ -152,7 +152,7 @@ class Executor(Protocol):
     def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
         """How retrained adapters answer the rows that were erased for the requests, and others, before they serve."""
 
-    def forget_held(self, requests: Sequence[str]) -> None:
+    def discard_erased(self, requests: Sequence[str]) -> None:
         """Nothing that waited for the verification is kept any longer."""
 
     def serve(self, shards: Sequence[int], models: Mapping[str, Model], withdrawn: Collection[int] = ()) -> None:

@@ -29,8 +29,8 @@ from server.prepare import prepare
 from server.simulation import simulate
 from tests.conftest import Settings
 from unlearning.certificates.verify import verify_certificate, verify_chain
-from unlearning.workflow.execution import Carrier
-from unlearning.workflow.records import Office
+from unlearning.workflow.execution import Execution
+from unlearning.workflow.workflow import Workflow
 
 Copy = Callable[[Path], Run]
 Served = dict[str, list[str]]
@@ -59,7 +59,7 @@ def forgotten(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> Serve
     """What that run serves once u07 and u11 are forgotten."""
     run = finished(tmp_path_factory.mktemp("forgotten") / "run")
     asked(run, *of("u07", "u11"))
-    carrier(run).run()
+    execution(run).run()
     return served(run)
 
 
@@ -75,21 +75,21 @@ def without(ratings: Path, folder: Path, users: set[str] = frozenset(), items: s
     return str(path)
 
 
-def carrier(run: Run, said: list[str] | None = None) -> Carrier:
-    office = Office(run)
-    operator, _ = office.ensure_one()
-    erasure = FederatedErasure(run, LocalGrid(client_app, len(run.clients)), office.ledger)
-    return Carrier(office, erasure, operator, (said if said is not None else []).append)
+def execution(run: Run, said: list[str] | None = None) -> Execution:
+    workflow = Workflow(run)
+    operator, _ = workflow.ensure_one()
+    erasure = FederatedErasure(run, LocalGrid(client_app, len(run.clients)), workflow.ledger)
+    return Execution(workflow, erasure, operator, (said if said is not None else []).append)
 
 
 def asked(run: Run, *selections: Selection, client: str | None = None) -> list[str]:
     """Requests handed in and approved."""
-    office = Office(run)
-    operator, _ = office.ensure_one()
+    workflow = Workflow(run)
+    operator, _ = workflow.ensure_one()
     found = []
     for selection in selections:
-        request = office.submit(selection, client=client, channel="test", ground="17(1)(b)", requester=operator)
-        office.approve(request.id, operator, "known-account")
+        request = workflow.submit(selection, client=client, channel="test", ground="17(1)(b)", requester=operator)
+        workflow.approve(request.id, operator, "known-account")
         found.append(request.id)
     return found
 
@@ -101,10 +101,10 @@ def forget(run: Run, *words: str) -> None:
         raise result.exception
 
 
-def verified(office: Office, id_: str) -> bool:
-    """Whether a request's certificate and evidence hold, signed by one of the office's operators."""
-    path, trusted = office.certificates / f"{id_}.json", office.operators.publics()
-    return verify_certificate(path, bundle=office.bundle(id_), trusted=trusted).ok
+def verified(workflow: Workflow, id_: str) -> bool:
+    """Whether a request's certificate and evidence hold, signed by one of the run's operators."""
+    path, trusted = workflow.certificates / f"{id_}.json", workflow.operators.publics()
+    return verify_certificate(path, bundle=workflow.bundle(id_), trusted=trusted).ok
 
 
 def served(run: Run, but: str = "") -> Served:
@@ -141,7 +141,7 @@ def test_the_restored_federation_never_had_them(
     settings = small(shards=shards, strategy=strategy, train__epochs=1)
     run = trained(tmp_path / "run", settings)
     asked(run, *of(*users))
-    outcomes = carrier(run).run()
+    outcomes = execution(run).run()
     assert [outcome["state"] for outcome in outcomes] == ["closed"] * len(users)
     never = trained(tmp_path / "never", {**settings, "data.path": without(ratings, tmp_path, set(users))})
     assert served(run) == served(never)
@@ -169,9 +169,9 @@ def test_a_user_of_two_clients_is_gone_from_both(tmp_path: Path, small: Settings
         forget(run, "submit", "--user", "u07", "--client", third)
     forget(run, "submit", "--user", "u07")
     forget(run, "approve")
-    (outcome,) = carrier(run).run()
+    (outcome,) = execution(run).run()
     assert outcome["state"] == "closed"
-    assert Office(run).ledger.get(outcome["id"]).plan["clients"] == sorted((home, other))  # type: ignore[index]
+    assert Workflow(run).ledger.get(outcome["id"]).plan["clients"] == sorted((home, other))  # type: ignore[index]
     assert "u07" not in run.clients_of()
     never = trained(tmp_path / "never", {**settings, "data.path": without(ratings, tmp_path, {"u07"})})
     assert served(run) == served(never) != before
@@ -181,7 +181,7 @@ def test_eight_shards_touch_one(tmp_path: Path, small: Settings) -> None:
     run = trained(tmp_path / "run", small(shards=8, train__epochs=1))
     before = served(run)
     asked(run, *of("u07"))
-    (outcome,) = carrier(run).run()
+    (outcome,) = execution(run).run()
     assert len(outcome["shards"]) == 1
     after = served(run)
     for name in before:
@@ -192,7 +192,7 @@ def test_eight_shards_touch_one(tmp_path: Path, small: Settings) -> None:
 def test_an_item_goes_from_every_client(tmp_path: Path, finished: Copy) -> None:
     run = finished(tmp_path / "run")
     asked(run, Selection(items=("i4",)))
-    assert carrier(run).run()[0]["state"] == "closed"
+    assert execution(run).run()[0]["state"] == "closed"
     left = {row for name in run.clients for row in run.client(name).interactions().item.tolist()}
     assert run.catalogue.ids.index("i4") not in left
 
@@ -203,7 +203,7 @@ def test_a_whole_client_leaves(tmp_path: Path, small: Settings, shards: int) -> 
     run = trained(tmp_path / "run", settings)
     users = {user for user, _ in run.client("client-1").vault.users()}
     asked(run, Selection(everything=True), client="client-1")
-    (outcome,) = carrier(run).run()
+    (outcome,) = execution(run).run()
     assert outcome["state"] == "closed"
     assert run.client("client-1").vault.users() == []
     kept = [name for name in run.clients if name != "client-1"]
@@ -216,7 +216,7 @@ def test_a_whole_client_leaves(tmp_path: Path, small: Settings, shards: int) -> 
 
 def test_withdrawn_at_once_and_never_served_again(tmp_path: Path, small: Settings) -> None:
     run = trained(tmp_path / "run", small(shards=4, train__epochs=1))
-    means = carrier(run).erasure
+    means = execution(run).executor
     selection = Selection(users=("u07",))
     located = means.locate(selection)
     gone = {run.client(name).manifest["shards"][shard]["sha256"] for name in run.clients for shard in located.shards}  # type: ignore[index]
@@ -228,13 +228,13 @@ def test_withdrawn_at_once_and_never_served_again(tmp_path: Path, small: Setting
             assert "u07" not in json.loads(file.metadata()["users"])
     assert recommend(run, "u08", 3)[1]  # answers go on from the rest
     asked(run, selection)
-    carrier(run).run()
+    execution(run).run()
     assert gone.isdisjoint({digest for hashes in served(run).values() for digest in hashes})
 
 
 def test_with_one_shard_the_base_model_answers_meanwhile(tmp_path: Path, small: Settings) -> None:
     run = trained(tmp_path / "run", small(train__epochs=1))
-    means = carrier(run).erasure
+    means = execution(run).executor
     means.withdraw(Selection(users=("u07",)), None, (0,))
     assert recommend(run, "u08", 3)[1]
 
@@ -246,11 +246,11 @@ def test_nothing_of_the_person_is_left(tmp_path: Path, finished: Copy) -> None:
     broken = run.client(run.clients[0]).folder / ".tmpBroken"
     broken.write_bytes(b"u07")  # as safetensors leaves a file when it is killed while it writes
     (id_,) = asked(run, *of("u07"))
-    carrier(run).run()
+    execution(run).run()
     assert naming(run, "u07") == []
     assert not list((run.client(name).folder / "held").glob("*"))
     with pytest.raises(FedrecError, match="key"):
-        Office(run).ledger.selection(id_)
+        Workflow(run).ledger.selection(id_)
 
 
 def test_not_even_an_hmac_is_left_once_the_key_is_destroyed(tmp_path: Path, finished: Copy) -> None:
@@ -265,7 +265,7 @@ def test_not_even_an_hmac_is_left_once_the_key_is_destroyed(tmp_path: Path, fini
     key = vault.key_path.read_bytes()
     (stone,) = tombstones_of(Selection(users=("u07",)), key)
     asked(run, *of("u07"))
-    carrier(run).run()
+    execution(run).run()
     assert holding(run, stone.digest) == [vault.path]
     assert holding(run, key) == [vault.key_path]
     vault.destroy_key()
@@ -276,7 +276,7 @@ def test_what_was_erased_does_not_come_back(tmp_path: Path, finished: Copy) -> N
     run = finished(tmp_path / "run")
     before = {name: run.client(name).interactions() for name in run.clients}
     asked(run, *of("u07"))
-    carrier(run).run()
+    execution(run).run()
     for name, rows in before.items():  # a stale replica is imported again
         run.client(name).write_interactions(rows)
     assert "u07" not in run.clients_of()
@@ -284,9 +284,9 @@ def test_what_was_erased_does_not_come_back(tmp_path: Path, finished: Copy) -> N
 
 
 STEPS = [
-    "erasure.withdraw", "erasure.erase", "erasure.retrain", "erasure.rehearse", "erasure.serve", "erasure.measure",
-    "erasure.forget_held",
-    "proof.verify", "proof.certify", "office.ledger.destroy_subject",
+    "executor.withdraw", "executor.erase", "executor.retrain", "executor.rehearse", "executor.serve",
+    "executor.measure", "executor.discard_erased",
+    "proof.verify", "proof.certify", "workflow.ledger.destroy_subject",
 ]  # fmt: skip
 
 
@@ -297,7 +297,7 @@ def test_killed_anywhere_it_ends_the_same(
 ) -> None:
     run = finished(tmp_path / "run")
     ids = asked(run, *of("u07", "u11"))
-    broken = carrier(run)
+    broken = execution(run)
     where: Any = __import__("unlearning.workflow.proof", fromlist=["x"]) if step.startswith("proof") else broken
     *path, name = step.split(".")
     for part in path if not step.startswith("proof") else []:
@@ -313,15 +313,15 @@ def test_killed_anywhere_it_ends_the_same(
         patch.setattr(where, name, killed)
         with pytest.raises(KeyboardInterrupt):
             broken.run()
-    again = carrier(open_run(run.folder))
+    again = execution(open_run(run.folder))
     again.run()
-    office = again.office
-    assert [office.ledger.get(id_).state.value for id_ in ids] == ["closed", "closed"]
-    assert office.audit.path.exists()
+    workflow = again.workflow
+    assert [workflow.ledger.get(id_).state.value for id_ in ids] == ["closed", "closed"]
+    assert workflow.audit.path.exists()
     assert served(run) == forgotten
     for id_ in ids:
-        assert verified(office, id_)
-    assert verify_chain(office.certificates, trusted=office.operators.publics()).ok
+        assert verified(workflow, id_)
+    assert verify_chain(workflow.certificates, trusted=workflow.operators.publics()).ok
     assert again.run() == []
 
 
@@ -330,21 +330,21 @@ def test_an_over_forgotten_or_remembering_model_is_not_published(
 ) -> None:
     run = finished(tmp_path / "run")
     (id_,) = asked(run, *of("u07"))
-    bad = carrier(run)
-    rehearse = bad.erasure.rehearse
+    bad = execution(run)
+    rehearse = bad.executor.rehearse
 
     def far_off(*arguments: Any) -> Any:
         found = rehearse(*arguments)
         return type(found)([-9.0] * 40, [-0.1] * 400, found.utility)
 
-    monkeypatch.setattr(bad.erasure, "rehearse", far_off)
+    monkeypatch.setattr(bad.executor, "rehearse", far_off)
     (outcome,) = bad.run()
     assert outcome["state"] == "failed"
-    assert "over-forgotten" in Office(run).ledger.get(id_).reasons["failed"]
+    assert "over-forgotten" in Workflow(run).ledger.get(id_).reasons["failed"]
     assert any(entry is None for name in run.clients for entry in (run.client(name).manifest or {})["shards"])
 
 
 def test_a_run_that_is_not_finished_cannot_forget(tmp_path: Path, small: Settings) -> None:
     run = prepare(load(overrides=small()), tmp_path / "run")
     with pytest.raises(FedrecError, match="is not finished"):
-        carrier(run)
+        execution(run)

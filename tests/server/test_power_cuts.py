@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fedrec.files import replacing, replacing_folder, shred, write_bytes, write_json
-from tests.server.test_erasure import Copy, asked, carrier, finished, of
+from tests.server.test_erasure import Copy, asked, execution, finished, of
 from unlearning.requests.states import State
 
 __all__ = ["finished"]  # a fixture
@@ -63,8 +63,8 @@ def changed(path: Path) -> tuple[int, int]:
 def test_what_the_ledger_says_is_on_the_disk(tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
     run = finished(tmp_path / "run")
     asked(run, *of("u07"))
-    work = carrier(run)
-    disk, ledger = Disk(run.folder / "clients", monkeypatch), work.office.ledger
+    work = execution(run)
+    disk, ledger = Disk(run.folder / "clients", monkeypatch), work.workflow.ledger
     advance, told = ledger.advance, dict[str, list[str]]()
 
     def watched(id_: str, to: State, **facts: Any) -> Any:
@@ -87,8 +87,8 @@ def test_proof_is_on_the_disk_before_a_request_is_closed(
 ) -> None:
     run = finished(tmp_path / "run")
     (id_,) = asked(run, *of("u07"))
-    work = carrier(run)
-    disk, ledger = Disk(run.folder / "erasure", monkeypatch), work.office.ledger
+    work = execution(run)
+    disk, ledger = Disk(run.folder / "erasure", monkeypatch), work.workflow.ledger
     advance, lost = ledger.advance, list[str]()
 
     def watched(id_: str, to: State, **facts: Any) -> Any:

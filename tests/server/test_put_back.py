@@ -20,7 +20,7 @@ from server.current import check_current
 from server.export_commands import export
 from server.forget_commands import app
 from server.recommend_commands import recommend as recommend_command
-from tests.server.test_erasure import Copy, asked, carrier, finished, of, served
+from tests.server.test_erasure import Copy, asked, execution, finished, of, served
 from tests.unlearning.workflow.test_copies import compared
 from unlearning.requests.decisions import Decision
 
@@ -58,7 +58,7 @@ def models(old: Path, run: Path) -> None:
 def test_what_is_put_back_is_not_served_and_not_learned_from(tmp_path: Path, finished: Copy, put_back: PutBack) -> None:
     run, old = finished(tmp_path / "run"), finished(tmp_path / "old")
     asked(run, *of("u07"))
-    carrier(run).run()
+    execution(run).run()
     right, data = served(run), [run.client(name).vault.manifest()["digest"] for name in run.clients]
     put_back(old.folder, run.folder)
     if put_back is not models:
@@ -68,10 +68,10 @@ def test_what_is_put_back_is_not_served_and_not_learned_from(tmp_path: Path, fin
         check_current(run)
         recommend(run, "u11", 3)
     with pytest.raises(FedrecError, match=r"as if an old copy had been put back: `fedrec forget run --run"):
-        carrier(run).erasure.check_current()
+        execution(run).executor.check_current()
 
     said: list[str] = []
-    carrier(run, said).run()  # nothing is approved: it only catches up
+    execution(run, said).run()  # nothing is approved: it only catches up
     assert said and all("as if an old copy had been put back" in line and "\n" not in line for line in said)
     assert "u07" not in run.clients_of()
     assert served(run) == right
@@ -79,7 +79,7 @@ def test_what_is_put_back_is_not_served_and_not_learned_from(tmp_path: Path, fin
     check_current(run)
     assert recommend(run, "u11", 3)[1]
     said.clear()
-    carrier(run, said).run()
+    execution(run, said).run()
     assert said == []
 
 
@@ -87,11 +87,11 @@ def test_the_next_erasure_begins_with_the_data_the_last_one_left(tmp_path: Path,
     run, old, same = (finished(tmp_path / name) for name in ("run", "old", "same"))
     for each in (run, same):
         asked(each, *of("u07"))
-        carrier(each).run()
+        execution(each).run()
     whole_clients(old.folder, run.folder)
     for each in (run, same):
         asked(each, *of("u11"))
-        assert [outcome["state"] for outcome in carrier(each).run()] == ["closed"]
+        assert [outcome["state"] for outcome in execution(each).run()] == ["closed"]
     assert served(run) == served(same)
     rows = [{name: each.client(name).vault.manifest()["rows"] for name in each.clients} for each in (run, same)]
     assert rows[0] == rows[1]
@@ -102,7 +102,7 @@ def test_resuming_catches_up_before_anything_is_trained(
 ) -> None:
     run, old = compared(tmp_path / "run"), compared(tmp_path / "old")
     asked(run, *of("u07"))
-    carrier(run).run()
+    execution(run).run()
     right = served(run)
     whole_clients(old.folder, run.folder)
     shutil.copytree(old.folder / "baselines", run.folder / "baselines", dirs_exist_ok=True)
@@ -118,7 +118,7 @@ def test_resuming_catches_up_before_anything_is_trained(
 def test_a_baseline_that_is_put_back_answers_nobody_and_is_trained_anew(tmp_path: Path, compared: Copy) -> None:
     run, old = compared(tmp_path / "run"), compared(tmp_path / "old")
     asked(run, *of("u07"))
-    carrier(run).run()
+    execution(run).run()
     shutil.copytree(old.folder / "baselines", run.folder / "baselines", dirs_exist_ok=True)
     for baseline in run.baselines:
         with pytest.raises(FedrecError, match="would serve what was withdrawn"):
@@ -133,19 +133,19 @@ def test_a_baseline_that_is_put_back_answers_nobody_and_is_trained_anew(tmp_path
 def test_what_is_withdrawn_stays_so_whatever_is_put_back(tmp_path: Path, finished: Copy) -> None:
     run, old = finished(tmp_path / "run"), finished(tmp_path / "old")
     (id_,) = asked(run, *of("u07"))
-    broken = carrier(run)
+    broken = execution(run)
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    broken.erasure.retrain = killed  # type: ignore[assignment,method-assign]
+    broken.executor.retrain = killed  # type: ignore[assignment,method-assign]
     with pytest.raises(KeyboardInterrupt):
         broken.run()
-    broken.office.decide(id_, Decision("held", "a legal duty"), broken.signer)
+    broken.workflow.decide(id_, Decision("held", "a legal duty"), broken.signer)
     shard = int(run.shard_of(["u07"])[0])
     for put_back in (models, whole_clients):
         put_back(old.folder, run.folder)
-        carrier(run).run()
+        execution(run).run()
         for name in run.clients:
             assert sorted(hashes_in(run.client(name))) == [1 - shard]
     assert "u07" not in run.clients_of()
@@ -154,20 +154,20 @@ def test_what_is_withdrawn_stays_so_whatever_is_put_back(tmp_path: Path, finishe
 def test_a_vault_of_another_key_is_refused_in_one_line_and_serves_nothing(tmp_path: Path, finished: Copy) -> None:
     run, other = finished(tmp_path / "run"), finished(tmp_path / "other")
     asked(run, *of("u07"))
-    carrier(run).run()
+    execution(run).run()
     name = run.clients[0]
     rows = other.client(name).interactions()
     shutil.rmtree(run.folder / "clients" / name)
     run.client(name).write_interactions(rows)
     with pytest.raises(FedrecError, match="erased from another vault than this one; put that vault and its key back"):
-        carrier(run).run()
+        execution(run).run()
     assert hashes_in(run.client(name)) == {}
 
 
 def test_nothing_is_recommended_or_exported_from_an_old_copy(tmp_path: Path, finished: Copy) -> None:
     run, old = finished(tmp_path / "run"), finished(tmp_path / "old")
     asked(run, *of("u07"))
-    carrier(run).run()
+    execution(run).run()
     one_client(old.folder, run.folder)
     (home,) = old.clients_of()["u07"]
     for call in (

@@ -18,12 +18,12 @@ from server.prepare import prepare
 from server.restating import retold
 from server.simulation import write_result_and_page
 from tests.conftest import Settings
-from tests.server.test_erasure import asked, carrier, trained, without
+from tests.server.test_erasure import asked, execution, trained, without
 
 
 def forget(run: Run, selection: Selection) -> None:
     asked(run, selection)
-    (outcome,) = carrier(run).run()
+    (outcome,) = execution(run).run()
     assert outcome["state"] == "closed", outcome["reason"]
 
 
@@ -82,7 +82,7 @@ def test_where_nothing_was_found_every_figure_stays(tmp_path: Path, small: Setti
 def test_a_client_of_whom_nobody_is_left_has_nobody(tmp_path: Path, small: Settings) -> None:
     run = trained(tmp_path / "run", small(train__epochs=1))
     asked(run, Selection(everything=True), client="client-1")
-    carrier(run).run()
+    execution(run).run()
     result = run.result
     counts = {client["id"]: (client["users"], client["train_rows"], client["examples"]) for client in result["clients"]}
     assert counts["client-1"] == (0, 0, 0) and all(min(rest) > 0 for name, rest in counts.items() if name != "client-1")

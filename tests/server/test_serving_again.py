@@ -14,9 +14,9 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.protocol.adapters import Model
 from fedrec.store import Run, open_run
-from tests.server.test_erasure import Copy, asked, carrier, finished, of, served
+from tests.server.test_erasure import Copy, asked, execution, finished, of, served
 from unlearning.requests.decisions import Decision
-from unlearning.workflow.records import Office
+from unlearning.workflow.workflow import Workflow
 
 __all__ = ["finished"]  # a fixture
 
@@ -27,7 +27,7 @@ def shard_0(run: Run) -> dict[str, Model]:
 
 def test_rehearsing_what_is_served_changes_nothing_and_what_is_broken_much(tmp_path: Path, finished: Copy) -> None:
     run = finished(tmp_path / "run")
-    means = carrier(run).erasure
+    means = execution(run).executor
     same = means.rehearse([], (0,), shard_0(run))
     assert same.utility is not None
     before, after, liked, disliked = same.utility
@@ -51,7 +51,7 @@ def test_it_is_served_before_it_is_measured(tmp_path: Path, finished: Copy) -> N
     before = [run.client(name).scores() or {} for name in run.clients]
     trained = run.rounds.entry(2)
     asked(run, *of("u07"))
-    work = carrier(run)
+    work = execution(run)
     served_then = []
 
     def say(text: str) -> None:
@@ -62,7 +62,7 @@ def test_it_is_served_before_it_is_measured(tmp_path: Path, finished: Copy) -> N
                 assert ((run.client(name).scores() or {})["scores"] == kept["scores"][stay]).all()
                 assert not (run.client(name).folder / "rehearsed.safetensors").exists()
 
-    (outcome,) = type(work)(work.office, work.erasure, work.signer, say).run()
+    (outcome,) = type(work)(work.workflow, work.executor, work.signer, say).run()
     assert served_then == [served(run)]
     assert 0 <= outcome["withdrawn_seconds"] < outcome["restored_seconds"]
     entry = run.rounds.entry(2)
@@ -87,9 +87,9 @@ def test_a_client_that_cannot_serve_it_is_named_and_the_rest_is_done_later(
     with monkeypatch.context() as patch:
         patch.setattr(erasure, "serve", full)
         with pytest.raises(FedrecError, match=r"client client-1: .*no space left"):
-            carrier(run).run()
-    assert Office(run).ledger.get(id_).state == "published"
-    (outcome,) = carrier(open_run(run.folder)).run()
+            execution(run).run()
+    assert Workflow(run).ledger.get(id_).state == "published"
+    (outcome,) = execution(open_run(run.folder)).run()
     assert outcome["state"] == "closed"
     assert all(len(hashes) == 2 for hashes in served(run).values())
 
@@ -99,7 +99,7 @@ def test_scores_of_an_erased_item_go_and_no_others(tmp_path: Path, finished: Cop
     before = {name: (run.client(name).scores() or {})["items"] for name in run.clients}
     item = run.catalogue.ids.index("i4")
     assert any((items == item).any() for items in before.values())
-    carrier(run).erasure.erase(Selection(items=("i4",)), None, "some-request")
+    execution(run).executor.erase(Selection(items=("i4",)), None, "some-request")
     for name, items in before.items():
         assert (run.client(name).scores() or {})["items"].tolist() == items[items != item].tolist()
 
@@ -109,16 +109,16 @@ def test_one_that_is_held_before_it_is_served_again_does_not_stop_the_others(
 ) -> None:
     run = finished(tmp_path / "run")
     held, other = asked(run, *of("u07", "u11"))
-    broken = carrier(run)
+    broken = execution(run)
 
     def killed(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(broken.erasure, "serve", killed)
+    monkeypatch.setattr(broken.executor, "serve", killed)
     with pytest.raises(KeyboardInterrupt):
         broken.run()
-    broken.office.decide(held, Decision("held", "the claim is disputed"), broken.signer)
-    assert [(each["id"], each["state"]) for each in carrier(open_run(run.folder)).run()] == [(other, "closed")]
-    broken.office.decide(held, Decision("released"), broken.signer)
-    assert [(each["id"], each["state"]) for each in carrier(open_run(run.folder)).run()] == [(held, "closed")]
+    broken.workflow.decide(held, Decision("held", "the claim is disputed"), broken.signer)
+    assert [(each["id"], each["state"]) for each in execution(open_run(run.folder)).run()] == [(other, "closed")]
+    broken.workflow.decide(held, Decision("released"), broken.signer)
+    assert [(each["id"], each["state"]) for each in execution(open_run(run.folder)).run()] == [(held, "closed")]
     assert all(len(hashes) == 2 for hashes in served(run).values())

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from unlearning.executor import Host
     from unlearning.keyring import Keyring
     from unlearning.keys import Role
-    from unlearning.workflow.records import Office
+    from unlearning.workflow.workflow import Workflow
 
 RunOption = Run
 Database = Annotated[
@@ -67,34 +67,34 @@ def session() -> Session:
     return given
 
 
-def open_host(run: Path | None, database: str | None, json: str | None) -> tuple[Host, Office, Terminal]:
-    """A trained model, its office, and where to say what happens: beside standard output where JSON goes there.
+def open_host(run: Path | None, database: str | None, json: str | None) -> tuple[Host, Workflow, Terminal]:
+    """A trained model, its workflow, and where to say what happens: beside standard output where JSON goes there.
 
     Which run was taken is said where none was named.
     """
     from fedrec.terminal import terminal
-    from unlearning.workflow.records import Office
+    from unlearning.workflow.workflow import Workflow
 
     host, console = session().open(run), terminal(json == "-")
     if run is None:
         console.print(f"run {host.model.folder}", style="dim", markup=False, soft_wrap=True)
-    return host, Office(host.model, database, session().keyring), console
+    return host, Workflow(host.model, database, session().keyring), console
 
 
-def open_office(run: Path | None, database: str | None, json: str | None) -> tuple[Office, Terminal]:
+def open_workflow(run: Path | None, database: str | None, json: str | None) -> tuple[Workflow, Terminal]:
     """As `open_host`, where nothing is started."""
-    _, office, console = open_host(run, database, json)
-    return office, console
+    _, workflow, console = open_host(run, database, json)
+    return workflow, console
 
 
-def tell_sender(office: Office, console: Terminal) -> None:
+def tell_sender(workflow: Workflow, console: Terminal) -> None:
     """A letter without the controller's name is no answer to a person."""
-    if not office.rules.sender:
-        where = office.folder / "policy.json"
+    if not workflow.rules.sender:
+        where = workflow.folder / "policy.json"
         console.print(f'letters name no controller: write "sender" into {where}', markup=False, soft_wrap=True)
 
 
-def acting(office: Office, name: str | None, role: Role, console: Terminal) -> str:
+def acting(workflow: Workflow, name: str | None, role: Role, console: Terminal) -> str:
     """The operator who acts: the one named, or the first in force with the role; a run that has none gets one.
 
     Raises:
@@ -102,14 +102,14 @@ def acting(office: Office, name: str | None, role: Role, console: Terminal) -> s
     """
     if name is not None:
         return name
-    first, made = office.ensure_one()
+    first, made = workflow.ensure_one()
     if made:
         console.print(
-            f"made an operator '{first}' with all roles; the private key is {office.keyring.path(first)}",
+            f"made an operator '{first}' with all roles; the private key is {workflow.keyring.path(first)}",
             markup=False, soft_wrap=True,
         )  # fmt: skip
         return first
-    able = office.operators.names(role)
+    able = workflow.operators.names(role)
     if not able:
         raise UsageError(f"no operator in force is a {role}: `fedrec forget keys --create NAME --role {role}`")
     return able[0]

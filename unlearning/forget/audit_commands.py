@@ -9,11 +9,11 @@ import typer
 
 from fedrec.errors import FedrecError
 from fedrec.options import Json
-from unlearning.forget.arguments import Database, Operator, RunOption, acting, open_office
+from unlearning.forget.arguments import Database, Operator, RunOption, acting, open_workflow
 
 if TYPE_CHECKING:
     from fedrec.terminal import Terminal
-    from unlearning.workflow.records import Office
+    from unlearning.workflow.workflow import Workflow
 
 
 def audit(
@@ -34,16 +34,16 @@ def audit(
     from fedrec.output import write_result
     from unlearning.workflow import findings
 
-    office, console = open_office(run, database, json)
+    workflow, console = open_workflow(run, database, json)
     kept = findings.read_head(since) if since else None
-    found = findings.findings(office, kept, evidence=True)
+    found = findings.findings(workflow, kept, evidence=True)
     for finding in found:
         word = "seen" if finding.accepted else "FAIL"
         console.print(f"{word}  {finding.about}: {finding.why}", markup=False, soft_wrap=True)
     new = [finding for finding in found if not finding.accepted]
     if accept and new:
-        operator = acting(office, by, "approver", console)
-        findings.accept(office, operator, new)
+        operator = acting(workflow, by, "approver", console)
+        findings.accept(workflow, operator, new)
         console.print(f"accepted by {operator}, as the log says now: {len(new)}", markup=False, soft_wrap=True)
         new = []
     told = [{"about": one.about, "why": one.why, "accepted": one.accepted or accept} for one in found]
@@ -51,15 +51,15 @@ def audit(
     if new:
         raise FedrecError(f"{len(new)} found: restore what was altered, or go on with --accept")
     if head is not None:
-        write_json(head, findings.head(office).model_dump(mode="json"))
+        write_json(head, findings.head(workflow).model_dump(mode="json"))
     console.print("log, certificates, ledger and operators tell the same" if not found else "nothing else is wrong")
 
 
-def warn_altered(office: Office, console: Terminal) -> None:
+def warn_altered(workflow: Workflow, console: Terminal) -> None:
     """One line where something is not as it was left."""
     from unlearning.workflow.findings import unaccepted
 
-    if found := unaccepted(office):
+    if found := unaccepted(workflow):
         console.print(
             f"the audit finds {len(found)}, the first: {found[0].about}: {found[0].why}; see `fedrec forget audit`",
             style="red", markup=False, soft_wrap=True,

@@ -9,7 +9,7 @@ import typer
 
 from fedrec.errors import FedrecError, UnknownSigner, UsageError
 from fedrec.options import Json
-from unlearning.forget.arguments import Database, RequestId, RunOption, open_office
+from unlearning.forget.arguments import Database, RequestId, RunOption, open_workflow
 
 
 def verify(
@@ -47,11 +47,11 @@ def verify(
 
 def certificate(id: RequestId, run: RunOption = None, database: Database = None) -> None:
     """ID: where the certificate, its evidence, the page and the reply to the person are."""
-    office, console = open_office(run, database, None)
-    id = office.ledger.named(id)
-    documents = office.documents_of(id)
+    workflow, console = open_workflow(run, database, None)
+    id = workflow.ledger.named(id)
+    documents = workflow.documents_of(id)
     if "certificate" not in documents:
-        raise UsageError(f"request {id}: no certificate; it is {office.ledger.get(id).state.value}")
+        raise UsageError(f"request {id}: no certificate; it is {workflow.ledger.get(id).state.value}")
     for name, where in documents.items():
         console.print(f"{name:<12}{where}", markup=False, soft_wrap=True)
 
@@ -69,13 +69,13 @@ def keys(
     """The operators of a run and their public keys. Private keys are kept by their owners, outside the run."""
     from unlearning.keys import ROLES
 
-    office, console = open_office(run, None, None)
-    operators = office.operators
+    workflow, console = open_workflow(run, None, None)
+    operators = workflow.operators
     if create is not None:
-        there = office.keyring.path(create).exists()
-        office.enrol(create, role or ROLES, passphrase)  # type: ignore[arg-type]
+        there = workflow.keyring.path(create).exists()
+        workflow.enrol(create, role or ROLES, passphrase)  # type: ignore[arg-type]
         how = "that was there" if there else "made, under a passphrase" if passphrase else "made, WITHOUT a passphrase"
-        console.print(f"private key {how}: {office.keyring.path(create)}", markup=False, soft_wrap=True)
+        console.print(f"private key {how}: {workflow.keyring.path(create)}", markup=False, soft_wrap=True)
     if revoke is not None:
         operators.revoke(revoke)
     if export:

@@ -34,17 +34,17 @@ def plan(id: RequestId, run: RunOption = None, database: Database = None, json: 
     from fedrec.reporting.formatting import duration
     from unlearning.workflow.planning import impact
 
-    host, office, console = open_host(run, database, json)
-    request = office.ledger.get(office.ledger.named(id))
-    with host.executor(office.ledger) as erasure:
-        erasure.check_current()
-        located = erasure.locate(office.ledger.selection(request.id), request.scope.client)
-        found = impact(erasure, located, office.rules)
+    host, workflow, console = open_host(run, database, json)
+    request = workflow.ledger.get(workflow.ledger.named(id))
+    with host.executor(workflow.ledger) as executor:
+        executor.check_current()
+        located = executor.locate(workflow.ledger.selection(request.id), request.scope.client)
+        found = impact(executor, located, workflow.rules)
     shards = ", ".join(map(str, found["shards"])) or "none"
-    held = ", ".join(f"{client} ({rows} rows)" for client, rows in located.rows.items()) or "nobody"
+    holders = ", ".join(f"{client} ({rows} rows)" for client, rows in located.rows.items()) or "nobody"
     again = f"{shards} of {found['of_shards']}; {found['rounds']} rounds again at all clients"
     console.print(
-        f"held by    {held}",
+        f"held by    {holders}",
         f"shards     {again if found['shards'] else 'none learned from it'}",
         f"takes      about {duration(found['estimated_seconds'])}; withdrawn at once",
         f"claim      {found['claim']} ({found['why']})",
@@ -69,18 +69,18 @@ def run(
     from fedrec.lock import only_writer
     from fedrec.output import write_result
     from fedrec.workers import get_ready, parse_workers
-    from unlearning.workflow.execution import Carrier
+    from unlearning.workflow.execution import Execution
 
     side_by_side = parse_workers(workers)
     get_ready(side_by_side, *session().modules)
-    host, office, console = open_host(run, database, json)
-    signer = acting(office, by, "signer", console)
-    if signer not in office.operators.names("signer"):
+    host, workflow, console = open_host(run, database, json)
+    signer = acting(workflow, by, "signer", console)
+    if signer not in workflow.operators.names("signer"):
         raise UsageError(f"--by {signer}: no signer in force; `fedrec forget keys` shows who is, and makes one")
     try:
         say = partial(console.print, markup=False, soft_wrap=True)
-        with only_writer(office.model.folder), host.executor(office.ledger, side_by_side) as erasure:
-            outcomes = Carrier(office, erasure, signer, say, rederive).run()
+        with only_writer(workflow.model.folder), host.executor(workflow.ledger, side_by_side) as executor:
+            outcomes = Execution(workflow, executor, signer, say, rederive).run()
             host.publish(database)
     except KeyboardInterrupt:
         raise Interrupted("stopped; `fedrec forget run` goes on") from None
@@ -90,7 +90,7 @@ def run(
         )
     if not outcomes:
         console.print("nothing to do: no approved request is open")
-    warn(office, console, office.ledger.open_requests())
+    warn(workflow, console, workflow.ledger.open_requests())
     write_result({"requests": outcomes}, json)
     if failed := sum(outcome["state"] == "failed" for outcome in outcomes):
         raise FedrecError(f"{failed} of {len(outcomes)} requests failed: `fedrec forget status` says why")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedrec.options import Json
-from unlearning.forget.arguments import Database, Operator, RequestId, RunOption, acting, open_office, tell_sender
+from unlearning.forget.arguments import Database, Operator, RequestId, RunOption, acting, open_workflow, tell_sender
 
 if TYPE_CHECKING:
     from unlearning.requests.decisions import Decision
@@ -28,11 +28,11 @@ def approve(
     from fedrec.output import write_result
     from unlearning.requests.states import State
 
-    office, console = open_office(run, database, json)
-    approver = acting(office, by, "approver", console)
-    waiting = office.ledger.list(State.RECEIVED)
-    ids = [office.ledger.named(id)] if id is not None else [request.id for request in waiting]
-    approved = [office.approve(each, approver, identity) for each in ids]
+    workflow, console = open_workflow(run, database, json)
+    approver = acting(workflow, by, "approver", console)
+    waiting = workflow.ledger.list(State.RECEIVED)
+    ids = [workflow.ledger.named(id)] if id is not None else [request.id for request in waiting]
+    approved = [workflow.approve(each, approver, identity) for each in ids]
     for request in approved:
         alone = "" if request.four_eyes else " by the one operator there is"
         console.print(f"{request.id}  {request.state.value}, approved{alone}", soft_wrap=True)
@@ -114,12 +114,12 @@ def _decide(
     from unlearning.requests.states import OPEN
     from unlearning.workflow.correspondence import DECISIONS, path_of
 
-    office, console = open_office(run, database, json)
-    request = office.decide(office.ledger.named(id), decision, acting(office, by, "approver", console))
+    workflow, console = open_workflow(run, database, json)
+    request = workflow.decide(workflow.ledger.named(id), decision, acting(workflow, by, "approver", console))
     answer = f", to be answered by {request.due_at}" if request.state in OPEN else ""
     console.print(f"{request.id}  {request.state.value}{answer}", markup=False, soft_wrap=True)
     if decision.says in DECISIONS:
-        letter = path_of(office, request.id, decision.says)
+        letter = path_of(workflow, request.id, decision.says)
         console.print(f"letter to whoever asked: {letter}", markup=False, soft_wrap=True)
-        tell_sender(office, console)
+        tell_sender(workflow, console)
     write_result(request.public(), json)

@@ -7,14 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from fedrec.options import Json
-from unlearning.forget.arguments import Database, RequestId, RunOption, open_office
+from unlearning.forget.arguments import Database, RequestId, RunOption, open_workflow
 from unlearning.forget.audit_commands import warn_altered
 
 if TYPE_CHECKING:
     from fedrec.terminal import Terminal
     from unlearning.requests.request import Request
     from unlearning.requests.scope import Scope
-    from unlearning.workflow.records import Office
+    from unlearning.workflow.workflow import Workflow
 
 
 class Due(Protocol):
@@ -31,8 +31,8 @@ def status(run: RunOption = None, database: Database = None, json: Json = None) 
     """Open requests, late ones first, with the days that are left, and how many there are in each state."""
     from fedrec.output import write_result
 
-    office, console = open_office(run, database, json)
-    waiting, counts = office.ledger.status()
+    workflow, console = open_workflow(run, database, json)
+    waiting, counts = workflow.ledger.status()
     day = today()
     for brief in waiting:
         line = f"{_line(brief.id, brief.state, brief.kind, brief.due_at)}, {left(brief.due_at, day)}"
@@ -40,8 +40,8 @@ def status(run: RunOption = None, database: Database = None, json: Json = None) 
             line += f"; {brief.why}"
         console.print(line, markup=False, soft_wrap=True)
     console.print(", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no requests")
-    warn(office, console, waiting)
-    warn_altered(office, console)
+    warn(workflow, console, waiting)
+    warn_altered(workflow, console)
     told = [
         {
             **brief._asdict(), "due_at": str(brief.due_at), "received_at": str(brief.received_at),
@@ -56,8 +56,8 @@ def list_(run: RunOption = None, database: Database = None, json: Json = None) -
     """All requests."""
     from fedrec.output import write_result
 
-    office, console = open_office(run, database, json)
-    found = office.ledger.list()
+    workflow, console = open_workflow(run, database, json)
+    found = workflow.ledger.list()
     for request in found:
         line = _line(request.id, request.state, request.scope.kind, request.due_at)
         console.print(line, markup=False, soft_wrap=True)
@@ -68,19 +68,19 @@ def show(id: RequestId, run: RunOption = None, database: Database = None, json: 
     """ID: what is known of one request: its state, days, decisions, shards and documents; no person is named."""
     from fedrec.output import write_result
 
-    office, console = open_office(run, database, json)
-    request = office.ledger.get(office.ledger.named(id))
-    documents = office.documents_of(request.id)
+    workflow, console = open_workflow(run, database, json)
+    request = workflow.ledger.get(workflow.ledger.named(id))
+    documents = workflow.documents_of(request.id)
     lines = [*_facts(request), *documents.items()]
     for name, value in lines:
         console.print(f"{name:<13}{value}", markup=False, soft_wrap=True)
     write_result({**request.public(), "documents": {name: str(path) for name, path in documents.items()}}, json)
 
 
-def warn(office: Office, console: Terminal, open_requests: Iterable[Due]) -> None:
+def warn(workflow: Workflow, console: Terminal, open_requests: Iterable[Due]) -> None:
     """One line where a last day is near or over."""
     day = today()
-    near = day + timedelta(days=office.rules.ledger.warn_days)
+    near = day + timedelta(days=workflow.rules.ledger.warn_days)
     soon = sorted((request.due_at, request.id) for request in open_requests if request.due_at <= near)
     if soon:
         due, first = soon[0]

@@ -12,10 +12,10 @@ import typer
 
 from fedrec.errors import UsageError
 from fedrec.options import Json
-from unlearning.forget.arguments import Database, Operator, RunOption, acting, open_office
+from unlearning.forget.arguments import Database, Operator, RunOption, acting, open_workflow
 
 if TYPE_CHECKING:
-    from unlearning.workflow.records import Office
+    from unlearning.workflow.workflow import Workflow
 
 _SHOWN = 50  # bad lines that are told one by one
 
@@ -49,19 +49,19 @@ def submit(
     if days["since"] is not None and days["until"] is not None and days["since"] > days["until"]:
         raise UsageError(f"--from {since} is after --to {until}: exchange them")
     came = _received(received)
-    office, console = open_office(run, database, json)
-    held = office.model.clients_of()
-    _check_client(office, client)
-    items = _items(office, item or ())
+    workflow, console = open_workflow(run, database, json)
+    holders = workflow.model.clients_of()
+    _check_client(workflow, client)
+    items = _items(workflow, item or ())
     users: list[tuple[str, ...]] = [()]
     if file is not None:
-        users = [(each,) for each in _users_in(file, office, client, held)]
+        users = [(each,) for each in _users_in(file, workflow, client, holders)]
     elif user is not None:
-        users = [(_user("--user", user, office, client, held),)]
+        users = [(_user("--user", user, workflow, client, holders),)]
     whole = client is not None and not (any(users) or items or since or until)
     selections = [Selection(users=who, items=items, **days, everything=whole) for who in users]
-    requester = acting(office, by, "requester", console)
-    found = office.submit_all(
+    requester = acting(workflow, by, "requester", console)
+    found = workflow.submit_all(
         selections, client=client, channel=channel, ground=ground, requester=requester, received=came
     )
     for request in found:
@@ -70,43 +70,45 @@ def submit(
     write_result(told[0] if file is None else {"requests": told}, json)
 
 
-def _check_client(office: Office, client: str | None) -> None:
-    if client is not None and client not in office.model.clients:
-        raise UsageError(f"--client {client}: no such client; the run has {', '.join(office.model.clients)}")
+def _check_client(workflow: Workflow, client: str | None) -> None:
+    if client is not None and client not in workflow.model.clients:
+        raise UsageError(f"--client {client}: no such client; the run has {', '.join(workflow.model.clients)}")
 
 
-def _items(office: Office, given: Collection[str]) -> tuple[str, ...]:
+def _items(workflow: Workflow, given: Collection[str]) -> tuple[str, ...]:
     from fedrec.data.ids import named
 
-    known = office.model.catalogue.ids
+    known = workflow.model.catalogue.ids
     items = [named("--item", item, known) for item in given]
     if unknown := sorted(set(items) - set(known)):
-        raise UsageError(f"--item {unknown[0]}: not in the catalogue of {office.model.folder}")
+        raise UsageError(f"--item {unknown[0]}: not in the catalogue of {workflow.model.folder}")
     return tuple(items)
 
 
-def _user(option: str, given: str, office: Office, client: str | None, held: Mapping[str, Collection[str]]) -> str:
+def _user(
+    option: str, given: str, workflow: Workflow, client: str | None, holders: Mapping[str, Collection[str]]
+) -> str:
     """A user who is there: a request that names nobody is most likely a slip.
 
     Args:
-        held: the clients of each user.
+        holders: the clients of each user.
     """
     from fedrec.data.ids import named
 
-    user = named(option, given, held)
-    if user not in held:
-        raise UsageError(f"{option} {user}: not in the data of {office.model.folder} (or already forgotten)")
-    if client is not None and client not in held[user]:
-        raise UsageError(f"{option} {user}: client {client} has nothing of it; {', '.join(held[user])} has")
+    user = named(option, given, holders)
+    if user not in holders:
+        raise UsageError(f"{option} {user}: not in the data of {workflow.model.folder} (or already forgotten)")
+    if client is not None and client not in holders[user]:
+        raise UsageError(f"{option} {user}: client {client} has nothing of it; {', '.join(holders[user])} has")
     return user
 
 
-def _users_in(path: Path, office: Office, client: str | None, held: Mapping[str, Collection[str]]) -> list[str]:
+def _users_in(path: Path, workflow: Workflow, client: str | None, holders: Mapping[str, Collection[str]]) -> list[str]:
     """The users in a file; one UsageError names every line that is wrong."""
     users, faults = [], []
     for number, line in _lines(path):
         try:
-            users.append(_user(f"line {number}", line, office, client, held))
+            users.append(_user(f"line {number}", line, workflow, client, holders))
         except UsageError as error:
             faults.append(str(error))
     if faults:

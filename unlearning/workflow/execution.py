@@ -31,19 +31,19 @@ from unlearning.verification import Report
 from unlearning.workflow import proof
 from unlearning.workflow.findings import open_faults, refuse_altered
 from unlearning.workflow.planning import impact
-from unlearning.workflow.records import Office
+from unlearning.workflow.workflow import Workflow
 
 
 @dataclass(frozen=True)
-class Carrier:
-    """Carries out what an office approved.
+class Execution:
+    """Carries out what was approved.
 
     Attributes:
         rederive: train the shards a second time from their start, and count the adapters that come out otherwise.
     """
 
-    office: Office
-    erasure: Executor
+    workflow: Workflow
+    executor: Executor
     signer: str
     say: Say
     rederive: bool = False
@@ -54,9 +54,9 @@ class Carrier:
         Raises:
             FedrecError: log, certificates, ledger and operators do not tell the same; nothing was done.
         """
-        ledger = self.office.ledger
-        refuse_altered(self.office)
-        self.erasure.catch_up(self.say)
+        ledger = self.workflow.ledger
+        refuse_altered(self.workflow)
+        self.executor.catch_up(self.say)
         done = self._fail_unvouched()
         for request in ledger.list(State.IDENTIFIED):
             if not self._alone(request.id, self._plan):
@@ -71,7 +71,7 @@ class Carrier:
 
     def _fail_unvouched(self) -> list[str]:
         """What the ledger calls approved and operators or the log do not vouch for fails, before anything is done."""
-        faults, waiting = open_faults(self.office), self.office.ledger.open_requests()
+        faults, waiting = open_faults(self.workflow), self.workflow.ledger.open_requests()
         failed = [each.id for each in waiting if each.state in (State.IDENTIFIED, *BATCHED) and each.id in faults]
         for id in failed:
             self._fail(id, faults[id])
@@ -79,7 +79,7 @@ class Carrier:
 
     def outcome(self, request: Request) -> dict[str, Any]:
         """As `--json` tells it."""
-        certificate = self.office.certificates / f"{request.id}.json"
+        certificate = self.workflow.certificates / f"{request.id}.json"
         return {
             "id": request.id,
             "state": request.state.value,
@@ -93,8 +93,8 @@ class Carrier:
 
     def _plan(self, id: str, selection: Selection, client: str | None) -> None:
         """The impact plan, kept with the request."""
-        plan = impact(self.erasure, self.erasure.locate(selection, client), self.office.rules)
-        self.office.plan(self.office.ledger.get(id), plan, self.signer)
+        plan = impact(self.executor, self.executor.locate(selection, client), self.workflow.rules)
+        self.workflow.plan(self.workflow.ledger.get(id), plan, self.signer)
 
     def _carry_out(self, asked: Sequence[str]) -> list[str]:
         """A batch, from its plans on; those of it that fail are left out where they do."""
@@ -104,20 +104,20 @@ class Carrier:
         gone: list[str] = []
 
         def withdraw(_: str, selection: Selection, client: str | None) -> None:
-            gone.extend(self.erasure.withdraw(selection, client, shards))
+            gone.extend(self.executor.withdraw(selection, client, shards))
 
         ids = [id for id in asked if self._alone(id, withdraw)]
         if not ids:
             return list(asked)
         self._reach(ids, State.ERASING, {"withdrawn_seconds": self._since_quarantined(ids)})
-        kept = self.office.ledger.get(ids[0]).timings["withdrawn_seconds"]  # of the first time, where it was broken off
-        self.say(f"withdrawn everywhere in {kept:.2f} s")
+        first = self.workflow.ledger.get(ids[0]).timings["withdrawn_seconds"]  # also where it was broken off since
+        self.say(f"withdrawn everywhere in {first:.2f} s")
         if gone:
-            again = f"`fedrec simulate --resume {self.office.model.folder}` trains them again without the rows"
+            again = f"`fedrec simulate --resume {self.workflow.model.folder}` trains them again without the rows"
             self.say(f"baselines {', '.join(gone)} are removed with what they learned; {again}")
-        ids = [id for id in ids if self._alone(id, lambda id, of, client: self.erasure.erase(of, client, id))]
+        ids = [id for id in ids if self._alone(id, lambda id, of, client: self.executor.erase(of, client, id))]
         shards, folder = self._shards(ids), self._folder(ids)
-        models = self.erasure.retrain(shards, folder / "rounds") if shards else {}
+        models = self.executor.retrain(shards, folder / "rounds") if shards else {}
         self._reach(ids, State.VERIFYING)
         reports = self._verified(ids, shards, models, self._unequal(shards, folder) if self.rederive else None)
         passed = [id for id in ids if self._passed(id, reports[id])]
@@ -129,7 +129,7 @@ class Carrier:
             {
                 "requests": passed, "shards": shards, "at": proof.now(),
                 "reports": {id: reports[id].model_dump(mode="json") for id in passed},
-                "after": self.erasure.locate(Selection()).data,
+                "after": self.executor.locate(Selection()).data,
             },
         )  # fmt: skip
         self._close(folder)
@@ -142,9 +142,9 @@ class Carrier:
             FedrecError: no other request's could be done either: a client does not answer to anything.
         """
         try:
-            step(id, self.office.ledger.selection(id), self.office.ledger.get(id).scope.client)
+            step(id, self.workflow.ledger.selection(id), self.workflow.ledger.get(id).scope.client)
         except FedrecError as error:
-            self.erasure.locate(Selection())
+            self.executor.locate(Selection())
             self._fail(id, f"it cannot be carried out: {one_line(str(error))}")
             return False
         return True
@@ -157,39 +157,39 @@ class Carrier:
         return report.verdict == "PASS"
 
     def _fail(self, id: str, why: str) -> None:
-        self.office.ledger.advance(id, State.FAILED, reason=why)
+        self.workflow.ledger.advance(id, State.FAILED, reason=why)
         self.say(f"{id}  failed; what was withdrawn stays so: {why}")
 
     def _shards(self, ids: Sequence[str]) -> list[int]:
         """Every shard that one of the requests touches."""
-        return sorted({shard for id in ids for shard in self.office.ledger.get(id).shards or ()})
+        return sorted({shard for id in ids for shard in self.workflow.ledger.get(id).shards or ()})
 
     def _close(self, folder: Path) -> list[str]:
         """Serve, measure, certify and close what is verified; repeated as often as need be."""
         batch = read_json(folder / "batch.json")
         ids, shards = batch["requests"], batch["shards"]
-        retrained = self.erasure.retrained(shards, folder / "rounds")
+        retrained = self.executor.retrained(shards, folder / "rounds")
         self._reach(ids, State.PUBLISHED)
-        if waiting := [id for id in ids if self.office.ledger.get(id).state != State.CLOSED]:
+        if waiting := [id for id in ids if self.workflow.ledger.get(id).state != State.CLOSED]:
             withdrawn = self._withdrawn_by_others()
-            self.erasure.serve(shards, retrained.adapters, withdrawn)
+            self.executor.serve(shards, retrained.adapters, withdrawn)
             if "restored_seconds" not in batch:
                 batch |= {"restored_seconds": self._since_quarantined(ids), "withdrawn": sorted(withdrawn)}
                 write_json(folder / "batch.json", batch)
             self.say(_served(batch))
             if any(self._claim(id) != NOTHING_FOUND for id in ids):
-                self.erasure.measure(shards, retrained.adapters, folder / "rounds")
-            self.erasure.forget_held(ids)
+                self.executor.measure(shards, retrained.adapters, folder / "rounds")
+            self.executor.discard_erased(ids)
         for id in waiting:
             self._certify(id, batch, retrained, folder / f"issued-{id}.json")
         for id in ids:
             self._note_certified(id)
-            self.office.ledger.destroy_subject(id)
+            self.workflow.ledger.destroy_subject(id)
         (folder / "batch.json").unlink()
         return list(ids)
 
     def _claim(self, id: str) -> str:
-        return str((self.office.ledger.get(id).plan or {})["claim"])
+        return str((self.workflow.ledger.get(id).plan or {})["claim"])
 
     def _certify(self, id: str, batch: dict[str, Any], retrained: Retrained, path: Path) -> None:
         """Sign the certificate and close the request.
@@ -197,27 +197,27 @@ class Carrier:
         Args:
             path: keeps what the certificate was first issued with.
         """
-        request, report = self.office.ledger.get(id), Report.model_validate(batch["reports"][id])
+        request, report = self.workflow.ledger.get(id), Report.model_validate(batch["reports"][id])
         back = set(batch["withdrawn"]).isdisjoint(request.shards or ())
         restored = batch["restored_seconds"] if back else None
         if not path.exists():
-            before = newest(self.office.certificates, but=id)
+            before = newest(self.workflow.certificates, but=id)
             write_json(path, {"at": batch["at"], "restored_seconds": restored, "previous": before})
         signed = proof.certify(
-            self.office, request, batch["shards"], retrained, batch["after"], report, read_json(path), self.signer
+            self.workflow, request, batch["shards"], retrained, batch["after"], report, read_json(path), self.signer
         )
         timings = {"restored_seconds": restored} if restored is not None else {}
-        self.office.ledger.advance(id, State.CLOSED, certificate=signed.digest, timings=timings)
+        self.workflow.ledger.advance(id, State.CLOSED, certificate=signed.digest, timings=timings)
 
     def _note_certified(self, id: str) -> None:
         """In the audit log, once."""
-        log = self.office.audit
+        log = self.workflow.audit
         if not any(line.get("event") == "certified" for line in excerpt(log.path, id)):
-            log.append("certified", request=id, certificate=self.office.ledger.get(id).certificate)
+            log.append("certified", request=id, certificate=self.workflow.ledger.get(id).certificate)
 
     def _withdrawn_by_others(self) -> set[int]:
         """Shards that must not be served yet: of requests that were withdrawn and then held, or failed."""
-        requests = self.office.ledger.open_requests()
+        requests = self.workflow.ledger.open_requests()
         return {shard for request in requests if request.reached in WITHDRAWN for shard in request.shards or ()}
 
     def _unequal(self, shards: Sequence[int], folder: Path) -> int:
@@ -227,30 +227,30 @@ class Carrier:
         again = folder / "again"
         shutil.rmtree(again, ignore_errors=True)  # broken off; the clients' checkpoints went when they erased again
         self.say("trained again; now a second time, to compare")
-        second = self.erasure.retrain(shards, again)
+        second = self.executor.retrain(shards, again)
         shutil.rmtree(again)
         return sum(
             digest_of(one) != digest_of(other)
-            for client, model in self.erasure.retrained(shards, folder / "rounds").adapters.items()
+            for client, model in self.executor.retrained(shards, folder / "rounds").adapters.items()
             for one, other in zip(model, second[client], strict=True)
         )
 
     def _verified(
         self, ids: Sequence[str], shards: Sequence[int], models: dict[str, Model], unequal: int | None
     ) -> dict[str, Report]:
-        requests = [self.office.ledger.get(id) for id in ids]
-        return proof.verify(self.erasure, self.office, requests, shards, models, unequal)
+        requests = [self.workflow.ledger.get(id) for id in ids]
+        return proof.verify(self.executor, self.workflow, requests, shards, models, unequal)
 
     def _reach(self, ids: Sequence[str], state: State, timings: dict[str, float] | None = None) -> None:
         """Every request in that state, or beyond it already."""
         for id in ids:
-            request = self.office.ledger.get(id)
+            request = self.workflow.ledger.get(id)
             if PATH.index(request.reached) < PATH.index(state):
-                self.office.ledger.advance(id, state, timings=timings or {})
+                self.workflow.ledger.advance(id, state, timings=timings or {})
 
     def _since_quarantined(self, ids: Sequence[str]) -> float:
         """Seconds since the work on the first of them began, also where it was broken off in between."""
-        requests = [self.office.ledger.get(id) for id in ids]
+        requests = [self.workflow.ledger.get(id) for id in ids]
         now, began = datetime.now(UTC), State.QUARANTINED
         starts = [r.received_at + timedelta(seconds=r.timings[began]) for r in requests if began in r.timings]
         return max(0.0, (now - min(starts, default=now)).total_seconds())
@@ -262,7 +262,7 @@ class Carrier:
 
     @property
     def _batches(self) -> Path:
-        return self.office.folder / "batches"
+        return self.workflow.folder / "batches"
 
 
 def _served(batch: dict[str, Any]) -> str:

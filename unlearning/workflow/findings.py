@@ -21,7 +21,7 @@ from unlearning.certificates.verify import read_signed, verify_certificate, veri
 from unlearning.requests.crosscheck import of_operators, of_requests
 from unlearning.requests.request import Request
 from unlearning.requests.states import OPEN, TERMINAL, State
-from unlearning.workflow.records import Office
+from unlearning.workflow.workflow import Workflow
 
 ACCEPTED = "findings-accepted"
 
@@ -61,15 +61,15 @@ class Head(Section):
     certificate: Digest | None
 
 
-def head(office: Office) -> Head:
+def head(workflow: Workflow) -> Head:
     """
     Raises:
         FedrecError: there is no log, or the certificates are no row.
     """
-    log, ends = audit.check(office.audit.path), heads(office.certificates)
+    log, ends = audit.check(workflow.audit.path), heads(workflow.certificates)
     if len(ends) > 1:
-        raise FedrecError(f"{office.certificates}: the certificates are no row, so they have no end to keep")
-    number = len(list(office.certificates.glob("*.json")))
+        raise FedrecError(f"{workflow.certificates}: the certificates are no row, so they have no end to keep")
+    number = len(list(workflow.certificates.glob("*.json")))
     return Head(lines=log.lines, log=log.head, certificates=number, certificate=ends[0] if ends else None)
 
 
@@ -84,38 +84,38 @@ def read_head(path: Path) -> Head:
         raise UsageError(f"--since {path}: not what `fedrec forget audit --head FILE` wrote") from None
 
 
-def findings(office: Office, since: Head | None = None, evidence: bool = False) -> list[Finding]:
+def findings(workflow: Workflow, since: Head | None = None, evidence: bool = False) -> list[Finding]:
     """Everything that is not as it was left; those that an operator accepted are marked.
 
     Args:
         since: what was kept elsewhere.
         evidence: check every certificate's evidence too, which takes its time where there are many.
     """
-    lines = audit.read(office.audit.path) if office.audit.path.exists() else []
+    lines = audit.read(workflow.audit.path) if workflow.audit.path.exists() else []
     accepted = {mark for line in lines if line["event"] == ACCEPTED for mark in line["facts"].get("findings", ())}
-    certificates = {path.stem: read_signed(path)[0] for path in sorted(office.certificates.glob("*.json"))}
-    requests = office.ledger.list()
+    certificates = {path.stem: read_signed(path)[0] for path in sorted(workflow.certificates.glob("*.json"))}
+    requests = workflow.ledger.list()
     found = [
-        *_of_log(office, certificates.values(), since),
-        *_of_certificates(office, certificates, since, evidence),
-        *_of_ledger(office, requests, certificates, lines),
-        *_of_operators(office, lines),
+        *_of_log(workflow, certificates.values(), since),
+        *_of_certificates(workflow, certificates, since, evidence),
+        *_of_ledger(workflow, requests, certificates, lines),
+        *_of_operators(workflow, lines),
     ]
     return [Finding(one.about, one.why, one.request, one.mark in accepted) for one in dict.fromkeys(found)]
 
 
-def unaccepted(office: Office) -> list[Finding]:
+def unaccepted(workflow: Workflow) -> list[Finding]:
     """What nobody has accepted, as `run` and `status` look for it."""
-    return [finding for finding in findings(office) if not finding.accepted]
+    return [finding for finding in findings(workflow) if not finding.accepted]
 
 
-def refuse_altered(office: Office) -> None:
+def refuse_altered(workflow: Workflow) -> None:
     """Before anything is done.
 
     Raises:
         FedrecError: something besides single open requests, which fail alone, is not as it was left.
     """
-    found = [finding for finding in unaccepted(office) if not finding.request]
+    found = [finding for finding in unaccepted(workflow) if not finding.request]
     if found:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         raise FedrecError(
@@ -124,26 +124,28 @@ def refuse_altered(office: Office) -> None:
         )
 
 
-def open_faults(office: Office) -> dict[str, str]:
+def open_faults(workflow: Workflow) -> dict[str, str]:
     """Why an open request must not be carried out, by request: nobody vouches for it, or the log tells otherwise."""
-    found = {finding.about.removeprefix("request "): finding.why for finding in unaccepted(office) if finding.request}
-    for request in office.ledger.open_requests():
-        if request.decision == "approved" and (why := office.unvouched(request)):
+    found = {finding.about.removeprefix("request "): finding.why for finding in unaccepted(workflow) if finding.request}
+    for request in workflow.ledger.open_requests():
+        if request.decision == "approved" and (why := workflow.unvouched(request)):
             found[request.id] = why  # also where it was accepted as a finding: that is no approval
     return found
 
 
-def accept(office: Office, operator: str, found: Iterable[Finding]) -> None:
+def accept(workflow: Workflow, operator: str, found: Iterable[Finding]) -> None:
     """Go on in spite of what was found: it stays in the log by whom. Opens the operator's key, so that it is they."""
-    office.key(operator)
+    workflow.key(operator)
     marks = sorted({finding.mark for finding in found})
-    office.audit.append(ACCEPTED, operator=operator, findings=marks)
+    workflow.audit.append(ACCEPTED, operator=operator, findings=marks)
 
 
-def _of_log(office: Office, certificates: Iterable[SignedCertificate | None], since: Head | None) -> Iterator[Finding]:
-    path = office.audit.path
+def _of_log(
+    workflow: Workflow, certificates: Iterable[SignedCertificate | None], since: Head | None
+) -> Iterator[Finding]:
+    path = workflow.audit.path
     if not path.exists():
-        if office.ledger.counts() or office.operators.operators() or since:
+        if workflow.ledger.counts() or workflow.operators.operators() or since:
             yield Finding(path.name, "is gone; restore it from a backup")
         return
     known = [signed.certificate.audit_head for signed in certificates if signed] + ([since.log] if since else [])
@@ -153,11 +155,11 @@ def _of_log(office: Office, certificates: Iterable[SignedCertificate | None], si
 
 
 def _of_certificates(
-    office: Office, certificates: Mapping[str, SignedCertificate | None], since: Head | None, evidence: bool
+    workflow: Workflow, certificates: Mapping[str, SignedCertificate | None], since: Head | None, evidence: bool
 ) -> Iterator[Finding]:
-    trusted = office.operators.publics()
+    trusted = workflow.operators.publics()
     if certificates:
-        for check in verify_chain(office.certificates, trusted=trusted).checks:
+        for check in verify_chain(workflow.certificates, trusted=trusted).checks:
             if not check.ok:
                 yield Finding(f"certificates, {check.name}", check.why)
     if since and since.certificate is not None:
@@ -165,25 +167,25 @@ def _of_certificates(
         if since.certificate not in there or len(there) < since.certificates:
             yield Finding("certificates", "those that were there when the head was kept are not all here")
     for id, signed in certificates.items() if evidence else ():
-        path = office.certificates / f"{id}.json"
-        for check in verify_certificate(path, bundle=office.bundle(id), trusted=trusted).checks if signed else ():
+        path = workflow.certificates / f"{id}.json"
+        for check in verify_certificate(path, bundle=workflow.bundle(id), trusted=trusted).checks if signed else ():
             if not check.ok:
                 yield Finding(f"certificate {id}", f"{check.name}: {check.why}")
 
 
 def _of_ledger(
-    office: Office,
+    workflow: Workflow,
     requests: Iterable[Request],
     certificates: Mapping[str, SignedCertificate | None],
     lines: list[dict[str, Any]],
 ) -> Iterator[Finding]:
     there = {request.id: request for request in requests}
     ended = {line["facts"].get("request") for line in lines if line["facts"].get("state") in TERMINAL}
-    for id, why in of_requests(list(there.values()), lines, _under_way(office)):
+    for id, why in of_requests(list(there.values()), lines, _under_way(workflow)):
         alone = id in there and there[id].state in OPEN and id not in ended
         yield Finding(f"request {id}", why, request=alone)
     for id, request in there.items():
-        if request.decision == "approved" and (why := office.unvouched(request) or ""):
+        if request.decision == "approved" and (why := workflow.unvouched(request) or ""):
             yield Finding(f"request {id}", why, request=request.state in OPEN)
         if request.state == State.CLOSED:
             signed = certificates.get(id)
@@ -198,13 +200,13 @@ _CERTIFYING = (State.PUBLISHED, State.HELD, State.FAILED)
 """States in which a request may be whose certificate is written and which is not closed yet."""
 
 
-def _of_operators(office: Office, lines: list[dict[str, Any]]) -> Iterator[Finding]:
-    for name, why in of_operators(office.operators.operators(), lines):
+def _of_operators(workflow: Workflow, lines: list[dict[str, Any]]) -> Iterator[Finding]:
+    for name, why in of_operators(workflow.operators.operators(), lines):
         yield Finding(f"operator {name}", why)
-    for path in sorted(office.operators.folder.glob("*.key")):
+    for path in sorted(workflow.operators.folder.glob("*.key")):
         yield Finding(f"operators/{path.name}", "a private key in the run: move it into its owner's own folder")
 
 
-def _under_way(office: Office) -> set[str]:
-    batches = office.folder.glob("batches/*/batch.json")
+def _under_way(workflow: Workflow) -> set[str]:
+    batches = workflow.folder.glob("batches/*/batch.json")
     return {id for path in batches for id in read_json(path)["requests"]}

@@ -10,7 +10,7 @@ from fedrec.models.embedded import cache
 from fedrec.reporting.formatting import clean
 from unlearning.certificates.certificate import NEVER_LEARNED, NOTHING_FOUND, RETRAINED, exactly
 from unlearning.executor import Executor, Located
-from unlearning.workflow.records import Rules
+from unlearning.workflow.workflow import Rules
 
 BACKUPS = "backups of the clients' vaults and of this run, until they are overwritten"
 EXPORTS = "adapters, figures and rows that were copied out of this run"
@@ -23,10 +23,10 @@ _WHY = {
 }
 
 
-def impact(erasure: Executor, located: Located, rules: Rules) -> dict[str, Any]:
+def impact(executor: Executor, located: Located, rules: Rules) -> dict[str, Any]:
     """As JSON takes it; no person in it, nor how many rows, which with the source at hand tells whose they are."""
     claim = exactly(located.shards, bool(located.rows))
-    config, cost = erasure.model.config, erasure.cost(located.shards)
+    config, cost = executor.model.config, executor.cost(located.shards)
     return {
         "shards": list(located.shards),
         "of_shards": config.shards,
@@ -40,7 +40,7 @@ def impact(erasure: Executor, located: Located, rules: Rules) -> dict[str, Any]:
         "data_before": located.data,
         "adapters_before": _adapters(located),
         "thresholds": rules.thresholds.model_dump(mode="json"),
-        "baselines_removed": erasure.baselines if located.rows else [],
+        "baselines_removed": executor.baselines if located.rows else [],
         "exceptions": [BACKUPS, *rules.exceptions],
         "elsewhere": [*out_of_reach(config), *rules.elsewhere],
     }

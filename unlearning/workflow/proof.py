@@ -21,12 +21,12 @@ from unlearning.executor import Executor, Retrained
 from unlearning.requests.request import Request
 from unlearning.verification import Measures, Report, Thresholds, adapter_faults, auc_change, coarse_membership, verdict
 from unlearning.workflow.correspondence import write_documents
-from unlearning.workflow.records import Office
+from unlearning.workflow.workflow import Workflow
 
 
 def verify(
-    erasure: Executor,
-    office: Office,
+    executor: Executor,
+    workflow: Workflow,
     requests: Sequence[Request],
     shards: Sequence[int],
     models: Mapping[str, Model],
@@ -42,7 +42,7 @@ def verify(
     """
     facts: dict[str, Any] = {"adapters_not_finite": 0, "adapters_untrained": 0, "unequal_adapters": unequal}
     if shards:
-        rehearsal = erasure.rehearse([request.id for request in requests], shards, models)
+        rehearsal = executor.rehearse([request.id for request in requests], shards, models)
         told = coarse_membership(np.array(rehearsal.forgotten), np.array(rehearsal.unseen))
         facts |= finite(dict(zip(("membership_auc", "membership_low", "membership_high"), told, strict=True)))
         if rehearsal.utility is not None:
@@ -53,14 +53,14 @@ def verify(
     found = {}
     for request in requests:
         thresholds = Thresholds.model_validate((request.plan or {})["thresholds"])
-        located = erasure.locate(office.ledger.selection(request.id), request.scope.client)
+        located = executor.locate(workflow.ledger.selection(request.id), request.scope.client)
         traces = sum(located.rows.values()) + sum(located.left.values())
         found[request.id] = verdict(Measures(traces=traces, **facts), thresholds)
     return found
 
 
 def certify(
-    office: Office,
+    workflow: Workflow,
     request: Request,
     trained: Sequence[int],
     retrained: Retrained,
@@ -78,7 +78,7 @@ def certify(
         issued: what was fixed when the request was published: `at`, `previous`, `restored_seconds`.
     """
     plan = request.plan or {}
-    config = office.model.config.model_dump(mode="json")
+    config = workflow.model.config.model_dump(mode="json")
     data = {"before": plan["data_before"], "after": dict(after)}
     shards = [(place, shard) for place, shard in enumerate(trained) if shard in (request.shards or ())]
     final, shown = retrained.adapters, {shard for _, shard in shards}
@@ -88,8 +88,8 @@ def certify(
         for place, shard in shards
         for before in [_before(plan, client, shard)]
     ]
-    lines = excerpt(office.audit.path, request.id)
-    signed_by = office.signatures(request)
+    lines = excerpt(workflow.audit.path, request.id)
+    signed_by = workflow.signatures(request)
     asked, approved = signed_by["asked"].operator, signed_by["approved"].operator
     parts = {
         "request.json": {
@@ -108,7 +108,7 @@ def certify(
         "verification.json": report.model_dump(mode="json"),
         "audit.jsonl": lines,
     }  # fmt: skip
-    evidence = write_bundle(office.bundle(request.id), parts)
+    evidence = write_bundle(workflow.bundle(request.id), parts)
     facts = {
         "request": request.id,
         "pseudonym": request.pseudonym,
@@ -118,7 +118,7 @@ def certify(
         "claim": plan["claim"],
         "code_version": f"fedrec {version('fedrec')}",
         "config": digest(config),
-        "seeds": {"run": office.model.config.seed},
+        "seeds": {"run": workflow.model.config.seed},
         "dataset_before": digest(data["before"]),
         "dataset_after": digest(data["after"]),
         "adapters": adapters,
@@ -138,14 +138,14 @@ def certify(
             "requester": asked.key_id,
             "approver": approved.key_id,
         },
-        "approval": approval_of(asked, approved, request.recorded_at, office.operators.operator(signer).key_id),
+        "approval": approval_of(asked, approved, request.recorded_at, workflow.operators.operator(signer).key_id),
         "issued_at": issued["at"],
         "evidence": evidence,
         "audit_head": lines[-1]["hash"],
     }
-    signed = issue(facts, office.key(signer), issued["previous"])
-    signed.save(office.certificates / f"{request.id}.json")
-    write_documents(office, request, signed, report)
+    signed = issue(facts, workflow.key(signer), issued["previous"])
+    signed.save(workflow.certificates / f"{request.id}.json")
+    write_documents(workflow, request, signed, report)
     return signed
 
 

@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 from fedrec.errors import FedrecError
 from fedrec.store import Run
 from server.forget_commands import app
-from tests.server.test_erasure import Copy, asked, carrier, finished, of, served
+from tests.server.test_erasure import Copy, asked, execution, finished, of, served
 from unlearning.certificates.verify import verify_chain
 from unlearning.workflow.findings import findings, refuse_altered
-from unlearning.workflow.records import Office
+from unlearning.workflow.workflow import Workflow
 
 __all__ = ["finished"]  # a fixture
 
@@ -30,13 +30,13 @@ def done(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = finished(tmp_path_factory.mktemp("done") / "run")
     for user in ("u07", "u11"):
         asked(run, *of(user))
-        carrier(run).run()
+        execution(run).run()
     asked(run, *of("u05"))
-    office = Office(run)
-    office.submit(of("u03")[0], client=None, channel="test", ground="17(1)(b)", requester="operator")
-    office.enrol("gone", ["approver"])
-    office.operators.revoke("gone")
-    office.ledger.close()
+    workflow = Workflow(run)
+    workflow.submit(of("u03")[0], client=None, channel="test", ground="17(1)(b)", requester="operator")
+    workflow.enrol("gone", ["approver"])
+    workflow.operators.revoke("gone")
+    workflow.ledger.close()
     return run
 
 
@@ -52,7 +52,7 @@ def audit(run: Run, *options: object, command: str = "audit") -> tuple[Result, d
 
 
 def log_of(run: Run) -> Path:
-    return Office(run).audit.path
+    return Workflow(run).audit.path
 
 
 def lines_of(run: Run) -> list[bytes]:
@@ -61,7 +61,7 @@ def lines_of(run: Run) -> list[bytes]:
 
 def certificates(run: Run) -> list[Path]:
     """In the order in which they were issued."""
-    paths = list(Office(run).certificates.glob("*.json"))
+    paths = list(Workflow(run).certificates.glob("*.json"))
     return sorted(paths, key=lambda path: json.loads(path.read_bytes())["certificate"]["previous"] is not None)
 
 
@@ -71,7 +71,7 @@ def edit(run: Run, statement: str, *values: object) -> None:
 
 
 def id_in(run: Run, state: str) -> str:
-    return next(request.id for request in Office(run).ledger.list() if request.state == state)
+    return next(request.id for request in Workflow(run).ledger.list() if request.state == state)
 
 
 def without_line(index: int) -> Callable[[Run], None]:
@@ -99,7 +99,7 @@ def cut_to(part: float) -> Callable[[Run], None]:
 
 def registry(**changes: Any) -> Callable[[Run], None]:
     def change(run: Run) -> None:
-        path = Office(run).operators.folder / "operators.json"
+        path = Workflow(run).operators.folder / "operators.json"
         operators = json.loads(path.read_text())
         operators[-1] |= changes
         path.write_text(json.dumps(operators))
@@ -108,7 +108,7 @@ def registry(**changes: Any) -> Callable[[Run], None]:
 
 
 def operator_gone(run: Run) -> None:
-    path = Office(run).operators.folder / "operators.json"
+    path = Workflow(run).operators.folder / "operators.json"
     path.write_text(json.dumps(json.loads(path.read_text())[:-1]))
 
 
@@ -128,12 +128,12 @@ def row_gone(run: Run) -> None:
 
 
 def evidence_altered(run: Run) -> None:
-    path = Office(run).bundle(certificates(run)[0].stem) / "plan.json"
+    path = Workflow(run).bundle(certificates(run)[0].stem) / "plan.json"
     path.write_bytes(path.read_bytes().replace(b'"exact"', b'"exacd"'))
 
 
 def private_key(run: Run) -> None:
-    (Office(run).operators.folder / "operator.key").write_text("-----BEGIN PRIVATE KEY-----")
+    (Workflow(run).operators.folder / "operator.key").write_text("-----BEGIN PRIVATE KEY-----")
 
 
 WHOLE = {
@@ -146,7 +146,7 @@ WHOLE = {
     "the first certificate deleted": (lambda run: certificates(run)[0].unlink(), "missing"),
     "the newest certificate deleted": (lambda run: certificates(run)[-1].unlink(), "its certificate is not the one"),
     "every certificate deleted": (
-        lambda run: shutil.rmtree(Office(run).certificates), "its certificate is not the one",
+        lambda run: shutil.rmtree(Workflow(run).certificates), "its certificate is not the one",
     ),
     "a closed request opened again": (closed_again, "the ledger says published, the log closed"),
     "another certificate in the ledger": (other_certificate, "the log does not tell of this certificate"),
@@ -176,7 +176,7 @@ def test_it_is_found_and_nothing_is_done(run: Run, what: str) -> None:
     assert words in result.stderr.replace("\n", " "), result.stderr
     assert not told["ok"]
     with pytest.raises(FedrecError, match="nothing was done") as caught:
-        carrier(run).run()
+        execution(run).run()
     assert "\n" not in str(caught.value)
     assert served(run) == before and "u05" in run.clients_of()
     status, _ = audit(run, command="status")
@@ -194,17 +194,17 @@ def test_an_open_request_that_was_edited_is_found_and_fails_alone(run: Run) -> N
     edit(run, APPROVED, "gone", id_)
     result, told = audit(run)
     assert result.exit_code == 1 and {finding["about"] for finding in told["findings"]} == {f"request {id_}"}
-    states = {outcome["id"]: outcome["state"] for outcome in carrier(run).run()}
+    states = {outcome["id"]: outcome["state"] for outcome in execution(run).run()}
     assert sorted(states.values()) == ["closed", "failed"] and states[id_] == "failed"
     assert "u03" in run.clients_of() and "u05" not in run.clients_of()
-    assert not [finding for finding in findings(Office(run)) if "log" in finding.about]
+    assert not [finding for finding in findings(Workflow(run)) if "log" in finding.about]
 
 
 def test_a_chain_does_not_begin_anew(run: Run) -> None:
     """There is no other note of the newest certificate that could be deleted: the row itself says what comes next."""
-    assert not (Office(run).folder / "newest.json").exists()
-    carrier(run).run()
-    assert verify_chain(Office(run).certificates, trusted=Office(run).operators.publics()).ok
+    assert not (Workflow(run).folder / "newest.json").exists()
+    execution(run).run()
+    assert verify_chain(Workflow(run).certificates, trusted=Workflow(run).operators.publics()).ok
     firsts = [path for path in certificates(run) if json.loads(path.read_bytes())["certificate"]["previous"] is None]
     assert len(firsts) == 1 and len(certificates(run)) == 3
 
@@ -213,7 +213,7 @@ def test_what_was_accepted_lets_the_work_go_on_and_stays_known(run: Run) -> None
     without_line(7)(run)
     result, told = audit(run, "--accept")
     assert result.exit_code == 0 and told["ok"] and all(finding["accepted"] for finding in told["findings"])
-    assert [outcome["state"] for outcome in carrier(run).run()] == ["closed"]
+    assert [outcome["state"] for outcome in execution(run).run()] == ["closed"]
     result, told = audit(run)
     assert result.exit_code == 0 and told["ok"] and told["findings"]
     accepted = [json.loads(line) for line in lines_of(run) if b"findings-accepted" in line]
@@ -221,7 +221,7 @@ def test_what_was_accepted_lets_the_work_go_on_and_stays_known(run: Run) -> None
     certificates(run)[0].unlink()  # something else
     assert audit(run)[0].exit_code == 1
     with pytest.raises(FedrecError):
-        refuse_altered(Office(run))
+        refuse_altered(Workflow(run))
 
 
 def test_accepting_is_no_approval(run: Run) -> None:
@@ -230,7 +230,7 @@ def test_accepting_is_no_approval(run: Run) -> None:
         run, "UPDATE requests SET state = 'identified', decision = 'approved', approver = 'operator' WHERE id = ?", id_
     )
     assert audit(run, "--accept")[0].exit_code == 0
-    assert {outcome["id"]: outcome["state"] for outcome in carrier(run).run()}[id_] == "failed"
+    assert {outcome["id"]: outcome["state"] for outcome in execution(run).run()}[id_] == "failed"
     assert "u03" in run.clients_of()
 
 
@@ -238,7 +238,7 @@ def test_a_kept_head_finds_what_was_cut_or_written_anew(run: Run, done: Run, tmp
     head = tmp_path / "head.json"
     assert audit(run, "--head", head)[0].exit_code == 0
     assert audit(run, "--since", head)[0].exit_code == 0
-    carrier(run).run()
+    execution(run).run()
     assert audit(run, "--since", head)[0].exit_code == 0  # what was added since is no fault
     later = tmp_path / "later.json"
     audit(run, "--head", later)
@@ -257,6 +257,6 @@ def test_a_crash_is_no_fault(run: Run) -> None:
     path = log_of(run)
     path.write_bytes(path.read_bytes() + b'{"at":"2026')
     assert audit(run)[0].exit_code == 0
-    office = Office(run)
-    office.audit.append("approved", request=id_in(run, "received"), state="identified", operator="operator")
+    workflow = Workflow(run)
+    workflow.audit.append("approved", request=id_in(run, "received"), state="identified", operator="operator")
     assert audit(run)[0].exit_code == 0

@@ -15,8 +15,8 @@ from fedrec.errors import FedrecError, UnknownSigner
 from fedrec.store import Run
 from server.forget_commands import app
 from tests.cli import ROOT
-from tests.server.test_erasure import Copy, asked, carrier, finished, of
-from unlearning.workflow.records import Office
+from tests.server.test_erasure import Copy, asked, execution, finished, of
+from unlearning.workflow.workflow import Workflow
 
 __all__ = ["finished"]  # a fixture
 
@@ -26,14 +26,14 @@ def done(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run that forgot u07."""
     run = finished(tmp_path_factory.mktemp("done") / "run")
     asked(run, *of("u07"))
-    carrier(run).run()
+    execution(run).run()
     return run
 
 
 def verify(run: Run, *options: object) -> tuple[Result, dict[str, object]]:
     """`verify` of the run's one certificate with its evidence; the result, and what `--json` told."""
-    (certificate,) = Office(run).certificates.glob("*.json")
-    bundle = ("--bundle", Office(run).bundle(certificate.stem))
+    (certificate,) = Workflow(run).certificates.glob("*.json")
+    bundle = ("--bundle", Workflow(run).bundle(certificate.stem))
     arguments = [*map(str, ("verify", certificate, *bundle, *options)), "--json", "-"]
     result = CliRunner().invoke(app, arguments)
     return result, json.loads(result.stdout) if result.stdout else {}
@@ -41,38 +41,38 @@ def verify(run: Run, *options: object) -> tuple[Result, dict[str, object]]:
 
 def pem(run: Run, path: Path, *others: str) -> Path:
     """A file with the public keys of others, and then of the operator."""
-    path.write_text("".join([*others, Office(run).operators.export("operator")]))
+    path.write_text("".join([*others, Workflow(run).operators.export("operator")]))
     return path
 
 
 def stranger(tmp_path: Path, finished: Copy) -> str:
     """The public key of an operator of another run."""
-    office = Office(finished(tmp_path / "another"))
-    office.enrol("stranger")
-    return office.operators.export("stranger")
+    workflow = Workflow(finished(tmp_path / "another"))
+    workflow.enrol("stranger")
+    return workflow.operators.export("stranger")
 
 
 def test_one_key_that_did_everything_is_said_as_such(done: Run, tmp_path: Path) -> None:
     result, told = verify(done, "--key", pem(done, tmp_path / "one.pem"))
     words = "one key asked, approved and signed"
     assert told["approval"] == "one-key" and words in result.stderr.replace("\n", " ")
-    office = Office(done)
-    (page,) = (office.folder / "documents").glob("*.html")
+    workflow = Workflow(done)
+    (page,) = (workflow.folder / "documents").glob("*.html")
     assert words in page.read_text() and "four eyes" not in page.read_text()
-    assert "four" not in "".join(path.read_text() for path in office.bundle(page.stem).iterdir())
+    assert "four" not in "".join(path.read_text() for path in workflow.bundle(page.stem).iterdir())
 
 
 def test_two_operators_are_four_eyes(tmp_path: Path, finished: Copy) -> None:
     run = finished(tmp_path / "run")
-    office = Office(run)
+    workflow = Workflow(run)
     for name in ("anna", "ben"):
-        office.enrol(name)
+        workflow.enrol(name)
     (selection,) = of("u07")
-    request = office.submit(selection, client=None, channel="test", ground="17(1)(b)", requester="ben")
-    office.approve(request.id, "anna", "known-account")
-    carrier(run).run()
+    request = workflow.submit(selection, client=None, channel="test", ground="17(1)(b)", requester="ben")
+    workflow.approve(request.id, "anna", "known-account")
+    execution(run).run()
     keys = tmp_path / "all.pem"
-    keys.write_text(office.operators.export("anna") + office.operators.export("ben"))
+    keys.write_text(workflow.operators.export("anna") + workflow.operators.export("ben"))
     _, told = verify(run, "--key", keys)
     assert (told["ok"], told["approval"], told["unchecked"]) == (True, "four-eyes", [])
 
@@ -134,9 +134,9 @@ def test_the_sequence_of_the_readme_passes_as_printed(
             Path(target).write_text(result.stdout)
         if "submit" in words:
             (known["ID"],) = re.findall(r"[0-9a-f]{8}-[0-9a-f-]{27}", result.output)
-            office = tmp_path / "runs" / "newest" / "erasure"
-            known |= {"CERTIFICATE": str(office / "certificates" / f"{known['ID']}.json")}
-            known |= {"EVIDENCE": str(office / "bundles" / known["ID"])}
+            workflow = tmp_path / "runs" / "newest" / "erasure"
+            known |= {"CERTIFICATE": str(workflow / "certificates" / f"{known['ID']}.json")}
+            known |= {"EVIDENCE": str(workflow / "bundles" / known["ID"])}
     assert "verify" in commands[-1] and "signer: key" in result.output
 
 

@@ -17,7 +17,7 @@ from fedrec.store import Run, open_run
 from tests.server.test_erasure import finished
 from tests.unlearning.forget.test_commands import Forget, forget, run, said
 from unlearning.requests.states import State
-from unlearning.workflow.records import Office
+from unlearning.workflow.workflow import Workflow
 
 __all__ = ["finished", "forget", "run"]  # fixtures
 
@@ -41,7 +41,7 @@ def asked(result: Result) -> list[dict[str, Any]]:
 def test_a_list_is_read_as_programs_write_it(run: Run, forget: Forget, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "who.txt").write_bytes(content)
     ids = {request["id"] for request in asked(forget("submit", "--file", tmp_path / "who.txt", "--json", "-"))}
-    ledger = Office(open_run(run.folder)).ledger
+    ledger = Workflow(open_run(run.folder)).ledger
     assert sorted(ledger.selection(id).users for id in ids) == [("u01",), ("u02",)]
     assert len(ledger.list()) == 2
 
@@ -54,7 +54,7 @@ def test_a_list_with_bad_lines_submits_nothing_and_names_each(run: Run, forget: 
     assert r"line 6: id 'u0\u200b4' looks like id 'u04'" in told and r"line 7 'u05\x1b[2J'" in told
     assert "line 1 " not in told and "line 4 " not in told
     assert "nothing was submitted" in told and "\x1b" not in told and "\n" not in told
-    assert not Office(run).ledger.list()
+    assert not Workflow(run).ledger.list()
     assert not (run.folder / "erasure" / "subjects" / "requests").exists() or not list(
         (run.folder / "erasure" / "subjects" / "requests").iterdir()
     )
@@ -68,7 +68,7 @@ def test_a_list_that_is_too_long_submits_nothing(run: Run, forget: Forget, tmp_p
     (tmp_path / "who.txt").write_text("u01\nu02\nu03\n")
     told = said(forget("submit", "--file", tmp_path / "who.txt", fails=True))
     assert "0 requests within an hour and 3 more; wait, or raise max_submissions_per_hour" in told
-    assert not Office(run).ledger.list()
+    assert not Workflow(run).ledger.list()
 
 
 def test_time_runs_from_the_day_of_receipt(forget: Forget, today: Callable[[int], str]) -> None:
@@ -113,7 +113,7 @@ def test_the_beginning_of_an_id_is_enough_everywhere(run: Run, forget: Forget) -
     third = json.loads(forget("submit", "--user", "u09", "--json", "-").stdout)["id"]
     assert "refused" in forget("refuse", third[:8], "--reason", "not theirs", "--complaint", "the authority").output
     forget("run")
-    assert str(Office(run).certificates / f"{whole}.json") in forget("certificate", short).output.replace("\n", "")
+    assert str(Workflow(run).certificates / f"{whole}.json") in forget("certificate", short).output.replace("\n", "")
 
 
 def test_a_cancelled_request_changes_nothing_and_can_be_asked_again(run: Run, forget: Forget) -> None:
@@ -141,7 +141,7 @@ def test_all_that_is_known_of_one_request_is_shown_and_nobody_is_named(run: Run,
     result = json.loads(forget("show", id_, "--json", "-").stdout)
     assert result["state"] == "closed" and "certificate" in result["documents"] and "u07" not in json.dumps(result)
     assert all(name in shown for name in ("closed", "certificate", "evidence", "page", "reply")) and "u07" not in shown
-    assert Office(run).ledger.get(id_).state is State.CLOSED
+    assert Workflow(run).ledger.get(id_).state is State.CLOSED
 
 
 def test_decisions_leave_a_letter(run: Run, forget: Forget, today: Callable[[int], str]) -> None:
@@ -159,7 +159,7 @@ def test_decisions_leave_a_letter(run: Run, forget: Forget, today: Callable[[int
         for name, path in json.loads(forget("show", id_, "--json", "-").stdout)["documents"].items()
     }
     assert set(letters) == {"extension", "holding", "refusal"}
-    due = Office(run).ledger.get(id_).due_at
+    due = Workflow(run).ledger.get(id_).due_at
     assert "many requests" in letters["extension"] and str(due) in letters["extension"]
     assert "the operator of the recommender run" in letters["extension"]
     assert "a lawsuit" in letters["holding"] and "not the account's owner" in letters["refusal"]

@@ -21,9 +21,9 @@ from server.commands import _configured, _execute, _new, _prepared, simulate
 from server.erasure import FederatedErasure
 from server.prepare import prepare
 from tests.conftest import Settings
-from tests.server.test_erasure import Copy, asked, carrier, of, without
+from tests.server.test_erasure import Copy, asked, execution, of, without
 from unlearning.workflow.planning import BACKUPS, EXPORTS, OTHERS
-from unlearning.workflow.records import Office
+from unlearning.workflow.workflow import Workflow
 
 BASELINES = ["central", "ditto", "local"]
 
@@ -93,7 +93,7 @@ def test_no_file_of_the_run_knows_the_person_afterwards(tmp_path: Path, compared
     assert any("baselines" in path.parts for path in knowing) and len(learned) > 50
 
     asked(run, *of("u07"))
-    assert [outcome["state"] for outcome in carrier(run).run()] == ["closed"]
+    assert [outcome["state"] for outcome in execution(run).run()] == ["closed"]
 
     files = [path for path in run.folder.rglob("*") if path.is_file()]
     assert [path for path in files if b"u07" in texts(path)] == []
@@ -131,7 +131,7 @@ def test_resumed_the_baselines_are_trained_again_as_if_the_person_had_never_been
 ) -> None:
     run = compared(tmp_path / "run")
     asked(run, *of("u07"))
-    carrier(run).run()
+    execution(run).run()
     assert json.loads((run.folder / "result.json").read_text())["baselines"] == []
     simulate(resume=run.folder)
     settings = {**small(shards=2, train__epochs=1), "data.path": without(ratings, tmp_path, {"u07"})}
@@ -154,21 +154,21 @@ def test_a_baseline_of_which_the_removal_broke_off_is_no_baseline(tmp_path: Path
 
 def test_an_erasure_that_finds_nothing_leaves_the_baselines(tmp_path: Path, compared: Copy) -> None:
     run = compared(tmp_path / "run")
-    assert carrier(run).erasure.withdraw(of("nobody")[0], None, []) == []
+    assert execution(run).executor.withdraw(of("nobody")[0], None, []) == []
     assert [baseline.name for baseline in run.baselines] == BASELINES
 
 
 def test_what_cannot_be_reached_is_named_in_plan_certificate_and_letter(tmp_path: Path, compared: Copy) -> None:
     run = compared(tmp_path / "run")
     (id_,) = asked(run, *of("u07"))
-    carrier(run).run()
-    office = Office(run)
-    plan = office.ledger.get(id_).plan
+    execution(run).run()
+    workflow = Workflow(run)
+    plan = workflow.ledger.get(id_).plan
     assert plan is not None and plan["baselines_removed"] == BASELINES
     source = "the source that the run was made from (ratings.csv)"
     named = [BACKUPS, EXPORTS, OTHERS, source]
-    certificate = json.loads((office.certificates / f"{id_}.json").read_bytes())["certificate"]
-    letter = (office.folder / "documents" / f"{id_}.txt").read_text()
+    certificate = json.loads((workflow.certificates / f"{id_}.json").read_bytes())["certificate"]
+    letter = (workflow.folder / "documents" / f"{id_}.txt").read_text()
     for what in named:
         assert what in [*plan["exceptions"], *plan["elsewhere"]]
         assert what in [each["what"] for each in [*certificate["exceptions"], *certificate["elsewhere"]]]
@@ -186,7 +186,7 @@ def test_no_baseline_is_trained_while_a_request_is_carried_out(
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(FederatedErasure, "erase", killed)
-        carrier(run).run()
+        execution(run).run()
     assert run.baselines == () and "u07" in run.clients_of()
     with pytest.raises(FedrecError, match=f"request {id_} is not erased yet"):
         simulate(resume=run.folder)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from fedrec.store import Run
-from tests.server.test_erasure import Copy, asked, carrier, finished, of, served
+from tests.server.test_erasure import Copy, asked, execution, finished, of, served
 from unlearning.requests.states import State
 from unlearning.workflow.planning import impact
-from unlearning.workflow.records import Office
+from unlearning.workflow.workflow import Workflow
 
 __all__ = ["finished"]  # a fixture
 
@@ -26,10 +26,10 @@ def edit(run: Run, id_: str, **columns: Any) -> None:
 
 def handed_in(run: Run, user: str) -> str:
     """A request that nobody has approved."""
-    office = Office(run)
-    operator, _ = office.ensure_one()
+    workflow = Workflow(run)
+    operator, _ = workflow.ensure_one()
     (selection,) = of(user)
-    return office.submit(selection, client=None, channel="test", ground="17(1)(b)", requester=operator).id
+    return workflow.submit(selection, client=None, channel="test", ground="17(1)(b)", requester=operator).id
 
 
 def test_an_approval_that_nobody_signed_is_not_carried_out(tmp_path: Path, finished: Copy) -> None:
@@ -37,18 +37,19 @@ def test_an_approval_that_nobody_signed_is_not_carried_out(tmp_path: Path, finis
     before, id_ = served(run), handed_in(run, "u07")
     identity = json.dumps({"result": "confirmed", "method": "known-account"})
     edit(run, id_, state="identified", decision="approved", approver="operator", identity=identity)
-    (outcome,) = carrier(run).run()
+    (outcome,) = execution(run).run()
     assert outcome["state"] == "failed" and outcome["certificate"] is None
-    assert "nobody signed that it was approved" in Office(run).ledger.get(id_).reasons["failed"]
+    assert "nobody signed that it was approved" in Workflow(run).ledger.get(id_).reasons["failed"]
     assert served(run) == before and "u07" in run.clients_of()
 
 
 def planned(run: Run, *users: str) -> list[str]:
     """Approved requests, with their plans."""
     ids = asked(run, *of(*users))
-    office, means = Office(run), carrier(run).erasure
+    workflow, means = Workflow(run), execution(run).executor
     for id_, selection in zip(ids, of(*users), strict=True):
-        office.plan(office.ledger.get(id_), impact(means, means.locate(selection, None), office.rules), "operator")
+        plan = impact(means, means.locate(selection, None), workflow.rules)
+        workflow.plan(workflow.ledger.get(id_), plan, "operator")
     return ids
 
 
@@ -56,15 +57,15 @@ def planned(run: Run, *users: str) -> list[str]:
 def test_edited_shards_skip_nothing(tmp_path: Path, finished: Copy, shards: str) -> None:
     run = finished(tmp_path / "run")
     before, (id_, other) = served(run), planned(run, "u07", "u11")
-    (mine,) = Office(run).ledger.get(id_).shards or ()
-    plan = {**(Office(run).ledger.get(id_).plan or {}), "shards": json.loads(shards)}
+    (mine,) = Workflow(run).ledger.get(id_).shards or ()
+    plan = {**(Workflow(run).ledger.get(id_).plan or {}), "shards": json.loads(shards)}
     for edited in ({"shards": shards}, {"shards": shards, "plan": json.dumps(plan)}):
         edit(run, id_, state="planned", **edited)
-        outcomes = {outcome["id"]: outcome for outcome in carrier(run).run()}
+        outcomes = {outcome["id"]: outcome for outcome in execution(run).run()}
         assert outcomes[id_]["state"] == "failed" and outcomes[id_]["certificate"] is None
-        assert "the ledger was altered" in Office(run).ledger.get(id_).reasons["failed"]
-    assert Office(run).ledger.get(other).state is State.CLOSED  # what was not altered goes on
-    (touched,) = Office(run).ledger.get(other).shards or ()
+        assert "the ledger was altered" in Workflow(run).ledger.get(id_).reasons["failed"]
+    assert Workflow(run).ledger.get(other).state is State.CLOSED  # what was not altered goes on
+    (touched,) = Workflow(run).ledger.get(other).shards or ()
     if touched != mine:
         assert all(before[name][mine] == served(run)[name][mine] for name in before)
     assert "u07" in run.clients_of() and "u11" not in run.clients_of()
@@ -73,9 +74,9 @@ def test_edited_shards_skip_nothing(tmp_path: Path, finished: Copy, shards: str)
 def test_another_requester_makes_no_four_eyes(tmp_path: Path, finished: Copy) -> None:
     run = finished(tmp_path / "run")
     (id_,) = asked(run, *of("u07"))
-    Office(run).enrol("ben")
+    Workflow(run).enrol("ben")
     edit(run, id_, requester="ben")
-    (outcome,) = carrier(run).run()
+    (outcome,) = execution(run).run()
     assert outcome["state"] == "failed"
     assert "u07" in run.clients_of()
 
@@ -84,16 +85,16 @@ def test_whom_it_is_about_cannot_be_exchanged(tmp_path: Path, finished: Copy) ->
     """The subject sealed under the request's own key, which lies in the run, is another person now."""
     run = finished(tmp_path / "run")
     (id_,) = asked(run, *of("u07"))
-    office = Office(run)
-    key = office.folder / "subjects" / "requests" / f"{id_}.key"
-    sealed, kept = office.ledger.get(id_).sealed, key.read_bytes()
+    workflow = Workflow(run)
+    key = workflow.folder / "subjects" / "requests" / f"{id_}.key"
+    sealed, kept = workflow.ledger.get(id_).sealed, key.read_bytes()
     (other,) = of("u11")
     key.unlink()
     from unlearning.requests.subjects import SubjectKeys
 
-    forged = SubjectKeys(office.folder / "subjects").seal(id_, other.model_dump_json())
+    forged = SubjectKeys(workflow.folder / "subjects").seal(id_, other.model_dump_json())
     assert forged != sealed and key.read_bytes() != kept
     edit(run, id_, sealed=forged)
-    (outcome,) = carrier(run).run()
+    (outcome,) = execution(run).run()
     assert outcome["state"] == "failed"
     assert {"u07", "u11"} <= set(run.clients_of())

@@ -13,27 +13,27 @@ import pytest
 from fedrec.protocol.adapters import Model
 from fedrec.store import Rounds, Run, open_run
 from server.erasure import FederatedErasure
-from tests.server.test_erasure import Copy, Served, asked, carrier, finished, forgotten, of, served, verified
+from tests.server.test_erasure import Copy, Served, asked, execution, finished, forgotten, of, served, verified
 from unlearning.certificates.verify import verify_chain
 from unlearning.executor import Rehearsal
 from unlearning.requests.decisions import Decision
 from unlearning.requests.request import Request
 from unlearning.requests.states import State
 from unlearning.verification import Report
-from unlearning.workflow.execution import Carrier
-from unlearning.workflow.records import Office
+from unlearning.workflow.execution import Execution
+from unlearning.workflow.workflow import Workflow
 
 __all__ = ["finished", "forgotten"]  # fixtures
 
 
-def certified(office: Office) -> Counter[str]:
+def certified(workflow: Workflow) -> Counter[str]:
     """How often the audit log says so, by request."""
-    lines = [json.loads(line) for line in office.audit.path.read_text().splitlines()]
+    lines = [json.loads(line) for line in workflow.audit.path.read_text().splitlines()]
     return Counter(line["facts"]["request"] for line in lines if line["event"] == "certified")
 
 
-def report_of(office: Office, id_: str) -> Report:
-    return Report.model_validate_json((office.bundle(id_) / "verification.json").read_bytes())
+def report_of(workflow: Workflow, id_: str) -> Report:
+    return Report.model_validate_json((workflow.bundle(id_) / "verification.json").read_bytes())
 
 
 def withdrawn(run: Run) -> set[int]:
@@ -57,8 +57,8 @@ def test_killed_once_a_state_of_one_of_two_is_written(
 ) -> None:
     run = finished(tmp_path / "run")
     ids = asked(run, *of("u07", "u11"))
-    broken = carrier(run)
-    advance = broken.office.ledger.advance
+    broken = execution(run)
+    advance = broken.workflow.ledger.advance
     reached: list[str] = []
 
     def killed(id_: str, to: State, **facts: Any) -> Request:
@@ -68,22 +68,22 @@ def test_killed_once_a_state_of_one_of_two_is_written(
             raise KeyboardInterrupt
         return request
 
-    monkeypatch.setattr(broken.office.ledger, "advance", killed)
+    monkeypatch.setattr(broken.workflow.ledger, "advance", killed)
     with pytest.raises(KeyboardInterrupt):
         broken.run()
-    office = carrier_again(run).office
-    assert {office.ledger.get(id_).state for id_ in ids} == {State.CLOSED}
+    workflow = executed_again(run).workflow
+    assert {workflow.ledger.get(id_).state for id_ in ids} == {State.CLOSED}
     assert served(run) == forgotten
-    assert certified(office) == dict.fromkeys(ids, 1)
-    assert all(verified(office, id_) for id_ in ids)
-    assert verify_chain(office.certificates, trusted=office.operators.publics()).ok
-    assert not list((office.folder / "subjects" / "requests").iterdir())
-    assert not (office.folder / "batches").exists()
+    assert certified(workflow) == dict.fromkeys(ids, 1)
+    assert all(verified(workflow, id_) for id_ in ids)
+    assert verify_chain(workflow.certificates, trusted=workflow.operators.publics()).ok
+    assert not list((workflow.folder / "subjects" / "requests").iterdir())
+    assert not (workflow.folder / "batches").exists()
 
 
-def carrier_again(run: Run, rederive: bool = False) -> Carrier:
+def executed_again(run: Run, rederive: bool = False) -> Execution:
     """What a new process does, done."""
-    again = replace(carrier(open_run(run.folder)), rederive=rederive)
+    again = replace(execution(open_run(run.folder)), rederive=rederive)
     again.run()
     return again
 
@@ -95,11 +95,11 @@ def test_what_is_told_of_the_withdrawal_is_the_first_one(
     (id_,) = asked(run, *of("u07"))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(FederatedErasure, "retrain", interrupted)
-        carrier(run).run()
-    first = Office(run).ledger.get(id_).timings["withdrawn_seconds"]
-    monkeypatch.setattr(Carrier, "_since_quarantined", lambda *_: 99.0)
+        execution(run).run()
+    first = Workflow(run).ledger.get(id_).timings["withdrawn_seconds"]
+    monkeypatch.setattr(Execution, "_since_quarantined", lambda *_: 99.0)
     said: list[str] = []
-    replace(carrier(open_run(run.folder)), say=said.append).run()
+    replace(execution(open_run(run.folder)), say=said.append).run()
     assert f"withdrawn everywhere in {first:.2f} s" in said
 
 
@@ -114,16 +114,16 @@ def test_what_failed_stays_withdrawn_while_others_are_published(
     before = served(run)
     one, other = two_shards(run)
     (failed,) = asked(run, *of(one))
-    bad = carrier(run)
-    monkeypatch.setattr(bad.erasure, "rehearse", lambda *_: Rehearsal([-9.0] * 40, [-0.1] * 400, None))
+    bad = execution(run)
+    monkeypatch.setattr(bad.executor, "rehearse", lambda *_: Rehearsal([-9.0] * 40, [-0.1] * 400, None))
     bad.run()
     assert withdrawn(run) == {0}
     asked(run, *of(other))
-    (outcome,) = carrier(run).run()
+    (outcome,) = execution(run).run()
     assert outcome["state"] == "closed"
     assert withdrawn(run) == {0}
-    bad.office.decide(failed, Decision("released"), bad.signer)
-    carrier_again(run)
+    bad.workflow.decide(failed, Decision("released"), bad.signer)
+    executed_again(run)
     assert withdrawn(run) == set()
     assert {hash_ for hashes in before.values() for hash_ in hashes}.isdisjoint(
         {hash_ for hashes in served(run).values() for hash_ in hashes}
@@ -133,12 +133,12 @@ def test_what_failed_stays_withdrawn_while_others_are_published(
 def test_a_second_training_gives_the_same(tmp_path: Path, finished: Copy, forgotten: Served) -> None:
     run = finished(tmp_path / "run")
     ids = asked(run, *of("u07", "u11"))
-    office = carrier_again(run, rederive=True).office
+    workflow = executed_again(run, rederive=True).workflow
     assert served(run) == forgotten
     for id_ in ids:
-        certificate = json.loads((office.certificates / f"{id_}.json").read_bytes())["certificate"]
-        assert certificate["unequal_adapters"] == report_of(office, id_).measures.unequal_adapters == 0
-        assert verified(office, id_)
+        certificate = json.loads((workflow.certificates / f"{id_}.json").read_bytes())["certificate"]
+        assert certificate["unequal_adapters"] == report_of(workflow, id_).measures.unequal_adapters == 0
+        assert verified(workflow, id_)
     assert not list(run.folder.rglob("again"))
 
 
@@ -147,8 +147,8 @@ def test_a_retraining_that_a_second_one_does_not_give_is_not_served(
 ) -> None:
     run = finished(tmp_path / "run")
     ids = asked(run, *of("u07", "u11"))
-    bad = replace(carrier(run), rederive=True)
-    retrain = bad.erasure.retrain
+    bad = replace(execution(run), rederive=True)
+    retrain = bad.executor.retrain
 
     def corrupted(shards: Any, folder: Path) -> dict[str, Model]:
         models = retrain(shards, folder)
@@ -157,14 +157,14 @@ def test_a_retraining_that_a_second_one_does_not_give_is_not_served(
             Rounds(folder).write(2, models, Rounds(folder).entry(2))
         return models
 
-    monkeypatch.setattr(bad.erasure, "retrain", corrupted)
+    monkeypatch.setattr(bad.executor, "retrain", corrupted)
     outcomes = bad.run()
     assert {outcome["state"] for outcome in outcomes} == {"failed"}
-    assert "unlike the re-derived: 1" in bad.office.ledger.get(ids[0]).reasons["failed"]
+    assert "unlike the re-derived: 1" in bad.workflow.ledger.get(ids[0]).reasons["failed"]
     assert withdrawn(run) == {shard for outcome in outcomes for shard in outcome["shards"]}
     for id_ in ids:
-        bad.office.decide(id_, Decision("released"), bad.signer)
-    carrier_again(run, rederive=True)
+        bad.workflow.decide(id_, Decision("released"), bad.signer)
+    executed_again(run, rederive=True)
     assert served(run) == forgotten
 
 
@@ -173,8 +173,8 @@ def test_killed_in_the_second_training(
 ) -> None:
     run = finished(tmp_path / "run")
     (id_, _) = asked(run, *of("u07", "u11"))
-    broken = replace(carrier(run), rederive=True)
-    retrain = broken.erasure.retrain
+    broken = replace(execution(run), rederive=True)
+    retrain = broken.executor.retrain
 
     def killed(shards: Any, folder: Path) -> dict[str, Model]:
         models = retrain(shards, folder)
@@ -182,10 +182,10 @@ def test_killed_in_the_second_training(
             raise KeyboardInterrupt
         return models
 
-    monkeypatch.setattr(broken.erasure, "retrain", killed)
+    monkeypatch.setattr(broken.executor, "retrain", killed)
     with pytest.raises(KeyboardInterrupt):
         broken.run()
-    office = carrier_again(run, rederive=True).office
+    workflow = executed_again(run, rederive=True).workflow
     assert served(run) == forgotten
-    assert report_of(office, id_).measures.unequal_adapters == 0
+    assert report_of(workflow, id_).measures.unequal_adapters == 0
     assert not list(run.folder.rglob("again"))

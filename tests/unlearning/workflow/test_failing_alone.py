@@ -18,22 +18,22 @@ from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from fedrec.recommend import recommend
 from fedrec.store import Run
-from tests.server.test_erasure import Copy, asked, carrier, finished, naming, of, verified
+from tests.server.test_erasure import Copy, asked, execution, finished, naming, of, verified
 from tests.unlearning.workflow.test_execution import report_of, two_shards, withdrawn
 from unlearning.executor import Rehearsal
 from unlearning.requests.decisions import Decision
 from unlearning.requests.states import State
-from unlearning.workflow.execution import Carrier
+from unlearning.workflow.execution import Execution
 
 __all__ = ["finished"]  # a fixture
 
 
-def states(work: Carrier, *ids: str) -> list[State]:
-    return [work.office.ledger.get(id_).state for id_ in ids]
+def states(work: Execution, *ids: str) -> list[State]:
+    return [work.workflow.ledger.get(id_).state for id_ in ids]
 
 
-def why(work: Carrier, id_: str) -> str:
-    return work.office.ledger.get(id_).reasons["failed"]
+def why(work: Execution, id_: str) -> str:
+    return work.workflow.ledger.get(id_).reasons["failed"]
 
 
 def impossible(run: Run, kind: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
@@ -61,15 +61,15 @@ def test_it_fails_alone_says_why_and_can_be_refused(
     run = finished(tmp_path / "run")
     bad, told = impossible(run, kind, monkeypatch)
     (good,) = asked(run, *of("u11"))
-    work = carrier(run)
+    work = execution(run)
     outcomes = {outcome["id"]: outcome for outcome in work.run()}
     assert states(work, bad, good) == [State.FAILED, State.CLOSED]
     assert told in why(work, bad) and told in outcomes[bad]["reason"] and "u07" not in why(work, bad)
-    assert [brief.why for brief in work.office.ledger.status()[0]] == [why(work, bad)]
+    assert [brief.why for brief in work.workflow.ledger.status()[0]] == [why(work, bad)]
     assert withdrawn(run) == set()  # nothing of it was begun
-    assert [each["id"] for each in carrier(run).run()] == []
+    assert [each["id"] for each in execution(run).run()] == []
     refused = Decision("refused", "it names what cannot be", "the authority")
-    assert work.office.decide(bad, refused, work.signer).state == State.REFUSED
+    assert work.workflow.decide(bad, refused, work.signer).state == State.REFUSED
 
 
 def test_what_fails_half_way_keeps_its_shard_withdrawn_and_its_company_goes_on(
@@ -88,21 +88,21 @@ def test_what_fails_half_way_keeps_its_shard_withdrawn_and_its_company_goes_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(erasure, "erase", full)
-        work = carrier(run)
+        work = execution(run)
         work.run()
     assert states(work, bad, good, beside) == [State.FAILED, State.CLOSED, State.CLOSED]
     assert "no space left on device" in why(work, bad)
     assert withdrawn(run) == {0}
-    replies = {id_: (work.office.folder / "documents" / f"{id_}.txt").read_text() for id_ in (good, beside)}
+    replies = {id_: (work.workflow.folder / "documents" / f"{id_}.txt").read_text() for id_ in (good, beside)}
     assert "another request still keeps them out of use" in replies[beside]
     assert "and back in use" in replies[good]
     with pytest.raises(FedrecError, match="cannot become refused"):
-        work.office.decide(bad, Decision("refused", "too late", "the authority"), work.signer)
-    work.office.decide(bad, Decision("released"), work.signer)
-    again = carrier(run)
+        work.workflow.decide(bad, Decision("refused", "too late", "the authority"), work.signer)
+    work.workflow.decide(bad, Decision("released"), work.signer)
+    again = execution(run)
     again.run()
     assert states(again, bad) == [State.CLOSED] and withdrawn(run) == set()
-    assert all(verified(again.office, id_) for id_ in (bad, good, beside))
+    assert all(verified(again.workflow, id_) for id_ in (bad, good, beside))
 
 
 def test_where_a_client_answers_nothing_no_request_is_blamed(
@@ -116,8 +116,8 @@ def test_where_a_client_answers_nothing_no_request_is_blamed(
 
     with monkeypatch.context() as patch, pytest.raises(FedrecError, match="input/output error"):
         patch.setattr(erasure, "locate", unplugged)
-        carrier(run).run()
-    work = carrier(run)
+        execution(run).run()
+    work = execution(run)
     assert states(work, *ids) == [State.IDENTIFIED] * 2
     work.run()
     assert states(work, *ids) == [State.CLOSED] * 2
@@ -132,7 +132,7 @@ def test_a_broken_file_of_a_client_blocks_nothing_and_is_gone(
     for client in run.clients:
         (run.client(client).folder / name).write_bytes(content)
     ids = asked(run, *of("u07"))
-    work = carrier(run)
+    work = execution(run)
     work.run()
     assert states(work, *ids) == [State.CLOSED]
     assert naming(run, "u07") == []
@@ -164,27 +164,27 @@ def test_each_is_judged_by_the_thresholds_that_its_own_plan_fixed(
         write_json(policy, {"thresholds": {"membership": membership, "utility": 1}})
         ids += asked(run, Selection(users=(user,)))
         with monkeypatch.context() as patch:
-            patch.setattr(Carrier, "_carry_out", lambda *_: [])
-            carrier(run).run()
-    work = carrier(run)
+            patch.setattr(Execution, "_carry_out", lambda *_: [])
+            execution(run).run()
+    work = execution(run)
     assert states(work, *ids) == [State.PLANNED] * 2
-    monkeypatch.setattr(work.erasure, "rehearse", lambda *_: Rehearsal([-0.1] * 40, [-9.0] * 400, None))
+    monkeypatch.setattr(work.executor, "rehearse", lambda *_: Rehearsal([-0.1] * 40, [-9.0] * 400, None))
     work.run()
     assert states(work, *ids) == [State.CLOSED, State.FAILED]
     assert "still remembered" in why(work, ids[1])
-    assert report_of(work.office, ids[0]).thresholds.membership == 0.9
-    assert verified(work.office, ids[0]) and withdrawn(run) == {0}
+    assert report_of(work.workflow, ids[0]).thresholds.membership == 0.9
+    assert verified(work.workflow, ids[0]) and withdrawn(run) == {0}
 
 
 def test_a_failed_one_is_released_into_another_batch(tmp_path: Path, finished: Copy) -> None:
     run = finished(tmp_path / "run")
     (id_,) = asked(run, *of("u07"))
-    work = carrier(run)
-    real = work.erasure.rehearse
-    work.erasure.rehearse = lambda *_: Rehearsal([-9.0] * 40, [-0.1] * 400, None)  # type: ignore[method-assign]
+    work = execution(run)
+    real = work.executor.rehearse
+    work.executor.rehearse = lambda *_: Rehearsal([-9.0] * 40, [-0.1] * 400, None)  # type: ignore[method-assign]
     work.run()
     assert "verification failed: membership inference" in why(work, id_)
-    work.erasure.rehearse = real  # type: ignore[method-assign]
-    work.office.decide(id_, Decision("released"), work.signer)
+    work.executor.rehearse = real  # type: ignore[method-assign]
+    work.workflow.decide(id_, Decision("released"), work.signer)
     replace(work).run()
     assert states(work, id_) == [State.CLOSED] and withdrawn(run) == set()

@@ -23,7 +23,7 @@ from fedrec.store import Run
 from server.prepare import prepare
 from server.simulation import simulate
 from tests.conftest import TITLES, Settings
-from tests.server.test_erasure import asked, carrier, served, verified
+from tests.server.test_erasure import asked, execution, served, verified
 
 USERS = [f"u{k}" for k in range(9)]
 TRAVELLERS = {"u1": 2, "u2": 3, "u4": 3}  # in how many of the clients somebody's rows are
@@ -145,11 +145,11 @@ def requests(draw: st.DrawFn) -> tuple[Selection, str | None]:
 def erased(run: Run, selection: Selection, client: str | None) -> tuple[dict[str, Any], dict[str, Any], str]:
     """What a request came to: the outcome, the certificate and the reply."""
     (id_,) = asked(run, selection, client=client)
-    work = carrier(run)
+    work = execution(run)
     (outcome,) = work.run()
     assert outcome["state"] == "closed", outcome["reason"]
-    assert verified(work.office, id_)
-    reply = (work.office.folder / "documents" / f"{id_}.txt").read_text()
+    assert verified(work.workflow, id_)
+    reply = (work.workflow.folder / "documents" / f"{id_}.txt").read_text()
     return outcome, json.loads(Path(outcome["certificate"]).read_bytes())["certificate"], reply
 
 

@@ -21,8 +21,8 @@ from fedrec.data.table import Interactions
 from fedrec.store import Run, open_run
 from fedrec.vault.rows import content_hash, named
 from tests.conftest import Settings
-from tests.server.test_erasure import Copy, asked, carrier, finished, of, trained
-from unlearning.workflow.records import Office
+from tests.server.test_erasure import Copy, asked, execution, finished, of, trained
+from unlearning.workflow.workflow import Workflow
 
 __all__ = ["finished"]  # a fixture
 
@@ -36,7 +36,7 @@ def run(tmp_path: Path, finished: Copy) -> Run:
 
 def contents_of(run: Run, id_: str) -> str:
     """Everything that is handed out of one erasure: certificate, evidence, page and reply."""
-    paths = Office(run).documents_of(id_).values()
+    paths = Workflow(run).documents_of(id_).values()
     files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
     return "\n".join(file.read_text("utf-8") for file in files)
 
@@ -58,7 +58,7 @@ def test_no_hash_of_what_is_left_tells_who_went(run: Run) -> None:
     (home,) = run.clients_of()[PERSON]
     before = run.client(home).interactions()
     (id_,) = asked(run, *of(PERSON))
-    carrier(run).run()
+    execution(run).run()
     after = run.client(home)
     tried = guesses(before, run)
     plain = content_hash(named(after.interactions(), run.catalogue))
@@ -70,12 +70,12 @@ def test_no_hash_of_what_is_left_tells_who_went(run: Run) -> None:
 
 
 def test_what_is_left_after_one_is_what_the_next_begins_with(run: Run) -> None:
-    office = Office(run)
+    workflow = Workflow(run)
     for user in (PERSON, "u11"):
         asked(run, *of(user))
-        carrier(run).run()
-    closed = sorted(office.ledger.list(), key=lambda request: request.recorded_at)
-    first, second = (json.loads((office.bundle(each.id) / "data_manifest.json").read_bytes()) for each in closed)
+        execution(run).run()
+    closed = sorted(workflow.ledger.list(), key=lambda request: request.recorded_at)
+    first, second = (json.loads((workflow.bundle(each.id) / "data_manifest.json").read_bytes()) for each in closed)
     assert first["after"] == second["before"] and first["before"] != first["after"] != second["after"]
 
 
@@ -91,8 +91,8 @@ def test_no_number_of_rows_is_handed_out(tmp_path: Path, small: Settings, rating
     theirs = dict(run.client(home).vault.users())[PERSON]
     rows = len(run.client(home).interactions())
     (id_,) = asked(run, *of(PERSON))
-    carrier(run).run()
-    folder = Office(run).bundle(id_)
+    execution(run).run()
+    folder = Workflow(run).bundle(id_)
     for name in ("plan.json", "data_manifest.json", "request.json", "verification.json", "adapters.json"):
         numbers = set(numbers_in(json.loads((folder / name).read_bytes())))
         assert not numbers & {theirs, rows, rows - theirs}, name
@@ -115,7 +115,7 @@ def test_an_inspected_run_shows_who_is_there_and_nobody_else(run: Run) -> None:
 
     everybody, rows, _ = listed()
     asked(run, *of(PERSON))
-    carrier(run).run()
+    execution(run).run()
     there, left, told = listed()
     assert everybody - there == {PERSON} and PERSON not in told and left == rows - 12
     assert None not in {user["client"] for user in json.loads(told)["users_listed"]}
@@ -127,7 +127,7 @@ def test_all_of_a_run_is_its_owners_alone(tmp_path: Path, small: Settings) -> No
         run = trained(tmp_path / "run", small(shards=2, train__epochs=1))
         asked(run, *of(PERSON))
         assert open_to_others(run.folder) == []
-        carrier(run).run()
+        execution(run).run()
         assert open_to_others(run.folder) == []
     finally:
         os.umask(before)

@@ -1,4 +1,6 @@
-"""The erasure side of a run: its operators, subjects' keys, audit log, ledger and certificates, under RUN/erasure/.
+"""The request workflow of a trained model: its operators, subjects' keys, audit log, ledger and certificates.
+
+All of it lies in the folder erasure/ of the model.
 
 policy.json     optional: the ledger's rules (`Policy`), the verification's `Thresholds`, the sender of letters
 """
@@ -60,8 +62,8 @@ class Rules(Section):
     sender: str = Field("", max_length=300, description="who letters come from: name and address of the controller")
 
 
-class Office:
-    """Where requests of a run are received, approved and kept."""
+class Workflow:
+    """Where requests about one model are received, decided and kept."""
 
     def __init__(self, model: TrainedModel, database: str | None = None, keyring: Keyring | None = None) -> None:
         """
