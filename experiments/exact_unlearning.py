@@ -21,9 +21,10 @@ from experiments.common import last_result, run_command, write_result
 from fedrec import config as configuration
 from fedrec.output import warn
 from fedrec.preparation import resolve
-from unlearning.compare import Plan, Telling, claim, compare
+from unlearning.compare import Telling, compare
+from unlearning.comparison_folder import Plan, claim
+from unlearning.comparison_progress import line
 from unlearning.pool import Pool, silent
-from unlearning.tables import line
 
 PAPER = "sisa,grapheraser,receraser,apa-d,apa-nd"
 STRICT = "apa-user,strict,strict-hash"

@@ -27,7 +27,7 @@ def report(
     from fedrec.store import open_run
     from fedrec.visible import visible
     from server.erasure_facts import erasures
-    from unlearning.report import is_comparison, show_again
+    from unlearning.comparison_folder import is_comparison, show_again
 
     folders = [path for path in (run, *(runs or ())) if path is not None]
     if any(is_comparison(folder) for folder in folders):

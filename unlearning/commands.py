@@ -69,12 +69,13 @@ def compare(
     from fedrec.lock import only_writer
     from fedrec.output import check_target, write_result
     from fedrec.preparation import resolve
+    from fedrec.reporting.comparison_console import results
     from fedrec.store import RUNS
     from fedrec.workers import AUTO, crowding, get_ready, parse_workers
-    from unlearning.compare import Plan, claim
     from unlearning.compare import compare as run
-    from unlearning.report import write_page
-    from unlearning.tables import choices, results, telling
+    from unlearning.comparison_folder import Plan, claim, write_page
+    from unlearning.comparison_progress import telling
+    from unlearning.method_choices import choices
 
     console = terminal(json == "-")
     if methods.strip() == "?":
@@ -107,8 +108,7 @@ def compare(
         except KeyboardInterrupt:
             raise Interrupted(f"stopped; the same command with --out {folder} continues it") from None
         console.print("", results(result), "", sep="\n")
-        page = folder / "report.html"
-        write_page(result, page)
+        page = write_page(result, folder)
         console.print("report", page, markup=False, soft_wrap=True)
     write_result(result, json)
 

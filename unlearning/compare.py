@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec import hardware, lock
-from fedrec.config import RunConfig
+from fedrec import hardware
 from fedrec.data.load import load_dataset
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.selection import Selection, row_keys
@@ -26,74 +24,21 @@ from fedrec.models.checks import check_base
 from fedrec.models.recorded import keep_base
 from fedrec.models.targets import check_targets
 from fedrec.preparation import base_name, facts_of, with_base
-from fedrec.settings import flat
+from unlearning.comparison_folder import PLAN, RESULT, Plan
 from unlearning.exactness import exactness
 from unlearning.inference import FORMS, seconds_per_row
 from unlearning.material import fill_vectors, partition_rows
 from unlearning.memory import Memory
-from unlearning.method import Method, Unit, method_named
+from unlearning.method import Method, Unit
 from unlearning.model import ShardedModel
 from unlearning.partition import describe
 from unlearning.pool import OnStep, Workers
 
 RETRAINING = "retraining"
-PLAN, RESULT = "plan.json", "compare.json"
 INFERENCE_SHARDS = (1, 4, 8, 16)
 _INFERENCE_WINDOWS = 48
 
 Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is compared.
-
-    Attributes:
-        config: of every model, resolved; its seed is replaced by each of `seeds`.
-        methods: names as `method_named` reads them; retraining comes first by itself.
-        unit, forget: how many users or training rows are deleted, drawn by the seed.
-    """
-
-    config: RunConfig
-    methods: tuple[str, ...]
-    shards: int
-    slices: int
-    unit: Unit
-    forget: int
-    seeds: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        """A mistake in a method's name is told before anything is written."""
-        for name in self.methods:
-            self.method(name)
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=lambda section: section.model_dump()))
-        return plain
-
-    def method(self, name: str) -> Method:
-        return method_named(name, self.shards, self.slices, self.config.aggregation, self.unit)
-
-
-def claim(folder: Path, plan: Plan, replace: bool) -> None:
-    """See to it that a folder is free, or holds this comparison; methods and seeds may be added to it.
-
-    Raises:
-        UsageError: it holds another comparison, or something else.
-    """
-    path = folder / PLAN
-    if replace and path.exists():
-        lock.empty(folder)
-    if path.exists():
-        wanted, kept = dict(flat(plan.as_dict())), dict(flat(read_json(path)))
-        for name in sorted(wanted.keys() | kept.keys()):
-            if name not in ("methods", "seeds") and wanted.get(name) != kept.get(name):
-                mend = "give the same settings, throw it away with --replace, or choose another --out"
-                held = f"{name.removeprefix('config.')} = {kept.get(name)}"
-                raise UsageError(f"{folder} holds a comparison with {held}: {mend}")
-    elif lock.content(folder):
-        raise UsageError(f"{folder} is not empty: choose another --out")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from fedrec.reporting.run_result import (
     shown_clients,
     start,
 )
+from fedrec.reporting.terminal_table import table_of
 
 _ROUND = "{:>5}  {:>6}  {:>6}  {:>6}  {:>6}  {:>7}  {}"
 ROUND_HEADER = _ROUND.format("round", "AUC", "mean", "worst", "loss", "bytes", "time")
@@ -60,8 +61,8 @@ def results_table(result: Result) -> RenderableType:
 
 def _clients(result: Result) -> Table:
     before = start(result)
-    table = _table(f"{clean(result['run'])}: each client's own later interactions")
-    _columns(table, "client", "rows", "AUC before", "after", "change", "UAUC", "LogLoss")
+    headings = ("rows", "AUC before", "after", "change", "UAUC", "LogLoss")
+    table = table_of(f"{clean(result['run'])}: each client's own later interactions", "client", headings)
     aucs = by_client(before, "auc")
     shown = shown_clients(result)
     for k in shown:
@@ -82,8 +83,8 @@ def _measured(name: str, metrics: Result, before: float | None) -> list[Text]:
 
 
 def _strategies(result: Result) -> Table:
-    table = _table("strategies beside each other (AUC)")
-    _columns(table, "strategy", "all rows", "mean", "worst", "std", "UAUC", "LogLoss", "bytes", "time")
+    headings = ("all rows", "mean", "worst", "std", "UAUC", "LogLoss", "bytes", "time")
+    table = table_of("strategies beside each other (AUC)", "strategy", headings)
     for k, (name, run) in enumerate(contenders(result)):
         overall = run["overall"]
         metrics = [number(overall[key]) for key in ("auc", "mean_auc", "worst_auc", "std_auc", "uauc", "logloss")]
@@ -93,21 +94,10 @@ def _strategies(result: Result) -> Table:
 
 
 def _yardsticks(result: Result) -> Table:
-    table = _table("to beat, on the same rows")
-    _columns(table, "scorer", "AUC")
+    table = table_of("to beat, on the same rows", "scorer", ("AUC",))
     for key, value in result["trivial"].items():
         table.add_row(Text(TRIVIAL.get(key, key)), number(value))
     if result.get("best_possible_auc") is not None:
         reached = f"best possible ({percent(share_of_possible(result))} of the way reached)"
         table.add_row(reached, number(result["best_possible_auc"]))
     return table
-
-
-def _table(title: str) -> Table:
-    return Table(title=Text(title, "bold"), title_justify="left", box=None, pad_edge=False, header_style="dim")
-
-
-def _columns(table: Table, first: str, *others: str) -> None:
-    table.add_column(first)
-    for name in others:
-        table.add_column(name, justify="right", no_wrap=True)

@@ -18,12 +18,12 @@ from tests.cli import as_sets
 from tests.conftest import Settings
 from tests.models.saved import altered
 from unlearning.commands import app
+from unlearning.comparison_progress import dear
 from unlearning.jobs import Assignment
 from unlearning.judging import Judging
 from unlearning.method import PUBLISHED
 from unlearning.model import ShardedModel
 from unlearning.partition import PARTITIONERS
-from unlearning.tables import dear
 
 METHODS = {
     "name", "seed", "auc_before", "auc_after", "retrain_auc", "rows_processed", "rows_full", "steps", "seconds",

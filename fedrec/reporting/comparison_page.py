@@ -9,14 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fedrec.errors import FedrecError
-from fedrec.files import finite, read_json
-from fedrec.reporting import templating
+from fedrec.files import finite
+from fedrec.reporting import comparison_figures, templating
+from fedrec.reporting.comparison_result import EXACTNESS, Standing, standings
 from fedrec.reporting.formatting import MISSING, clean, count, duration, number, percent, size
 from fedrec.reporting.run_result import TRIVIAL
-from unlearning import figures
-from unlearning.compare import PLAN, RESULT
-from unlearning.standings import EXACTNESS, Standing, standings
 
 _FEDERATED = ("strategy", "baselines", "shards", "seed", "clients", "federation", "pplr", "prox")  # no shard's training
 
@@ -33,33 +30,15 @@ def write_page(result: dict[str, Any], path: Path) -> None:
     templating.write(render(result), path)
 
 
-def is_comparison(folder: Path) -> bool:
-    """Whether the folder is one that `fedrec unlearn compare` made."""
-    return (folder / PLAN).exists()
-
-
-def show_again(folder: Path) -> Path:
-    """Write the page of a finished comparison again; where it is.
-
-    Raises:
-        FedrecError: it is not finished, or the page cannot be written.
-    """
-    if not (folder / RESULT).exists():
-        raise FedrecError(f"{folder}: this comparison is not finished; `fedrec unlearn compare --out {folder}` goes on")
-    page = folder / "report.html"
-    write_page(read_json(folder / RESULT), page)
-    return page
-
-
 def render(result: dict[str, Any]) -> str:
     """The page as HTML."""
     result = finite(result)
     methods = standings(result)
     drawn = {
-        "auc": figures.auc(methods),
-        "cost": figures.cost(methods),
-        "tradeoff": figures.tradeoff(methods),
-        "inference": figures.inference(result),
+        "auc": comparison_figures.auc(methods),
+        "cost": comparison_figures.cost(methods),
+        "tradeoff": comparison_figures.tradeoff(methods),
+        "inference": comparison_figures.inference(result),
     }
     return templating.render("comparison.html.j2", _content(result, methods), drawn)
 

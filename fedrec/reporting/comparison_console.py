@@ -1,0 +1,63 @@
+"""A comparison of methods on the terminal: its tables at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from fedrec.reporting.comparison_figures import FORMS
+from fedrec.reporting.comparison_result import EXACTNESS, Standing, standings
+from fedrec.reporting.formatting import count, duration, number, percent, size
+from fedrec.reporting.terminal_table import table_of
+
+
+def results(result: dict[str, Any]) -> RenderableType:
+    """All methods, means over the seeds: how well they answer, what the deletion cost, and what an answer costs."""
+    methods = standings(result)
+    timed = ("", _inference(result)) if result["inference"] else ()
+    return Group(_quality(result, methods), "", _cost(methods), *timed)
+
+
+def _quality(result: dict[str, Any], methods: Sequence[Standing]) -> Table:
+    seeds = len(result["seeds"])
+    what = f"{result['forget']} {result['unit']}{'s' if result['forget'] > 1 else ''} deleted"
+    headings = ("AUC before", "after", "to retraining", "UAUC", "LogLoss")
+    table = table_of(f"{result['data']}, {what}" + (f", mean of {seeds} seeds" if seeds > 1 else ""), numbers=headings)
+    table.add_column("exact")
+    for method in methods:
+        difference = method.mean("difference")
+        table.add_row(
+            Text(method.name), number(method.mean("auc_before")), number(method.mean("auc_after")),
+            number(None) if difference is None else f"{difference:+.4f}", number(method.mean("uauc_after")),
+            number(method.mean("logloss_after")), EXACTNESS[method.exact][0],
+        )  # fmt: skip
+    return table
+
+
+def _cost(methods: Sequence[Standing]) -> Table:
+    headings = ("shards again", "rows", "", "time", "", "withdrawn in", "size")
+    table = table_of("the deletion, beside retraining everything", numbers=headings)
+    for method in methods:
+        rows, touched = method.mean("rows_processed"), method.mean("shards_touched")
+        table.add_row(
+            Text(method.name), f"{touched:.1f} of {method.rows[0]['shards']}",
+            count(None if rows is None else round(rows)),
+            percent(method.share("rows_processed")), duration(method.mean("seconds")), percent(method.share("seconds")),
+            f"{1000 * (method.mean('withdrawn_seconds') or 0):.0f} ms", size(method.mean("bytes")),
+        )  # fmt: skip
+    return table
+
+
+def _inference(result: dict[str, Any]) -> Table:
+    table = table_of("milliseconds per row answered")
+    shards = list(dict.fromkeys(row["shards"] for row in result["inference"]))
+    for number_ in shards:
+        table.add_column(f"{number_} shard{'s' if number_ > 1 else ''}", justify="right")
+    for form in dict.fromkeys(row["form"] for row in result["inference"]):
+        known = {row["shards"]: row["seconds_per_row"] for row in result["inference"] if row["form"] == form}
+        table.add_row(FORMS[form][0], *(f"{1000 * known[number_]:.2f}" for number_ in shards))
+    return table
