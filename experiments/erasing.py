@@ -8,7 +8,7 @@ from typing import Any
 from clients.app import app as client_app
 from fedrec.data.selection import Selection
 from fedrec.store import Run
-from server.erasure import FederatedErasure
+from server.federated_executor import FederatedExecutor
 from server.grid import LocalGrid
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.passphrases import own_keyring
@@ -36,5 +36,5 @@ def carried_out(run: Run, say: Callable[[str], None]) -> list[dict[str, Any]]:
     """What `fedrec forget run` does before it draws the page, and what came of each request."""
     workflow = workflow_of(run)
     operator, _ = workflow.ensure_one()
-    erasure = FederatedErasure(run, LocalGrid(client_app, len(run.clients)))
+    erasure = FederatedExecutor(run, LocalGrid(client_app, len(run.clients)))
     return Execution(workflow, erasure, operator, say).run()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fedrec.store import Run
 from fedrec.workers import processes_for
-from server.erasure import FederatedErasure
+from server.federated_executor import FederatedExecutor
 from server.simulation import clients_here, write_result_and_page
 from unlearning.requests.ledger import Ledger
 
@@ -20,14 +20,14 @@ class RunHost:
     model: Run
 
     @contextmanager
-    def executor(self, ledger: Ledger, workers: str | int = 0) -> Iterator[FederatedErasure]:
+    def executor(self, ledger: Ledger, workers: str | int = 0) -> Iterator[FederatedExecutor]:
         """
         Args:
             workers: as `parse_workers` gives it.
         """
         processes = processes_for(workers, self.model.config.train, len(self.model.clients))
         with clients_here(self.model, processes) as grid:
-            yield FederatedErasure(self.model, grid, ledger)
+            yield FederatedExecutor(self.model, grid, ledger)
 
     def publish(self, database: str | None) -> None:
         write_result_and_page(self.model, database)

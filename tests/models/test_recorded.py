@@ -22,7 +22,7 @@ from fedrec.models.files import model_files
 from fedrec.models.recorded import RECORD, base_of, keep_base, record_base
 from fedrec.recommend import recommend
 from fedrec.store import Run
-from server.erasure import FederatedErasure
+from server.federated_executor import FederatedExecutor
 from server.grid import LocalGrid
 from server.prepare import finish, prepare
 from server.simulation import simulate
@@ -127,7 +127,7 @@ USES: dict[str, Callable[[Run], object]] = {
 
 def _erased(run: Run) -> dict[str, int]:
     """Forget a person by the federation's own means; how many rows that were."""
-    erasure = FederatedErasure(run, LocalGrid(client_app, len(run.clients)))
+    erasure = FederatedExecutor(run, LocalGrid(client_app, len(run.clients)))
     chosen = Selection(users=("u07",))
     shards = erasure.locate(chosen).shards
     erasure.withdraw(chosen, None, shards)

@@ -22,7 +22,7 @@ from experiments.processes import runs
 from fedrec.cli import cli
 from fedrec.data.selection import Selection
 from fedrec.store import Run
-from server.erasure import FederatedErasure
+from server.federated_executor import FederatedExecutor
 from server.grid import LocalGrid, ProcessGrid
 from server.simulation import clients_here, run_rounds, simulate
 from tests.cli import as_sets, as_toml, hash_of, run, start, until
@@ -91,7 +91,7 @@ def test_what_is_trained_again_side_by_side_is_the_same(tmp_path: Path, small: S
     hashes = []
     for workers in (0, 2):
         with clients_here(Run(shutil.copytree(trained.folder, tmp_path / str(workers))), workers) as grid:
-            erasure = FederatedErasure(grid=grid, run=Run(tmp_path / str(workers)))
+            erasure = FederatedExecutor(grid=grid, run=Run(tmp_path / str(workers)))
             shards = erasure.locate(Selection(users=("u07",))).shards
             erasure.withdraw(Selection(users=("u07",)), None, shards)
             erasure.erase(Selection(users=("u07",)), None, "a request")

@@ -17,7 +17,7 @@ from server.forget_commands import app
 from server.report_commands import report
 from tests.cli import run as fedrec
 from tests.cli import start, until
-from tests.server.test_erasure import Copy, asked, finished, of
+from tests.server.test_federated_executor import Copy, asked, finished, of
 from unlearning.certificates.verify import verify_certificate, verify_chain
 
 __all__ = ["finished"]  # a fixture

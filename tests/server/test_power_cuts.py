@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from fedrec.files import replacing, replacing_folder, shred, write_bytes, write_json
-from tests.server.test_erasure import Copy, asked, execution, finished, of
+from tests.server.test_federated_executor import Copy, asked, execution, finished, of
 from unlearning.requests.states import State
 
 __all__ = ["finished"]  # a fixture

@@ -20,7 +20,7 @@ from server.current import check_current
 from server.export_commands import export
 from server.forget_commands import app
 from server.recommend_commands import recommend as recommend_command
-from tests.server.test_erasure import Copy, asked, execution, finished, of, served
+from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
 from tests.unlearning.workflow.test_copies import compared
 from unlearning.requests.decisions import Decision
 

@@ -18,7 +18,7 @@ from server.prepare import prepare
 from server.restating import retold
 from server.simulation import write_result_and_page
 from tests.conftest import Settings
-from tests.server.test_erasure import asked, execution, trained, without
+from tests.server.test_federated_executor import asked, execution, trained, without
 
 
 def forget(run: Run, selection: Selection) -> None:

@@ -14,7 +14,7 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.protocol.adapters import Model
 from fedrec.store import Run, open_run
-from tests.server.test_erasure import Copy, asked, execution, finished, of, served
+from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
 from unlearning.requests.decisions import Decision
 from unlearning.workflow.workflow import Workflow
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from fedrec.errors import FedrecError
 from unlearning.keys import Role
-from unlearning.requests import rows
+from unlearning.requests import persistence
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Request
 from unlearning.requests.schema import IS_OPEN, requests
@@ -71,13 +71,13 @@ def check_amount(connection: Connection, policy: Policy, requester: str, coming:
     """
     mine = requests.c.requester == requester
     more = f" and {coming} more" if coming > 1 else ""
-    lately = rows.count(connection, mine, requests.c.recorded_at > now - timedelta(hours=1))
+    lately = persistence.count(connection, mine, requests.c.recorded_at > now - timedelta(hours=1))
     if lately + coming > policy.max_submissions_per_hour:
         raise Rejected(
             f"operator {requester!r}: {lately} requests within an hour{more}; wait, or raise max_submissions_per_hour",
             "flood", requester,
         )  # fmt: skip
-    unfinished = rows.count(connection, mine, IS_OPEN)
+    unfinished = persistence.count(connection, mine, IS_OPEN)
     if unfinished + coming > policy.max_open_per_requester:
         raise Rejected(
             f"operator {requester!r}: {unfinished} open requests{more}; finish some, or raise max_open_per_requester",

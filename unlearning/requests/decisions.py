@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from unlearning.requests import moves
+from unlearning.requests import transitions
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Request
 from unlearning.requests.states import State
@@ -34,12 +34,12 @@ def decided(request: Request, decision: Decision, policy: Policy, now: datetime)
     """
     match decision.says:
         case "refused":
-            return moves.refused(request, decision.reason, decision.complaint, now)
+            return transitions.refused(request, decision.reason, decision.complaint, now)
         case "held":
-            return moves.advanced(request, State.HELD, {"reason": decision.reason}, now)
+            return transitions.advanced(request, State.HELD, {"reason": decision.reason}, now)
         case "released":
-            return moves.resumed(request, now)
+            return transitions.resumed(request, now)
         case "extended":
-            return moves.extended(request, decision.reason, policy, now)
+            return transitions.extended(request, decision.reason, policy, now)
         case "cancelled":
-            return moves.cancelled(request, decision.reason, now)
+            return transitions.cancelled(request, decision.reason, now)

@@ -15,13 +15,12 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
 from fedrec.vault.chain import Link
 from unlearning.keys import Role
-from unlearning.requests import chains, moves, rows
+from unlearning.requests import chains, persistence, transitions
 from unlearning.requests.admission import Rejected, check_amount, check_four_eyes, check_signature
 from unlearning.requests.batches import BATCHED, Batch, into_batches, is_due
 from unlearning.requests.database import Database
 from unlearning.requests.deadlines import last_day
 from unlearning.requests.decisions import Decision, decided
-from unlearning.requests.moves import Facts
 from unlearning.requests.policy import Policy
 from unlearning.requests.reader import Reader, moment, one
 from unlearning.requests.repeats import Repeats
@@ -40,6 +39,7 @@ from unlearning.requests.signing import (
 )
 from unlearning.requests.states import TERMINAL, UNDONE, State
 from unlearning.requests.subjects import SubjectKeys
+from unlearning.requests.transitions import Facts
 from unlearning.requests.versions import bring_up
 
 OnEvent = Callable[[str, dict[str, Any]], None]
@@ -72,7 +72,7 @@ class Ledger(Reader):
         self._repeats = Repeats(keys)
         with self._database.writing() as connection:
             bring_up(connection)
-            for id in rows.read_ended(connection, sorted(keys.held())):  # killed before its key went
+            for id in persistence.read_ended(connection, sorted(keys.held())):  # killed before its key went
                 keys.destroy(id)
 
     def close(self) -> None:
@@ -132,7 +132,7 @@ class Ledger(Reader):
                         check_amount(connection, self._policy, requester, len(new), recorded)
                     for mark, each in new.items():
                         made[mark] = self._new(each, arrived, recorded, origin)
-                        rows.add(connection, made[mark])
+                        persistence.add(connection, made[mark])
                     for request in made.values():
                         told = {"request": request.id, "pseudonym": request.pseudonym, "operator": requester}
                         self._on_event("submitted", told)
@@ -174,7 +174,7 @@ class Ledger(Reader):
             check_four_eyes(self._policy, self._authority, request, approver)
         kept = Signature(approver, at.isoformat(), signature.hex())
         method = "one-operator" if approver == request.requester else "four-eyes"
-        change = partial(moves.approved, identity=confirmed(identity), signature=kept, now=at)
+        change = partial(transitions.approved, identity=confirmed(identity), signature=kept, now=at)
         told = {"operator": approver, "method": method, "signature": fingerprint(kept)}
         return self._change("approved", id, change, **told)
 
@@ -194,7 +194,7 @@ class Ledger(Reader):
             signature = check_signature(self._authority, request.requester, "requester", signed, signature)
         kept = Signature(request.requester, at.isoformat(), signature.hex())
         told = {"operator": request.requester, "signature": fingerprint(kept)}
-        return self._change("acknowledged", id, partial(moves.acknowledged, signature=kept), **told)
+        return self._change("acknowledged", id, partial(transitions.acknowledged, signature=kept), **told)
 
     def decide(
         self, id: str, decision: Decision, approver: str, *, signature: bytes | None, now: datetime | None = None
@@ -225,24 +225,24 @@ class Ledger(Reader):
         Nothing happens where it is in that state already.
 
         Raises:
-            FedrecError: the move is not allowed, or lacks something: see `moves.advanced`.
+            FedrecError: the move is not allowed, or lacks something: see `transitions.advanced`.
         """
-        return self._change("advanced", id, partial(moves.advanced, to=to, facts=facts, now=moment(now)))
+        return self._change("advanced", id, partial(transitions.advanced, to=to, facts=facts, now=moment(now)))
 
     def record_step(self, id: str, step: str, facts: Mapping[str, Any], now: datetime | None = None) -> bool:
         """Note that a step of the request was done. False, and nothing happens, where that was noted before."""
         with self._database.writing() as connection:
             request = one(connection, id)
-            if step in rows.read_steps(connection, id):
+            if step in persistence.read_steps(connection, id):
                 return False
-            rows.add_step(connection, id, step, (moment(now) - request.received_at).total_seconds(), facts)
+            persistence.add_step(connection, id, step, (moment(now) - request.received_at).total_seconds(), facts)
             self._on_event("step", {"request": id, "method": step})
         return True
 
     def batches(self, now: datetime | None = None) -> Sequence[Batch]:
         """Planned requests to carry out together, and those broken off: each shard is in one batch only."""
         with self._database.reading() as connection:
-            planned = rows.read(connection, requests.c.state.in_(BATCHED))
+            planned = persistence.read(connection, requests.c.state.in_(BATCHED))
         return [batch for batch in into_batches(planned) if is_due(batch, self._policy.batch_window, moment(now))]
 
     def selection(self, id: str) -> Selection:
@@ -279,7 +279,7 @@ class Ledger(Reader):
             before = one(connection, id)
             after = change(before)
             if after != before:
-                rows.save(connection, after)
+                persistence.save(connection, after)
                 self._on_event(kind, {"request": id, "state": after.state.value, **told})
         return after
 

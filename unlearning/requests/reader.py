@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from fedrec.errors import UsageError
 from fedrec.vault.chain import Link
-from unlearning.requests import chains, rows
+from unlearning.requests import chains, persistence
 from unlearning.requests.database import Database
 from unlearning.requests.request import Brief, Request
 from unlearning.requests.schema import IS_OPEN, requests
@@ -35,7 +35,7 @@ class Reader:
         """
         with self._database.reading() as connection:
             begins = requests.c.id.startswith(beginning.lower(), autoescape=True)
-            found = sorted(rows.read_ids(connection, begins)) if beginning else []
+            found = sorted(persistence.read_ids(connection, begins)) if beginning else []
         if len(found) > 1:
             raise UsageError(f"request {beginning}: {len(found)} begin so, {', '.join(found[:4])}: write more of it")
         return found[0] if found else one_missing(beginning)
@@ -44,22 +44,22 @@ class Reader:
         """All, or those in a state, the first due first."""
         conditions = [] if state is None else [requests.c.state == state]
         with self._database.reading() as connection:
-            return rows.read(connection, *conditions)
+            return persistence.read(connection, *conditions)
 
     def open_requests(self) -> Sequence[Request]:
         """What is not ended, the first due first, so late ones lead."""
         with self._database.reading() as connection:
-            return rows.read(connection, IS_OPEN)
+            return persistence.read(connection, IS_OPEN)
 
     def status(self) -> tuple[Sequence[Brief], dict[State, int]]:
         """The open requests in brief, the first due first, so late ones lead; and how many are in each state."""
         with self._database.reading() as connection:
-            return rows.read_open(connection), rows.count_states(connection)
+            return persistence.read_open(connection), persistence.count_states(connection)
 
     def counts(self) -> dict[State, int]:
         """How many requests are in each state that has any."""
         with self._database.reading() as connection:
-            return rows.count_states(connection)
+            return persistence.count_states(connection)
 
     def shards_out(self) -> set[int]:
         """The shards that nobody may serve as they were: of requests that withdrew them and are not closed."""
@@ -79,11 +79,11 @@ class Reader:
         """The facts of each step that was done, in order."""
         with self._database.reading() as connection:
             one(connection, id)
-            return rows.read_steps(connection, id)
+            return persistence.read_steps(connection, id)
 
 
 def one(connection: Connection, id: str) -> Request:
-    found = rows.read(connection, requests.c.id == id)
+    found = persistence.read(connection, requests.c.id == id)
     return found[0] if found else one_missing(id)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from unlearning.certificates.canonical import canonical
-from unlearning.requests import rows
+from unlearning.requests import persistence
 from unlearning.requests.schema import IS_OPEN
 from unlearning.requests.scope import described
 from unlearning.requests.subjects import SubjectKeys
@@ -31,10 +31,10 @@ class Repeats:
 
     def open_now(self, connection: Connection) -> dict[bytes, str]:
         """The ids of the open requests, by the mark of what each asks."""
-        there = set(rows.read_ids(connection, IS_OPEN))
+        there = set(persistence.read_ids(connection, IS_OPEN))
         for ended in self._asks.keys() - there:
             del self._asks[ended]
-        for id, sealed, client in rows.read_sealed(connection, sorted(there - self._asks.keys())):
+        for id, sealed, client in persistence.read_sealed(connection, sorted(there - self._asks.keys())):
             self._asks[id] = self._opened(id, sealed, client)
         return {mark: id for id, mark in self._asks.items() if mark}
 

@@ -15,7 +15,7 @@ from fedrec.errors import FedrecError, UnknownSigner
 from fedrec.store import Run
 from server.forget_commands import app
 from tests.cli import ROOT
-from tests.server.test_erasure import Copy, asked, execution, finished, of
+from tests.server.test_federated_executor import Copy, asked, execution, finished, of
 from unlearning.workflow.workflow import Workflow
 
 __all__ = ["finished"]  # a fixture

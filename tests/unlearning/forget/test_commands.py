@@ -16,7 +16,7 @@ from fedrec.store import Run, open_run
 from server.forget_commands import app
 from server.report_commands import report
 from tests.pages import Page
-from tests.server.test_erasure import Copy, finished, served
+from tests.server.test_federated_executor import Copy, finished, served
 from unlearning.requests.scope import Kind
 from unlearning.requests.states import State
 

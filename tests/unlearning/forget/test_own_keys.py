@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from fedrec.errors import FedrecError
 from fedrec.store import Run
 from server.forget_commands import app
-from tests.server.test_erasure import Copy, finished
+from tests.server.test_federated_executor import Copy, finished
 from unlearning.workflow import passphrases
 
 __all__ = ["finished"]  # a fixture

@@ -18,10 +18,10 @@ from fedrec.recommend import recommend
 from fedrec.served import adapters_in
 from fedrec.store import Run, open_run
 from server.commands import _configured, _execute, _new, _prepared, simulate
-from server.erasure import FederatedErasure
+from server.federated_executor import FederatedExecutor
 from server.prepare import prepare
 from tests.conftest import Settings
-from tests.server.test_erasure import Copy, asked, execution, of, without
+from tests.server.test_federated_executor import Copy, asked, execution, of, without
 from unlearning.workflow.planning import BACKUPS, EXPORTS, OTHERS
 from unlearning.workflow.workflow import Workflow
 
@@ -185,7 +185,7 @@ def test_no_baseline_is_trained_while_a_request_is_carried_out(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(FederatedErasure, "erase", killed)
+        patch.setattr(FederatedExecutor, "erase", killed)
         execution(run).run()
     assert run.baselines == () and "u07" in run.clients_of()
     with pytest.raises(FedrecError, match=f"request {id_} is not erased yet"):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fedrec.store import Run
-from tests.server.test_erasure import Copy, asked, execution, finished, of, served
+from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
 from unlearning.requests.states import State
 from unlearning.workflow.planning import impact
 from unlearning.workflow.workflow import Workflow

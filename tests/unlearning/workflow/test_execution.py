@@ -12,8 +12,18 @@ import pytest
 
 from fedrec.protocol.adapters import Model
 from fedrec.store import Rounds, Run, open_run
-from server.erasure import FederatedErasure
-from tests.server.test_erasure import Copy, Served, asked, execution, finished, forgotten, of, served, verified
+from server.federated_executor import FederatedExecutor
+from tests.server.test_federated_executor import (
+    Copy,
+    Served,
+    asked,
+    execution,
+    finished,
+    forgotten,
+    of,
+    served,
+    verified,
+)
 from unlearning.certificates.verify import verify_chain
 from unlearning.executor import Rehearsal
 from unlearning.requests.decisions import Decision
@@ -94,7 +104,7 @@ def test_what_is_told_of_the_withdrawal_is_the_first_one(
     run = finished(tmp_path / "run")
     (id_,) = asked(run, *of("u07"))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(FederatedErasure, "retrain", interrupted)
+        patch.setattr(FederatedExecutor, "retrain", interrupted)
         execution(run).run()
     first = Workflow(run).ledger.get(id_).timings["withdrawn_seconds"]
     monkeypatch.setattr(Execution, "_since_quarantined", lambda *_: 99.0)

@@ -18,7 +18,7 @@ from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from fedrec.recommend import recommend
 from fedrec.store import Run
-from tests.server.test_erasure import Copy, asked, execution, finished, naming, of, verified
+from tests.server.test_federated_executor import Copy, asked, execution, finished, naming, of, verified
 from tests.unlearning.workflow.test_execution import report_of, two_shards, withdrawn
 from unlearning.executor import Rehearsal
 from unlearning.requests.decisions import Decision

@@ -23,7 +23,7 @@ from fedrec.store import Run
 from server.prepare import prepare
 from server.simulation import simulate
 from tests.conftest import TITLES, Settings
-from tests.server.test_erasure import asked, execution, served, verified
+from tests.server.test_federated_executor import asked, execution, served, verified
 
 USERS = [f"u{k}" for k in range(9)]
 TRAVELLERS = {"u1": 2, "u2": 3, "u4": 3}  # in how many of the clients somebody's rows are

@@ -21,7 +21,7 @@ from fedrec.data.table import Interactions
 from fedrec.store import Run, open_run
 from fedrec.vault.rows import content_hash, named
 from tests.conftest import Settings
-from tests.server.test_erasure import Copy, asked, execution, finished, of, trained
+from tests.server.test_federated_executor import Copy, asked, execution, finished, of, trained
 from unlearning.workflow.workflow import Workflow
 
 __all__ = ["finished"]  # a fixture

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fedrec.errors import FedrecError
 from tests.unlearning.requests.office import NOW, PLAN
-from unlearning.requests import moves
+from unlearning.requests import transitions
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Identity, Request, Signature
 from unlearning.requests.scope import Kind, Scope
@@ -20,7 +20,7 @@ from unlearning.requests.states import OPEN, PATH, STOPPED, TERMINAL, UNDONE, St
 IDENTITY = Identity("confirmed", "passport")
 SIGNED = Signature("ben", NOW.isoformat(), "00" * 64)
 POLICY = Policy()
-FACTS: list[moves.Facts] = [
+FACTS: list[transitions.Facts] = [
     {}, {"reason": "a lawsuit"}, {"plan": PLAN, "shards": [3, 1, 3]}, {"certificate": "sha256:1"},
     {"reason": "disk full", "certificate": "sha256:1", "plan": PLAN, "shards": []},
 ]  # fmt: skip
@@ -41,17 +41,17 @@ def tried(request: Request, what: tuple[Any, ...], hours: float) -> Request:
     now = NOW + timedelta(hours=hours)
     match what:
         case ("approve",):
-            return moves.approved(request, IDENTITY, SIGNED, now)
+            return transitions.approved(request, IDENTITY, SIGNED, now)
         case ("refuse",):
-            return moves.refused(request, "not you", "the authority", now)
+            return transitions.refused(request, "not you", "the authority", now)
         case ("cancel",):
-            return moves.cancelled(request, "the person asked for it", now)
+            return transitions.cancelled(request, "the person asked for it", now)
         case ("release",):
-            return moves.resumed(request, now)
+            return transitions.resumed(request, now)
         case ("extend",):
-            return moves.extended(request, "many", POLICY, now)
+            return transitions.extended(request, "many", POLICY, now)
         case (_, to, facts):
-            return moves.advanced(request, to, facts, now)
+            return transitions.advanced(request, to, facts, now)
     raise AssertionError(what)
 
 
@@ -87,43 +87,43 @@ def test_rules_hold_in_every_history(history: list[tuple[Any, ...]]) -> None:
 
 
 @given(st.sampled_from(PATH[1:]), st.sampled_from(FACTS))
-def test_moving_to_where_it_is_changes_nothing(state: State, facts: moves.Facts) -> None:
-    request = moves.approved(received(), IDENTITY, SIGNED, NOW)
+def test_moving_to_where_it_is_changes_nothing(state: State, facts: transitions.Facts) -> None:
+    request = transitions.approved(received(), IDENTITY, SIGNED, NOW)
     for to in PATH[2 : PATH.index(state) + 1]:
-        request = moves.advanced(request, to, FACTS[-1], NOW)
+        request = transitions.advanced(request, to, FACTS[-1], NOW)
     assert request.state in (state, State.IDENTIFIED)
-    assert moves.advanced(request, request.state, facts, NOW + timedelta(days=1)) is request
+    assert transitions.advanced(request, request.state, facts, NOW + timedelta(days=1)) is request
 
 
 def test_a_failed_request_is_tried_again_and_its_shards_are_sorted() -> None:
-    request = moves.approved(received(), IDENTITY, SIGNED, NOW)
-    request = moves.advanced(request, State.PLANNED, {"plan": PLAN, "shards": [3, 1, 3]}, NOW)
+    request = transitions.approved(received(), IDENTITY, SIGNED, NOW)
+    request = transitions.advanced(request, State.PLANNED, {"plan": PLAN, "shards": [3, 1, 3]}, NOW)
     assert request.shards == (1, 3)
     with pytest.raises(FedrecError, match="cannot be failed without a reason"):
-        moves.advanced(request, State.FAILED, {}, NOW)
-    failed = moves.advanced(request, State.FAILED, {"reason": "disk full"}, NOW)
+        transitions.advanced(request, State.FAILED, {}, NOW)
+    failed = transitions.advanced(request, State.FAILED, {"reason": "disk full"}, NOW)
     assert failed.reached is State.PLANNED and failed.reasons == {"failed": "disk full"}
     with pytest.raises(FedrecError, match="is failed at planned: it cannot become quarantined"):
-        moves.advanced(failed, State.QUARANTINED, {}, NOW)
-    assert moves.resumed(failed, NOW).state is State.PLANNED
+        transitions.advanced(failed, State.QUARANTINED, {}, NOW)
+    assert transitions.resumed(failed, NOW).state is State.PLANNED
 
 
 def test_an_extension_is_given_once_with_a_reason_and_in_time() -> None:
     last_minute = NOW.replace(month=2, day=28, hour=23, minute=59)
-    extended = moves.extended(received(), "many requests", POLICY, last_minute)
+    extended = transitions.extended(received(), "many requests", POLICY, last_minute)
     assert (extended.due_at, extended.reasons) == (date(2026, 4, 30), {"extended": "many requests"})
     with pytest.raises(FedrecError, match="extended once already, to 2026-04-30"):
-        moves.extended(extended, "more", POLICY, NOW)
+        transitions.extended(extended, "more", POLICY, NOW)
     with pytest.raises(FedrecError, match="was due on 2026-02-28"):
-        moves.extended(received(), "many", POLICY, last_minute + timedelta(minutes=1))
+        transitions.extended(received(), "many", POLICY, last_minute + timedelta(minutes=1))
     with pytest.raises(FedrecError, match="reason"):
-        moves.extended(received(), " ", POLICY, NOW)
+        transitions.extended(received(), " ", POLICY, NOW)
     assert State.REFUSED in TERMINAL
     with pytest.raises(FedrecError, match="only an open request"):
-        moves.extended(moves.refused(received(), "a", "b", NOW), "many", POLICY, NOW)
+        transitions.extended(transitions.refused(received(), "a", "b", NOW), "many", POLICY, NOW)
 
 
 @pytest.mark.parametrize(("reason", "route"), [("", "the authority"), ("not you", " ")])
 def test_a_refusal_gives_reason_and_route(reason: str, route: str) -> None:
     with pytest.raises(FedrecError, match=r"12\(4\)"):
-        moves.refused(received(), reason, route, NOW)
+        transitions.refused(received(), reason, route, NOW)

@@ -22,7 +22,7 @@ from fedrec.errors import FedrecError, UsageError
 from fedrec.recommend import recommend
 from fedrec.store import Run, open_run
 from fedrec.vault.tombstones import tombstones_of
-from server.erasure import FederatedErasure
+from server.federated_executor import FederatedExecutor
 from server.forget_commands import app
 from server.grid import LocalGrid
 from server.prepare import prepare
@@ -78,7 +78,7 @@ def without(ratings: Path, folder: Path, users: set[str] = frozenset(), items: s
 def execution(run: Run, said: list[str] | None = None) -> Execution:
     workflow = Workflow(run)
     operator, _ = workflow.ensure_one()
-    erasure = FederatedErasure(run, LocalGrid(client_app, len(run.clients)), workflow.ledger)
+    erasure = FederatedExecutor(run, LocalGrid(client_app, len(run.clients)), workflow.ledger)
     return Execution(workflow, erasure, operator, (said if said is not None else []).append)
 
 

@@ -42,7 +42,7 @@ _UNSEEN = 1000  # rows never learnt from, over all clients, that erased ones are
 _METHOD = "federated-shard-retraining"
 
 
-class FederatedErasure:
+class FederatedExecutor:
     """The executor of a federation."""
 
     def __init__(self, run: Run, grid: Grid, ledger: Ledger | None = None) -> None:

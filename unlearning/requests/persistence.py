@@ -1,4 +1,4 @@
-"""Requests in and out of their table."""
+"""Requests in and out of the database."""
 
 from __future__ import annotations
 
