@@ -89,7 +89,6 @@ def train(
     """
     if not task.windows:
         return Outcome(start, 0.0, 0, 0)
-    device = next(model.parameters()).device
     parameters = list(bank.parameters())
     anchors: list[Tensor] = []
     if prox:
@@ -98,8 +97,7 @@ def train(
     bank.load(0, start)
     bank.train()
     optimiser = torch.optim.AdamW(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True)
-    per_epoch = math.ceil(len(task.windows) / config.batch)
-    steps = per_epoch * config.epochs
+    steps = math.ceil(len(task.windows) / config.batch) * config.epochs
     kept = Checkpoint(checkpoint, _digest(start, task, config, prox, anchor), config.checkpoint_seconds)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_seed(task.key))
@@ -109,27 +107,41 @@ def train(
                 continue
             for group in optimiser.param_groups:
                 group["lr"] = learning_rate(config, step, steps, task.round, task.rounds)
-            ids, at, labels = _tensors(batch, task, device)
-            with bank.use(Routed(0)):
-                with autocast(device, config.precision):
-                    hidden = hidden_states(model, ids)
-                logits = answer_logits(model, hidden[at], task.answers)
-                loss = torch.nn.functional.cross_entropy(logits.float(), labels)
-                loss.backward()
-            for parameter, centre in zip(parameters, anchors, strict=False):
-                if parameter.grad is None:  # no token of this batch came by its layer, such as an expert
-                    parameter.grad = torch.zeros_like(parameter)
-                parameter.grad.add_(parameter.detach() - centre, alpha=prox)
+            loss, answered = _backward(model, bank, batch, task, config)
+            _pull(parameters, anchors, prox)
             torch.nn.utils.clip_grad_norm_(parameters, config.clip)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-            total += loss.item() * len(labels)
-            rows += len(labels)
+            total += loss
+            rows += answered
             if on_step is not None:
                 on_step(step + 1, steps)
             kept.save(step + 1, total, rows, parameters, optimiser)
     bank.eval()
     return Outcome(bank.state(0), total / rows, rows, steps)
+
+
+def _backward(
+    model: torch.nn.Module, bank: AdapterBank, batch: list[Window], task: Task, config: TrainConfig
+) -> tuple[float, int]:
+    """Sum of the losses of a batch's rows, and their number; the gradients of the mean are added to adapter 0's."""
+    device = next(model.parameters()).device
+    ids, at, labels = _tensors(batch, task, device)
+    with bank.use(Routed(0)):
+        with autocast(device, config.precision):
+            hidden = hidden_states(model, ids)
+        logits = answer_logits(model, hidden[at], task.answers)
+        loss = torch.nn.functional.cross_entropy(logits.float(), labels)
+        loss.backward()
+    return loss.item() * len(labels), len(labels)
+
+
+def _pull(parameters: Sequence[Tensor], anchors: Sequence[Tensor], prox: float) -> None:
+    """Add the gradient of mu/2 |theta - anchor|^2; there are no anchors where there is no such term."""
+    for parameter, centre in zip(parameters, anchors, strict=False):
+        if parameter.grad is None:  # no token of this batch came by its layer, such as an expert
+            parameter.grad = torch.zeros_like(parameter)
+        parameter.grad.add_(parameter.detach() - centre, alpha=prox)
 
 
 def learning_rate(config: TrainConfig, step: int, steps: int, round_: int, rounds: int) -> float:

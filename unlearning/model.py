@@ -80,7 +80,7 @@ class ShardedModel:
         self.catalogue = Catalogue(tuple(items["ids"]), tuple(items["titles"]))
         self.table: Table = load_table(folder / "table.safetensors")
         hardware.use_threads(self.config.train)
-        self.answers = self._snapshot()
+        self.answers = self.answers_by(self.method)
 
     @classmethod
     def create(
@@ -149,7 +149,7 @@ class ShardedModel:
                 steps += done.steps
             self._judge(crew)
         write_manifest(self.folder, {shard: shard_folder(self.folder, shard).hash for shard in self.shards})
-        self.answers = self._snapshot()
+        self.answers = self.answers_by(self.method)
         return Cost(tuple(each.shard for each in todo), rows, steps, time.perf_counter() - began)
 
     def jobs(self) -> list[Job]:
@@ -269,10 +269,6 @@ class ShardedModel:
         judging: NDArray[np.bool_] = drawn(rows, self.method.aggregation.validation, self.config.seed)
         judging &= rows.split == VALID
         return judging
-
-    def _snapshot(self) -> Answers:
-        """Answers of the shards in the manifest."""
-        return self.answers_by(self.method)
 
     def answers_by(self, method: Method) -> Answers:
         """How the shards that are served would answer by another aggregator, or with other settings of it.

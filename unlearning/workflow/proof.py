@@ -77,21 +77,37 @@ def certify(
         after: what each client's rows that are left are known by.
         issued: what was fixed when the request was published: `at`, `previous`, `restored_seconds`.
     """
-    plan = request.plan or {}
-    config = workflow.model.config.model_dump(mode="json")
-    data = {"before": plan["data_before"], "after": dict(after)}
-    shards = [(place, shard) for place, shard in enumerate(trained) if shard in (request.shards or ())]
-    final, shown = retrained.adapters, {shard for _, shard in shards}
-    adapters = [
-        {"client": client, "shard": shard, "before": before or None, "after": digest_of(final[client][place])}
-        for client in sorted(final)
-        for place, shard in shards
-        for before in [_before(plan, client, shard)]
-    ]
-    lines = excerpt(workflow.audit.path, request.id)
-    signed_by = workflow.signatures(request)
-    asked, approved = signed_by["asked"].operator, signed_by["approved"].operator
-    parts = {
+    places = {shard: place for place, shard in enumerate(trained) if shard in (request.shards or ())}
+    parts = _evidence(workflow, request, places, retrained, after, report)
+    evidence = write_bundle(workflow.bundle(request.id), parts)
+    facts = _facts(request, places, retrained, report, parts) | _approval(workflow, request, signer)
+    facts |= {
+        "restored_seconds": issued["restored_seconds"],
+        "recipients": [{"name": client, "notified": issued["at"][:10]} for client in sorted(after)],
+        "issued_at": issued["at"],
+        "evidence": evidence,
+    }
+    signed = issue(facts, workflow.key(signer), issued["previous"])
+    signed.save(workflow.certificates / f"{request.id}.json")
+    write_documents(workflow, request, signed, report)
+    return signed
+
+
+def _evidence(
+    workflow: Workflow,
+    request: Request,
+    places: Mapping[int, int],
+    retrained: Retrained,
+    after: Mapping[str, Any],
+    report: Report,
+) -> dict[str, Any]:
+    """The files of the bundle, by name.
+
+    Args:
+        places: the request's shards, each with its place among those that were trained again.
+    """
+    plan, final = request.plan or {}, retrained.adapters
+    return {
         "request.json": {
             "id": request.id,
             "pseudonym": request.pseudonym,
@@ -99,54 +115,66 @@ def certify(
             "ground": request.ground,
             "channel": request.channel,
         },
-        "signatures.json": {says: each.model_dump(mode="json") for says, each in signed_by.items()},
+        "signatures.json": {says: each.model_dump(mode="json") for says, each in workflow.signatures(request).items()},
         "plan.json": plan,
-        "config.json": config,
-        "participation.jsonl": participation([each for each in retrained.participation if each.shard in shown]),
-        "adapters.json": adapters,
-        "data_manifest.json": data,
+        "config.json": workflow.model.config.model_dump(mode="json"),
+        "participation.jsonl": participation([each for each in retrained.participation if each.shard in places]),
+        "adapters.json": [
+            {
+                "client": client,
+                "shard": shard,
+                "before": _before(plan, client, shard) or None,
+                "after": digest_of(final[client][place]),
+            }
+            for client in sorted(final)
+            for shard, place in places.items()
+        ],
+        "data_manifest.json": {"before": plan["data_before"], "after": dict(after)},
         "verification.json": report.model_dump(mode="json"),
-        "audit.jsonl": lines,
-    }  # fmt: skip
-    evidence = write_bundle(workflow.bundle(request.id), parts)
-    facts = {
+        "audit.jsonl": excerpt(workflow.audit.path, request.id),
+    }
+
+
+def _facts(
+    request: Request, places: Mapping[int, int], retrained: Retrained, report: Report, parts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What the certificate says of the erasure, as the evidence shows it."""
+    plan, data = request.plan or {}, parts["data_manifest.json"]
+    return {
         "request": request.id,
         "pseudonym": request.pseudonym,
         "scope": request.scope.conditions,
         "client": request.scope.client,
-        "method": retrained.method if shards else "record-erasure",
+        "method": retrained.method if places else "record-erasure",
         "claim": plan["claim"],
         "code_version": f"fedrec {version('fedrec')}",
-        "config": digest(config),
-        "seeds": {"run": workflow.model.config.seed},
+        "config": digest(parts["config.json"]),
+        "seeds": {"run": parts["config.json"]["seed"]},
         "dataset_before": digest(data["before"]),
         "dataset_after": digest(data["after"]),
-        "adapters": adapters,
-        "shards": [shard for _, shard in shards],
-        "rounds": retrained.rounds if shards else 0,
-        "clients": sorted(final) if shards else [],
+        "adapters": parts["adapters.json"],
+        "shards": [*places],
+        "rounds": retrained.rounds if places else 0,
+        "clients": sorted(retrained.adapters) if places else [],
         "withdrawn_seconds": request.timings["withdrawn_seconds"],
-        "restored_seconds": issued["restored_seconds"],
         "verification_report": digest(parts["verification.json"]),
         "verdict": report.verdict,
         "unequal_adapters": report.measures.unequal_adapters,
         "tombstone": request.id,
-        "recipients": [{"name": client, "notified": issued["at"][:10]} for client in sorted(data["after"])],
         "exceptions": [{"what": what} for what in plan["exceptions"]],
         "elsewhere": [{"what": what} for what in plan["elsewhere"]],
-        "operators": {
-            "requester": asked.key_id,
-            "approver": approved.key_id,
-        },
-        "approval": approval_of(asked, approved, request.recorded_at, workflow.operators.operator(signer).key_id),
-        "issued_at": issued["at"],
-        "evidence": evidence,
-        "audit_head": lines[-1]["hash"],
+        "audit_head": parts["audit.jsonl"][-1]["hash"],
     }
-    signed = issue(facts, workflow.key(signer), issued["previous"])
-    signed.save(workflow.certificates / f"{request.id}.json")
-    write_documents(workflow, request, signed, report)
-    return signed
+
+
+def _approval(workflow: Workflow, request: Request, signer: str) -> dict[str, Any]:
+    """Who asked, who approved, and how far they and the signer are different people."""
+    signed_by = workflow.signatures(request)
+    asked, approved = signed_by["asked"].operator, signed_by["approved"].operator
+    return {
+        "operators": {"requester": asked.key_id, "approver": approved.key_id},
+        "approval": approval_of(asked, approved, request.recorded_at, workflow.operators.operator(signer).key_id),
+    }
 
 
 def now() -> str:
