@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
 from fedrec.evaluate_commands import evaluate
-from tests.results import write_run
+from tests.reporting.results import write_run
 
 app = typer.Typer()
 app.command()(evaluate)

@@ -13,7 +13,7 @@ from fedrec.errors import FedrecError
 from fedrec.reporting.comparison_page import render, write_page
 from fedrec.reporting.comparison_result import EXACTNESS, Standing, standings
 from fedrec.reporting.formatting import clean
-from tests.pages import HOSTILE, Page, assert_ids_resolve, assert_self_contained, browser, screenshot
+from tests.reporting.pages import HOSTILE, Page, assert_ids_resolve, assert_self_contained, browser, screenshot
 
 CLAIMS = {"sisa": "given-partition", "apa-nd": "given-partition", "strict-hash": "strict"}
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from fedrec.reporting.formatting import clean
 from fedrec.reporting.run_page import render
-from tests.erasures import TODAY, make_erasures, number
-from tests.pages import HOSTILE, Page, assert_ids_resolve, assert_self_contained, browse, browser
-from tests.results import make_result
+from tests.reporting.erasures import TODAY, make_erasures, number
+from tests.reporting.pages import HOSTILE, Page, assert_ids_resolve, assert_self_contained, browse, browser
+from tests.reporting.results import make_result
 
 RESULT = make_result(clients=2, rounds=0)
 

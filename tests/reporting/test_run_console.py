@@ -8,7 +8,7 @@ from rich.console import Console
 
 from fedrec.reporting.formatting import clean
 from fedrec.reporting.run_console import ROUND_HEADER, results_table, round_line
-from tests.results import make_comparison, make_result
+from tests.reporting.results import make_comparison, make_result
 
 
 def printed(result, width=140):

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedrec.errors import FedrecError
+from fedrec.files import read_json, write_json
 from fedrec.reporting.formatting import clean, size
 from fedrec.reporting.run_page import render, write_report
-from tests.pages import HOSTILE, Page, assert_ids_resolve, assert_self_contained, browse, browser, screenshot
-from tests.results import make_comparison, make_result
+from tests.reporting.pages import HOSTILE, Page, assert_ids_resolve, assert_self_contained, browse, browser, screenshot
+from tests.reporting.results import make_comparison, make_result
 
 
 def renamed(result, names):
@@ -65,6 +66,14 @@ def test_ids_are_unique_and_references_resolve():
 
 def test_the_same_result_gives_the_same_bytes():
     assert render(make_comparison()) == render(make_comparison())
+
+
+def test_a_result_read_back_from_disk_gives_the_same_bytes(tmp_path):
+    """So `fedrec report` writes what `simulate` would, after `flwr run`, which writes no page."""
+    result = make_comparison(clients=2)
+    result["overall"]["uauc"] = float("nan")
+    write_json(tmp_path / "result.json", result)
+    assert render(read_json(tmp_path / "result.json")) == render(result)
 
 
 def named_run():

@@ -3,7 +3,7 @@
 import pytest
 
 from fedrec.reporting import run_result
-from tests.results import make_comparison, make_result
+from tests.reporting.results import make_comparison, make_result
 
 
 def test_share_of_the_distance():

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
 from server.report_commands import report
-from tests.results import write_run
+from tests.reporting.results import write_run
 
 app = typer.Typer()
 app.command()(report)

@@ -15,7 +15,7 @@ from fedrec.reporting.erasure_section import KINDS, STATES
 from fedrec.store import Run, open_run
 from server.forget_commands import app
 from server.report_commands import report
-from tests.pages import Page
+from tests.reporting.pages import Page
 from tests.server.test_federated_executor import Copy, finished, served
 from unlearning.requests.scope import Kind
 from unlearning.requests.states import State
