@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from fedrec.errors import UsageError
 
+
+@dataclass(frozen=True)
+class StandsFor:
+    """In an option's annotation: the setting of the configuration that it stands for."""
+
+    key: str
+
+
 Run = Annotated[Path | None, typer.Option("--run", help="The run. None: the newest under runs/.")]
 RunFolder = Annotated[
     Path | None, typer.Argument(metavar="[RUN]", help="The run, as --run has it. None: the newest under runs/.")
 ]
-Data = Annotated[str | None, typer.Option(help="Data set: file or folder. None: a generated world of films.")]
-Format = Annotated[str | None, typer.Option("--format", help="Name of the format; left out = recognised.")]
-Items = Annotated[str | None, typer.Option(help="File of item ids and titles; left out = items.* beside the data.")]
-LikeAbove = Annotated[float | None, typer.Option(help="A rating above this is a like.")]
-SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="Drop bad rows and count them.")]
-Base = Annotated[str | None, typer.Option(help="Base model: Hugging Face id or folder. None: the embedded Llama.")]
+Data = Annotated[
+    str | None, typer.Option(help="Data set: file or folder. None: a generated world of films."), StandsFor("data.path")
+]
+Format = Annotated[
+    str | None, typer.Option("--format", help="Name of the format; left out = recognised."), StandsFor("data.format")
+]
+Items = Annotated[
+    str | None,
+    typer.Option(help="File of item ids and titles; left out = items.* beside the data."),
+    StandsFor("data.items.path"),
+]
+LikeAbove = Annotated[float | None, typer.Option(help="A rating above this is a like."), StandsFor("data.like_above")]
+SkipBadRows = Annotated[
+    bool, typer.Option("--skip-bad-rows", help="Drop bad rows and count them."), StandsFor("data.skip_bad_rows")
+]
+Base = Annotated[
+    str | None, typer.Option(help="Base model: Hugging Face id or folder. None: the embedded Llama."), StandsFor("base")
+]
 Set = Annotated[list[str] | None, typer.Option("--set", help="section.key=value, over everything else.")]
 Workers = Annotated[
     str,
@@ -43,15 +65,17 @@ def one_run(folder: Path | None, option: Path | None) -> Path | None:
     return folder or option
 
 
-def reading(
-    data: str | None, form: str | None, items: str | None, like_above: float | None, skip_bad_rows: bool
-) -> dict[str, Any]:
-    """The settings that the options of reading a data set stand for; every command that reads one has them all."""
-    given = {
-        "data.path": data,
-        "data.format": form,
-        "data.items.path": items,
-        "data.like_above": like_above,
-        "data.skip_bad_rows": skip_bad_rows or None,
+def given(command: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a command was given by its options: dotted key → value, as `config.load` takes them.
+
+    Args:
+        command: the options with a `StandsFor` stand in its signature.
+        values: its arguments by name, such as `locals()`; None, and a flag that is off, say nothing.
+    """
+    keys = {
+        name: extra.key
+        for name, hint in get_type_hints(command, include_extras=True).items()
+        for extra in getattr(hint, "__metadata__", ())
+        if isinstance(extra, StandsFor)
     }
-    return {key: value for key, value in given.items() if value is not None}
+    return {key: values[name] for name, key in keys.items() if values[name] is not None and values[name] is not False}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fedrec.errors import FedrecError, Interrupted, UsageError, os_fault
-from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, Workers, reading
+from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, Workers, given
 
 if TYPE_CHECKING:
     from fedrec.config import RunConfig
@@ -25,8 +25,12 @@ def simulate(
     items: Items = None,
     like_above: LikeAbove = None,
     skip_bad_rows: SkipBadRows = False,
-    clients: Annotated[int | None, typer.Option(help="Number of clients.", show_default="5")] = None,
-    rounds: Annotated[int | None, typer.Option(help="Federated rounds.", show_default="4")] = None,
+    clients: Annotated[
+        int | None, typer.Option(help="Number of clients.", show_default="5"), StandsFor("clients.count")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="Federated rounds.", show_default="4"), StandsFor("federation.rounds")
+    ] = None,
     strategy: Annotated[
         str | None,
         typer.Option(
@@ -34,8 +38,12 @@ def simulate(
             show_default="pplr",
         ),
     ] = None,
-    shards: Annotated[int | None, typer.Option(help="Shards, each a federation of its own.", show_default="1")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="42")] = None,
+    shards: Annotated[
+        int | None, typer.Option(help="Shards, each a federation of its own.", show_default="1"), StandsFor("shards")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of everything random.", show_default="42"), StandsFor("seed")
+    ] = None,
     base: Base = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. None: a new one under runs/.")] = None,
     workers: Workers = "auto",
@@ -51,11 +59,7 @@ def simulate(
     from fedrec.store import RUNS, open_run
     from fedrec.workers import get_ready, parse_workers
 
-    named = {
-        **reading(data, form, items, like_above, skip_bad_rows), "clients.count": clients,
-        "federation.rounds": rounds, "shards": shards, "seed": seed, "base": base,
-    }  # fmt: skip
-    overrides = {key: value for key, value in named.items() if value is not None}
+    overrides = given(simulate, locals())
     check_target(json)
     side_by_side = parse_workers(workers)
     get_ready(side_by_side, "server.grid", "clients.app")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fedrec.errors import Interrupted, UsageError
-from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, Workers, reading
+from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, Workers, given
 
 if TYPE_CHECKING:
+    from fedrec.terminal import Terminal
+    from unlearning.comparison_folder import Plan
     from unlearning.pool import Workers as Where
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Methods of unlearning side by side.")
@@ -43,7 +45,11 @@ def compare(
     slices: Annotated[int, typer.Option(help="Slices of a shard, with a checkpoint after each.", min=1, max=64)] = 1,
     unit: Annotated[str, typer.Option(help="What is deleted: row or user.")] = "user",
     forget: Annotated[int, typer.Option(help="How many of them, drawn by the seed.", min=1)] = 1,
-    rows: Annotated[int | None, typer.Option(help="Keep only so many train rows, drawn by the seed.", min=1)] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option(help="Keep only so many train rows, drawn by the seed.", min=1),
+        StandsFor("data.train_rows"),
+    ] = None,
     seeds: Annotated[str, typer.Option(help="Seeds; commas between.")] = "42",
     workers: Workers = "auto",
     gpus: Annotated[float, typer.Option(help="Part of a GPU that a shard needs, with workers on Ray.", min=0)] = 0.0,
@@ -69,12 +75,9 @@ def compare(
     from fedrec.lock import only_writer
     from fedrec.output import check_target, write_result
     from fedrec.preparation import resolve
-    from fedrec.reporting.comparison_console import results
     from fedrec.store import RUNS
     from fedrec.workers import AUTO, crowding, get_ready, parse_workers
-    from unlearning.compare import compare as run
-    from unlearning.comparison_folder import Plan, claim, write_page
-    from unlearning.comparison_progress import telling
+    from unlearning.comparison_folder import Plan, claim
     from unlearning.method_choices import choices
 
     console = terminal(json == "-")
@@ -84,10 +87,7 @@ def compare(
     check_target(json)
     side_by_side = parse_workers(workers)
     get_ready(side_by_side, "unlearning.beside", "unlearning.model")
-    named = {
-        **reading(data, form, items, like_above, skip_bad_rows), "data.train_rows": rows, "base": base,
-    }  # fmt: skip
-    overrides = {key: value for key, value in named.items() if value is not None}
+    overrides = given(compare, locals())
     plan = Plan(
         config=resolve(configuration.load(config, overrides, tuple(set_ or ()))),
         methods=tuple(name.strip() for name in methods.split(",")),
@@ -102,15 +102,27 @@ def compare(
         claim(folder, plan, replace)
         if side_by_side != AUTO and (hint := crowding(int(side_by_side), plan.config.train.threads)):
             console.print(hint, style="dim", soft_wrap=True)
-        try:
-            with telling(console, plan.unit) as told:
-                result = run(folder, plan, _where(side_by_side, shards, gpus), told, latency)
-        except KeyboardInterrupt:
-            raise Interrupted(f"stopped; the same command with --out {folder} continues it") from None
-        console.print("", results(result), "", sep="\n")
-        page = write_page(result, folder)
-        console.print("report", page, markup=False, soft_wrap=True)
+        result = _compared(folder, plan, _where(side_by_side, shards, gpus), latency, console)
     write_result(result, json)
+
+
+def _compared(folder: Path, plan: Plan, where: Where, latency: bool, console: Terminal) -> dict[str, Any]:
+    """What came of it, as it is shown and as its page in the folder has it."""
+    from fedrec.reporting.comparison_console import results
+    from unlearning.compare import compare as run
+    from unlearning.comparison_folder import write_page
+    from unlearning.comparison_progress import telling
+
+    try:
+        with telling(console, plan.unit) as told:
+            result = run(folder, plan, where, told, latency)
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped; the same command with --out {folder} continues it") from None
+    console.print("", results(result), "", sep="\n")
+    page = folder / "report.html"
+    write_page(result, page)
+    console.print("report", page, markup=False, soft_wrap=True)
+    return result
 
 
 def _where(workers: str | int, shards: int, gpus: float) -> Where:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedrec.errors import UsageError
-from fedrec.options import Format, Items, Json, LikeAbove, Set, SkipBadRows, reading
+from fedrec.options import Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, given
 
 if TYPE_CHECKING:
     from fedrec.data.summary import Summary, UserSummary
@@ -24,7 +24,9 @@ def data() -> None:
 
 @app.command()
 def inspect(
-    path: Annotated[str | None, typer.Argument(help="File or folder; left out = the generated world.")] = None,
+    path: Annotated[
+        str | None, typer.Argument(help="File or folder; left out = the generated world."), StandsFor("data.path")
+    ] = None,
     run: Annotated[Path | None, typer.Option(help="A run: the rows that its clients hold now.")] = None,
     users: Annotated[int, typer.Option(min=0, help="List this many users.")] = 0,
     form: Format = None,
@@ -43,7 +45,7 @@ def inspect(
     from fedrec.output import write_result
     from fedrec.progress import working
 
-    overrides = reading(path, form, items, like_above, skip_bad_rows)
+    overrides = given(inspect, locals())
     if run is not None and (overrides or sets):
         raise UsageError("--run reads the data of the run: leave out PATH, --set and the options of reading")
     config = load(None, overrides, tuple(sets or ()))

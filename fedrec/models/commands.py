@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fedrec.options import Format, Items, Json, LikeAbove, Set, SkipBadRows, reading
+from fedrec.options import Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, given
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="The base model: build the embedded one, or look at any."
@@ -17,7 +17,9 @@ app = typer.Typer(
 @app.command()
 def build(
     data: Annotated[
-        str | None, typer.Option(help="Data set whose public titles it learns. None: the generated world.")
+        str | None,
+        typer.Option(help="Data set whose public titles it learns. None: the generated world."),
+        StandsFor("data.path"),
     ] = None,
     form: Format = None,
     items: Items = None,
@@ -39,7 +41,7 @@ def build(
 
     if out is not None and out.exists():
         raise UsageError(f"--out {out}: is there already; name a new folder")
-    overrides = reading(data, form, items, like_above, skip_bad_rows)
+    overrides = given(build, locals())
     config = configuration.load(overrides=overrides, sets=tuple(set_ or ()))
     dataset = load_dataset(config.data, config.seed)
     world = make_world(config.data.world) if config.data.path is None else None

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fedrec.errors import UsageError
-from fedrec.options import Format, Items, Json, LikeAbove, Set, SkipBadRows, reading
+from fedrec.options import Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, given
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A client's private data: keep, erase, back up.")
 
@@ -24,7 +24,9 @@ def _group() -> None:
 @app.command("import")
 def import_(
     vault: VaultPath,
-    source: Annotated[str | None, typer.Argument(help="File or folder; left out = the generated world.")] = None,
+    source: Annotated[
+        str | None, typer.Argument(help="File or folder; left out = the generated world."), StandsFor("data.path")
+    ] = None,
     form: Format = None,
     items: Items = None,
     like_above: LikeAbove = None,
@@ -41,7 +43,7 @@ def import_(
     from fedrec.output import warn
     from fedrec.vault.vault import Vault
 
-    config = load(None, reading(source, form, items, like_above, skip_bad_rows), tuple(sets or ()))
+    config = load(None, given(import_, locals()), tuple(sets or ()))
     dataset = load_dataset(config.data, config.seed)
     warn(dataset.warnings)
     opened = Vault.create(vault)
