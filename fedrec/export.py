@@ -42,6 +42,7 @@ def export(run: Run, client: str, folder: Path, shard: int | None) -> dict[str, 
     shutil.rmtree(partial, ignore_errors=True)
     (partial / BASE).mkdir(parents=True)
     for name, path in model_files(files).items():
+        (partial / BASE / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, partial / BASE / name)
     base.tokenizer.save_pretrained(partial)
     save_peft(partial, state, run.config.lora, str(folder / BASE))

@@ -8,6 +8,9 @@ from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 
+from fedrec.errors import FedrecError
+from fedrec.files import read_json
+
 Stamp = tuple[int, int, int]
 """Size in bytes, and when content and entry changed, in nanoseconds; the last cannot be set at will."""
 
@@ -31,9 +34,19 @@ def folder_of(name: str, revision: str | None = None) -> Path | None:
 
 
 def model_files(folder: Path) -> dict[str, Path]:
-    """The files in a folder that loading a model or its tokenizer may read, by name."""
-    found = (path for path in sorted(folder.iterdir()) if any(fnmatch(path.name, pattern) for pattern in _READ))
-    return {path.name: path for path in found if path.is_file()}
+    """The files in a folder that loading a model or its tokenizer may read, by name.
+
+    Raises:
+        FedrecError: an index names weights outside the folder.
+    """
+    found = [path for path in sorted(folder.iterdir()) if any(fnmatch(path.name, pattern) for pattern in _READ)]
+    named = {path.name: path for path in found if path.is_file()}
+    for path in [path for path in found if path.name.endswith(".index.json")]:
+        shards = {str(shard) for shard in read_json(path).get("weight_map", {}).values()}  # may lie in folders below
+        if outside := sorted(shard for shard in shards if Path(shard).is_absolute() or ".." in Path(shard).parts):
+            raise FedrecError(f"{path}: names weights outside the folder ({outside[0]}); move them into it")
+        named |= {shard: folder / shard for shard in shards if (folder / shard).is_file()}
+    return dict(sorted(named.items()))
 
 
 def stamp(path: Path) -> Stamp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
 from clients.app import app as client_app
 from fedrec.config import RunConfig, load
@@ -76,6 +78,26 @@ def test_files_that_go_or_come_are_named(kept: tuple[Path, RunConfig]) -> None:
     (folder / RECORD).unlink()
     with pytest.raises(FedrecError, match="does not say which base model"):
         base_of(folder, config, NOTHING)
+
+
+def test_weights_in_folders_below_are_recorded_and_those_outside_refused(tiny_base: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "base"
+    shutil.copytree(tiny_base, folder)
+    (folder / "below").mkdir()
+    (folder / "model.safetensors").rename(folder / "below" / "w.safetensors")
+    names = list(load_file(folder / "below" / "w.safetensors"))
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": dict.fromkeys(names, "below/w.safetensors")}))
+    assert "below/w.safetensors" in model_files(folder)
+    record_base(tmp_path, load_base(str(folder)))
+    weights = load_file(folder / "below" / "w.safetensors")
+    weights[names[0]] = weights[names[0]] + 1
+    save_file(weights, folder / "below" / "w.safetensors", {"format": "pt"})
+    with pytest.raises(FedrecError, match=r"w\.safetensors"):
+        base_of(tmp_path, load(overrides={"base": str(folder)}), NOTHING)
+    index.write_text(json.dumps({"weight_map": dict.fromkeys(names, "../other/w.safetensors")}))
+    with pytest.raises(FedrecError, match="outside the folder"):
+        model_files(folder)
 
 
 def test_what_is_added_to_keeps_its_base(kept: tuple[Path, RunConfig], tmp_path: Path) -> None:

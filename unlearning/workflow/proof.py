@@ -19,7 +19,15 @@ from unlearning.certificates.certificate import SignedCertificate, issue
 from unlearning.certificates.signatures import approval_of
 from unlearning.executor import Executor, Retrained
 from unlearning.requests.request import Request
-from unlearning.verification import Measures, Report, Thresholds, adapter_faults, auc_change, coarse_membership, verdict
+from unlearning.verification import (
+    Measures,
+    Report,
+    Thresholds,
+    adapter_faults,
+    coarse_change,
+    coarse_membership,
+    verdict,
+)
 from unlearning.workflow.correspondence import write_documents
 from unlearning.workflow.workflow import Workflow
 
@@ -46,7 +54,7 @@ def verify(
         told = coarse_membership(np.array(rehearsal.forgotten), np.array(rehearsal.unseen))
         facts |= finite(dict(zip(("membership_auc", "membership_low", "membership_high"), told, strict=True)))
         if rehearsal.utility is not None:
-            change = (round(value, 3) for value in auc_change(*rehearsal.utility))  # no number of rows follows from it
+            change = coarse_change(*rehearsal.utility)
             facts |= dict(zip(("utility", "utility_low", "utility_high"), change, strict=True))
         tensors = [_named(state) for model in models.values() for state in model if _taught(state)]
         facts["adapters_not_finite"], facts["adapters_untrained"] = adapter_faults(tensors)
