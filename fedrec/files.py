@@ -84,6 +84,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Written atomically, for the owner only, and on the disk when it returns."""
     with replacing(path, durable=True) as partial:
         partial.touch(0o600)
+        partial.chmod(0o600)  # one that a crash left may have been open to others
         partial.write_bytes(content)
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from filelock import FileLock
 
 from fedrec.errors import FedrecError
-from fedrec.files import replacing
+from fedrec.files import replacing, write_bytes
 from unlearning.keys import read_public, write_public
 
 Ask = Callable[[Path, bool], str]
@@ -81,10 +81,7 @@ class Keyring:
         pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, sealed)
         with replacing(self.folder / f"{name}.pub", durable=True) as partial:
             partial.write_text(write_public(key.public_key().public_bytes_raw()), "ascii")
-        with replacing(path, durable=True) as partial:  # the pair is here once this one is
-            partial.touch(mode=0o600)
-            partial.chmod(0o600)
-            partial.write_bytes(pem)
+        write_bytes(path, pem)  # the pair is here once this one is
 
     def _open(self, path: Path) -> Ed25519PrivateKey:
         try:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 
 from fedrec.errors import FedrecError
-from fedrec.files import shred
+from fedrec.files import shred, write_bytes
 
 LENGTH = 32
 
@@ -27,10 +26,7 @@ def make_key(path: Path) -> bytes:
     if path.is_file() and path.stat().st_size == LENGTH:
         return path.read_bytes()
     key = new_key()
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(key)
-        file.flush()
-        os.fsync(file.fileno())
+    write_bytes(path, key)
     return key
 
 
