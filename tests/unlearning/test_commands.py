@@ -149,7 +149,7 @@ def test_workers_on_ray_measure_the_same_and_start_once(
 
     starts, start = [], ray.init
     monkeypatch.setattr(ray, "init", lambda **how: starts.append(how) or start(**how))
-    chosen = ("--methods", "strict-hash,apa-d", "--shards", "2", "--json", "-")
+    chosen = ("--methods", "strict-hash,apa-d", "--shards", "2", "--gpus", "0.25", "--json", "-")  # Ray shares them out
     rows = []
     for workers in (0, 2):
         found = json.loads(compare(settings, *chosen, "--workers", workers, "--out", tmp_path / str(workers)).stdout)
