@@ -58,7 +58,9 @@ class DataConfig(Section):
     valid_fraction: float = Field(0.1, ge=0, lt=1, description="part of the rows for validation")
     test_fraction: float = Field(0.2, gt=0, lt=1, description="part of the rows, the latest, to measure on")
     train_rows: int | None = Field(None, ge=1, description="keep only this many train rows, drawn by the seed")
-    skip_bad_rows: bool = Field(False, description="drop bad rows and count them; false = refuse them, each named")
+    skip_bad_rows: bool = Field(
+        False, description="drop bad rows and count them; false = refuse the data, naming the first bad row"
+    )
     ids: Literal["careful", "exact"] = Field(
         "careful", description="careful = ids that differ only by case, width or what cannot be seen are refused"
     )

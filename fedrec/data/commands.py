@@ -93,7 +93,7 @@ def _print(summary: Summary, users: list[UserSummary]) -> None:
     for warning in summary.warnings:
         console.print(f"  [yellow]warning:[/yellow] {escape(warning)}", highlight=False, soft_wrap=True)
     for note in summary.notes:
-        console.print(f"  {escape(note)}", highlight=False)
+        console.print(f"  {escape(note)}", highlight=False, soft_wrap=True)
     if summary.titles_repeated:
         console.print(f"  {summary.titles_repeated} items share their title with another: items are told apart by id")
 

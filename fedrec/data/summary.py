@@ -73,10 +73,13 @@ def summarise(data: Dataset) -> Summary:
     """The figures of a data set with at least one row."""
     rows = data.interactions
     test = rows.split == TEST
+    undefined = [
+        _without_auc(name, rows.label[rows.split == value]) for value, name in ((VALID, "valid"), (TEST, "test"))
+    ]
     shares = Counter(data.catalogue.titles)
     return Summary(
         name=data.name,
-        notes=data.notes,
+        notes=(*data.notes, *(why for why in undefined if why)),
         warnings=data.warnings,
         skipped=data.skipped,
         rows=len(rows),
@@ -118,6 +121,15 @@ def summarise_users(rows: Interactions, count: int, client_of: Mapping[str, str]
 
 def _summarise_split(rows: Interactions) -> SplitSummary:
     return SplitSummary(len(rows), len(np.unique(rows.user)), len(np.unique(rows.item)), _like_rate(rows))
+
+
+def _without_auc(split: str, labels: NDArray[np.int8]) -> str | None:
+    """Why a split has no AUC; None where it has one."""
+    if not len(labels):
+        return f"no {split} AUC: there are no {split} rows"
+    if labels.min() == labels.max():
+        return f"no {split} AUC: all {len(labels):,} {split} rows are {'likes' if labels[0] else 'dislikes'}"
+    return None
 
 
 def _like_rate(rows: Interactions) -> float:

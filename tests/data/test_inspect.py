@@ -91,6 +91,15 @@ def test_no_valid_rows_are_null_in_json(film_file: Path) -> None:
     tree = figures(film_file, "--set", "data.valid_fraction=0")
     assert tree["trivial"]["valid"]["sum"] is None
     assert "valid" not in tree["splits"]
+    assert "no valid AUC: there are no valid rows" in tree["notes"]
+
+
+def test_rows_of_one_class_have_no_auc_and_it_is_told_why(tmp_path: Path) -> None:
+    lines = "".join(f"u,{i},{int(i < 5)},T,{split}\n" for i, split in enumerate(["train"] * 10 + ["test"] * 4))
+    (tmp_path / "a.csv").write_text("user,item,label,title,split\n" + lines)
+    tree = figures(tmp_path / "a.csv")
+    assert tree["trivial"]["test"]["sum"] is None
+    assert "no test AUC: all 4 test rows are dislikes" in tree["notes"]
 
 
 def test_the_generated_world_is_the_default() -> None:

@@ -33,9 +33,12 @@ FAULTS = {
     "a long field": (HEAD + GOOD + f'u,1,5,"{"T" * 200_000},3\n' + GOOD, "line 4: a quote is not closed"),
     "a tab in a title": (HEAD + GOOD + "u,3,5,S\tT,3\n", r"line 4: title 'S\tT' holds a line break"),
     "label": ("user,item,label,title\nu,1,1,T\nu,1,2,T\n", "line 3: label '2' is not 0/1, true/false or yes/no"),
-    "split": ("user,item,label,title,split\nu,1,1,T,tset\n", "line 2: split 'tset' is not train, valid or test"),
-    "client": ("user,item,label,title,client\nu,1,1,T,../x\n", "line 2: client '../x' is not a name"),
-    "long value": (HEAD + f"u,1,{'9x' * 99},T,3\n", "...' is not a number"),
+    "split": (
+        "user,item,label,title,split\nu,1,1,T,tset\nu,1,1,T,test\n",
+        "line 2: split 'tset' is not train, valid or test",
+    ),
+    "client": ("user,item,label,title,client\nu,1,1,T,../x\nu,1,1,T,x\n", "line 2: client '../x' is not a name"),
+    "long value": (HEAD + GOOD + f"u,1,{'9x' * 99},T,3\n", "...' is not a number"),
 }
 
 
@@ -59,16 +62,46 @@ def test_bad_rows_are_dropped_and_counted_on_request(tmp_path: Path) -> None:
     assert "5 bad rows skipped" in two.notes
 
 
+@pytest.mark.parametrize("skip", [False, True])
+@pytest.mark.parametrize("time", ["13.07.2024 21:53", "07/13/2024"])
+def test_where_every_row_is_bad_the_reason_is_told_and_no_skipping(time: str, skip: bool, tmp_path: Path) -> None:
+    rows = "".join(f"u,{i},{i},T,{time}\n" for i in range(5))
+    with pytest.raises(DataError) as raised:
+        load(text(tmp_path / "a.csv", HEAD + rows), skip_bad_rows=skip)
+    told = str(raised.value)
+    assert f"line 2: time '{time}' is not Unix seconds or an ISO date" in told
+    assert "convert the column to one of the two; every row is bad" in told
+    assert "skip" not in told
+
+
+def test_a_dropped_row_names_nothing(tmp_path: Path) -> None:
+    two_titles = GOOD + "w,1,1,R,3\nw,2,5,Q,4\n"
+    assert "2 items have more than one title (the first is '1'): the first in the alphabet is used" in (
+        load(text(tmp_path / "a.csv", HEAD + two_titles)).notes
+    )
+    one = load(text(tmp_path / "b.csv", HEAD + GOOD + "w,1,1,R,3\n"))
+    assert "1 item has more than one title ('1'): the first in the alphabet is used" in one.notes
+    bad = GOOD + "u,1,five,A,3\nu,2,5,A,monday\nu,9,five,A,3\nu,9,5,,3\n"
+    data = load(text(tmp_path / "c.csv", HEAD + bad), skip_bad_rows=True)
+    assert not any("more than one title" in note for note in data.notes)
+    assert dict(zip(data.catalogue.ids, data.catalogue.titles, strict=True)) == {"1": "T", "2": "S"}
+    text(tmp_path / "items.csv", "item,title\n1,\n1,T\n2,S\n")
+    listed = load(text(tmp_path / "d.csv", "user,item,label\nu,1,1\nu,2,0\n"), skip_bad_rows=True)
+    assert (listed.catalogue.titles, listed.skipped) == (("T", "S"), 1)
+
+
 MISSING = {
     "user": (
         "item,rating,title\n1,1,T\n",
-        "no user column among 'item', 'rating', 'title'; name it with --set data.colu",
+        "no user column among 'item', 'rating', 'title'; name the user with --set data.colu",
     ),
     "item": ("user,rating,title\n1,1,T\n", "--set data.columns.item=NAME"),
     "rating": (
         "user,item,title\n1,1,T\n",
-        "no rating or label column among 'user', 'item', 'title'; name it with --set",
+        "no rating or label column among 'user', 'item', 'title'; name a column of ratings with --set"
+        " data.columns.rating=NAME, or one of 0/1 likes with --set data.columns.label=NAME",
     ),
+    "user and title": ("item,rating\n1,1\n", "no user column and no title column among 'item', 'rating'; name"),
     "title": ("user,item,rating\n1,1,5\n", "--set data.columns.title=NAME"),
     "all rows": ("user,item,rating,title\n", "it has no rows"),
     "everything": ("\n\n", "the file is empty"),
@@ -153,6 +186,12 @@ def test_paths_and_formats_that_are_not_there(tmp_path: Path) -> None:
     text(tmp_path / "b.csv", "")
     with pytest.raises(DataError, match=r"one csv file of interactions is expected, found a.csv, b.csv"):
         load(tmp_path)
+    for name in "cdefgh":
+        text(tmp_path / f"{name}.tsv", "")
+    with pytest.raises(DataError, match=r"more than one data set, found a.csv, .*, f.tsv and 2 more; name the file"):
+        load(tmp_path)
+    for name in "cdefgh":
+        (tmp_path / f"{name}.tsv").unlink()
     text(tmp_path / "a.csv.gz", gzip.compress(b"user,item,label,title\n" * 99)[:30])
     with pytest.raises(DataError, match="cannot be read"):
         load(tmp_path / "a.csv.gz")

@@ -120,6 +120,13 @@ def test_dates_seconds_and_no_times(tmp_path: Path) -> None:
     path = text(tmp_path / "b.csv", "user,item,label,title\nu,2,1,T\nu,1,0,S\n")
     assert load(path).interactions.label.tolist() == [1, 0]
     assert "no times: the order of the file counts" in load(path).notes
+    path = text(tmp_path / "c.csv", "user,item,label,title,played_at,device\nu,2,1,T,1720000000,tv\n")
+    notes = load(path).notes
+    assert "columns: user = 'user', item = 'item', label = 'label', title = 'title'" in notes
+    assert any("order of the file counts (columns not used: 'played_at', 'device';" in note for note in notes)
+    text(tmp_path / "items.csv", "item,title\n2,S\n")
+    assert any(note.endswith("time = 'played_at', title from items.csv") for note in
+               load(path, columns={"time": "played_at"}).notes)  # fmt: skip
 
 
 def test_given_split_and_clients(tmp_path: Path) -> None:

@@ -10,17 +10,17 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fedrec.config import DataConfig
+from fedrec.data.readers.catalogue import catalogue_of_file, catalogue_of_rows, control
 from fedrec.data.readers.likes import doubtful_labels, doubtful_threshold, labels_of
 from fedrec.data.readers.names import id_checks, with_normal_ids
-from fedrec.data.readers.sheet import Check, Column, Mask, RawTable, quote
+from fedrec.data.readers.sheet import Check, Column, Mask, RawTable, bad_rows, listed, quote
 from fedrec.data.readers.source import Source
 from fedrec.data.readers.times import UNITS, doubtful_times, times
-from fedrec.data.readers.values import LABELS, SPLIT_NAMES, coded, index_of, natural_order, numbers
+from fedrec.data.readers.values import LABELS, SPLIT_NAMES, coded, index_of, numbers
 from fedrec.data.table import TRAIN, Catalogue, Dataset, Interactions, sort_rows
 from fedrec.errors import DataError
 
 _CLIENT_NAME = r"^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,63}$"  # it names a folder, so it must not be a path
-_CONTROL = r"[\p{Cc}\x{2028}\x{2029}]"
 
 Columns = dict[str, NDArray[Any]]
 
@@ -34,20 +34,21 @@ def assemble(source: Source, config: DataConfig) -> Dataset:
     source = with_normal_ids(source)
     table, skip = source.interactions, config.skip_bad_rows
     notes = [f"format {source.format}: {table.path.name}" + (f", {source.items.path.name}" if source.items else "")]
+    notes += [_read_as(source)] if source.read_as else []
     if not len(table) and not table.broken:
         raise DataError(f"{table.path}: it has no rows")
-    if source.items is None:
-        (catalogue, several), skipped = _catalogue_of_rows(table), 0
-        notes += [f"{several} items have more than one title: the first in the alphabet is used"] if several else []
-    else:
-        catalogue, skipped = _catalogue(source.items, skip)
     columns, checks, unit = _parsed(table, config.time_unit)
     checks += id_checks(table.columns, config.ids == "exact")
+    if source.items is None:
+        naming = ~bad_rows(len(table), checks) if skip else np.ones(len(table), bool)  # a dropped row names nothing
+        catalogue, several = catalogue_of_rows(*(table.columns[role].take(naming) for role in ("item", "title")))
+        skipped = 0
+        notes += [several] if several else []
+    else:
+        catalogue, skipped = catalogue_of_file(source.items, skip)
     columns["item"] = _place_in(catalogue, table.columns["item"])
     checks.append((columns["item"] < 0, lambda row: _homeless(source, table.columns["item"][row])))
     good = table.sift(checks, skip)
-    if not good.any():
-        raise DataError(f"{table.path}: every row is bad")
     skipped += int((~good).sum()) + len(table.broken)
     columns = {role: values[good] for role, values in columns.items()}
     warnings = []
@@ -58,7 +59,7 @@ def assemble(source: Source, config: DataConfig) -> Dataset:
         notes.append(f"a rating above {threshold:g} is a like ({why})")
         warnings.append(doubtful_threshold(columns["label"], threshold, why))
     if "time" not in table.columns:
-        notes.append("no times: the order of the file counts")
+        notes.append(_without_times(source))
     elif unit != "s":
         notes.append(f"the times are {UNITS[unit]}")
     if "time" in table.columns and config.time_unit == "auto":
@@ -76,7 +77,7 @@ def _parsed(table: RawTable, time_unit: str) -> tuple[Columns, list[Check], str]
     columns: Columns = {"time": np.arange(len(table)), "split": np.full(len(table), TRAIN, np.int8)}
     checks: list[Check] = [(texts[role].empty(), f"the {role} is empty".format) for role in ("user", "item")]
     if "title" in texts:
-        checks.append(_control(texts["title"]))
+        checks.append(control(texts["title"]))
     unit = "s"
 
     def parse(role: str, parsed: tuple[NDArray[Any], Mask], expected: str) -> None:
@@ -96,7 +97,8 @@ def _parsed(table: RawTable, time_unit: str) -> tuple[Columns, list[Check], str]
             if unit == "s"
             else f"{UNITS[unit]}, as the others are,"
         )
-        parse("time", (seconds, bad), f"{kind} or an ISO date such as 2001-06-30T12:00:00")
+        mend = "; convert the column to one of the two" if 2 * bad.sum() > len(bad) else ""
+        parse("time", (seconds, bad), f"{kind} or an ISO date such as 2001-06-30T12:00:00{mend}")
     if "split" in texts:
         parse("split", coded(texts["split"], SPLIT_NAMES), "train, valid or test")
     if "client" in texts:
@@ -106,63 +108,33 @@ def _parsed(table: RawTable, time_unit: str) -> tuple[Columns, list[Check], str]
     return columns, checks, unit
 
 
-def _catalogue(items: RawTable, skip: bool) -> tuple[Catalogue, int]:
-    """The item file's catalogue in its own order, and the number of lines dropped."""
-    ids, titles = items.columns["item"], items.columns["title"]
-    repeated = np.ones(len(ids), bool)
-    repeated[np.unique(ids.codes, return_index=True)[1]] = False
-    checks: list[Check] = [
-        (ids.empty(), "the item id is empty".format),
-        (titles.empty(), lambda row: f"item {quote(ids[row])} has no title"),
-        _control(titles),
-        (repeated, lambda row: f"item {quote(ids[row])} is listed a second time"),
-    ]
-    good = items.sift(checks, skip)
-    chosen = [column.values.take(column.take(good).codes).to_pylist() for column in (ids, titles)]
-    return Catalogue(tuple(chosen[0]), tuple(chosen[1])), int((~good).sum()) + len(items.broken)
-
-
-def _pairs(table: RawTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Item and title codes of the distinct pairs in the rows, without empty ones."""
-    ids, titles = table.columns["item"], table.columns["title"]
-    pairs = np.unique(ids.codes.astype(np.int64) * max(1, len(titles.values)) + titles.codes)
-    item, title = np.divmod(pairs, max(1, len(titles.values)))
-    there = [pc.not_equal(column.values, "").to_numpy(zero_copy_only=False) for column in (ids, titles)]
-    both = there[0][item] & there[1][title]
-    return item[both], title[both]
-
-
-def _catalogue_of_rows(table: RawTable) -> tuple[Catalogue, int]:
-    """The items that have a title in some row, in natural order; of several titles the first in the alphabet.
-
-    Also the number of items that have several.
-    """
-    item, title = _pairs(table)
-    ids, titles = (table.columns[role].values.to_pylist() for role in ("item", "title"))
-    chosen: dict[str, str] = {}
-    for i, t in zip(item.tolist(), title.tolist(), strict=True):
-        chosen[ids[i]] = min(chosen.get(ids[i], titles[t]), titles[t])
-    order = natural_order(list(chosen))
-    catalogue = Catalogue(tuple(name for _, name in order), tuple(chosen[name] for _, name in order))
-    return catalogue, int((np.bincount(item) > 1).sum())
-
-
 def _place_in(catalogue: Catalogue, column: Column) -> NDArray[np.int32]:
     """(n,) each row's position in the catalogue, -1 where its item is not there."""
     places = {name: place for place, name in enumerate(catalogue.ids)}
     return np.array([places.get(name, -1) for name in column.values.to_pylist()], np.int32)[column.codes]
 
 
+def _read_as(source: Source) -> str:
+    """Which column plays which role, by its name in the file."""
+    idle = {"rating"} if "label" in source.read_as else set()
+    idle |= {"title"} if source.items else set()
+    roles = [f"{role} = {quote(name)}" for role, name in source.read_as.items() if role not in idle]
+    roles += [f"title from {source.items.path.name}"] if source.items else []
+    return f"columns: {', '.join(roles)}"
+
+
+def _without_times(source: Source) -> str:
+    told = "no times: the order of the file counts"
+    if not source.unused:
+        return told
+    unused = listed([quote(name) for name in source.unused], 12)
+    return f"{told} (columns not used: {unused}; if one holds times, name it with --set data.columns.time=NAME)"
+
+
 def _homeless(source: Source, item: str) -> str:
     if source.items is None:
         return f"item {quote(item)} has no title"
     return f"item {quote(item)} is not in {source.items.path}"
-
-
-def _control(titles: Column) -> Check:
-    """A line break or a tab is no part of a title: most likely rows ran together."""
-    bad = titles.where(pc.match_substring_regex(titles.values, _CONTROL))
-    return bad, lambda row: f"title {quote(titles[row])} holds a line break or another control character"
 
 
 def _sorted(columns: Columns, texts: dict[str, Column]) -> Interactions:

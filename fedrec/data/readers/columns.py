@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from fedrec.data.readers.sheet import listed
 from fedrec.errors import DataError, UsageError
 
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
@@ -55,9 +56,8 @@ def find_columns(
     return found
 
 
-def missing_column(path: Path, role: str, names: list[str], setting: str = "data.columns") -> DataError:
-    """The error for a role that no column of the file plays, with the mend that helps with such a file."""
-    option = role.split(" ")[0]
+def missing_columns(path: Path, roles: list[str], names: list[str], setting: str = "data.columns") -> DataError:
+    """The error for roles that no column of the file plays, with the mend that helps with such a file."""
     if not any(names) or names[0].startswith("sep="):  # Excel writes the latter
         return DataError(f"{path}: its first line, {_listed(names)}, names no columns; remove what is above the names")
     if len(names) < 2:
@@ -70,15 +70,21 @@ def missing_column(path: Path, role: str, names: list[str], setting: str = "data
             f"{path}: its first line, {_listed(names)}, does not name columns; write one above it with a name for"
             f" each of the {len(names)}: user, item, rating, timestamp, title or others"
         )
-    named = f"name it with --set {setting}.{option}=NAME"
-    if option == "rating":
-        return DataError(
-            f"{path}: no {role} column among {_listed(names)}; {named}. Without ratings this is implicit feedback,"
-            " which the task `next` will read, once it is there"
+    missing = " and ".join(f"no {role} column" for role in roles)
+    mends = "; ".join(_mend(role, setting) for role in roles)
+    return DataError(f"{path}: {missing} among {_listed(names)}; {mends}")
+
+
+def _mend(role: str, setting: str) -> str:
+    if role == "rating or label":
+        return (
+            f"name a column of ratings with --set {setting}.rating=NAME, or one of 0/1 likes with"
+            f" --set {setting}.label=NAME (data with neither cannot be read)"
         )
-    if option == "title" and setting == "data.columns":
-        named += ", or the file of the titles with --items FILE"
-    return DataError(f"{path}: no {role} column among {_listed(names)}; {named}")
+    named = f"name the {role} with --set {setting}.{role}=NAME"
+    if role == "title" and setting == "data.columns":
+        return f"{named}, or the file of the titles with --items FILE"
+    return named
 
 
 def _plain(name: str) -> str:
@@ -86,5 +92,4 @@ def _plain(name: str) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(name[:30]) for name in names[:12])
-    return f"{shown}, ..." if len(names) > 12 else shown
+    return listed([repr(name[:30]) for name in names], 12)

@@ -9,6 +9,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from fedrec.data.readers.sheet import listed
 from fedrec.errors import DataError, UsageError
 from fedrec.text import utf8
 
@@ -108,7 +109,7 @@ def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
     if "xl/workbook.xml" in names:
         raise DataError(f"{path}: a spreadsheet cannot be read; save its sheet as CSV")
     if len(names) != 1:
-        found = ", ".join(names[:6]) or "nothing"
+        found = listed(names) or "nothing"
         raise DataError(f"{path}: it holds {found}; unpack it and give the folder, unzip {path} -d FOLDER")
     return names[0]
 

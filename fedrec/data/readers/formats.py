@@ -9,6 +9,7 @@ from fedrec.config import DataConfig
 from fedrec.data.readers.content import Content, starts_as
 from fedrec.data.readers.generic import format_of, interaction_files, read_generic
 from fedrec.data.readers.movielens import read_ml_1m, read_ml_100k, read_ml_latest, read_movietweetings
+from fedrec.data.readers.sheet import listed
 from fedrec.data.readers.source import Source
 from fedrec.errors import DataError, UsageError
 
@@ -66,7 +67,7 @@ def recognise(path: Path) -> str:
     if path.is_file():
         Content.read(path)  # what is wrong with how it is packed is said first
         raise DataError(f"{path}: its format is not recognised; give one with --format: {known}")
-    found = ", ".join(file.name for file in files[:6]) or "nothing"
+    found = listed([file.name for file in files]) or "nothing"
     if not forms:
         raise DataError(f"{path}: no data set is recognised, found {found}; give a file, and its --format: {known}")
     raise DataError(f"{path}: more than one data set, found {found}; name the file, or a --format: {known}")

@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from fedrec.config import DataConfig
-from fedrec.data.readers.columns import find_columns, missing_column
+from fedrec.data.readers.columns import find_columns, missing_columns
 from fedrec.data.readers.content import Content, inner_name, is_packed, starts_as
 from fedrec.data.readers.delimited import Delimited
 from fedrec.data.readers.jsonlines import JsonLines
 from fedrec.data.readers.lines import Style
 from fedrec.data.readers.parquet import Parquet
 from fedrec.data.readers.parts import Parts, are_parts, data_files
-from fedrec.data.readers.sheet import RawTable, Sheet
+from fedrec.data.readers.sheet import RawTable, Sheet, listed
 from fedrec.data.readers.source import Source
 from fedrec.errors import DataError
 
@@ -67,16 +67,18 @@ def read_generic(path: Path, form: str, config: DataConfig) -> Source:
     """
     sheet = open_sheet(path, form, config)
     columns = find_columns(sheet.path, sheet.names, config.columns, _ROLES)
-    for role in ("user", "item"):
-        if role not in columns:
-            raise missing_column(sheet.path, role, sheet.names)
+    missing = [role for role in ("user", "item") if role not in columns]
     if "rating" not in columns and "label" not in columns:
-        raise missing_column(sheet.path, "rating or label", sheet.names)
+        missing.append("rating or label")
     items = _items(sheet.path, config)
     if items is None and "title" not in columns:
-        raise missing_column(sheet.path, "title", sheet.names)
+        missing.append("title")
+    if missing:
+        raise missing_columns(sheet.path, missing, sheet.names)
     name = path.name if path.is_dir() else _stem(sheet.path)
-    return Source(name, form, sheet.take(columns), items)
+    read_as = {role: sheet.names[place] for role, place in columns.items()}
+    unused = tuple(name for place, name in enumerate(sheet.names) if place not in columns.values())
+    return Source(name, form, sheet.take(columns), items, read_as=read_as, unused=unused)
 
 
 def interaction_files(folder: Path) -> list[Path]:
@@ -90,7 +92,7 @@ def _opened_folder(folder: Path, form: str, config: DataConfig) -> Sheet:
         return open_sheet(files[0], form, config)
     if are_parts(folder, files):
         return Parts.open(folder, files, lambda file: open_sheet(file, form, config))
-    found = ", ".join(file.name for file in files[:6]) or "none"
+    found = listed([file.name for file in files]) or "none"
     raise DataError(
         f"{folder}: one {form} file of interactions is expected, found {found}; name the one file itself, or, where"
         " they are parts of one table, give them names that differ by number: part-1, part-2"
@@ -128,7 +130,8 @@ def _taken_items(sheet: Sheet, config: DataConfig) -> RawTable:
         return sheet.take(columns)
     if isinstance(sheet, Delimited) and not columns and len(sheet.names) == 2:
         return replace(sheet, style=replace(sheet.style, header=False)).take({"item": 0, "title": 1})
-    raise missing_column(sheet.path, "title" if "item" in columns else "item", sheet.names, "data.items.columns")
+    missing = [role for role in ("item", "title") if role not in columns]
+    raise missing_columns(sheet.path, missing, sheet.names, "data.items.columns")
 
 
 def _form_of_items(path: Path) -> str:

@@ -5,6 +5,7 @@ A like is a rating above 3 of 5 (MovieLens) or above 7 of 10 (MovieTweetings).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from fedrec.config import DataConfig
@@ -12,7 +13,7 @@ from fedrec.data.readers.content import Content
 from fedrec.data.readers.delimited import Delimited
 from fedrec.data.readers.generic import read_generic
 from fedrec.data.readers.lines import Style
-from fedrec.data.readers.sheet import RawTable
+from fedrec.data.readers.sheet import RawTable, listed
 from fedrec.data.readers.source import Source
 from fedrec.errors import DataError, UsageError
 
@@ -55,13 +56,13 @@ def read_ml_latest(path: Path, config: DataConfig) -> Source:
     """`ratings.csv` (userId, movieId, rating, timestamp) and `movies.csv` (movieId, title, genres)."""
     folder = path if path.is_dir() else path.parent
     source = read_generic(folder / "ratings.csv", "csv", config)
-    return Source("ml-latest", "ml-latest", source.interactions, source.items, like_above=3)
+    return replace(source, name="ml-latest", format="ml-latest", like_above=3)
 
 
 def _dat_files(path: Path) -> tuple[Path, Path]:
     candidates = sorted(path.glob("*ratings.dat")) if path.is_dir() else [path]
     if len(candidates) != 1:
-        found = ", ".join(file.name for file in candidates) or "none"
+        found = listed([file.name for file in candidates]) or "none"
         raise DataError(f"{path}: one file *ratings.dat is expected, found {found}; name the file itself")
     ratings = candidates[0]
     return ratings, ratings.with_name(ratings.name.replace("ratings", "movies"))

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import numpy as np
 import pyarrow as pa
 
-from fedrec.data.readers.sheet import Column, RawTable, Sheet, quote
+from fedrec.data.readers.sheet import Column, RawTable, Sheet, listed, quote
 from fedrec.errors import DataError
 
 _PARTITION = re.compile(r"([^=]+)=(.*)")
@@ -42,7 +42,7 @@ class Parts:
                 missing = sorted(set(parts.names) ^ set(parts._names_of(sheet)))
                 raise DataError(
                     f"{folder}: {_below(folder, sheet.path)} and {_below(folder, sheets[0].path)} do not have the same"
-                    f" columns ({', '.join(map(quote, missing[:6]))}); move what is no part elsewhere"
+                    f" columns ({listed([quote(name) for name in missing])}); move what is no part elsewhere"
                 )
         return parts
 

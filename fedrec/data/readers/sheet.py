@@ -6,7 +6,7 @@ has in its file, so that a fault found by a vectorised check still names its lin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -99,12 +99,10 @@ class RawTable:
         """(n,) mask of the good rows.
 
         Raises:
-            DataError: the first fault in the order of the file, unless `skip`.
+            DataError: the first fault in the order of the file, unless `skip` and there are good rows.
         """
-        bad = np.zeros(len(self), bool)
-        for mask, _ in checks:
-            bad |= mask
-        if not skip and (bad.any() or self.broken):
+        bad = bad_rows(len(self), checks)
+        if (bad.any() or self.broken) and (not skip or bad.all()):
             self._raise_first(bad, checks)
         return ~bad
 
@@ -114,7 +112,16 @@ class RawTable:
             row = int(np.argmax(bad))
             found[int(self.record[row])] = next(say(row) for mask, say in checks if mask[row])
         first = min(found)
-        raise DataError(f"{self.path} {self.place(first)}: {found[first]}; mend it, or pass --skip-bad-rows")
+        mend = "every row is bad: mend them" if bad.all() else "mend it, or pass --skip-bad-rows"
+        raise DataError(f"{self.path} {self.place(first)}: {found[first]}; {mend}")
+
+
+def bad_rows(n: int, checks: list[Check]) -> Mask:
+    """(n,) mask of the rows that some check finds bad."""
+    bad = np.zeros(n, bool)
+    for mask, _ in checks:
+        bad |= mask
+    return bad
 
 
 class Sheet(Protocol):
@@ -135,6 +142,12 @@ def is_whole(numbers: pa.ChunkedArray) -> bool:
     """Whether all floats of a column are whole numbers that a float holds exactly; nulls do not count."""
     whole = pc.and_(pc.equal(numbers, pc.floor(numbers)), pc.less(pc.abs(numbers), float(2**53)))
     return bool(pc.all(whole).as_py())
+
+
+def listed(names: Sequence[str], most: int = 6) -> str:
+    """Names for a one-line message: the first `most`, and how many more there are."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
 
 
 def quote(value: object) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from fedrec.data.readers.sheet import RawTable
 
@@ -16,6 +17,8 @@ class Source:
         format: name of the reader, for the notes.
         interactions: columns user, item, and rating or label; perhaps time, title, split, client.
         items: columns item and title, one row an item; None = the titles are in `interactions`.
+        read_as: role → name of the column of `interactions` that plays it; empty where the format fixes the columns.
+        unused: the names of the columns that play no role.
         like_above: the format's usual like threshold; None = the midpoint of the observed ratings.
     """
 
@@ -24,3 +27,5 @@ class Source:
     interactions: RawTable
     items: RawTable | None = None
     like_above: float | None = None
+    read_as: Mapping[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
