@@ -25,6 +25,12 @@ from tests.protocol.test_records import records, same
 from tests.server.test_federation import made
 
 
+@pytest.fixture(scope="module", autouse=True)
+def process() -> None:
+    """Flower makes messages only in a process that a grid has said who it is."""
+    LocalGrid(client.app, 1)
+
+
 def message(content: RecordDict, kind: str = "query.chain") -> Message:
     return Message(content, dst_node_id=1, message_type=kind)
 
