@@ -9,6 +9,7 @@ import re
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ import click
 
 from fedrec.errors import FedrecError, Interrupted, did_you_mean, os_fault
 from fedrec.owner import for_owner_only
+from fedrec.progress import patience_from_here, say
 from fedrec.visible import visible
 
 COMMANDS = {
@@ -32,6 +34,9 @@ COMMANDS = {
     "completion": ("fedrec.completion_commands:completion", "Completion of commands and options in your shell."),
     "report": ("server.report_commands:report", "A run as one self-contained page."),
 }
+
+
+_SOON = 0.5  # seconds in which a stop is not worth a word
 
 
 class _Lazy(click.Group):
@@ -76,9 +81,12 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # not every terminal has every character
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # a shell has it ignored in the background
+        signal.signal(signal.SIGINT, _stop)
     try:
-        cli.main(prog_name="fedrec", standalone_mode=False)
+        with patience_from_here():
+            cli.main(prog_name="fedrec", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
@@ -94,6 +102,14 @@ def main() -> None:
         sys.stderr.close()
     except OSError as error:
         _fail(os_fault(error), 1)
+
+
+def _stop(*_: object) -> NoReturn:
+    """Interrupt; say so where the end of what is at work is not there soon."""
+    telling = threading.Timer(_SOON, say, ("fedrec: stopping",))
+    telling.daemon = True
+    telling.start()
+    raise KeyboardInterrupt
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from rich.status import Status
 
 PATIENCE = 15.0  # seconds from a line to the next
-_OFTEN = 0.5  # seconds from one telling of another process to the next
+_OFTEN = 0.5  # seconds from one telling of another process to the next, and that no work is told of
 
 Tell = Callable[[str, int, int], None]
 """Told (what, done, total); of what cannot be counted, a total of 1."""
 
+_waited_since: float | None = None  # since when nothing was said, where a user waits for a command
 _spinning: list[Status] = []  # one at most: a terminal has one last line
 _another: Tell | None = None
 
@@ -31,6 +32,17 @@ def tell_another(tell: Tell) -> None:
     """From now on this process shows nothing: `tell` hands on what it would show."""
     global _another
     _another = tell
+
+
+@contextmanager
+def patience_from_here() -> Iterator[None]:
+    """Within, the first line is due from here on: who waits for a command waits for its imports too."""
+    global _waited_since
+    _waited_since = time.monotonic()
+    try:
+        yield
+    finally:
+        _waited_since = None
 
 
 @contextmanager
@@ -114,12 +126,16 @@ def _terminal() -> bool:
 
 def say(line: str) -> None:
     """A line on standard error, at once."""
+    global _waited_since
+    if _waited_since is not None:
+        _waited_since = time.monotonic()
     print(visible(line), file=sys.stderr, flush=True)
 
 
 def _lines(description: str) -> Callable[[int, int], None]:
     """Lines for a pipe or a log, none of what is done before the first is due."""
-    began = last = time.monotonic()
+    began = time.monotonic()
+    last = began if _waited_since is None else _waited_since
 
     def tick(done: int, total: int) -> None:
         nonlocal last
@@ -152,7 +168,9 @@ def _told(line: Callable[[float], str]) -> Iterator[None]:
     began, over = time.monotonic(), threading.Event()
 
     def tell() -> None:
-        while not over.wait(PATIENCE):
+        due = PATIENCE if _waited_since is None else max(PATIENCE - (began - _waited_since), _OFTEN)
+        while not over.wait(due):
+            due = PATIENCE
             if told := line(time.monotonic() - began):
                 say(told)
 

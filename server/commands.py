@@ -56,6 +56,7 @@ def simulate(
     """Train a recommender in federated rounds, and measure it on each client's own later interactions."""
     from fedrec.lock import only_writer
     from fedrec.output import check_target
+    from fedrec.progress import working
     from fedrec.store import RUNS, open_run
     from fedrec.workers import get_ready, parse_workers
 
@@ -72,8 +73,9 @@ def simulate(
         folder = out or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{main.strategy}"
         runs_of = partial(_new, main, replace=replace)
     with only_writer(folder):
-        runs = runs_of(folder)
         try:
+            with working(f"opening {folder}"):
+                runs = runs_of(folder)
             prepared = _prepared(runs, new=resume is None)
             with _resumable(folder):
                 _execute(prepared, side_by_side, json)
@@ -160,10 +162,11 @@ def _prepared(runs: list[Any], new: bool) -> list[Any]:
     from fedrec.output import warn
     from fedrec.progress import working
     from fedrec.store import remove_run
-    from server.prepare import finish_all
 
     try:
         with working("preparing: data, base model, clients"):
+            from server.prepare import finish_all
+
             prepared = finish_all(runs)
         warn(prepared[0].reference["warnings"])
         return prepared
@@ -179,7 +182,9 @@ def _execute(runs: list[Any], workers: str | int, json: str | None) -> None:
     from fedrec.progress import working
     from fedrec.reporting.run_console import results_table
     from fedrec.terminal import terminal
-    from server.simulation import write_result_and_page
+
+    with working("getting the rounds ready"):
+        from server.simulation import write_result_and_page
 
     console = terminal(json == "-")
     _rounds(runs[0], workers, console)

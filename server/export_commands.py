@@ -19,16 +19,19 @@ def export(
     json: Json = None,
 ) -> None:
     """What a client serves, in one folder that `AutoPeftModelForCausalLM.from_pretrained` loads."""
-    from fedrec.export import export as write
     from fedrec.output import check_target, write_result
+    from fedrec.progress import working
     from fedrec.store import open_run
     from fedrec.terminal import terminal
-    from server.current import check_current
 
     check_target(json)
     opened = open_run(one_run(folder, run))
-    check_current(opened)
-    written = write(opened, client, to, shard)
+    with working(f"writing {to}"):
+        from fedrec.export import export as write
+        from server.current import check_current
+
+        check_current(opened)
+        written = write(opened, client, to, shard)
     write_result(written, json)
     if json != "-":
         terminal().print(f"adapter, base model and tokenizer of {client} are in {to}", markup=False, soft_wrap=True)

@@ -10,7 +10,7 @@ import importlib
 import secrets
 import time
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from typing import cast
 
@@ -100,6 +100,7 @@ class ProcessGrid(LocalGrid):
         """
         self._in_order = in_order
         super().__init__(load_app(client_app), nodes)
+        self._started = False
         self._showing = ExitStack()
         self._shown: Tell | None = None
         self._processes = Processes(workers, partial(_answered, client_app), self._show)
@@ -126,7 +127,8 @@ class ProcessGrid(LocalGrid):
             if number in self._waiting and self._waiting[number].metadata.message_type not in COMPUTING:
                 return super().pull_messages([number])
         awaited = asked[:1] if self._in_order else asked
-        self._begin()
+        with self._starting():
+            self._begin()
         if not self._replies.keys() & awaited:
             for done in self._processes.wait(_POLL):
                 self._keep(done)
@@ -135,6 +137,11 @@ class ProcessGrid(LocalGrid):
             self._showing.close()
             self._shown = None
         return [self._replies.pop(number) for number in awaited if number in self._replies]
+
+    def _starting(self) -> AbstractContextManager[None]:
+        """The first processes wait for what they need to be imported."""
+        first, self._started = not self._started, True
+        return progress.working("starting the clients' processes") if first else nullcontext()
 
     def _begin(self) -> None:
         """Hand out messages to clients that are at none, those that take longest first: then fewest wait at the end."""

@@ -22,15 +22,16 @@ def recommend(
 
     from fedrec.output import write_result
     from fedrec.progress import working
-    from fedrec.recommend import recommend as rank
     from fedrec.reporting.formatting import clean
     from fedrec.store import open_run
     from fedrec.terminal import terminal
-    from server.current import check_current
 
     opened = open_run(one_run(folder, run))
-    check_current(opened)
     with working("ranking the titles"):
+        from fedrec.recommend import recommend as rank
+        from server.current import check_current
+
+        check_current(opened)
         client, found = rank(opened, user, top)
     write_result({"run": opened.name, "user": user, "client": client, "items": [vars(item) for item in found]}, json)
     if json == "-":

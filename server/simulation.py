@@ -8,6 +8,7 @@ from typing import Any
 
 from flwr.serverapp import Grid
 
+from fedrec.progress import working
 from fedrec.reporting.run_page import write_report
 from fedrec.store import Run
 from server.catching_up import catch_up
@@ -28,7 +29,7 @@ def run_rounds(grid: Grid, run: Run, on_round: Callable[[Entry], None] = lambda 
     Its page is the caller's to write, as a Flower app bundle carries no templates.
     """
     if Workflow.is_open(run):
-        with closing(Workflow(run).ledger) as ledger:
+        with working("asking the clients what they have erased"), closing(Workflow(run).ledger) as ledger:
             catch_up(grid, run, meet(grid, run)[0], ledger)
     Federation(grid, run, initial_of(run), on_round).rounds()
     return write_result(run)
@@ -56,7 +57,9 @@ def simulate(run: Run, workers: int, on_round: Callable[[Entry], None] = lambda 
 def clients_here(run: Run, workers: int) -> Iterator[Grid]:
     """A run's clients on this machine: in `workers` processes, or within this one if 0."""
     if workers == 0:
-        yield LocalGrid(load_app(CLIENTS), len(run.clients))
+        with working("loading the clients"):
+            app = load_app(CLIENTS)
+        yield LocalGrid(app, len(run.clients))
     else:
         few = run.config.federation.oversample or run.config.federation.min_replies
         with ProcessGrid(CLIENTS, len(run.clients), workers, in_order=few > 0) as grid:

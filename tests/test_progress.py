@@ -49,6 +49,19 @@ def test_a_pipe_is_told_of_what_cannot_be_counted_as_long_as_it_goes_on(monkeypa
     assert pipe.getvalue() == told
 
 
+def test_who_waits_for_a_command_waits_from_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_OFTEN", 0.01)
+    monkeypatch.setattr(sys, "stderr", pipe := io.StringIO())
+    with progress.patience_from_here():
+        monkeypatch.setattr(progress, "_waited_since", time.monotonic() - progress.PATIENCE)  # imports took it all
+        with working("opening the run"):
+            until(pipe, "opening the run, 0 s so far\n")
+    monkeypatch.setattr(sys, "stderr", after := io.StringIO())
+    with working("something else"):
+        time.sleep(0.05)
+    assert after.getvalue() == ""
+
+
 def test_quick_work_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with working("reading"), bar("x") as tick:
         tick(1, 1)

@@ -76,9 +76,11 @@ def _show(name: str, json: str | None) -> None:
     from rich.table import Table
 
     from fedrec.output import write_result
+    from fedrec.progress import working
     from fedrec.terminal import terminal
 
-    facts = _facts(name)
+    with working(f"trying {name}"):
+        facts = _facts(name)
     write_result(facts, json)
     if json == "-":
         return

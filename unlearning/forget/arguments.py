@@ -72,10 +72,14 @@ def open_host(run: Path | None, database: str | None, json: str | None) -> tuple
 
     Which run was taken is said where none was named.
     """
+    from fedrec.progress import working
     from fedrec.terminal import terminal
-    from unlearning.workflow.workflow import Workflow
 
-    host, console = session().open(run), terminal(json == "-")
+    with working(f"opening {run or 'the newest run'}"):
+        from unlearning.workflow.workflow import Workflow
+
+        host = session().open(run)
+    console = terminal(json == "-")
     if run is None:
         console.print(f"run {host.model.folder}", style="dim", markup=False, soft_wrap=True)
     return host, Workflow(host.model, database, session().keyring), console

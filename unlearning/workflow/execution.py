@@ -18,6 +18,7 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
 from fedrec.models.adapter import digest_of
+from fedrec.progress import working
 from fedrec.protocol.adapters import Model
 from fedrec.text import one_line
 from unlearning.audit import excerpt
@@ -55,8 +56,9 @@ class Execution:
             FedrecError: log, certificates, ledger and operators do not tell the same; nothing was done.
         """
         ledger = self.workflow.ledger
-        refuse_altered(self.workflow)
-        self.executor.catch_up(self.say)
+        with working("checking what is kept, and asking the clients what they have erased"):
+            refuse_altered(self.workflow)
+            self.executor.catch_up(self.say)
         done = self._fail_unvouched()
         for request in ledger.list(State.IDENTIFIED):
             if not self._alone(request.id, self._plan):
