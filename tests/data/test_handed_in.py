@@ -202,7 +202,7 @@ def test_decimal_commas_are_points(tmp_path: Path) -> None:
 
 
 def test_implicit_feedback_is_called_by_its_name(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="this is implicit feedback, which the task `next` will read"):
+    with pytest.raises(DataError, match="without either this is implicit feedback, which is not read"):
         load(text(tmp_path / "a.csv", "user,item,timestamp,title\nu,i,1500000000,T\n"))
 
 

@@ -79,7 +79,7 @@ def _mend(role: str, setting: str) -> str:
     if role == "rating or label":
         return (
             f"name a column of ratings with --set {setting}.rating=NAME, or one of 0/1 likes with"
-            f" --set {setting}.label=NAME (data with neither cannot be read)"
+            f" --set {setting}.label=NAME (without either this is implicit feedback, which is not read)"
         )
     named = f"name the {role} with --set {setting}.{role}=NAME"
     if role == "title" and setting == "data.columns":
