@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +34,20 @@ class Finding:
     Attributes:
         about: a file, a request or an operator.
         request: whether it concerns that one request alone.
+        seen: digest of what stands there instead, so that accepting it accepts no later alteration.
         accepted: an operator has seen it, and the work goes on.
     """
 
     about: str
     why: str
     request: bool = False
+    seen: str = ""
     accepted: bool = False
 
     @property
     def mark(self) -> str:
         """By which the log names what was accepted."""
-        return digest([self.about, self.why])
+        return digest([self.about, self.why, self.seen])
 
 
 class Head(Section):
@@ -101,7 +104,7 @@ def findings(workflow: Workflow, since: Head | None = None, evidence: bool = Fal
         *_of_ledger(workflow, requests, certificates, lines),
         *_of_operators(workflow, lines),
     ]
-    return [Finding(one.about, one.why, one.request, one.mark in accepted) for one in dict.fromkeys(found)]
+    return [replace(one, accepted=one.mark in accepted) for one in dict.fromkeys(found)]
 
 
 def unaccepted(workflow: Workflow) -> list[Finding]:
@@ -148,10 +151,11 @@ def _of_log(
         if workflow.ledger.counts() or workflow.operators.operators() or since:
             yield Finding(path.name, "is gone; restore it from a backup")
         return
+    told = {number: sha256(line).hexdigest() for number, line in enumerate(path.read_bytes().splitlines(), 1)}
     known = [signed.certificate.audit_head for signed in certificates if signed] + ([since.log] if since else [])
     for problem in audit.check(path, known).problems:
         if problem.why != audit.TORN:  # a crash's, mended by the next line
-            yield Finding(f"{path.name}, line {problem.line}", problem.why)
+            yield Finding(f"{path.name}, line {problem.line}", problem.why, seen=told.get(problem.line, ""))
 
 
 def _of_certificates(
@@ -170,7 +174,7 @@ def _of_certificates(
         path = workflow.certificates / f"{id}.json"
         for check in verify_certificate(path, bundle=workflow.bundle(id), trusted=trusted).checks if signed else ():
             if not check.ok:
-                yield Finding(f"certificate {id}", f"{check.name}: {check.why}")
+                yield Finding(f"certificate {id}", f"{check.name}: {check.why}", seen=signed.digest)
 
 
 def _of_ledger(
@@ -190,7 +194,8 @@ def _of_ledger(
         if request.state == State.CLOSED:
             signed = certificates.get(id)
             if signed is None or signed.digest != request.certificate:
-                yield Finding(f"request {id}", "its certificate is not the one that the ledger names")
+                seen = digest([request.certificate, signed and signed.digest])
+                yield Finding(f"request {id}", "its certificate is not the one that the ledger names", seen=seen)
     for id in certificates:
         if id not in there or there[id].state not in (State.CLOSED, *_CERTIFYING):
             yield Finding(f"certificate {id}", "the ledger knows no request that it closed")
@@ -201,8 +206,9 @@ _CERTIFYING = (State.PUBLISHED, State.HELD, State.FAILED)
 
 
 def _of_operators(workflow: Workflow, lines: list[dict[str, Any]]) -> Iterator[Finding]:
+    entries = {operator.name: digest(operator.model_dump(mode="json")) for operator in workflow.operators.operators()}
     for name, why in of_operators(workflow.operators.operators(), lines):
-        yield Finding(f"operator {name}", why)
+        yield Finding(f"operator {name}", why, seen=entries.get(name, ""))
     for path in sorted(workflow.operators.folder.glob("*.key")):
         yield Finding(f"operators/{path.name}", "a private key in the run: move it into its owner's own folder")
 

@@ -224,6 +224,18 @@ def test_what_was_accepted_lets_the_work_go_on_and_stays_known(run: Run) -> None
         refuse_altered(Workflow(run))
 
 
+def test_what_is_altered_again_after_it_was_accepted_is_found_again(run: Run) -> None:
+    registry = next((run.folder / "erasure").rglob("operators.json"))
+    for role, code in (("approver", 0), ("signer", 0)):
+        operators = json.loads(registry.read_text())
+        operators[0]["roles"] = [role]
+        registry.write_text(json.dumps(operators))
+        assert audit(run)[0].exit_code == 1
+        if role == "approver":
+            assert audit(run, "--accept")[0].exit_code == code
+            assert audit(run)[0].exit_code == 0
+
+
 def test_accepting_is_no_approval(run: Run) -> None:
     id_ = id_in(run, "received")
     edit(
