@@ -37,6 +37,8 @@ def write_result(content: Any, target: str | None) -> None:
     if target == "-":
         text = json.dumps(finite(content), indent=1, ensure_ascii=not _in_unicode())
         print(_STEERS.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    elif target is not None and Path(target).exists() and not Path(target).is_file():
+        Path(target).write_text(json.dumps(finite(content)) + "\n", "utf-8")  # a device or a pipe is not replaced
     elif target is not None:
         write_json(Path(target), content)
 

@@ -126,3 +126,19 @@ def test_recommended_titles_are_visible(tmp_path: Path, monkeypatch: pytest.Monk
         called = CliRunner().invoke(app, ["--user", NASTY, "--run", str(tmp_path / "run"), *options])
         assert called.exit_code == 0, called.exception
         assert not steering(called.output) and "Alien" in called.output
+
+
+def test_a_result_replaces_no_device_and_no_pipe(tmp_path: Path) -> None:
+    import os
+    import threading
+
+    from fedrec.output import write_result
+
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    told: list[str] = []
+    reader = threading.Thread(target=lambda: told.append(pipe.read_text()))
+    reader.start()
+    write_result({"auc": 0.5}, str(pipe))
+    reader.join(timeout=20)
+    assert told == ['{"auc": 0.5}\n'] and pipe.is_fifo()

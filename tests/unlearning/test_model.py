@@ -24,7 +24,7 @@ from unlearning.pool import Pool
 
 STRICT = [name for name, partitioner in PARTITIONERS.items() if partitioner.strict]
 USER, USERS = Selection(users=("u07",)), Selection(users=("u01", "u07", "u16"))
-ITEM, DATES = Selection(items=("i4",)), Selection(since=5_000, until=9_050)
+ITEM, DATES = Selection(items=("i4",)), Selection(since=1_500_005_000, until=1_500_009_050)
 
 
 def a_row(maker: Maker) -> Selection:
