@@ -170,9 +170,11 @@ def _of_certificates(
         there = {signed.digest for signed in certificates.values() if signed}
         if since.certificate not in there or len(there) < since.certificates:
             yield Finding("certificates", "those that were there when the head was kept are not all here")
-    for id, signed in certificates.items() if evidence else ():
+    for id, signed in certificates.items():
+        if signed is None or not evidence:
+            continue
         path = workflow.certificates / f"{id}.json"
-        for check in verify_certificate(path, bundle=workflow.bundle(id), trusted=trusted).checks if signed else ():
+        for check in verify_certificate(path, bundle=workflow.bundle(id), trusted=trusted).checks:
             if not check.ok:
                 yield Finding(f"certificate {id}", f"{check.name}: {check.why}", seen=signed.digest)
 
