@@ -17,7 +17,7 @@ def evaluate(
     result = open_run(one_run(folder, run)).result
     write_result(result, json)
     if json != "-":
-        from fedrec.reporting.run_console import results_table
+        from fedrec.reporting.run_console import print_results
         from fedrec.terminal import terminal
 
-        terminal().print(results_table(result))
+        print_results(terminal(), result)

@@ -19,6 +19,12 @@ class StandsFor:
     key: str
 
 
+def _writable(target: str | None) -> str | None:
+    from fedrec.output import checked_target
+
+    return checked_target(target)
+
+
 Run = Annotated[Path | None, typer.Option("--run", help="The run. None: the newest under runs/.")]
 RunFolder = Annotated[
     Path | None, typer.Argument(metavar="[RUN]", help="The run, as --run has it. None: the newest under runs/.")
@@ -50,7 +56,10 @@ Workers = Annotated[
     ),
 ]  # fmt: skip
 Json = Annotated[
-    str | None, typer.Option("--json", metavar="FILE|-", help="Write the result here as JSON; - is standard output.")
+    str | None,
+    typer.Option(
+        "--json", metavar="FILE|-", callback=_writable, help="Write the result here as JSON; - is standard output."
+    ),
 ]
 
 

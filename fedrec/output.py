@@ -18,18 +18,26 @@ from fedrec.visible import visible
 _STEERS = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
-def check_target(target: str | None) -> None:
-    """Before long work: UsageError where its result could not be written."""
+def checked_target(target: str | None) -> str | None:
+    """The target, before any work. Nothing is made of what is missing.
+
+    Raises:
+        UsageError: the result could not be written there.
+    """
     if target is None or target == "-":
-        return
+        return target
     path = Path(target)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.exists():
+            raise UsageError(
+                f"--json {target}: cannot be written: there is no folder {path.parent}; make it, or choose another file"
+            )
         TemporaryFile(dir=path.parent).close()
         if path.exists():
             path.open("ab").close()
     except OSError as error:
         raise UsageError(f"--json {target}: cannot be written ({error.strerror}); choose another file") from None
+    return target
 
 
 def write_result(content: Any, target: str | None) -> None:

@@ -27,6 +27,7 @@ from safetensors.numpy import load_file, save_file
 from fedrec import lock
 from fedrec.client_store import CentralStore, ClientStore
 from fedrec.config import RunConfig, parse
+from fedrec.data.selection import Selection
 from fedrec.data.shards import by_hash
 from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError
@@ -127,6 +128,11 @@ class Run:
             for user in self.client(name).users():
                 found.setdefault(user, []).append(name)
         return {user: tuple(names) for user, names in found.items()}
+
+    def holds(self, selection: Selection, client: str | None) -> bool:
+        """Whether any row of a selection is there now, at that client or at any, on the machine that holds them all."""
+        names = (CENTRAL,) if self.config.strategy == CENTRAL else self.clients if client is None else (client,)
+        return any(selection.mask(self.client(name).interactions(), self.catalogue).any() for name in names)
 
     def shard_of(self, users: Sequence[str]) -> NDArray[np.int32]:
         """(users,) by a keyed hash of the user alone: nobody moves when somebody goes."""
@@ -229,7 +235,13 @@ def open_run(path: str | Path | None = None) -> Run:
     """
     if path is not None:
         if not (Path(path) / "config.json").is_file():
-            raise UsageError(f"{path}: no run there; `fedrec simulate --out {path}` makes one")
+            free = not Path(path).exists() or (Path(path).is_dir() and not any(Path(path).iterdir()))
+            mend = (
+                f"`fedrec simulate --out {path}` makes one"
+                if free
+                else "name a run's folder; `fedrec simulate` makes one"
+            )
+            raise UsageError(f"{path}: no run there; {mend}")
         return Run(Path(path))
     found = sorted(RUNS.glob("*/config.json"), key=lambda config: config.stat().st_mtime)
     if not found:

@@ -55,13 +55,11 @@ def simulate(
 ) -> None:
     """Train a recommender in federated rounds, and measure it on each client's own later interactions."""
     from fedrec.lock import only_writer
-    from fedrec.output import check_target
     from fedrec.progress import working
     from fedrec.store import RUNS, open_run
     from fedrec.workers import get_ready, parse_workers
 
     overrides = given(simulate, locals())
-    check_target(json)
     side_by_side = parse_workers(workers)
     get_ready(side_by_side, "server.grid", "clients.app")
     if resume is not None:
@@ -180,7 +178,7 @@ def _execute(runs: list[Any], workers: str | int, json: str | None) -> None:
     """All rounds of all runs, and what came of it: on standard output, or beside it where JSON goes there."""
     from fedrec.output import write_result
     from fedrec.progress import working
-    from fedrec.reporting.run_console import results_table
+    from fedrec.reporting.run_console import print_results
     from fedrec.terminal import terminal
 
     with working("getting the rounds ready"):
@@ -192,7 +190,9 @@ def _execute(runs: list[Any], workers: str | int, json: str | None) -> None:
         _rounds(baseline, workers, console)
     with working("writing the page"):
         result = write_result_and_page(runs[0])
-    console.print("", results_table(result), "", sep="\n")
+    console.print()
+    print_results(console, result)
+    console.print()
     console.print("report", runs[0].folder / "report.html", markup=False, soft_wrap=True)
     write_result(result, json)
 

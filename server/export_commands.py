@@ -19,12 +19,11 @@ def export(
     json: Json = None,
 ) -> None:
     """What a client serves, in one folder that `AutoPeftModelForCausalLM.from_pretrained` loads."""
-    from fedrec.output import check_target, write_result
+    from fedrec.output import write_result
     from fedrec.progress import working
     from fedrec.store import open_run
     from fedrec.terminal import terminal
 
-    check_target(json)
     opened = open_run(one_run(folder, run))
     with working(f"writing {to}"):
         from fedrec.export import export as write

@@ -73,7 +73,7 @@ def compare(
 
     from fedrec import config as configuration
     from fedrec.lock import only_writer
-    from fedrec.output import check_target, write_result
+    from fedrec.output import write_result
     from fedrec.preparation import resolve
     from fedrec.store import RUNS
     from fedrec.workers import AUTO, crowding, get_ready, parse_workers
@@ -84,7 +84,6 @@ def compare(
     if methods.strip() == "?":
         console.print(choices())
         return
-    check_target(json)
     side_by_side = parse_workers(workers)
     get_ready(side_by_side, "unlearning.beside", "unlearning.model")
     overrides = given(compare, locals())

@@ -114,6 +114,9 @@ class TrainedModel(Protocol):
     def clients_of(self) -> Mapping[str, Collection[str]]:
         """The clients that hold rows of each user."""
 
+    def holds(self, selection: Selection, client: str | None) -> bool:
+        """Whether any row of a selection is there now, at that client or at any."""
+
 
 class Executor(Protocol):
     """Forgets in one trained model. A step that cannot be done raises FedrecError, with the mend in its one line."""

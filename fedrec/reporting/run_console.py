@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -48,15 +48,19 @@ def round_line(entry: Result) -> str:
     return "  ".join([line, *faults])
 
 
+def print_results(console: Console, result: Result) -> None:
+    """The tables of a result, and what is to be doubted in it, a line each however wide the terminal is."""
+    console.print(results_table(result))
+    for doubt in doubts(complete(result)):
+        console.print(Text(f"warning: {doubt}", "yellow"), soft_wrap=True)
+
+
 def results_table(result: Result) -> RenderableType:
     """The result per client and overall, before → after; the strategies beside each other; what is to beat."""
     result = complete(result)
     part = result.get("measured") or 1.0
     sampled = [f"measured on {percent(part)} of the people, the same each time: evaluate.users, evaluate.last"]
-    warned = [Text(f"warning: {doubt}", "yellow") for doubt in doubts(result)]
-    return Group(
-        _clients(result), "", _strategies(result), "", _yardsticks(result), *(sampled if part < 1 else ()), *warned
-    )
+    return Group(_clients(result), "", _strategies(result), "", _yardsticks(result), *(sampled if part < 1 else ()))
 
 
 def _clients(result: Result) -> Table:

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from fedrec.reporting.formatting import clean
-from fedrec.reporting.run_console import ROUND_HEADER, results_table, round_line
+from fedrec.reporting.run_console import ROUND_HEADER, print_results, round_line
 from tests.reporting.results import make_comparison, make_result
 
 
 def printed(result, width=140):
     console = Console(file=io.StringIO(), width=width)
-    console.print(results_table(result))
+    print_results(console, result)
     return console.file.getvalue()
 
 

@@ -20,6 +20,7 @@ from unlearning.forget.arguments import (
     choose_keys,
     open_host,
     session,
+    tell_sender,
 )
 from unlearning.forget.audit_commands import audit
 from unlearning.forget.certificate_commands import certificate, keys, verify
@@ -46,12 +47,13 @@ def plan(id: RequestId, run: RunOption = None, database: Database = None, json: 
     console.print(
         f"held by    {holders}",
         f"shards     {again if found['shards'] else 'none learned from it'}",
-        f"takes      about {duration(found['estimated_seconds'])}; withdrawn at once",
+        f"takes      about {duration(found['estimated_seconds'])}{'; withdrawn at once' if found['shards'] else ''}",
         f"claim      {found['claim']} ({found['why']})",
         f"baselines  {', '.join(found['baselines_removed']) or 'none'} to be removed",
         f"remains    {'; '.join([*found['exceptions'], *found['elsewhere']])}",
         sep="\n", markup=False, soft_wrap=True,
     )  # fmt: skip
+    tell_sender(workflow, console)
     write_result({**found, "clients": located.rows}, json)
 
 
@@ -88,7 +90,9 @@ def run(
         console.print(
             f"{outcome['id']}  {outcome['state']}  {outcome['certificate'] or ''}", markup=False, soft_wrap=True
         )
-    if not outcomes:
+    if outcomes:
+        tell_sender(workflow, console)
+    else:
         console.print("nothing to do: no approved request is open")
     warn(workflow, console, workflow.ledger.open_requests())
     write_result({"requests": outcomes}, json)

@@ -50,6 +50,8 @@ def submit(
         raise UsageError(f"--from {since} is after --to {until}: exchange them")
     came = _received(received)
     workflow, console = open_workflow(run, database, json)
+    if by is not None:
+        workflow.operators.operator(by)
     holders = workflow.model.clients_of()
     _check_client(workflow, client)
     items = _items(workflow, item or ())
@@ -66,6 +68,9 @@ def submit(
     )
     for request in found:
         console.print(f"{request.id}  {request.state.value}, to be answered by {request.due_at}")
+    for request, selection in zip(found, selections, strict=True):
+        if not whole and not workflow.model.holds(selection, client):
+            console.print(f"{request.id}  no record of it is found now; the request is taken all the same")
     told = [request.public() for request in found]
     write_result(told[0] if file is None else {"requests": told}, json)
 
@@ -78,9 +83,11 @@ def _check_client(workflow: Workflow, client: str | None) -> None:
 def _items(workflow: Workflow, given: Collection[str]) -> tuple[str, ...]:
     from fedrec.data.ids import named
 
-    known = workflow.model.catalogue.ids
+    known, titles = workflow.model.catalogue.ids, workflow.model.catalogue.titles
     items = [named("--item", item, known) for item in given]
     if unknown := sorted(set(items) - set(known)):
+        if titled := [id for id, title in zip(known, titles, strict=True) if title == unknown[0]]:
+            raise UsageError(f"--item {unknown[0]}: that is the title of {titled[0]}: give --item {titled[0]}")
         raise UsageError(f"--item {unknown[0]}: not in the catalogue of {workflow.model.folder}")
     return tuple(items)
 

@@ -212,6 +212,13 @@ def test_the_page_is_of_the_ledger_that_is_named(
     assert shown() and id_ in forget("status").output
 
 
+def test_a_request_that_no_row_meets_is_taken_and_says_so(forget: Forget) -> None:
+    submitted = forget("submit", "--user", "u01", "--from", "2999-01-01", "--json", "-")
+    assert "no record of it is found now" in submitted.output
+    assert "no record" not in said(forget("submit", "--user", "u01"))
+    assert "withdrawn at once" not in said(forget("plan", json.loads(submitted.stdout)["id"]))
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -219,6 +226,8 @@ def test_the_page_is_of_the_ledger_that_is_named(
         (("submit", "--user", "nobody"), "--user nobody: not in the data"),
         (("submit", "--client", "nobody"), "--client nobody: no such client"),
         (("submit", "--item", "nothing"), "--item nothing: not in the catalogue"),
+        (("submit", "--user", "nobody", "--by", "zoe"), "operator 'zoe': unknown"),
+        (("plan", "0", "--json", "nowhere/r.json"), "there is no folder nowhere"),
         (("submit", "--user", "u01", "--from", "tomorrow"), "--from tomorrow: write a day as 2026-01-31"),
         (("submit", "--user", "u01", "--from", "2026-02-01", "--to", "2026-01-31"), "--from 2026-02-01 is after --to"),
         (("submit", "--file", "nowhere.txt"), "--file nowhere.txt: cannot be read"),

@@ -40,6 +40,9 @@ class Counts:
         total = np.float32(sum(self.rows.values()))
         return {"layer.A": np.full((1, 2), total), "layer.B": np.full((2, 1), total)}
 
+    def holds(self, selection: Selection, client: str | None) -> bool:
+        return True
+
     def clients_of(self) -> Mapping[str, Collection[str]]:
         return dict.fromkeys(self.rows, self.clients)
 
