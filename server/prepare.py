@@ -67,8 +67,19 @@ def finish_all(runs: Sequence[Run]) -> list[Run]:
     facts = _write_clients(run, dataset, names, client_of)
     save_peft(run.folder / "initial", initial, config.lora, base.source)
     record_base(run.folder, base)
+    reference["warnings"] = [*dataset.warnings, *_too_large(config, len(rows.user_ids), base.context)]
     write_json(run.folder / "reference.json", {"base": base.name, "clients": facts, "measured": share, **reference})
     return runs
+
+
+def _too_large(config: RunConfig, people: int, context: int) -> list[str]:
+    """What is set higher than the data or the model have use for."""
+    found = []
+    if config.shards > people:
+        found.append(f"--shards {config.shards} with {people} people leaves shards with nobody: use fewer")
+    if config.prompt.window > context:
+        found.append(f"prompt.window {config.prompt.window} is cut to the model's context, {context} tokens")
+    return found
 
 
 def remove_old_baselines(run: Run) -> list[str]:

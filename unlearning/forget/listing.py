@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,8 +12,9 @@ from unlearning.forget.audit_commands import warn_altered
 
 if TYPE_CHECKING:
     from fedrec.terminal import Terminal
+    from unlearning.certificates.fields import Condition
     from unlearning.requests.request import Request
-    from unlearning.requests.scope import Scope
+    from unlearning.requests.scope import Kind, Scope
     from unlearning.workflow.workflow import Workflow
 
 
@@ -35,7 +36,7 @@ def status(run: RunOption = None, database: Database = None, json: Json = None) 
     waiting, counts = workflow.ledger.status()
     day = today()
     for brief in waiting:
-        line = f"{_line(brief.id, brief.state, brief.kind, brief.due_at)}, {left(brief.due_at, day)}"
+        line = f"{_line(brief.id, brief.state, brief.kind, brief.conditions, brief.due_at)}, {left(brief.due_at, day)}"
         if brief.why:
             line += f"; {brief.why}"
         console.print(line, markup=False, soft_wrap=True)
@@ -59,7 +60,7 @@ def list_(run: RunOption = None, database: Database = None, json: Json = None) -
     workflow, console = open_workflow(run, database, json)
     found = workflow.ledger.list()
     for request in found:
-        line = _line(request.id, request.state, request.scope.kind, request.due_at)
+        line = _line(request.id, request.state, request.scope.kind, request.scope.conditions, request.due_at)
         console.print(line, markup=False, soft_wrap=True)
     write_result({"requests": [request.public() for request in found]}, json)
 
@@ -134,5 +135,8 @@ def _scope(scope: Scope) -> str:
     return f"a {scope.kind}{where}, named by {', '.join(scope.conditions)}"
 
 
-def _line(id: str, state: str, kind: str, due: date) -> str:
-    return f"{id}  {state:<12}{kind:<8}due {due}"
+def _line(id: str, state: str, kind: Kind, conditions: Sequence[Condition], due: date) -> str:
+    """What narrows the request down stands with its kind: it is not all of a user that goes."""
+    own = {"user": "person", "item": "items"}.get(kind, kind)
+    narrowed = "".join(f", {condition}" for condition in conditions if condition != own)
+    return f"{id}  {state:<12}{f'{kind}{narrowed}':<8}{'  ' if narrowed else ''}due {due}"

@@ -16,7 +16,11 @@ from unlearning.requests.states import TERMINAL, State
 Facts = Mapping[str, Any]
 NAMES = tuple(field.name for field in fields(Request))
 COLUMNS = [requests.c[name] for name in NAMES]
-BRIEF = [*(requests.c[name] for name in Brief._fields[:-1]), requests.c.scope["kind"].as_string()]
+BRIEF = [
+    *(requests.c[name] for name in Brief._fields[:-2]),
+    requests.c.scope["kind"].as_string(),
+    requests.c.scope["conditions"],
+]
 ORDER = requests.c.due_at, requests.c.received_at, requests.c.id
 
 
@@ -39,7 +43,7 @@ def read(connection: Connection, *conditions: ColumnElement[bool]) -> list[Reque
 def read_open(connection: Connection) -> list[Brief]:
     """The open requests in brief, the first due first."""
     found = connection.execute(select(*BRIEF).where(IS_OPEN).order_by(*ORDER))
-    return [Brief._make([*row[:-1], Kind(row[-1])]) for row in found]
+    return [Brief._make([*row[:-2], Kind(row[-2]), tuple(row[-1])]) for row in found]
 
 
 def read_ids(connection: Connection, *conditions: ColumnElement[bool]) -> list[str]:

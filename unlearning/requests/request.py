@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from unlearning.certificates.fields import Condition
 from unlearning.requests.scope import Kind, Scope
 from unlearning.requests.states import STOPPED, State
 
@@ -38,7 +39,7 @@ class Signature:
 
 
 class Brief(NamedTuple):
-    """What a list of many requests shows of each; the fields are `Request`'s, the kind its scope's."""
+    """What a list of many requests shows of each; the fields are `Request`'s, kind and conditions its scope's."""
 
     id: str
     state: State
@@ -50,6 +51,7 @@ class Brief(NamedTuple):
     approver: str | None
     reasons: Mapping[str, str]
     kind: Kind
+    conditions: tuple[Condition, ...]
 
     @property
     def why(self) -> str:

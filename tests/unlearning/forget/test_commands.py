@@ -215,8 +215,14 @@ def test_the_page_is_of_the_ledger_that_is_named(
 def test_a_request_that_no_row_meets_is_taken_and_says_so(forget: Forget) -> None:
     submitted = forget("submit", "--user", "u01", "--from", "2999-01-01", "--json", "-")
     assert "no record of it is found now" in submitted.output
+    assert "user, dates  due" in forget("list").output and "user, dates  due" in forget("status").output
     assert "no record" not in said(forget("submit", "--user", "u01"))
     assert "withdrawn at once" not in said(forget("plan", json.loads(submitted.stdout)["id"]))
+
+
+def test_an_item_given_by_its_title_is_told_by_its_id(run: Run, forget: Forget) -> None:
+    id, title = run.catalogue.ids[0], run.catalogue.titles[0]
+    assert f"that is the title of {id}: give --item {id}" in said(forget("submit", "--item", title, fails=True))
 
 
 @pytest.mark.parametrize(
