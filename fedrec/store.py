@@ -197,6 +197,10 @@ class Rounds:
             if old.parent.name.isdecimal() and int(old.parent.name) < number:
                 old.unlink()
                 sync(old.parent)
+        self.drop_unfinished()
+
+    def drop_unfinished(self) -> None:
+        """Remove what was kept of rounds that are not finished."""
         for kept in self.folder.glob(f"*{_UNFINISHED}"):
             shutil.rmtree(kept)
 

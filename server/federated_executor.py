@@ -35,7 +35,7 @@ from server.prepare import initial_of
 from server.restating import restate
 from server.results import write_result
 from unlearning.certificates.bundle import Round
-from unlearning.executor import Cost, Located, Rehearsal, Retrained, Say
+from unlearning.executor import Cost, Located, OnRound, Rehearsal, Retrained, Say, silent
 from unlearning.requests.ledger import Ledger
 
 _UNSEEN = 1000  # rows never learnt from, over all clients, that erased ones are held against: many times a person's
@@ -134,9 +134,9 @@ class FederatedExecutor:
             remember(self.grid, self.run, self._nodes, self.ledger)
         return {name: answer.rows for name, answer in said.items()}
 
-    def retrain(self, shards: Sequence[int], folder: Path) -> dict[str, Model]:
+    def retrain(self, shards: Sequence[int], folder: Path, on_round: OnRound = silent) -> dict[str, Model]:
         """All rounds of the shards again; finished ones are kept in `folder`, so an interruption costs one at most."""
-        return self.federation.retrain(shards, Rounds(folder))
+        return self.federation.retrain(shards, Rounds(folder), on_round)
 
     def retrained(self, shards: Sequence[int], folder: Path) -> Retrained:
         rounds, seed = Rounds(folder), self.run.config.seed

@@ -62,16 +62,19 @@ class Federation:
         for number in range(last + 1, self.config.federation.rounds + 1):
             models = self._round(number, models)
 
-    def retrain(self, shards: Sequence[int], begun: Rounds) -> dict[str, Model]:
+    def retrain(self, shards: Sequence[int], begun: Rounds, on_round: Callable[[], None]) -> dict[str, Model]:
         """All rounds of some shards again from their start, without serving anything on the way.
 
         Args:
-            begun: where finished rounds are kept, so that an interrupted retraining goes on.
+            begun: where finished rounds are kept, so that an interrupted retraining goes on. Answers of a round that
+                was broken off are not: nobody can tell whether the clients gave them.
+            on_round: called when a round is written there.
 
         Returns:
             Every client's adapters of those shards.
         """
         self._meet()
+        begun.drop_unfinished()
         last = begun.last() or 0
         models = begun.models(last) if last else dict.fromkeys(self.nodes, [self.initial] * len(shards))
         for number in range(last + 1, self.config.federation.rounds + 1):
@@ -79,6 +82,7 @@ class Federation:
             models, entry = self._train_round(number, models, shards, Kept(begun.unfinished(number)))
             entry["hashes"] = {client: [digest_of(state) for state in model] for client, model in models.items()}
             begun.write(number, models, {"round": number, **entry, "seconds": time.monotonic() - began})
+            on_round()
         return models
 
     def measure(self, number: int, models: Mapping[str, Model]) -> None:

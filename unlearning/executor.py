@@ -21,6 +21,11 @@ from unlearning.certificates.bundle import Round
 from unlearning.requests.ledger import Ledger
 
 Say = Callable[[str], None]
+OnRound = Callable[[], None]
+
+
+def silent() -> None:
+    """Nobody is told of finished rounds."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +151,12 @@ class Executor(Protocol):
     def erase(self, selection: Selection, client: str | None, request: str) -> dict[str, int]:
         """Delete the rows, and keep out those that would come again; by client how many were deleted."""
 
-    def retrain(self, shards: Sequence[int], folder: Path) -> dict[str, Model]:
-        """The shards' adapters by client, trained from the start; `folder` keeps what an interruption must not cost."""
+    def retrain(self, shards: Sequence[int], folder: Path, on_round: OnRound = silent) -> dict[str, Model]:
+        """The shards' adapters by client, trained from the start; `folder` keeps what an interruption must not cost.
+
+        Args:
+            on_round: called when a round is finished and in `folder`.
+        """
 
     def retrained(self, shards: Sequence[int], folder: Path) -> Retrained:
         """What `retrain` left in a folder."""

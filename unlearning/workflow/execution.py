@@ -11,12 +11,14 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
-from fedrec.files import read_json, write_json
 from fedrec.models.adapter import digest_of
 from fedrec.progress import working
 from fedrec.protocol.adapters import Model
@@ -29,7 +31,7 @@ from unlearning.requests.batches import BATCHED
 from unlearning.requests.request import Request
 from unlearning.requests.states import PATH, STOPPED, WITHDRAWN, State
 from unlearning.verification import Report
-from unlearning.workflow import proof
+from unlearning.workflow import progress, proof
 from unlearning.workflow.findings import open_faults, refuse_altered
 from unlearning.workflow.planning import impact
 from unlearning.workflow.workflow import Workflow
@@ -64,8 +66,7 @@ class Execution:
             if not self._alone(request.id, self._plan):
                 done.append(request.id)
         for path in sorted(self._batches.glob("*/batch.json")):  # broken off between verification and certificate
-            if not any(ledger.get(id).state in STOPPED for id in read_json(path)["requests"]):
-                done += self._close(path.parent)
+            done += self._go_on(path.parent)
         for batch in ledger.batches():
             done += self._carry_out([request.id for request in batch.requests])
         shutil.rmtree(self._batches, ignore_errors=True)  # also those broken off and gone on with in other company
@@ -119,22 +120,21 @@ class Execution:
             self.say(f"baselines {', '.join(gone)} are removed with what they learned; {again}")
         ids = [id for id in ids if self._alone(id, lambda id, of, client: self.executor.erase(of, client, id))]
         shards, folder = self._shards(ids), self._folder(ids)
-        models = self.executor.retrain(shards, folder / "rounds") if shards else {}
+        models = progress.retrain(self.executor, shards, folder, self._key) if shards else {}
         self._reach(ids, State.VERIFYING)
         reports = self._verified(ids, shards, models, self._unequal(shards, folder) if self.rederive else None)
         passed = [id for id in ids if self._passed(id, reports[id])]
         if not passed:
             shutil.rmtree(folder, ignore_errors=True)  # once released, it is trained anew
             return list(asked)
-        write_json(
-            folder / "batch.json",
-            {
-                "requests": passed, "shards": shards, "at": proof.now(),
-                "reports": {id: reports[id].model_dump(mode="json") for id in passed},
-                "after": self.executor.locate(Selection()).data,
-            },
-        )  # fmt: skip
-        self._close(folder)
+        batch = {
+            "requests": passed, "shards": shards, "at": proof.now(),
+            "reports": {id: reports[id].model_dump(mode="json") for id in passed},
+            "after": self.executor.locate(Selection()).data,
+            "rounds": progress.mark(self.executor.retrained(shards, folder / "rounds")),
+        }  # fmt: skip
+        progress.note(folder / "batch.json", self._key, batch)
+        self._close(folder, batch)
         return list(asked)
 
     def _alone(self, id: str, step: Callable[[str, Selection, str | None], object]) -> bool:
@@ -166,9 +166,25 @@ class Execution:
         """Every shard that one of the requests touches."""
         return sorted({shard for id in ids for shard in self.workflow.ledger.get(id).shards or ()})
 
-    def _close(self, folder: Path) -> list[str]:
-        """Serve, measure, certify and close what is verified; repeated as often as need be."""
-        batch = read_json(folder / "batch.json")
+    def _go_on(self, folder: Path) -> list[str]:
+        """Close what was verified and broken off; what this operator did not verify is carried out again instead."""
+        if (batch := progress.verified(self.executor, folder, self._key)) is not None:
+            stopped = any(self.workflow.ledger.get(id).state in STOPPED for id in batch["requests"])
+            return [] if stopped else self._close(folder, batch)
+        ids = progress.named(folder / "batch.json")
+        for request in self.workflow.ledger.list(State.CLOSED):
+            if request.id in ids:
+                self._end(request.id)
+        self.say(f"{folder}: its verification is not signed by {self.signer}, so nothing of it counts; done again")
+        shutil.rmtree(folder)
+        return ids
+
+    def _close(self, folder: Path, batch: dict[str, Any]) -> list[str]:
+        """Serve, measure, certify and close what is verified; repeated as often as need be.
+
+        Args:
+            batch: what is noted in its folder.
+        """
         ids, shards = batch["requests"], batch["shards"]
         retrained = self.executor.retrained(shards, folder / "rounds")
         self._reach(ids, State.PUBLISHED)
@@ -177,7 +193,7 @@ class Execution:
             self.executor.serve(shards, retrained.adapters, withdrawn)
             if "restored_seconds" not in batch:
                 batch |= {"restored_seconds": self._since_quarantined(ids), "withdrawn": sorted(withdrawn)}
-                write_json(folder / "batch.json", batch)
+                progress.note(folder / "batch.json", self._key, batch)
             self.say(_served(batch))
             if any(self._claim(id) != NOTHING_FOUND for id in ids):
                 self.executor.measure(shards, retrained.adapters, folder / "rounds")
@@ -185,8 +201,7 @@ class Execution:
         for id in waiting:
             self._certify(id, batch, retrained, folder / f"issued-{id}.json")
         for id in ids:
-            self._note_certified(id)
-            self.workflow.ledger.destroy_subject(id)
+            self._end(id)
         (folder / "batch.json").unlink()
         return list(ids)
 
@@ -202,20 +217,23 @@ class Execution:
         request, report = self.workflow.ledger.get(id), Report.model_validate(batch["reports"][id])
         back = set(batch["withdrawn"]).isdisjoint(request.shards or ())
         restored = batch["restored_seconds"] if back else None
-        if not path.exists():
+        issued = progress.noted(path, self._key)
+        if issued is None:
             before = newest(self.workflow.certificates, but=id)
-            write_json(path, {"at": batch["at"], "restored_seconds": restored, "previous": before})
+            issued = {"at": batch["at"], "restored_seconds": restored, "previous": before}
+            progress.note(path, self._key, issued)
         signed = proof.certify(
-            self.workflow, request, batch["shards"], retrained, batch["after"], report, read_json(path), self.signer
+            self.workflow, request, batch["shards"], retrained, batch["after"], report, issued, self.signer
         )
         timings = {"restored_seconds": restored} if restored is not None else {}
         self.workflow.ledger.advance(id, State.CLOSED, certificate=signed.digest, timings=timings)
 
-    def _note_certified(self, id: str) -> None:
-        """In the audit log, once."""
+    def _end(self, id: str) -> None:
+        """Told in the audit log, once, and nobody can learn any more whom it was about."""
         log = self.workflow.audit
         if not any(line.get("event") == "certified" for line in excerpt(log.path, id)):
             log.append("certified", request=id, certificate=self.workflow.ledger.get(id).certificate)
+        self.workflow.ledger.destroy_subject(id)
 
     def _withdrawn_by_others(self) -> set[int]:
         """Shards that must not be served yet: of requests that were withdrawn and then held, or failed."""
@@ -261,6 +279,10 @@ class Execution:
         """Where a batch keeps its rounds. Another set of requests is another batch, which starts from the beginning."""
         key = hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:16]
         return self._batches / key
+
+    @cached_property
+    def _key(self) -> Ed25519PrivateKey:
+        return self.workflow.key(self.signer)
 
     @property
     def _batches(self) -> Path:

@@ -22,6 +22,7 @@ from unlearning.certificates.verify import read_signed, verify_certificate, veri
 from unlearning.requests.crosscheck import of_operators, of_requests
 from unlearning.requests.request import Request
 from unlearning.requests.states import OPEN, TERMINAL, State
+from unlearning.workflow import progress
 from unlearning.workflow.workflow import Workflow
 
 ACCEPTED = "findings-accepted"
@@ -217,4 +218,4 @@ def _of_operators(workflow: Workflow, lines: list[dict[str, Any]]) -> Iterator[F
 
 def _under_way(workflow: Workflow) -> set[str]:
     batches = workflow.folder.glob("batches/*/batch.json")
-    return {id for path in batches for id in read_json(path)["requests"]}
+    return {id for path in batches for id in progress.named(path)}

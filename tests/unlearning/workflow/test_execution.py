@@ -160,8 +160,8 @@ def test_a_retraining_that_a_second_one_does_not_give_is_not_served(
     bad = replace(execution(run), rederive=True)
     retrain = bad.executor.retrain
 
-    def corrupted(shards: Any, folder: Path) -> dict[str, Model]:
-        models = retrain(shards, folder)
+    def corrupted(shards: Any, folder: Path, *how: Any) -> dict[str, Model]:
+        models = retrain(shards, folder, *how)
         if folder.name == "rounds":
             next(iter(models[run.clients[0]][0].values()))[0, 0] += 1e-4
             Rounds(folder).write(2, models, Rounds(folder).entry(2))
@@ -186,8 +186,8 @@ def test_killed_in_the_second_training(
     broken = replace(execution(run), rederive=True)
     retrain = broken.executor.retrain
 
-    def killed(shards: Any, folder: Path) -> dict[str, Model]:
-        models = retrain(shards, folder)
+    def killed(shards: Any, folder: Path, *how: Any) -> dict[str, Model]:
+        models = retrain(shards, folder, *how)
         if folder.name != "rounds":
             raise KeyboardInterrupt
         return models

@@ -1,0 +1,87 @@
+"""How far a batch has come, on disk, signed by the operator who carries it out.
+
+Whoever can write the run could otherwise make up a verification that passed, or adapters that were never trained again,
+and the next start would certify it. What is not signed so is not gone on with: it is done again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from fedrec.errors import FedrecError
+from fedrec.files import read_json, write_json
+from fedrec.models.adapter import digest_of
+from fedrec.protocol.adapters import Model
+from unlearning.certificates.canonical import canonical, digest
+from unlearning.executor import Executor, Retrained
+from unlearning.keys import verify
+
+_SAYS = "progress"  # so that no other signature of the operator's is one of these
+
+
+def note(path: Path, key: Ed25519PrivateKey, content: Mapping[str, Any]) -> None:
+    """Write what `noted` reads in this file."""
+    write_json(path, {**content, "signature": key.sign(_message(path, content)).hex()})
+
+
+def noted(path: Path, key: Ed25519PrivateKey) -> dict[str, Any] | None:
+    """What the owner of the key noted there; None where nothing is, or somebody else's."""
+    try:
+        content = read_json(path)
+        signature = bytes.fromhex(content.pop("signature"))
+        signed = _message(path, content)
+    except (FedrecError, OSError, AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return content if verify(key.public_key().public_bytes_raw(), signed, signature) else None
+
+
+def named(path: Path) -> list[str]:
+    """The requests that a batch's file names, whoever wrote it."""
+    try:
+        return list(map(str, read_json(path)["requests"]))
+    except (FedrecError, KeyError, TypeError):
+        return []
+
+
+def mark(retrained: Retrained) -> str:
+    """SHA-256 of what a retraining gave: who took part in each of its rounds, and each client's adapters."""
+    models = {client: [digest_of(state) for state in model] for client, model in retrained.adapters.items()}
+    took_part = [[each.shard, each.round, each.seed, dict(each.models)] for each in retrained.participation]
+    return digest({"rounds": retrained.rounds, "participation": took_part, "adapters": models})
+
+
+def retrain(executor: Executor, shards: Sequence[int], folder: Path, key: Ed25519PrivateKey) -> dict[str, Model]:
+    """The shards of a batch trained again, from the rounds in its folder that the owner of the key saw finished."""
+    rounds, path = folder / "rounds", folder / "rounds.json"
+    seen = noted(path, key)
+    if rounds.exists() and (seen is None or seen["shards"] != [*shards] or not _are_there(executor, folder, seen)):
+        shutil.rmtree(rounds)
+
+    def finished() -> None:
+        note(path, key, {"shards": [*shards], "rounds": mark(executor.retrained(shards, rounds))})
+
+    return executor.retrain(shards, rounds, finished)
+
+
+def verified(executor: Executor, folder: Path, key: Ed25519PrivateKey) -> dict[str, Any] | None:
+    """What is noted of a batch that is verified; None where the owner of the key did not, or of other rounds."""
+    batch = noted(folder / "batch.json", key)
+    return batch if batch is not None and _are_there(executor, folder, batch) else None
+
+
+def _are_there(executor: Executor, folder: Path, seen: Mapping[str, Any]) -> bool:
+    """Whether a batch's rounds are those that were noted."""
+    try:
+        return mark(executor.retrained(seen["shards"], folder / "rounds")) == str(seen["rounds"])
+    except Exception:  # whatever somebody put there
+        return False
+
+
+def _message(path: Path, content: Mapping[str, Any]) -> bytes:
+    """A file is of its batch alone, which its folder is called by."""
+    return canonical({"says": _SAYS, "of": f"{path.parent.name}/{path.name}", "content": dict(content)})
