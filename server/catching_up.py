@@ -1,5 +1,6 @@
 """A client whose folder was put back as it was before lacks erasures, or serves what was withdrawn. Each is held
-against what the ledger remembers of it; one that is behind repeats what it missed, and serves what is newest.
+against what the ledger remembers of it; one that is behind repeats what it missed, and serves what is newest. So are
+the models of the last round against the certificates: those of before an erasure are trained again first.
 """
 
 from __future__ import annotations
@@ -8,16 +9,20 @@ from collections.abc import Mapping, Sequence
 
 from flwr.serverapp import Grid
 
+from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.progress import say as to_stderr
-from fedrec.protocol.answers import ChainAnswer, ReleaseAnswer, RepeatAnswer, ServeAnswer
-from fedrec.protocol.questions import Chain, Release, Repeat, Serve
+from fedrec.protocol.adapters import Model
+from fedrec.protocol.answers import ChainAnswer, LocateAnswer, ReleaseAnswer, RepeatAnswer, ServeAnswer
+from fedrec.protocol.questions import Chain, Locate, Release, Repeat, Serve
 from fedrec.store import Run
 from fedrec.vault.chain import ORIGIN, Link
 from server.exchange import answers
+from server.renewal import renew
 from unlearning.executor import Say
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.states import State
+from unlearning.workflow.published import differ, published
 
 Nodes = Mapping[str, int]
 
@@ -56,22 +61,55 @@ def refuse(run: Run, behind: Mapping[str, str]) -> None:
 
 
 def catch_up(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger, say: Say = to_stderr) -> bool:
-    """Whether any client was behind. None is when this returns.
+    """Whether any client was behind. None is when this returns, and rounds/ has nothing of before an erasure.
 
     Raises:
-        FedrecError: a client cannot repeat what it missed, and serves nothing any longer.
+        FedrecError: a client cannot repeat what it missed, or rounds/ is of before an erasure and it cannot be trained
+            again; the client serves nothing any longer.
     """
     behind = remember(grid, run, nodes, ledger)
-    closed = {request.id for request in ledger.list(State.CLOSED)} if behind else set()
+    rows = {name: _repeat(grid, run, {name: nodes[name]}, ledger) for name in behind}
+    if not ledger.chain_ends():
+        return False
+    renewed = renew(grid, run, ledger, say)
+    last = run.rounds.last()
+    if last is not None:
+        models = renewed.models if renewed else run.rounds.models(last)
+        for name in _not_serving(grid, run, nodes, ledger):
+            _serve(grid, run, {name: nodes[name]}, models[name], ledger.shards_out())
+            if name not in behind:
+                say(f"client {name} did not serve all that it may: served anew")
     for name, why in behind.items():
-        chain, number = ledger.chain(name), run.config.federation.rounds
-        repeat = {name: Repeat(round=number, links=tuple(chain))}
-        rows = answers(grid, run, nodes, repeat, RepeatAnswer)[name].rows
-        _discard_erased(grid, run, {name: nodes[name]}, chain, closed)
-        _serve(grid, run, {name: nodes[name]}, ledger.shards_out())
-        ledger.note_repeated(rows)
-        say(f"client {name} {why}, as if an old copy had been put back: {rows} rows erased again, and served anew")
+        ledger.note_repeated(rows[name])
+        say(
+            f"client {name} {why}, as if an old copy had been put back: {rows[name]} rows erased again, and served anew"
+        )
+    if renewed:
+        renewed.keep()
     return bool(behind)
+
+
+def _repeat(grid: Grid, run: Run, node: Nodes, ledger: Ledger) -> int:
+    """A client erases again what it lacks, and serves nothing; the rows that were erased."""
+    (name,) = node
+    chain = ledger.chain(name)
+    repeat = {name: Repeat(round=run.config.federation.rounds, links=tuple(chain))}
+    rows = answers(grid, run, node, repeat, RepeatAnswer)[name].rows
+    _discard_erased(grid, run, node, chain, {request.id for request in ledger.list(State.CLOSED)})
+    return rows
+
+
+def _not_serving(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger) -> list[str]:
+    """Clients that lack a shard, as one killed after it had erased again, or serve one of before an erasure."""
+    newest, out = published(run, ledger), ledger.shards_out()
+    ask = dict.fromkeys(nodes, Locate(selection=Selection()))
+    found = []
+    for name, said in answers(grid, run, nodes, ask, LocateAnswer).items():
+        served = {shard: digest for shard, digest in enumerate(said.served) if digest}
+        lacks = set(range(run.config.shards)) - out - served.keys()
+        if lacks or differ(newest, {name: served}):
+            found.append(name)
+    return found
 
 
 def _discard_erased(grid: Grid, run: Run, nodes: Nodes, chain: Sequence[Link], closed: set[str]) -> None:
@@ -80,13 +118,9 @@ def _discard_erased(grid: Grid, run: Run, nodes: Nodes, chain: Sequence[Link], c
     answers(grid, run, nodes, dict.fromkeys(nodes, release), ReleaseAnswer)
 
 
-def _serve(grid: Grid, run: Run, nodes: Nodes, out: set[int]) -> None:
-    """These clients serve their models of the last round, but for the shards that are out."""
-    last = run.rounds.last()
-    if last is None:
-        return
+def _serve(grid: Grid, run: Run, node: Nodes, model: Model, out: set[int]) -> None:
+    """A client serves its model, but for the shards that are out."""
     shards = [shard for shard in range(run.config.shards) if shard not in out]
-    models = run.rounds.models(last)
     serve = Serve(shards=tuple(shards))
-    questions = {name: serve.carrying([models[name][shard] for shard in shards]) for name in nodes}
-    answers(grid, run, nodes, questions, ServeAnswer)
+    questions = {name: serve.carrying([model[shard] for shard in shards]) for name in node}
+    answers(grid, run, node, questions, ServeAnswer)

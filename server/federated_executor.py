@@ -32,8 +32,7 @@ from server.exchange import Answered, answers
 from server.federation import Entry, Federation
 from server.meeting import meet
 from server.prepare import initial_of
-from server.restating import restate
-from server.results import write_result
+from server.renewal import keep, whole
 from unlearning.certificates.bundle import Round
 from unlearning.executor import Cost, Located, OnRound, Rehearsal, Retrained, Say, silent
 from unlearning.requests.ledger import Ledger
@@ -187,9 +186,7 @@ class FederatedExecutor:
         Args:
             folder: the rounds in which the shards were trained again.
         """
-        restate(self.run, shards, Rounds(folder))
-        self.federation.measure(self._last, self._with(shards, models))
-        write_result(self.run)
+        keep(self.federation, shards, whole(self.run, shards, models), folder)
 
     def _concerned(
         self, selection: Selection, client: str | None
@@ -208,14 +205,6 @@ class FederatedExecutor:
     @property
     def _last(self) -> int:
         return self.run.config.federation.rounds
-
-    def _with(self, shards: Sequence[int], models: Mapping[str, Model]) -> dict[str, Model]:
-        """Every client's whole model, with retrained shards in it."""
-        whole = {client: list(model) for client, model in self.run.rounds.models(self._last).items()}
-        for client, model in models.items():
-            for shard, state in zip(shards, model, strict=True):
-                whole[client][shard] = state
-        return whole
 
     def _ask(self, names: Collection[str], question: Question, kind: type[Answered]) -> dict[str, Answered]:
         """What some clients answer to one question.

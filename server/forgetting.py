@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fedrec.store import Run
 from fedrec.workers import processes_for
 from server.federated_executor import FederatedExecutor
+from server.renewal import put_back
 from server.simulation import clients_here, write_result_and_page
 from unlearning.requests.ledger import Ledger
 
@@ -28,6 +29,9 @@ class RunHost:
         processes = processes_for(workers, self.model.config.train, len(self.model.clients))
         with clients_here(self.model, processes) as grid:
             yield FederatedExecutor(self.model, grid, ledger)
+
+    def put_back(self, ledger: Ledger) -> Iterator[tuple[str, str]]:
+        return put_back(self.model, ledger)
 
     def publish(self, database: str | None) -> None:
         write_result_and_page(self.model, database)

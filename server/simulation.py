@@ -18,6 +18,7 @@ from server.grid import LocalGrid, ProcessGrid, load_app
 from server.meeting import meet
 from server.prepare import initial_of
 from server.results import write_result
+from unlearning.workflow.findings import refuse_altered
 from unlearning.workflow.workflow import Workflow
 
 CLIENTS = "clients.app:app"
@@ -29,7 +30,9 @@ def run_rounds(grid: Grid, run: Run, on_round: Callable[[Entry], None] = lambda 
     Its page is the caller's to write, as a Flower app bundle carries no templates.
     """
     if Workflow.is_open(run):
-        with working("asking the clients what they have erased"), closing(Workflow(run).ledger) as ledger:
+        workflow = Workflow(run)
+        with working("asking the clients what they have erased"), closing(workflow.ledger) as ledger:
+            refuse_altered(workflow)
             catch_up(grid, run, meet(grid, run)[0], ledger)
     Federation(grid, run, initial_of(run), on_round).rounds()
     return write_result(run)

@@ -7,7 +7,7 @@ of its clients has an adapter of each; a model that is trained in one place has 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,6 +186,9 @@ class Host(Protocol):
             ledger: what remembers the clients' erasures.
             workers: as `fedrec.workers.parse_workers` gives it.
         """
+
+    def put_back(self, ledger: Ledger) -> Iterable[tuple[str, str]]:
+        """What is here of before an erasure, as if an old copy had been put back; each file with why."""
 
     def publish(self, database: str | None) -> None:
         """Write the model's result and page anew.

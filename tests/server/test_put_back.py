@@ -12,12 +12,14 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
+from fedrec.models.adapter import digest_of
 from fedrec.recommend import recommend
 from fedrec.served import hashes_in
 from fedrec.store import Run, open_run
 from server.commands import simulate
 from server.current import check_current
 from server.export_commands import export
+from server.federation import Federation
 from server.forget_commands import app
 from server.recommend_commands import recommend as recommend_command
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
@@ -52,6 +54,88 @@ def models(old: Path, run: Path) -> None:
         if path.name == "manifest.json" or path.name.startswith("served-"):
             shutil.rmtree(run / path.relative_to(old), ignore_errors=True)
             (shutil.copytree if path.is_dir() else shutil.copy)(path, run / path.relative_to(old))
+
+
+def rounds(old: Path, run: Path) -> None:
+    shutil.rmtree(run / "rounds")
+    shutil.copytree(old / "rounds", run / "rounds")
+
+
+def whole_clients_and_rounds(old: Path, run: Path) -> None:
+    whole_clients(old, run)
+    rounds(old, run)
+
+
+def one_client_and_rounds(old: Path, run: Path) -> None:
+    one_client(old, run)
+    rounds(old, run)
+
+
+@pytest.mark.parametrize("put_back", [whole_clients_and_rounds, one_client_and_rounds, rounds])
+def test_the_withdrawn_model_is_not_served_again_from_the_rounds(
+    tmp_path: Path, finished: Copy, put_back: PutBack
+) -> None:
+    run, old = finished(tmp_path / "run"), finished(tmp_path / "old")
+    asked(run, *of("u07"))
+    execution(run).run()
+    right, newest, last = served(run), digests(run), run.rounds.entry(run.config.federation.rounds)
+    put_back(old.folder, run.folder)
+    assert digests(run) != newest
+
+    told = forget(run, "audit")
+    assert told.exit_code == 1
+    assert "FAIL  rounds/0002/models.safetensors: shard" in told.output and "forget run" in told.output
+    said: list[str] = []
+    execution(run, said).run()
+    assert any("as if it had been put back: trained again" in line for line in said)
+    assert served(run) == right and digests(run) == newest
+    again = run.rounds.entry(run.config.federation.rounds)
+    assert [again[name] for name in ("clients", "adapter_hash")] == [last[name] for name in ("clients", "adapter_hash")]
+    assert forget(run, "audit").exit_code == 0
+    said.clear()
+    execution(run, said).run()
+    assert said == [] and not (run.folder / "renewed").exists()
+
+
+def digests(run: Run) -> dict[str, list[str]]:
+    found = run.rounds.models(run.config.federation.rounds)
+    return {name: [digest_of(state) for state in model] for name, model in found.items()}
+
+
+def test_resuming_trains_again_what_the_rounds_have_of_before(tmp_path: Path, finished: Copy) -> None:
+    run, old = finished(tmp_path / "run"), finished(tmp_path / "old")
+    asked(run, *of("u07"))
+    execution(run).run()
+    right, newest = served(run), digests(run)
+    whole_clients_and_rounds(old.folder, run.folder)
+    simulate(resume=run.folder)
+    assert served(run) == right and digests(run) == newest
+
+
+def test_rounds_that_cannot_be_trained_again_are_refused_and_nothing_of_them_is_served(
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, old = finished(tmp_path / "run"), finished(tmp_path / "old")
+    asked(run, *of("u07"))
+    execution(run).run()
+    right, newest = served(run), finished(tmp_path / "newest").folder
+    shutil.rmtree(newest)
+    shutil.copytree(run.folder, newest)
+    whole_clients_and_rounds(old.folder, run.folder)
+    other = old.rounds.models(run.config.federation.rounds)
+    shards = sorted({*range(2)} - {1 - int(run.shard_of(["u07"])[0])})
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            Federation, "retrain", lambda *_: {name: [model[s] for s in shards] for name, model in other.items()}
+        )
+        for _ in range(2):
+            with pytest.raises(FedrecError, match=r"rounds as it was after that$") as refused:
+                execution(run).run()
+            assert "0002/models.safetensors: shard" in str(refused.value)
+            assert all(hashes_in(run.client(name)) == {} for name in run.clients)
+    rounds(newest, run.folder)
+    execution(run).run()
+    assert served(run) == right
 
 
 @pytest.mark.parametrize("put_back", [whole_clients, one_client, vaults, models])

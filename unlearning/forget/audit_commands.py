@@ -9,7 +9,7 @@ import typer
 
 from fedrec.errors import FedrecError
 from fedrec.options import Json
-from unlearning.forget.arguments import Database, Operator, RunOption, acting, open_workflow
+from unlearning.forget.arguments import Database, Operator, RunOption, acting, open_host
 
 if TYPE_CHECKING:
     from fedrec.terminal import Terminal
@@ -29,14 +29,14 @@ def audit(
     database: Database = None,
     json: Json = None,
 ) -> None:
-    """Check the audit log, the row of certificates with their evidence, and ledger and operators against both."""
+    """Check the audit log, the row of certificates with evidence, and ledger, operators and models against both."""
     from fedrec.files import write_json
     from fedrec.output import write_result
     from unlearning.workflow import findings
 
-    workflow, console = open_workflow(run, database, json)
+    host, workflow, console = open_host(run, database, json)
     kept = findings.read_head(since) if since else None
-    found = findings.findings(workflow, kept, evidence=True)
+    found = findings.findings(workflow, kept, evidence=True, here=host.put_back(workflow.ledger))
     for finding in found:
         word = "seen" if finding.accepted else "FAIL"
         console.print(f"{word}  {finding.about}: {finding.why}", markup=False, soft_wrap=True)

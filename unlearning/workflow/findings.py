@@ -88,12 +88,15 @@ def read_head(path: Path) -> Head:
         raise UsageError(f"--since {path}: not what `fedrec forget audit --head FILE` wrote") from None
 
 
-def findings(workflow: Workflow, since: Head | None = None, evidence: bool = False) -> list[Finding]:
+def findings(
+    workflow: Workflow, since: Head | None = None, evidence: bool = False, here: Iterable[tuple[str, str]] = ()
+) -> list[Finding]:
     """Everything that is not as it was left; those that an operator accepted are marked.
 
     Args:
         since: what was kept elsewhere.
         evidence: check every certificate's evidence too, which takes its time where there are many.
+        here: files of the model that are not as the certificates say, each with why.
     """
     lines = audit.read(workflow.audit.path) if workflow.audit.path.exists() else []
     accepted = {mark for line in lines if line["event"] == ACCEPTED for mark in line["facts"].get("findings", ())}
@@ -104,6 +107,7 @@ def findings(workflow: Workflow, since: Head | None = None, evidence: bool = Fal
         *_of_certificates(workflow, certificates, since, evidence),
         *_of_ledger(workflow, requests, certificates, lines),
         *_of_operators(workflow, lines),
+        *(Finding(about, why) for about, why in here),
     ]
     return [replace(one, accepted=one.mark in accepted) for one in dict.fromkeys(found)]
 

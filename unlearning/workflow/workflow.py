@@ -205,7 +205,7 @@ class Workflow:
 
     @property
     def certificates(self) -> Path:
-        return self.folder / "certificates"
+        return certificates_of(self.model)
 
     def bundle(self, id: str) -> Path:
         return self.folder / "bundles" / id
@@ -225,3 +225,8 @@ class Workflow:
 
     def _note(self, event: str, facts: dict[str, Any]) -> None:
         self.audit.append(event, **{name: value for name, value in facts.items() if value is not None})
+
+
+def certificates_of(model: TrainedModel) -> Path:
+    """The folder of a model's certificates."""
+    return model.folder / "erasure" / "certificates"
