@@ -66,7 +66,7 @@ def renew(grid: Grid, run: Run, ledger: Ledger, say: Say) -> Renewed | None:
         say(f"{path}: shard {shard} is of before erasure {stale[shard]}, as if it had been put back: trained again")
     shutil.rmtree(_folder(run), ignore_errors=True)
     federation = Federation(grid, run, initial_of(run), _silent)
-    models = federation.retrain(shards, Rounds(_folder(run)))
+    models = federation.retrain(shards, Rounds(_folder(run)), lambda: None)
     made = {client: dict(zip(shards, map(digest_of, model), strict=True)) for client, model in models.items()}
     for shard, request in differ({shard: newest[shard] for shard in shards}, made).items():
         shutil.rmtree(_folder(run), ignore_errors=True)
