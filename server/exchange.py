@@ -90,7 +90,8 @@ def answers(
         kind: of the answers.
 
     Raises:
-        FedrecError: a client fails, says something else, or does not answer.
+        FedrecError: a client fails, or does not answer.
+        BadMessage: it says what is no answer.
     """
     said: dict[str, Answered] = {}
 
@@ -99,8 +100,9 @@ def answers(
             raise FedrecError(f"client {name}: {message.error.reason}")
         try:
             said[name] = kind.of(content_of(message))
+            said[name].check(name, run.config.shards)
         except BadMessage as reason:
-            raise FedrecError(f"client {name} gives no answer: {reason}") from None
+            raise BadMessage(f"client {name} gives no answer: {reason}") from None
         return True
 
     calls = {name: call(run, question, nodes[name]) for name, question in questions.items()}

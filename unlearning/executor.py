@@ -47,6 +47,11 @@ class Located:
     data: dict[str, str]
     adapters: dict[str, list[str]]
 
+    @property
+    def traces(self) -> int:
+        """How much is found of it, rows and else."""
+        return sum(self.rows.values()) + sum(self.left.values())
+
 
 @dataclass(frozen=True)
 class Cost:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import isnan
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from fedrec.protocol.adapters import Model
 from fedrec.protocol.links import Links
-from fedrec.protocol.record import Finite, Flag, Real, Record, Text, Whole, WithAdapters
+from fedrec.protocol.record import (
+    Auc,
+    BadMessage,
+    Count,
+    Finite,
+    Flag,
+    Hash,
+    LogLikelihood,
+    Real,
+    Record,
+    Text,
+    Whole,
+    WithAdapters,
+)
+from fedrec.text import shown
 
 
 class Answer(Record):
@@ -19,6 +35,18 @@ class Answer(Record):
     """
 
     client: Text
+
+    def check(self, client: str, shards: int) -> None:
+        """Hold it against the run and the client that was asked.
+
+        Args:
+            shards: how many the run has.
+
+        Raises:
+            BadMessage: it is no answer of this client's about such a run.
+        """
+        if self.client != client:
+            raise BadMessage(f"it says it is {shown(self.client)}")
 
 
 class InventoryAnswer(Answer):
@@ -99,7 +127,11 @@ class ServeAnswer(Answer):
 
     reveals = "hashes of adapters"
 
-    served: tuple[Text, ...]
+    served: tuple[Hash, ...]
+
+    def check(self, client: str, shards: int) -> None:
+        super().check(client, shards)
+        _one_each(self.served, shards)
 
 
 class LocateAnswer(Answer):
@@ -114,11 +146,18 @@ class LocateAnswer(Answer):
 
     reveals = "that and how much of the selection is there; a keyed hash of the rows; hashes of adapters"
 
-    rows: Whole
-    shards: tuple[Whole, ...]
-    left: Whole
-    served: tuple[Text, ...]
-    data: Text
+    rows: Count
+    shards: tuple[Count, ...]
+    left: Count
+    served: tuple[Hash, ...]
+    data: Hash
+
+    def check(self, client: str, shards: int) -> None:
+        super().check(client, shards)
+        _of_run(self.shards, shards)
+        _one_each(self.served, shards)
+        if self.shards and not self.rows:
+            raise BadMessage(f"shard {self.shards[0]} learnt from rows, and it has none of them")
 
 
 class WithdrawAnswer(Answer):
@@ -130,8 +169,12 @@ class WithdrawAnswer(Answer):
 
     reveals = "how many rows of the selection are there"
 
-    shards: tuple[Whole, ...]
-    rows: Whole
+    shards: tuple[Count, ...]
+    rows: Count
+
+    def check(self, client: str, shards: int) -> None:
+        super().check(client, shards)
+        _of_run(self.shards, shards)
 
 
 class EraseAnswer(Answer):
@@ -142,7 +185,7 @@ class EraseAnswer(Answer):
 
     reveals = "how many rows were deleted"
 
-    rows: Whole
+    rows: Count
 
 
 class RehearseAnswer(Answer):
@@ -155,12 +198,18 @@ class RehearseAnswer(Answer):
 
     reveals = "log-likelihoods of erased rows and of test rows one by one, without whose they are; two AUCs"
 
-    forgotten: tuple[Finite, ...]
-    unseen: tuple[Finite, ...]
-    before: Real
-    after: Real
-    liked: Whole
-    disliked: Whole
+    forgotten: tuple[LogLikelihood, ...]
+    unseen: tuple[LogLikelihood, ...]
+    before: Auc
+    after: Auc
+    liked: Count
+    disliked: Count
+
+    @model_validator(mode="after")
+    def _ranked(self) -> Self:
+        if not (isnan(self.before) and isnan(self.after)) and not self.liked * self.disliked:
+            raise ValueError("it has an AUC of rows that are not both liked and disliked")
+        return self
 
 
 class ReleaseAnswer(Answer):
@@ -192,4 +241,16 @@ class RepeatAnswer(Answer):
 
     reveals = "how many rows were deleted again"
 
-    rows: Whole
+    rows: Count
+
+
+def _of_run(numbers: Sequence[int], shards: int) -> None:
+    if strange := [number for number in numbers if number >= shards]:
+        raise BadMessage(f"shard {shown(strange[0])} is not one of the run's {shards}")
+    if len({*numbers}) < len(numbers):
+        raise BadMessage("it names a shard twice")
+
+
+def _one_each(hashes: Sequence[str], shards: int) -> None:
+    if len(hashes) != shards:
+        raise BadMessage(f"served has {len(hashes)} hashes for {shards} shards")

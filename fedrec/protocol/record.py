@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from numpy.typing import NDArray
 from pydantic import (
+    AfterValidator,
     AllowInfNan,
     BaseModel,
     ConfigDict,
@@ -27,18 +28,35 @@ from fedrec.errors import FedrecError
 from fedrec.protocol.adapters import Model, from_arrays, to_arrays
 from fedrec.text import one_line, shown
 
+
+def _auc(value: float) -> float:
+    if value < 0 or value > 1:
+        raise ValueError(f"an AUC of {value:g} is not within 0 and 1")
+    return value
+
+
 Whole = StrictInt
+Count = Annotated[StrictInt, Field(ge=0, le=10**12)]
+"""How many there are, or the number of one of them."""
 Text = StrictStr
 Flag = StrictBool
 Real = StrictFloat
 """Also NaN, where something cannot be told."""
 Finite = Annotated[StrictFloat, AllowInfNan(False)]
+Hash = Annotated[StrictStr, Field(pattern="^([0-9a-f]{64})?$")]
+"""SHA-256 in hexadecimal digits; empty where there is nothing to hash."""
+LogLikelihood = Annotated[StrictFloat, Field(ge=-1000, le=0)]
+Auc = Annotated[StrictFloat, AfterValidator(_auc)]
+"""Also NaN, where it cannot be told."""
 
 _MEANT = {
     "string_type": "a name",
     "int_type": "an integer",
     "float_type": "a number",
     "finite_number": "a finite number",
+    "greater_than_equal": "large enough",
+    "less_than_equal": "small enough",
+    "string_pattern_mismatch": "64 hexadecimal digits",
     "bool_type": "true or false",
     "tuple_type": "a list",
     "dict_type": "an object",

@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 
 from fedrec.data.selection import Selection
 from fedrec.protocol.adapters import Model
-from fedrec.protocol.answers import ChainAnswer, EvaluateAnswer, Measures
+from fedrec.protocol.answers import (
+    Answer,
+    ChainAnswer,
+    EraseAnswer,
+    EvaluateAnswer,
+    LocateAnswer,
+    Measures,
+    RehearseAnswer,
+    RepeatAnswer,
+    ServeAnswer,
+    WithdrawAnswer,
+)
 from fedrec.protocol.questions import QUESTIONS, AboutShards, Chain, Serve
 from fedrec.protocol.record import BadMessage, Content, Record
 from fedrec.protocol.wire import pack, unpack
@@ -24,6 +35,10 @@ TEXTS = st.text(max_size=20)
 WHOLE = st.integers(-(2**70), 2**70)
 FLOATS = st.floats()
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+COUNT = st.integers(0, 10**12)
+SOME = st.integers(1, 10**12)
+HASHES = st.just("") | st.text("0123456789abcdef", min_size=64, max_size=64)
+AUC = st.floats(0, 1) | st.just(math.nan)
 LINKS = st.builds(Link, WHOLE, TEXTS, TEXTS, st.binary(max_size=40))
 SELECTIONS = st.builds(
     Selection, users=st.lists(TEXTS).map(tuple), rows=st.lists(TEXTS).map(tuple), since=st.none() | st.integers()
@@ -42,16 +57,16 @@ ARRAYS = st.builds(filled, SHAPES, st.floats(width=32), st.booleans())
 STATES = st.dictionaries(st.sampled_from(["q.A", "q.B", "a/b.A", "ü.B"]), ARRAYS, min_size=1)
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "run": TEXTS, "client": TEXTS, "request": TEXTS, "data": TEXTS, "head": TEXTS, "round": WHOLE, "unseen": WHOLE,
-    "after": WHOLE, "users": WHOLE, "rows": WHOLE, "left": WHOLE, "liked": WHOLE, "disliked": WHOLE, "share": FINITE,
-    "requests": st.lists(TEXTS).map(tuple), "shards": st.lists(WHOLE, min_size=2, max_size=2).map(tuple),
+    "run": TEXTS, "client": TEXTS, "request": TEXTS, "data": HASHES, "head": TEXTS, "round": WHOLE, "unseen": WHOLE,
+    "after": WHOLE, "users": WHOLE, "rows": COUNT, "left": COUNT, "liked": SOME, "disliked": SOME, "share": FINITE,
+    "requests": st.lists(TEXTS).map(tuple), "shards": st.lists(COUNT, min_size=2, max_size=2).map(tuple),
     "examples": st.lists(WHOLE, min_size=2, max_size=2).map(tuple),
-    "loss": st.lists(FINITE, min_size=2, max_size=2).map(tuple), "forgotten": st.lists(FINITE).map(tuple),
+    "loss": st.lists(FINITE, min_size=2, max_size=2).map(tuple), "forgotten": st.lists(st.floats(-1000, 0)).map(tuple),
     "adapters": st.lists(STATES, min_size=2, max_size=2), "links": st.lists(LINKS).map(tuple),
-    "selection": SELECTIONS, "serves": st.booleans(), "before": FLOATS,
+    "selection": SELECTIONS, "serves": st.booleans(), "before": AUC,
     "metrics": st.dictionaries(TEXTS, st.builds(Measures, examples=WHOLE, auc=FLOATS, uauc=FLOATS, logloss=FLOATS)),
 }  # fmt: skip
-VALUES |= {"unseen list": VALUES["forgotten"], "served": st.lists(TEXTS).map(tuple)}
+VALUES |= {"unseen list": VALUES["forgotten"], "served": st.lists(HASHES).map(tuple)}
 
 
 def of_field(record: type[Record], name: str) -> st.SearchStrategy[Any]:
@@ -187,3 +202,50 @@ def test_a_value_as_json_says_nothing_that_is_not_in_the_record() -> None:
     assert json.loads(json.dumps(Chain(run="r", after=3).content().values)) == {
         "record": "Chain", "version": 1, "run": "r", "after": 3,
     }  # fmt: skip
+
+
+SAID: dict[type[Answer], dict[str, Any]] = {
+    ServeAnswer: {"served": ("a" * 64, "")},
+    LocateAnswer: {"rows": 3, "shards": (0, 1), "left": 0, "served": ("a" * 64, ""), "data": "b" * 64},
+    WithdrawAnswer: {"shards": (1,), "rows": 3},
+    EraseAnswer: {"rows": 3},
+    RehearseAnswer: {"forgotten": (-0.5,), "unseen": (), "before": 0.5, "after": 0.6, "liked": 1, "disliked": 2},
+    RepeatAnswer: {"rows": 0},
+}
+LIES: list[tuple[type[Answer], dict[str, Any], str]] = [
+    (LocateAnswer, {"shards": (99,)}, "shard 99 is not one of the run's 2"),
+    (LocateAnswer, {"shards": (-1,)}, "shards/0 -1 is not large enough"),
+    (LocateAnswer, {"shards": (1, 1)}, "it names a shard twice"),
+    (LocateAnswer, {"rows": -1}, "rows -1 is not large enough"),
+    (LocateAnswer, {"rows": 10**400}, "rows .* is not"),
+    (LocateAnswer, {"rows": 0}, "shard 0 learnt from rows, and it has none of them"),
+    (LocateAnswer, {"left": -5}, "left -5 is not large enough"),
+    (LocateAnswer, {"served": ("a" * 64,)}, "served has 1 hashes for 2 shards"),
+    (LocateAnswer, {"served": ("a" * 64, "b" * 63)}, "served/1 .* is not 64 hexadecimal digits"),
+    (LocateAnswer, {"data": "u07"}, "data 'u07' is not 64 hexadecimal digits"),
+    (LocateAnswer, {"client": "client-9"}, "it says it is 'client-9'"),
+    (WithdrawAnswer, {"shards": (2,)}, "shard 2 is not one of the run's 2"),
+    (WithdrawAnswer, {"rows": -1}, "rows -1 is not large enough"),
+    (EraseAnswer, {"rows": -3}, "rows -3 is not large enough"),
+    (ServeAnswer, {"served": ()}, "served has 0 hashes for 2 shards"),
+    (RehearseAnswer, {"forgotten": (0.5,)}, "forgotten/0 0.5 is not small enough"),
+    (RehearseAnswer, {"unseen": (-1e300,)}, "unseen/0 .* is not large enough"),
+    (RehearseAnswer, {"before": 1.5}, "an AUC of 1.5 is not within 0 and 1"),
+    (RehearseAnswer, {"after": math.inf}, "an AUC of inf is not within 0 and 1"),
+    (RehearseAnswer, {"liked": 0}, "an AUC of rows that are not both liked and disliked"),
+    (RehearseAnswer, {"disliked": -2}, "disliked -2 is not large enough"),
+    (RepeatAnswer, {"rows": -1}, "rows -1 is not large enough"),
+]
+
+
+@pytest.mark.parametrize("kind", SAID)
+def test_an_honest_answer_about_an_erasure_is_taken(kind: type[Answer]) -> None:
+    kind(client="client-0", **SAID[kind]).check("client-0", 2)
+
+
+@pytest.mark.parametrize(("kind", "lie", "told"), LIES)
+def test_what_cannot_be_true_of_an_erasure_is_one_line(kind: type[Answer], lie: dict[str, Any], told: str) -> None:
+    values = {"record": kind.__name__, "version": 1, "client": "client-0", **SAID[kind], **lie}
+    with pytest.raises(BadMessage, match=told) as bad:
+        kind.of(Content(values, {})).check("client-0", 2)
+    assert len(str(bad.value).splitlines()) == 1

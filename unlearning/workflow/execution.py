@@ -6,7 +6,6 @@ moment, the next start does what is still to do, and nothing twice. A request th
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from fedrec.errors import FedrecError
 from fedrec.models.adapter import digest_of
 from fedrec.progress import working
 from fedrec.protocol.adapters import Model
+from fedrec.protocol.record import BadMessage
 from fedrec.text import one_line
 from unlearning.audit import excerpt
 from unlearning.certificates.certificate import NOTHING_FOUND
@@ -119,11 +119,11 @@ class Execution:
             again = f"`fedrec simulate --resume {self.workflow.model.folder}` trains them again without the rows"
             self.say(f"baselines {', '.join(gone)} are removed with what they learned; {again}")
         ids = [id for id in ids if self._alone(id, lambda id, of, client: self.executor.erase(of, client, id))]
-        shards, folder = self._shards(ids), self._folder(ids)
+        shards, folder = self._shards(ids), self._batches / progress.name(ids)
         models = progress.retrain(self.executor, shards, folder, self._key) if shards else {}
         self._reach(ids, State.VERIFYING)
         reports = self._verified(ids, shards, models, self._unequal(shards, folder) if self.rederive else None)
-        passed = [id for id in ids if self._passed(id, reports[id])]
+        passed = [id for id, report in reports.items() if self._passed(id, report)]
         if not passed:
             shutil.rmtree(folder, ignore_errors=True)  # once released, it is trained anew
             return list(asked)
@@ -138,7 +138,8 @@ class Execution:
         return list(asked)
 
     def _alone(self, id: str, step: Callable[[str, Selection, str | None], object]) -> bool:
-        """Whether a step of one request can be done; where it is the request that cannot, it fails, with the reason.
+        """Whether a step of one request can be done; where it is the request that cannot, it fails, with the reason;
+        so it does where a client answers what is no answer.
 
         Raises:
             FedrecError: no other request's could be done either: a client does not answer to anything.
@@ -146,7 +147,8 @@ class Execution:
         try:
             step(id, self.workflow.ledger.selection(id), self.workflow.ledger.get(id).scope.client)
         except FedrecError as error:
-            self.executor.locate(Selection())
+            if not isinstance(error, BadMessage):
+                self.executor.locate(Selection())
             self._fail(id, f"it cannot be carried out: {one_line(str(error))}")
             return False
         return True
@@ -258,8 +260,13 @@ class Execution:
     def _verified(
         self, ids: Sequence[str], shards: Sequence[int], models: dict[str, Model], unequal: int | None
     ) -> dict[str, Report]:
-        requests = [self.workflow.ledger.get(id) for id in ids]
-        return proof.verify(self.executor, self.workflow, requests, shards, models, unequal)
+        left: dict[str, int] = {}
+
+        def look(id: str, selection: Selection, client: str | None) -> None:
+            left[id] = self.executor.locate(selection, client).traces
+
+        requests = [self.workflow.ledger.get(id) for id in ids if self._alone(id, look)]
+        return proof.verify(self.executor, requests, left, shards, models, unequal)
 
     def _reach(self, ids: Sequence[str], state: State, timings: dict[str, float] | None = None) -> None:
         """Every request in that state, or beyond it already."""
@@ -274,11 +281,6 @@ class Execution:
         now, began = datetime.now(UTC), State.QUARANTINED
         starts = [r.received_at + timedelta(seconds=r.timings[began]) for r in requests if began in r.timings]
         return max(0.0, (now - min(starts, default=now)).total_seconds())
-
-    def _folder(self, ids: Sequence[str]) -> Path:
-        """Where a batch keeps its rounds. Another set of requests is another batch, which starts from the beginning."""
-        key = hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:16]
-        return self._batches / key
 
     @cached_property
     def _key(self) -> Ed25519PrivateKey:

@@ -6,6 +6,7 @@ and the next start would certify it. What is not signed so is not gone on with: 
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,11 @@ from unlearning.executor import Executor, Retrained
 from unlearning.keys import verify
 
 _SAYS = "progress"  # so that no other signature of the operator's is one of these
+
+
+def name(ids: Sequence[str]) -> str:
+    """Of a batch's folder. Another set of requests is another batch, which starts from the beginning."""
+    return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:16]
 
 
 def note(path: Path, key: Ed25519PrivateKey, content: Mapping[str, Any]) -> None:

@@ -34,8 +34,8 @@ from unlearning.workflow.workflow import Workflow
 
 def verify(
     executor: Executor,
-    workflow: Workflow,
     requests: Sequence[Request],
+    left: Mapping[str, int],
     shards: Sequence[int],
     models: Mapping[str, Model],
     unequal: int | None,
@@ -43,10 +43,11 @@ def verify(
     """Look for what is left of the erased, before the retrained shards are served.
 
     Args:
+        left: by request, how much of it was found after the erasure.
         unequal: adapters that a second training did not give again; None = there was none.
 
     Returns:
-        By request: its own traces, and what all have in common, judged by the thresholds that its own plan fixed.
+        By request: what is left of it, and what all have in common, judged by the thresholds that its own plan fixed.
     """
     facts: dict[str, Any] = {"adapters_not_finite": 0, "adapters_untrained": 0, "unequal_adapters": unequal}
     if shards:
@@ -61,9 +62,7 @@ def verify(
     found = {}
     for request in requests:
         thresholds = Thresholds.model_validate((request.plan or {})["thresholds"])
-        located = executor.locate(workflow.ledger.selection(request.id), request.scope.client)
-        traces = sum(located.rows.values()) + sum(located.left.values())
-        found[request.id] = verdict(Measures(traces=traces, **facts), thresholds)
+        found[request.id] = verdict(Measures(traces=left[request.id], **facts), thresholds)
     return found
 
 

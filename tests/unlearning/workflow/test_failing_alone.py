@@ -188,3 +188,26 @@ def test_a_failed_one_is_released_into_another_batch(tmp_path: Path, finished: C
     work.workflow.decide(id_, Decision("released"), work.signer)
     replace(work).run()
     assert states(work, id_) == [State.CLOSED] and withdrawn(run) == set()
+
+
+@pytest.mark.parametrize(
+    "lie", [{"shards": (99,)}, {"rows": -1, "shards": (-1,)}, {"rows": 0, "shards": (0,)}, {"left": -5}]
+)
+@pytest.mark.parametrize("erased", [False, True])
+def test_a_client_that_answers_nonsense_fails_the_requests_that_it_answers_so(
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch, lie: dict[str, Any], erased: bool
+) -> None:
+    run = finished(tmp_path / "run")
+    bad, good = asked(run, *of("u07", "u11"))
+    real = erasure.locate
+
+    def lying(client: Client, selection: Selection) -> erasure.Held:
+        held = real(client, selection)
+        lies = client.name == "client-1" and selection.users == ("u07",)
+        return replace(held, **lie) if lies and not (erased and "u07" in client.run.clients_of()) else held
+
+    monkeypatch.setattr(erasure, "locate", lying)
+    work = execution(run)
+    work.run()
+    assert states(work, bad, good) == [State.FAILED, State.CLOSED]
+    assert "client client-1" in why(work, bad) and verified(work.workflow, good)

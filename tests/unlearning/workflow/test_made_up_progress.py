@@ -29,14 +29,14 @@ from tests.server.test_federated_executor import (
 from tests.unlearning.workflow.test_edited_ledger import edit, planned
 from unlearning.requests.states import PATH, State
 from unlearning.verification import Measures, Thresholds, verdict
+from unlearning.workflow import progress
 from unlearning.workflow.workflow import Workflow
 
 __all__ = ["finished", "forgotten"]  # fixtures
 
 
 def folder_of(run: Run, ids: Sequence[str]) -> Path:
-    key = hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()[:16]
-    return run.folder / "erasure" / "batches" / key
+    return run.folder / "erasure" / "batches" / progress.name(ids)
 
 
 def pretend(run: Run, ids: Sequence[str], reached: State) -> None:
