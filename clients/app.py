@@ -12,6 +12,7 @@ from flwr.app import Array, ArrayRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from clients import erasure, local
+from fedrec.learned import changed_shards
 from fedrec.protocol import answers as a
 from fedrec.protocol import questions as q
 from fedrec.protocol.record import BadMessage, Content, Record
@@ -95,11 +96,12 @@ def serve(client: local.Client, question: q.Serve) -> a.ServeAnswer:
 @answers(q.Locate)
 def locate(client: local.Client, question: q.Locate) -> a.LocateAnswer:
     """What is here of a selection: counts and shards; and hashes of the data and of what is served."""
-    held = erasure.locate(client, question.selection)
+    held, changed = erasure.locate(client, question.selection), changed_shards(client.run, client.name)
     data = client.store.vault.manifest()["digest"] or ""
     return a.LocateAnswer(
-        client=client.name, rows=held.rows, shards=held.shards, left=held.left, served=_served(client), data=data
-    )
+        client=client.name, rows=held.rows, shards=held.shards, changed=changed,
+        left=held.left, served=_served(client), data=data,
+    )  # fmt: skip
 
 
 @answers(q.Withdraw)

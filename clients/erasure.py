@@ -17,8 +17,9 @@ from clients.held import held, hold, release
 from clients.local import Client
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, of_some_people, row_keys
-from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions, sort_rows
+from fedrec.data.table import TEST, TRAIN, VALID, Interactions, sort_rows
 from fedrec.files import sync
+from fedrec.learned import teaches
 from fedrec.metrics import auc
 from fedrec.models.adapter import State, state_hash
 from fedrec.protocol.adapters import Model
@@ -61,7 +62,7 @@ def locate(client: Client, selection: Selection) -> Held:
     rows = client.interactions
     gone = selection.mask(rows, client.run.catalogue)
     users = tuple(rows.user_ids[user] for user in np.unique(rows.user[gone]))
-    taught = np.unique(rows.user[gone & _teaches(rows)])
+    taught = np.unique(rows.user[gone & teaches(rows)])
     shards = tuple(map(int, np.unique(client.shard_of_users()[taught])))
     return Held(int(gone.sum()), users, shards, _left(client, selection))
 
@@ -204,13 +205,6 @@ def _sweep(client: Client) -> None:
     """Remove what safetensors leaves of a file when it is killed while it writes."""
     for path in client.store.folder.rglob(".tmp*"):
         path.unlink(missing_ok=True)
-
-
-def _teaches(rows: Interactions) -> NDArray[np.bool_]:
-    """(n,) the rows that some training reads: those of it, and those of histories before a person's last one of it."""
-    last = np.full(len(rows.user_ids), -1)
-    np.maximum.at(last, rows.user, np.where(rows.split == TRAIN, np.arange(len(rows)), -1))
-    return np.isin(rows.split, (TRAIN, HISTORY)) & (np.arange(len(rows)) <= last[rows.user])
 
 
 def _left(client: Client, selection: Selection) -> int:

@@ -23,6 +23,7 @@ from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.errors import FedrecError
 from fedrec.files import replacing, storing
 from fedrec.judging import Judgement, judge
+from fedrec.learned import teaches
 from fedrec.metrics import measure
 from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank
@@ -129,6 +130,7 @@ class Client:
     ) -> tuple[Model, list[float], list[int]]:
         config = self.config
         rows, shard_of = self._train_rows()
+        read, shard_of_all = teaches(rows), self.shard_of_users()[rows.user]
         trained: Model = []
         losses: list[float] = []
         counts: list[int] = []
@@ -140,7 +142,7 @@ class Client:
                     windows, rows.label, self.encoder.template.answers,
                     (config.seed, role + self.name, shard, number), number - 1, config.federation.rounds,
                 )  # fmt: skip
-                self.store.record_use(self.run.name, shard, number, rows.take(shard_of == shard))
+                self.store.record_use(self.run.name, shard, number, rows.take(read & (shard_of_all == shard)))
                 with bar(f"{self.name} round {number}") as tick:
                     outcome = train(
                         self.base.model, bank, _tensors([state])[0], task, config.train,

@@ -134,6 +134,13 @@ class Run:
         names = (CENTRAL,) if self.config.strategy == CENTRAL else self.clients if client is None else (client,)
         return any(selection.mask(self.client(name).interactions(), self.catalogue).any() for name in names)
 
+    def changed_shards(self) -> dict[str, tuple[int, ...]]:
+        """By client, the shards it serves that learned from other rows than it has now; as `clients_of`."""
+        from fedrec.learned import changed_shards
+
+        found = {name: changed_shards(self, name) for name in self.clients}
+        return {name: shards for name, shards in found.items() if shards}
+
     def shard_of(self, users: Sequence[str]) -> NDArray[np.int32]:
         """(users,) by a keyed hash of the user alone: nobody moves when somebody goes."""
         return by_hash(users, self.config.shards, str(self.config.seed))

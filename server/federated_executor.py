@@ -91,7 +91,8 @@ class FederatedExecutor:
             found |= self._ask(names, Locate(selection=who), LocateAnswer)
         return Located(
             rows={name: said.rows for name, said in found.items() if said.rows},
-            shards=tuple(sorted({shard for said in found.values() for shard in said.shards})),
+            shards=tuple(sorted({shard for said in found.values() for shard in (*said.shards, *said.changed)})),
+            changed={name: said.changed for name, said in found.items() if said.changed},
             left={name: said.left for name, said in found.items()},
             data={name: said.data for name, said in found.items()},
             adapters={name: list(said.served) for name, said in found.items()},
@@ -119,7 +120,7 @@ class FederatedExecutor:
                 if left := sorted(set(chosen) & set(said.shards)):
                     raise FedrecError(f"client {name} still serves shard {left[0]}: see its log, and run this again")
                 found += said.rows
-        return self.run.remove_baselines() if found else []
+        return self.run.remove_baselines() if found or chosen else []
 
     def erase(self, selection: Selection, client: str | None, request: str) -> dict[str, int]:
         """Delete the rows at every client, or at one.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -34,11 +34,13 @@ class Located:
 
     Attributes:
         rows: by client, where there are any.
-        shards: that learnt from them.
+        shards: that learnt from them, and those that changed.
         left: by client, places besides the rows where something of it is found.
         data: what each client's rows are known by, under a key of the client's; no number of rows, by which somebody
             with the source could tell who went.
         adapters: the hash of each shard's adapter that a client serves; empty where it is withdrawn.
+        changed: by client, shards that learnt from other rows than it has now, whatever is selected: some went, or
+            came, behind the ledger's back.
     """
 
     rows: dict[str, int]
@@ -46,6 +48,7 @@ class Located:
     left: dict[str, int]
     data: dict[str, str]
     adapters: dict[str, list[str]]
+    changed: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def traces(self) -> int:
@@ -123,6 +126,9 @@ class TrainedModel(Protocol):
 
     def clients_of(self) -> Mapping[str, Collection[str]]:
         """The clients that hold rows of each user."""
+
+    def changed_shards(self) -> Mapping[str, Collection[int]]:
+        """By client, the shards it serves that learned from other rows than it has now, where there are any."""
 
     def holds(self, selection: Selection, client: str | None) -> bool:
         """Whether any row of a selection is there now, at that client or at any."""

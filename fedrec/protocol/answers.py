@@ -139,15 +139,19 @@ class LocateAnswer(Answer):
     Attributes:
         rows: how many are selected.
         shards: that learnt from them.
+        changed: shards that learnt from other rows than are there now, whatever is selected.
         left: places besides the rows where something of them is found.
         served: the hash of each shard's adapter; empty where none is served.
         data: what the client's rows are known by, which only it could make or guess.
     """
 
-    reveals = "that and how much of the selection is there; a keyed hash of the rows; hashes of adapters"
+    reveals = (
+        "that and how much of the selection is there; shards of other rows now; keyed hash of rows; adapters' hashes"
+    )
 
     rows: Count
     shards: tuple[Count, ...]
+    changed: tuple[Count, ...]
     left: Count
     served: tuple[Hash, ...]
     data: Hash
@@ -155,6 +159,7 @@ class LocateAnswer(Answer):
     def check(self, client: str, shards: int) -> None:
         super().check(client, shards)
         _of_run(self.shards, shards)
+        _of_run(self.changed, shards)
         _one_each(self.served, shards)
         if self.shards and not self.rows:
             raise BadMessage(f"shard {self.shards[0]} learnt from rows, and it has none of them")

@@ -205,13 +205,18 @@ class Vault:
 
     def record_use(self, run: str, shard: int, number: int, rows: Interactions, catalogue: Catalogue) -> None:
         """Note the rows that round `number` of a run trained a shard on; a round that is done again is noted again."""
+        digest = self.known_by(rows, catalogue)
         with writing(self.path) as db:
-            key = self._key(db)
-            digest = None if key is None else vault_key.keyed(key, content_hash(named(rows, catalogue)))
             db.execute(
                 "INSERT OR REPLACE INTO uses VALUES (?, ?, ?, ?, ?)",
                 (run, shard, number, len(rows), digest and bytes.fromhex(digest)),
             )
+
+    def known_by(self, rows: Interactions, catalogue: Catalogue) -> str | None:
+        """The digest that `record_use` notes of rows; none once the key is destroyed."""
+        with reading(self.path) as db:
+            key = self._key(db)
+        return None if key is None else vault_key.keyed(key, content_hash(named(rows, catalogue)))
 
     def uses(self) -> list[Use]:
         """Everything that was used, sorted by run, shard and round."""

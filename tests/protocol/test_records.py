@@ -206,7 +206,7 @@ def test_a_value_as_json_says_nothing_that_is_not_in_the_record() -> None:
 
 SAID: dict[type[Answer], dict[str, Any]] = {
     ServeAnswer: {"served": ("a" * 64, "")},
-    LocateAnswer: {"rows": 3, "shards": (0, 1), "left": 0, "served": ("a" * 64, ""), "data": "b" * 64},
+    LocateAnswer: {"rows": 3, "shards": (0, 1), "changed": (1,), "left": 0, "served": ("a" * 64, ""), "data": "b" * 64},
     WithdrawAnswer: {"shards": (1,), "rows": 3},
     EraseAnswer: {"rows": 3},
     RehearseAnswer: {"forgotten": (-0.5,), "unseen": (), "before": 0.5, "after": 0.6, "liked": 1, "disliked": 2},
@@ -214,6 +214,7 @@ SAID: dict[type[Answer], dict[str, Any]] = {
 }
 LIES: list[tuple[type[Answer], dict[str, Any], str]] = [
     (LocateAnswer, {"shards": (99,)}, "shard 99 is not one of the run's 2"),
+    (LocateAnswer, {"changed": (2,)}, "shard 2 is not one of the run's 2"),
     (LocateAnswer, {"shards": (-1,)}, "shards/0 -1 is not large enough"),
     (LocateAnswer, {"shards": (1, 1)}, "it names a shard twice"),
     (LocateAnswer, {"rows": -1}, "rows -1 is not large enough"),

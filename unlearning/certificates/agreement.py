@@ -21,6 +21,8 @@ def plan_fault(certificate: Certificate, parts: Parts) -> str:
     plan = parts["plan.json"]
     if list(certificate.shards) != plan["shards"]:
         return "the plan is of other shards than the certificate"
+    if {shard for shards in plan.get("changed", {}).values() for shard in shards} - {*plan["shards"]}:
+        return "the plan leaves out a shard whose rows had changed"
     if certificate.rounds != plan["rounds"]:
         return "the plan is of another number of rounds than the certificate"
     if sorted(certificate.clients) != sorted(plan["retrained_clients"]):

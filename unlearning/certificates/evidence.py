@@ -94,12 +94,14 @@ def _request(certificate: Certificate, parts: Parts) -> str:
 
 def _scope(certificate: Certificate, parts: Parts) -> str:
     """What was asked is what was covered, and records were found there, or none, as the certificate says."""
-    asked, found = parts["signatures.json"]["asked"]["content"]["scope"], parts["plan.json"]["clients"]
+    asked, plan = parts["signatures.json"]["asked"]["content"]["scope"], parts["plan.json"]
+    found = plan["clients"]
     if (tuple(asked["conditions"]), asked["client"]) != (certificate.scope, certificate.client):
         return "another scope was asked for than the one certified"
     if certificate.client is not None and {*found} - {certificate.client}:
         return "plan.json has records of other clients than the one certified"
-    return "" if bool(found) == (certificate.claim != NOTHING_FOUND) else "plan.json found other records than claimed"
+    learned = bool(found or plan.get("changed"))  # none in plans from before they told what had changed
+    return "" if learned == (certificate.claim != NOTHING_FOUND) else "plan.json found other records than claimed"
 
 
 def _verification(certificate: Certificate, parts: Parts) -> str:

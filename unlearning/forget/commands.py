@@ -33,7 +33,7 @@ def plan(id: RequestId, run: RunOption = None, database: Database = None, json: 
     """ID: what a request touches and costs. Nothing is changed."""
     from fedrec.output import write_result
     from fedrec.reporting.formatting import duration
-    from unlearning.workflow.planning import impact
+    from unlearning.workflow.planning import changes, impact
 
     host, workflow, console = open_host(run, database, json)
     request = workflow.ledger.get(workflow.ledger.named(id))
@@ -47,6 +47,7 @@ def plan(id: RequestId, run: RunOption = None, database: Database = None, json: 
     console.print(
         f"held by    {holders}",
         f"shards     {again if found['shards'] else 'none learned from it'}",
+        *([f"because    {changes(found['changed'])}"] if found["changed"] else []),
         f"takes      about {duration(found['estimated_seconds'])}{'; withdrawn at once' if found['shards'] else ''}",
         f"claim      {found['claim']} ({found['why']})",
         f"baselines  {', '.join(found['baselines_removed']) or 'none'} to be removed",

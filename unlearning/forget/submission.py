@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +17,7 @@ from fedrec.options import Json
 from unlearning.forget.arguments import Database, Operator, RunOption, acting, open_workflow
 
 if TYPE_CHECKING:
+    from unlearning.executor import TrainedModel
     from unlearning.workflow.workflow import Workflow
 
 _SHOWN = 50  # bad lines that are told one by one
@@ -52,14 +55,13 @@ def submit(
     workflow, console = open_workflow(run, database, json)
     if by is not None:
         workflow.operators.operator(by)
-    holders = workflow.model.clients_of()
     _check_client(workflow, client)
     items = _items(workflow, item or ())
     users: list[tuple[str, ...]] = [()]
     if file is not None:
-        users = [(each,) for each in _users_in(file, workflow, client, holders)]
+        users = [(each,) for each in _users_in(file, _Known(workflow.model, client))]
     elif user is not None:
-        users = [(_user("--user", user, workflow, client, holders),)]
+        users = [(_user("--user", user, _Known(workflow.model, client)),)]
     whole = client is not None and not (any(users) or items or since or until)
     selections = [Selection(users=who, items=items, **days, everything=whole) for who in users]
     requester = acting(workflow, by, "requester", console)
@@ -92,30 +94,50 @@ def _items(workflow: Workflow, given: Collection[str]) -> tuple[str, ...]:
     return tuple(items)
 
 
-def _user(
-    option: str, given: str, workflow: Workflow, client: str | None, holders: Mapping[str, Collection[str]]
-) -> str:
-    """A user who is there: a request that names nobody is most likely a slip.
+@dataclass(frozen=True)
+class _Known:
+    """Who may be named: at one client, or at all."""
 
-    Args:
-        holders: the clients of each user.
-    """
+    model: TrainedModel
+    client: str | None
+
+    @cached_property
+    def holders(self) -> Mapping[str, Collection[str]]:
+        """The clients of each user."""
+        return self.model.clients_of()
+
+    @cached_property
+    def changed(self) -> Mapping[str, Collection[int]]:
+        """Shards by client that may have learned from somebody who is in the data no longer."""
+        changed = self.model.changed_shards()
+        return {name: shards for name, shards in changed.items() if self.client in (None, name)}
+
+
+def _user(option: str, given: str, known: _Known) -> str:
+    """A user who is there, or whom the model may have learned from: one of neither is most likely a slip."""
     from fedrec.data.ids import named
+    from fedrec.progress import say
+    from unlearning.workflow.planning import changes
 
+    client, holders = known.client, known.holders
     user = named(option, given, holders)
+    there = user in holders and client in (None, *holders[user])
+    if not there and known.changed:
+        say(f"{option} {user}: not in the data, but {changes(known.changed)}, and will be trained again")
+        return user
     if user not in holders:
-        raise UsageError(f"{option} {user}: not in the data of {workflow.model.folder} (or already forgotten)")
+        raise UsageError(f"{option} {user}: not in the data of {known.model.folder} (or already forgotten)")
     if client is not None and client not in holders[user]:
         raise UsageError(f"{option} {user}: client {client} has nothing of it; {', '.join(holders[user])} has")
     return user
 
 
-def _users_in(path: Path, workflow: Workflow, client: str | None, holders: Mapping[str, Collection[str]]) -> list[str]:
+def _users_in(path: Path, known: _Known) -> list[str]:
     """The users in a file; one UsageError names every line that is wrong."""
     users, faults = [], []
     for number, line in _lines(path):
         try:
-            users.append(_user(f"line {number}", line, workflow, client, holders))
+            users.append(_user(f"line {number}", line, known))
         except UsageError as error:
             faults.append(str(error))
     if faults:

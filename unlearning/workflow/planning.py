@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,24 @@ def impact(executor: Executor, located: Located, rules: Rules) -> dict[str, Any]
         "path": "exact",
         "claim": claim,
         "why": _WHY[claim],
+        "changed": {client: list(shards) for client, shards in sorted(located.changed.items())},
         "estimated_seconds": round(cost.seconds, 1),
         "data_before": located.data,
         "adapters_before": _adapters(located),
         "thresholds": rules.thresholds.model_dump(mode="json"),
-        "baselines_removed": executor.baselines if located.rows else [],
+        "baselines_removed": executor.baselines if located.rows or located.shards else [],
         "exceptions": [BACKUPS, *rules.exceptions],
         "elsewhere": [*out_of_reach(config), *rules.elsewhere],
     }
+
+
+def changes(changed: Mapping[str, Collection[int]]) -> str:
+    """Why shards are trained again whatever is selected, in one line; empty where none is."""
+    return "; ".join(
+        f"shard{'s' if len(shards) > 1 else ''} {', '.join(map(str, shards))} of {client} learned from "
+        "other rows than are in its vault now"
+        for client, shards in changed.items()
+    )
 
 
 def out_of_reach(config: RunConfig) -> list[str]:

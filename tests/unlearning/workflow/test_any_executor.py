@@ -40,6 +40,9 @@ class Counts:
         total = np.float32(sum(self.rows.values()))
         return {"layer.A": np.full((1, 2), total), "layer.B": np.full((2, 1), total)}
 
+    def changed_shards(self) -> Mapping[str, Collection[int]]:
+        return {}
+
     def holds(self, selection: Selection, client: str | None) -> bool:
         return True
 
