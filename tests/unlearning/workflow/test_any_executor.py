@@ -18,7 +18,7 @@ from fedrec.models.adapter import digest_of
 from fedrec.protocol.adapters import Model
 from unlearning.certificates.bundle import Round
 from unlearning.certificates.verify import verify_certificate
-from unlearning.executor import Cost, Executor, Located, Rehearsal, Retrained, Say, TrainedModel
+from unlearning.executor import Cost, Executor, Located, OnRound, Rehearsal, Retrained, Say, TrainedModel, silent
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.workflow import Workflow
 
@@ -82,10 +82,11 @@ class Counting:
         self.steps.append("erase")
         return {"here": sum(self.model.rows.pop(user, 0) for user in selection.users)}
 
-    def retrain(self, shards: Sequence[int], folder: Path) -> dict[str, Model]:
+    def retrain(self, shards: Sequence[int], folder: Path, on_round: OnRound = silent) -> dict[str, Model]:
         self.steps.append("retrain")
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "count.json", {name: array.tolist() for name, array in self.model.trained().items()})
+        on_round()
         return self.retrained(shards, folder).adapters
 
     def retrained(self, shards: Sequence[int], folder: Path) -> Retrained:
