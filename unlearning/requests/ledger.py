@@ -229,6 +229,14 @@ class Ledger(Reader):
         """
         return self._change("advanced", id, partial(transitions.advanced, to=to, facts=facts, now=moment(now)))
 
+    def plan_again(self, id: str, plan: Mapping[str, Any], planned: Signature) -> Request:
+        """With a newer plan, before anything is carried out.
+
+        Raises:
+            FedrecError: it is not planned, or no longer only that.
+        """
+        return self._change("planned-again", id, partial(transitions.planned_again, plan=plan, planned=planned))
+
     def record_step(self, id: str, step: str, facts: Mapping[str, Any], now: datetime | None = None) -> bool:
         """Note that a step of the request was done. False, and nothing happens, where that was noted before."""
         with self._database.writing() as connection:

@@ -51,6 +51,18 @@ def advanced(request: Request, to: State, facts: Facts, now: datetime) -> Reques
     return after
 
 
+def planned_again(request: Request, plan: Mapping[str, Any], planned: Signature) -> Request:
+    """With another plan and its signature.
+
+    Raises:
+        FedrecError: it is not planned, or something of it was begun.
+    """
+    if request.state != State.PLANNED:
+        raise FedrecError(f"request {request.id} is {request.state}: only what is planned is planned again")
+    signatures = {**request.signatures, "planned": planned}
+    return replace(request, plan=dict(plan), shards=tuple(sorted(set(plan["shards"]))), signatures=signatures)
+
+
 def approved(request: Request, identity: Identity, signature: Signature, now: datetime) -> Request:
     """Identified and approved; the same request where it was before."""
     if request.decision == "approved":

@@ -68,7 +68,10 @@ class Execution:
         for path in sorted(self._batches.glob("*/batch.json")):  # broken off between verification and certificate
             done += self._go_on(path.parent)
         for batch in ledger.batches():
-            done += self._carry_out([request.id for request in batch.requests])
+            done += [request.id for request in batch.requests]
+            ready = [r.id for r in batch.requests if r.state != State.PLANNED or self._alone(r.id, self._plan)]
+            if ready:  # planned again, from what the batch before has left
+                self._carry_out(ready)
         shutil.rmtree(self._batches, ignore_errors=True)  # also those broken off and gone on with in other company
         return [self.outcome(ledger.get(id)) for id in dict.fromkeys(done)]
 
@@ -95,11 +98,13 @@ class Execution:
         }
 
     def _plan(self, id: str, selection: Selection, client: str | None) -> None:
-        """The impact plan, kept with the request."""
+        """The impact plan, kept with the request; made again, it keeps the thresholds that were fixed first."""
+        request = self.workflow.ledger.get(id)
         plan = impact(self.executor, self.executor.locate(selection, client), self.workflow.rules)
-        self.workflow.plan(self.workflow.ledger.get(id), plan, self.signer)
+        fixed = {"thresholds": request.plan["thresholds"]} if request.plan else {}
+        self.workflow.plan(request, plan | fixed, self.signer)
 
-    def _carry_out(self, asked: Sequence[str]) -> list[str]:
+    def _carry_out(self, asked: Sequence[str]) -> None:
         """A batch, from its plans on; those of it that fail are left out where they do."""
         shards = self._shards(asked)
         self.say(f"{len(asked)} request{'s' if len(asked) > 1 else ''}, shards {', '.join(map(str, shards)) or 'none'}")
@@ -111,7 +116,7 @@ class Execution:
 
         ids = [id for id in asked if self._alone(id, withdraw)]
         if not ids:
-            return list(asked)
+            return
         self._reach(ids, State.ERASING, {"withdrawn_seconds": self._since_quarantined(ids)})
         first = self.workflow.ledger.get(ids[0]).timings["withdrawn_seconds"]  # also where it was broken off since
         self.say(f"withdrawn everywhere in {first:.2f} s")
@@ -126,7 +131,7 @@ class Execution:
         passed = [id for id, report in reports.items() if self._passed(id, report)]
         if not passed:
             shutil.rmtree(folder, ignore_errors=True)  # once released, it is trained anew
-            return list(asked)
+            return
         batch = {
             "requests": passed, "shards": shards, "at": proof.now(),
             "reports": {id: reports[id].model_dump(mode="json") for id in passed},
@@ -135,7 +140,6 @@ class Execution:
         }  # fmt: skip
         progress.note(folder / "batch.json", self._key, batch)
         self._close(folder, batch)
-        return list(asked)
 
     def _alone(self, id: str, step: Callable[[str, Selection, str | None], object]) -> bool:
         """Whether a step of one request can be done; where it is the request that cannot, it fails, with the reason;
@@ -182,11 +186,7 @@ class Execution:
         return ids
 
     def _close(self, folder: Path, batch: dict[str, Any]) -> list[str]:
-        """Serve, measure, certify and close what is verified; repeated as often as need be.
-
-        Args:
-            batch: what is noted in its folder.
-        """
+        """Serve, measure, certify and close a batch as it is noted in its folder; repeated as often as need be."""
         ids, shards = batch["requests"], batch["shards"]
         retrained = self.executor.retrained(shards, folder / "rounds")
         self._reach(ids, State.PUBLISHED)

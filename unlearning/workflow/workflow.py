@@ -167,11 +167,15 @@ class Workflow:
         return self.ledger.approve(id, approver, identity=identity, signature=signature, now=at)
 
     def plan(self, request: Request, plan: dict[str, Any], signer: str) -> Request:
-        """A request planned, signed by an operator. The audit log names the plan first."""
+        """A request planned, or planned again, signed by an operator. The audit log names the plan first."""
+        if plan == request.plan:
+            return request
         at = datetime.now(UTC)
         value = self.key(signer).sign(signed_message(replace(request, plan=plan), "planned", signer, at))
         signature = Signature(signer, at.isoformat(), value.hex())
         self.audit.append("plan", request=request.id, plan=digest(plan), operator=signer)
+        if request.state == State.PLANNED:
+            return self.ledger.plan_again(request.id, plan, signature)
         return self.ledger.advance(request.id, State.PLANNED, shards=plan["shards"], plan=plan, planned=signature)
 
     def unvouched(self, request: Request) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fedrec.data.selection import Selection
 from fedrec.protocol.adapters import Model
 from fedrec.store import Rounds, Run, open_run
 from server.federated_executor import FederatedExecutor
@@ -31,6 +32,7 @@ from unlearning.requests.request import Request
 from unlearning.requests.states import State
 from unlearning.verification import Report
 from unlearning.workflow.execution import Execution
+from unlearning.workflow.findings import findings
 from unlearning.workflow.workflow import Workflow
 
 __all__ = ["finished", "forgotten"]  # fixtures
@@ -199,3 +201,20 @@ def test_killed_in_the_second_training(
     assert served(run) == forgotten
     assert report_of(workflow, id_).measures.unequal_adapters == 0
     assert not list(run.folder.rglob("again"))
+
+
+def test_the_second_of_two_batches_begins_with_what_the_first_one_left(tmp_path: Path, finished: Copy) -> None:
+    run = finished(tmp_path / "run")
+    asked(run, *(Selection(users=(user,)) for user in two_shards(run)))
+    work = execution(run)
+    (first, second) = [outcome["id"] for outcome in work.run()]
+    told = [
+        {
+            name: json.loads((work.workflow.bundle(id_) / "data_manifest.json").read_bytes())[name]
+            for name in ("before", "after")
+        }
+        for id_ in (first, second)
+    ]
+    assert told[1]["before"] == told[0]["after"] != told[0]["before"]
+    assert all(verified(work.workflow, id_) for id_ in (first, second))
+    assert findings(work.workflow) == []

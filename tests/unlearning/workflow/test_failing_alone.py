@@ -164,7 +164,7 @@ def test_each_is_judged_by_the_thresholds_that_its_own_plan_fixed(
         write_json(policy, {"thresholds": {"membership": membership, "utility": 1}})
         ids += asked(run, Selection(users=(user,)))
         with monkeypatch.context() as patch:
-            patch.setattr(Execution, "_carry_out", lambda *_: [])
+            patch.setattr(Execution, "_carry_out", lambda *_: None)
             execution(run).run()
     work = execution(run)
     assert states(work, *ids) == [State.PLANNED] * 2
