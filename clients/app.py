@@ -17,7 +17,7 @@ from fedrec.protocol import answers as a
 from fedrec.protocol import questions as q
 from fedrec.protocol.record import BadMessage, Content, Record
 from fedrec.protocol.wire import pack, unpack
-from fedrec.served import hashes_in, is_allowed
+from fedrec.served import hashes_in, is_allowed, is_measured_here
 from fedrec.serving import model_hash
 from fedrec.store import Run
 
@@ -134,7 +134,7 @@ def release(client: local.Client, question: q.Release) -> a.ReleaseAnswer:
 def chain(client: local.Client, question: q.Chain) -> a.ChainAnswer:
     """The chain of erasures here, and whether what is served may be; no person is named."""
     head, links = client.store.vault.chain(question.after)
-    serves = client.store.manifest is None or is_allowed(client.store)
+    serves = client.store.manifest is None or (is_allowed(client.store) and is_measured_here(client.store))
     return a.ChainAnswer(client=client.name, head=head or "", links=tuple(links), serves=serves)
 
 

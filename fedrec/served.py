@@ -106,7 +106,8 @@ def answers_of(store: ClientStore, config: RunConfig, base: Base, encoder: Promp
     """
     adapters = adapters_in(store)
     if (judgement := read_judgement(store)) is not None:
-        judged = judgement.judged
+        gone = set(judgement.users) - set(store.users())  # put back, or erased from the vault alone
+        judged = judgement.without(sorted(gone)).judged if gone else judgement.judged
     elif AGGREGATORS[config.aggregator].judges:
         raise FedrecError(f"{store.folder / JUDGED}: not there, or cannot be read; restore it from a backup")
     else:
@@ -152,6 +153,17 @@ def is_allowed(store: ClientStore) -> bool:
     return manifest is not None and set(_hashes(manifest).items()) <= store.allowed()
 
 
+def is_measured_here(store: ClientStore) -> bool:
+    """Whether judged rows and scores are of people who are in the vault, and judged by the adapters that are served."""
+    judgement, scores, manifest = read_judgement(store), store.scores(), store.manifest
+    people = set(judgement.users) if judgement else set()
+    if scores is not None:
+        people |= set(map(str, scores["users"]))
+    by = dict(enumerate(judgement.adapters)) if judgement else {}
+    served = _hashes(manifest) if manifest is not None else {}
+    return people <= set(store.users()) and all(by.get(shard, digest) == digest for shard, digest in served.items())
+
+
 def withdraw_all(store: ClientStore, number: int, shards: int) -> None:
     """Serve nothing of all shards, whatever is there; `number` is the round of what is to be served next."""
     store.allow(())
@@ -176,9 +188,16 @@ def _manifest(store: ClientStore) -> dict[str, Any]:
     if (manifest := store.manifest) is None:
         raise FedrecError(f"client {store.name} serves no model yet: continue with `fedrec simulate --resume`")
     if not set(_hashes(manifest).items()) <= store.allowed():
+        run = store.folder.parent.parent
+        baseline = run.parent.name == "baselines"
+        mend = (
+            f"`fedrec simulate --resume {run.parent.parent}` trains the baseline again"
+            if baseline
+            else (f"`fedrec forget run --run {run}` has it serve what is newest")
+        )
         raise FedrecError(
             f"client {store.name} would serve what was withdrawn: {store.folder / 'manifest.json'} is an old one that"
-            " was put back; `fedrec forget run` has it serve what is newest"
+            f" was put back; {mend}"
         )
     return manifest
 

@@ -44,7 +44,7 @@ def remember(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger) -> dict[str, st
             if said.links:
                 ledger.extend_chain(name, said.links)
             if not said.serves:
-                behind[name] = "would serve what was withdrawn"
+                behind[name] = "would serve what was withdrawn, or be judged by erased rows"
     return behind
 
 
@@ -69,7 +69,7 @@ def catch_up(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger, say: Say = to_s
     """
     behind = remember(grid, run, nodes, ledger)
     rows = {name: _repeat(grid, run, {name: nodes[name]}, ledger) for name in behind}
-    if not ledger.chain_ends():
+    if not behind and not ledger.chain_ends():
         return False
     renewed = renew(grid, run, ledger, say)
     last = run.rounds.last()

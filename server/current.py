@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextlib import closing
 
+from fedrec.errors import FedrecError
 from fedrec.store import Run
 from server.catching_up import refuse
-from unlearning.workflow.workflow import Workflow
+from unlearning.workflow.workflow import Workflow, certificates_of
 
 
 def check_current(run: Run) -> None:
@@ -16,6 +17,9 @@ def check_current(run: Run) -> None:
     """
     home = run.home
     if not Workflow.is_open(home):
+        if any(certificates_of(home).glob("*.json")):
+            where = f"{home.folder / 'erasure' / 'ledger.db'}: not there, and certificates are"
+            raise FedrecError(f"{where}; restore it from a backup, or name the ledger by FEDREC_LEDGER")
         return
     with closing(Workflow(home).ledger) as ledger:
         ends = ledger.chain_ends()

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from fedrec.errors import FedrecError
 from fedrec.models.adapter import digest_of
 from fedrec.recommend import recommend
-from fedrec.served import hashes_in
+from fedrec.served import hashes_in, judged_users
 from fedrec.store import Run, open_run
 from server.commands import simulate
 from server.current import check_current
@@ -281,3 +281,22 @@ def test_from_the_command_line(tmp_path: Path, finished: Copy) -> None:
     assert {"u07", "u11"}.isdisjoint(open_run(run.folder).clients_of())
     events = [json.loads(line)["event"] for line in (run.folder / "erasure" / "audit.jsonl").read_text().splitlines()]
     assert events.count("repeated") == 1 and id_
+
+
+def test_judged_rows_put_back_are_noticed_and_so_is_a_ledger_that_is_gone(tmp_path: Path, finished: Copy) -> None:
+    run, old = finished(tmp_path / "run"), finished(tmp_path / "old")
+    asked(run, *of("u07"))
+    execution(run).run()
+    right = served(run)
+    (home,) = old.clients_of()["u07"]
+    for name in ("judged.safetensors", "scores.npz"):
+        shutil.copy(old.folder / "clients" / home / name, run.folder / "clients" / home / name)
+    assert "u07" in judged_users(run.client(home)) or "u07" in run.client(home).scores()["users"]  # type: ignore[index]
+    said: list[str] = []
+    execution(run, said).run()
+    assert [line for line in said if f"client {home} would" in line and "judged by erased rows" in line]
+    assert "u07" not in judged_users(run.client(home)) and served(run) == right
+    for path in (run.folder / "erasure").glob("ledger.db*"):
+        path.unlink()
+    with pytest.raises(FedrecError, match=r"ledger\.db: not there, and certificates are; restore it"):
+        check_current(run)
