@@ -208,8 +208,9 @@ class Rounds:
 
     def drop_unfinished(self) -> None:
         """Remove what was kept of rounds that are not finished."""
-        for kept in self.folder.glob(f"*{_UNFINISHED}"):
+        for kept in list(self.folder.glob(f"*{_UNFINISHED}")):
             shutil.rmtree(kept)
+            sync(self.folder)
 
     def unfinished(self, number: int) -> Path:
         """Where answers of a round are kept until it is written."""

@@ -118,8 +118,7 @@ def _compared(folder: Path, plan: Plan, where: Where, latency: bool, console: Te
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; the same command with --out {folder} continues it") from None
     console.print("", results(result), "", sep="\n")
-    page = folder / "report.html"
-    write_page(result, page)
+    page = write_page(result, folder)
     console.print("report", page, markup=False, soft_wrap=True)
     return result
 

@@ -273,9 +273,9 @@ def test_pretraining_learns_and_tells_each_step() -> None:
 
 def test_a_window_ends_with_its_last_answer(world: World) -> None:
     window = Window(np.array([1, 10, 4, 11]), np.array([1, 3]), np.array([0, 1]))
-    (batch,) = token_batches([window], np.array([0, 1], np.int8), (4, 5), 64, np.random.default_rng(0), 0.0)
+    (batch,) = token_batches([window], np.array([0, 1], np.int8), (4, 5), 64, np.random.default_rng(0))
     assert batch.ids.tolist() == [[1, 10, 4, 11, 5]]
-    assert batch.weight.tolist() == [[0, 1, 0, 1, 0]]
+    assert batch.weight.tolist() == [pytest.approx([0.02, 1, 0.02, 1, 0])]
 
 
 def test_the_commands_build_and_describe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -60,6 +60,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "run": TEXTS, "client": TEXTS, "request": TEXTS, "data": HASHES, "head": TEXTS, "round": WHOLE, "unseen": WHOLE,
     "after": WHOLE, "users": WHOLE, "rows": COUNT, "left": COUNT, "liked": SOME, "disliked": SOME, "share": FINITE,
     "requests": st.lists(TEXTS).map(tuple), "shards": st.lists(COUNT, min_size=2, max_size=2).map(tuple),
+    "changed": st.lists(COUNT, min_size=2, max_size=2).map(tuple),
     "examples": st.lists(WHOLE, min_size=2, max_size=2).map(tuple),
     "loss": st.lists(FINITE, min_size=2, max_size=2).map(tuple), "forgotten": st.lists(st.floats(-1000, 0)).map(tuple),
     "adapters": st.lists(STATES, min_size=2, max_size=2), "links": st.lists(LINKS).map(tuple),

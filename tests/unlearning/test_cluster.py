@@ -100,7 +100,7 @@ def test_a_cluster_that_is_not_there_is_told(maker: Maker, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("process", ["_on_base", "Board"])
 def test_a_process_of_ray_that_dies_is_replaced(tmp_path: Path, small: Settings, process: str) -> None:
-    maker = Maker(tmp_path, small(train__epochs=20))
+    maker = Maker(tmp_path, small(train__epochs=60))  # long enough to be hit on a busy machine
     model = maker.create("strict-hash", shards=3)
     killed: list[int] = []
 

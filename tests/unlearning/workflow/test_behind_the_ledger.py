@@ -78,7 +78,9 @@ def test_whoever_went_behind_the_ledger_is_trained_out_and_certified_so(
     id_ = json.loads(result.stdout)["id"]
     forget(run, "approve", id_)
     planned = CliRunner().invoke(app, ["plan", id_, "--run", str(run.folder)]).output
-    assert f"shard {shard} of {client} learned from other rows than are in its vault now" in planned.replace("\n", " ")
+    if not whole:  # else judged rows of a person who is not there are in the way, until `run` has seen to it
+        why = f"shard {shard} of {client} learned from other rows than are in its vault now"
+        assert why in planned.replace("\n", " ")
     (outcome,) = execution(run).run()
     assert (outcome["state"], outcome["claim"], outcome["shards"]) == ("closed", "retrained without", [shard])
     after = served(run)
