@@ -132,7 +132,7 @@ def answers_by(
 
 def hashes_in(store: ClientStore) -> dict[int, str]:
     """The hash of each adapter that is served, by shard; FedrecError where one of them was withdrawn before."""
-    return _hashes(_manifest(store))
+    return hashes_of(_manifest(store))
 
 
 def adapters_in(store: ClientStore) -> dict[int, State]:
@@ -150,7 +150,7 @@ def adapters_in(store: ClientStore) -> dict[int, State]:
 def is_allowed(store: ClientStore) -> bool:
     """Whether its manifest is none that was put back: whatever it names may be served."""
     manifest = store.manifest
-    return manifest is not None and set(_hashes(manifest).items()) <= store.allowed()
+    return manifest is not None and _may_serve(store, manifest)
 
 
 def is_measured_here(store: ClientStore) -> bool:
@@ -160,7 +160,7 @@ def is_measured_here(store: ClientStore) -> bool:
     if scores is not None:
         people |= set(map(str, scores["users"]))
     by = dict(enumerate(judgement.adapters)) if judgement else {}
-    served = _hashes(manifest) if manifest is not None else {}
+    served = hashes_of(manifest) if manifest is not None else {}
     return people <= set(store.users()) and all(by.get(shard, digest) == digest for shard, digest in served.items())
 
 
@@ -176,18 +176,23 @@ def withdraw_all(store: ClientStore, number: int, shards: int) -> None:
 
 def _allow(store: ClientStore, adapters: Mapping[int, str]) -> None:
     """These may be served from now on, beside those that are."""
-    now = _hashes(manifest) if (manifest := store.manifest) is not None else {}
+    now = hashes_of(manifest) if (manifest := store.manifest) is not None else {}
     store.allow(store.allowed() & set(now.items()) | set(adapters.items()))
 
 
-def _hashes(manifest: Mapping[str, Any]) -> dict[int, str]:
+def _may_serve(store: ClientStore, manifest: Mapping[str, Any]) -> bool:
+    return set(hashes_of(manifest).items()) <= store.allowed()
+
+
+def hashes_of(manifest: Mapping[str, Any]) -> dict[int, str]:
+    """The hash of each adapter that a manifest names, by shard."""
     return {shard: str(entry["sha256"]) for shard, entry in enumerate(manifest["shards"]) if entry is not None}
 
 
 def _manifest(store: ClientStore) -> dict[str, Any]:
     if (manifest := store.manifest) is None:
         raise FedrecError(f"client {store.name} serves no model yet: continue with `fedrec simulate --resume`")
-    if not set(_hashes(manifest).items()) <= store.allowed():
+    if not _may_serve(store, manifest):
         run = store.folder.parent.parent
         baseline = run.parent.name == "baselines"
         mend = (

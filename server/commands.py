@@ -186,10 +186,14 @@ def _execute(runs: list[Any], workers: str | int, json: str | None) -> None:
 
     console = terminal(json == "-")
     _rounds(runs[0], workers, console)
-    for baseline in _beside(runs[0]):  # listed anew: a client that is behind takes back what learned from its rows
+    baselines = _beside(runs[0])  # listed anew: a client that is behind takes back what learned from its rows
+    for baseline in baselines:
         _rounds(baseline, workers, console)
-    with working("writing the page"):
-        result = write_result_and_page(runs[0])
+    if baselines:  # which result and page did not have yet
+        with working("writing the page"):
+            result = write_result_and_page(runs[0])
+    else:
+        result = runs[0].result
     console.print()
     print_results(console, result)
     console.print()

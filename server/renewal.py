@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from flwr.serverapp import Grid
 from safetensors import SafetensorError
@@ -18,6 +17,7 @@ from safetensors import SafetensorError
 from fedrec.errors import FedrecError
 from fedrec.models.adapter import digest_of
 from fedrec.protocol.adapters import Model
+from fedrec.served import hashes_of
 from fedrec.store import MODELS, Rounds, Run
 from server.federation import Entry, Federation
 from server.prepare import initial_of
@@ -121,12 +121,8 @@ def put_back(run: Run, ledger: Ledger) -> Iterator[tuple[str, str]]:
     for name in run.clients:
         store = run.client(name)
         if store.manifest is not None:
-            for shard, request in differ(newest, {name: _served(store.manifest)}).items():
+            for shard, request in differ(newest, {name: hashes_of(store.manifest)}).items():
                 yield f"clients/{name}", f"serves shard {shard} of before erasure {request}; {mend}"
-
-
-def _served(manifest: Mapping[str, Any]) -> dict[int, str]:
-    return {shard: entry["sha256"] for shard, entry in enumerate(manifest["shards"]) if entry is not None}
 
 
 def _models_path(run: Run) -> Path:

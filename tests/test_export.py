@@ -23,18 +23,12 @@ from fedrec.models.base import load_base
 from fedrec.served import adapters_in, withdraw
 from fedrec.store import Run
 from server.prepare import prepare
-from server.simulation import simulate
 from tests import cli
 from tests.conftest import Settings
 from tests.models.saved import SIZES, save_base
+from tests.server.test_federated_executor import trained
 
 IDS = torch.tensor([[5, 6, 7, 8, 9, 10]])
-
-
-def trained(folder: Path, settings: dict[str, Any]) -> Run:
-    run = prepare(load(overrides=settings), folder)
-    simulate(run, workers=0)
-    return run
 
 
 @pytest.fixture(scope="module")

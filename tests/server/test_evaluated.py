@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from fedrec.config import EvaluateConfig, load
+from fedrec.config import EvaluateConfig
 from fedrec.data.evaluated import evaluated, share_in_round, share_of_people
 from fedrec.data.table import TEST
 from fedrec.files import read_json
 from fedrec.reporting.run_console import results_table
-from fedrec.store import Run
-from server.prepare import prepare
-from server.simulation import simulate
 from tests.conftest import Settings
 from tests.data.rows import interactions
-
-
-def ran(folder: Path, settings: dict[str, Any]) -> Run:
-    run = prepare(load(overrides=settings), folder)
-    simulate(run, workers=0)
-    return run
+from tests.server.test_federated_executor import trained
 
 
 def test_a_share_is_of_people_whose_test_rows_are_taken_whole() -> None:
@@ -50,7 +41,7 @@ def test_rounds_between_measurements_are_not_measured() -> None:
 
 def test_every_strategy_measures_the_same_few_people(tmp_path: Path, small: Settings) -> None:
     few = small(evaluate__users=9)
-    found = {name: ran(tmp_path / name, few | {"strategy": name}) for name in ("pplr", "central")}
+    found = {name: trained(tmp_path / name, few | {"strategy": name}) for name in ("pplr", "central")}
     people = {
         name: {user for client in run.clients for user in (run.client(client).scores() or {})["users"].tolist()}
         for name, run in found.items()
@@ -62,8 +53,8 @@ def test_every_strategy_measures_the_same_few_people(tmp_path: Path, small: Sett
 
 
 def test_a_sample_changes_what_is_measured_and_nothing_that_is_learned(tmp_path: Path, small: Settings) -> None:
-    whole = ran(tmp_path / "whole", small(federation__rounds=3))
-    some = ran(
+    whole = trained(tmp_path / "whole", small(federation__rounds=3))
+    some = trained(
         tmp_path / "some", small(federation__rounds=3, evaluate__users=9, evaluate__every=2, evaluate__last="everybody")
     )
     all_, part = (read_json(run.folder / "result.json") for run in (whole, some))
@@ -77,7 +68,7 @@ def test_a_sample_changes_what_is_measured_and_nothing_that_is_learned(tmp_path:
 def test_the_summary_says_that_a_sample_was_measured(tmp_path: Path, small: Settings) -> None:
     from rich.console import Console
 
-    run = ran(tmp_path / "run", small(federation__rounds=0, evaluate__users=9))
+    run = trained(tmp_path / "run", small(federation__rounds=0, evaluate__users=9))
     console = Console(record=True, width=200)
     console.print(results_table(read_json(run.folder / "result.json")))
     assert "measured on 38% of the people" in console.export_text()
