@@ -13,6 +13,7 @@ from flwr.clientapp import ClientApp
 
 from clients import erasure, local
 from fedrec.learned import changed_shards
+from fedrec.pooled import shared
 from fedrec.protocol import answers as a
 from fedrec.protocol import questions as q
 from fedrec.protocol.record import BadMessage, Content, Record
@@ -81,9 +82,10 @@ def evaluate(client: local.Client, question: q.Evaluate) -> a.EvaluateAnswer:
     """Serve the published model from now on, or go on serving; and measure it on this client's test rows."""
     if question.adapters:
         client.serve(question.round, question.adapters, question.shards)
-    metrics = client.measure(question.round, question.share)
+    metrics, rows = client.measure(question.round, question.share)
     served = model_hash(list(hashes_in(client.store).values()))
-    return a.EvaluateAnswer(client=client.name, round=question.round, served=served, metrics=metrics)
+    scores = shared(rows, question.sharing, client.sharing)
+    return a.EvaluateAnswer(client=client.name, round=question.round, served=served, metrics=metrics, scores=scores)
 
 
 @answers(q.Serve)

@@ -14,11 +14,11 @@ from safetensors.numpy import load_file, save_file
 
 from fedrec import hardware
 from fedrec.aggregation import AGGREGATORS
-from fedrec.config import RunConfig
+from fedrec.config import RunConfig, Sharing
 from fedrec.data.evaluated import evaluated
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.selection import row_keys
-from fedrec.data.shards import drawn
+from fedrec.data.shards import drawn, numbered
 from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.errors import FedrecError
 from fedrec.files import replacing, storing
@@ -28,6 +28,7 @@ from fedrec.metrics import measure
 from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank
 from fedrec.models.base import Base
+from fedrec.pooled import ScoredRows
 from fedrec.progress import bar, working
 from fedrec.protocol.adapters import Model, from_arrays, to_arrays
 from fedrec.protocol.answers import InventoryAnswer, Measures, TrainAnswer
@@ -38,7 +39,13 @@ from fedrec.training import Task, train
 
 
 class Client:
-    """One client of a run, on its own side."""
+    """One client of a run, on its own side.
+
+    Attributes:
+        sharing: how much of its test rows' scores it may tell at most.
+    """
+
+    sharing: Sharing = "scores"
 
     def __init__(self, run: Run, name: str) -> None:
         self.run, self.name = run, name
@@ -100,11 +107,11 @@ class Client:
         with working(f"{self.name} takes its new model"):
             return judge(self.base, self.config, self.encoder, self.interactions, self._judging(), adapters, before)
 
-    def measure(self, number: int, share: float) -> dict[str, Measures]:
+    def measure(self, number: int, share: float) -> tuple[dict[str, Measures], ScoredRows]:
         """Score the test rows of a share of the people by the model that is served, that of round `number`; keep them.
 
         Returns:
-            The metrics of each group of rows.
+            The metrics of each group of rows, and the scored rows.
         """
         rows = self.interactions
         wanted = evaluated(rows, share, self.config.seed)
@@ -123,7 +130,7 @@ class Client:
         for index, name in enumerate(rows.client_ids or (self.name,)):
             mine = group == index
             metrics[name] = Measures(**vars(measure(scores[mine], tested.label[mine], tested.user[mine])))
-        return metrics
+        return metrics, ScoredRows(scores, tested.label.astype(np.int8), numbered(rows.user_ids)[tested.user])
 
     def _train_model(
         self, number: int, start: Model, shards: Sequence[int], role: str, prox: float, anchor: Model

@@ -11,10 +11,10 @@ from fedrec.protocol.record import Record
 _HEAD = """# The protocol
 
 The server asks, clients answer; nobody else says anything, and a client asks nothing. Every message is one record
-(`fedrec/protocol/`): values by name as JSON, and adapters as named float32 arrays, `shard/{s}/{layer}.A` and `.B`,
-together in the bytes of a safetensors file. A record has a version; one that is not known is refused with one line,
-and so is whatever is no record. `run` is in every question, `client` in every answer. Written by
-`python -m experiments.protocol_table`.
+(`fedrec/protocol/`): values by name as JSON; adapters as named float32 arrays, `shard/{s}/{layer}.A` and `.B`; scores
+as `scored/…` or `histogram/…` (`fedrec/pooled.py`); together in the bytes of a safetensors file. A record has a
+version; one that is not known is refused with one line, and so is whatever is no record. `run` is in every question,
+`client` in every answer. Written by `python -m experiments.protocol_table`.
 
 """
 _COLUMNS = (

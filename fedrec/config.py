@@ -15,6 +15,8 @@ from fedrec.text import read_text
 
 Strategy = Literal["pplr", "fedavg", "fedprox", "ditto", "local", "central"]
 ErrorReading = Literal["probability", "absolute", "squared", "logloss"]
+Sharing = Literal["metrics", "histogram", "scores"]
+"""How much a client tells of its test rows' scores, the least first."""
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -150,6 +152,10 @@ class EvaluateConfig(Section):
     )
     every: int = Field(1, ge=1, description="rounds from one measurement to the next; first and last are measured")
     last: Literal["sample", "everybody"] = Field("sample", description="whose test rows the last round is measured on")
+    sharing: Sharing = Field(
+        "scores",
+        description="asked of clients for the AUC over all: scores of rows, histogram of scores, or metrics only",
+    )
 
 
 class PplrConfig(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -23,11 +24,20 @@ def auc(scores: Scores, labels: Labels) -> float:
 
 def uauc(scores: Scores, labels: Labels, users: NDArray[np.int32]) -> float:
     """Mean AUC over the users who have both classes (CoLLM's UAUC, unweighted); NaN if none has."""
+    return _mean(_aucs_of_users(scores, labels, users))
+
+
+def _aucs_of_users(scores: Scores, labels: Labels, users: NDArray[np.int32]) -> list[float]:
+    """Of those who have both classes."""
     order = np.argsort(users, kind="stable")
     borders = np.flatnonzero(np.diff(users[order])) + 1
     values = [auc(scores[rows], labels[rows]) for rows in np.split(order, borders)]
-    values = [value for value in values if not np.isnan(value)]
-    return float(np.mean(values)) if values else float("nan")
+    return [value for value in values if not np.isnan(value)]
+
+
+def _mean(values: list[float]) -> float:
+    """The same in whatever order the values are."""
+    return math.fsum(values) / len(values) if values else float("nan")
 
 
 def logloss(scores: Scores, labels: Labels) -> float:
@@ -40,12 +50,17 @@ def logloss(scores: Scores, labels: Labels) -> float:
 
 @dataclass(frozen=True)
 class Metrics:
-    """The metrics of one set of rows."""
+    """The metrics of one set of rows.
+
+    Attributes:
+        ranked: users with both classes, whose AUCs `uauc` is the mean of.
+    """
 
     examples: int
     auc: float
     uauc: float
     logloss: float
+    ranked: int
 
     def as_dict(self) -> dict[str, float | int]:
         return asdict(self)
@@ -53,4 +68,5 @@ class Metrics:
 
 def measure(scores: Scores, labels: Labels, users: NDArray[np.int32]) -> Metrics:
     """All metrics of n rows: scores (n,) probabilities of a like, labels (n,), users (n,)."""
-    return Metrics(len(scores), auc(scores, labels), uauc(scores, labels, users), logloss(scores, labels))
+    aucs = _aucs_of_users(scores, labels, users)
+    return Metrics(len(scores), auc(scores, labels), _mean(aucs), logloss(scores, labels), len(aucs))

@@ -238,16 +238,17 @@ class Federation:
         )
         entry = fresh | entry | {"share": share}
         measured: dict[str, dict[str, float]] = {}
-        served: dict[str, str] = {}
+        answers: dict[str, EvaluateAnswer] = {}
 
         def take(client: str, answer: EvaluateAnswer) -> None:
             measured.update(results.checked(answer, number, self.groups(client)))
-            served[client] = answer.served
+            answers[client] = answer
             self.held[client] = number
 
         whole = {client: models[client] for client in self.nodes}
         without = () if shards is None else whole.keys()
-        question = Evaluate(round=number, shards=tuple(shards or ()), share=entry["share"])
+        sharing = self.config.evaluate.sharing
+        question = Evaluate(round=number, shards=tuple(shards or ()), share=entry["share"], sharing=sharing)
         asking = Asking(question, whole, without, _EVALUATION)
         kept = Kept(self.run.rounds.unfinished(number))
         late = self._collect(asking, EvaluateAnswer, take, len(self.nodes), entry, kept)
@@ -255,8 +256,8 @@ class Federation:
         if not measured:
             self._same_fault(number, self.nodes, entry["dropped"])
         entry["clients"] = [{"id": group, **measured[group]} for group in sorted(measured)]
-        entry["overall"] = results.overall(self.run, number, entry["clients"])
-        entry["adapter_hash"] = _hash_of(served)
+        entry["overall"] = results.overall(answers if answers.keys() == whole.keys() else {}, entry["clients"])
+        entry["adapter_hash"] = _hash_of({client: answer.served for client, answer in answers.items()})
         entry.setdefault("seconds", time.monotonic() - began)
         self.run.rounds.write(number, models, entry)
         self.on_round(entry)

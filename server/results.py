@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fedrec.files import write_json
-from fedrec.metrics import measure
+from fedrec.pooled import pool
 from fedrec.protocol.answers import EvaluateAnswer
 from fedrec.protocol.record import BadMessage
 from fedrec.store import Run
@@ -34,25 +34,64 @@ def checked(answer: EvaluateAnswer, number: int, groups: Collection[str]) -> dic
         measures = answer.metrics.get(group)
         if measures is None or not 0 <= measures.examples < 2**48:
             raise BadMessage(f"{group}/examples is no number of rows")
+        if not 0 <= measures.ranked <= measures.examples:
+            raise BadMessage(f"{group}/ranked is no number of people with such rows")
         found[group] = dict(measures)
         for name, highest in _HIGHEST.items():
             value = found[group][name]
             if not (math.isnan(value) or 0 <= value <= highest):
                 raise BadMessage(f"{group}/{name} is no number within 0 and {highest:g}")
+    rows = sum(int(measures["examples"]) for measures in found.values())
+    if answer.scores is not None and len(answer.scores) != rows:
+        raise BadMessage(f"it tells scores of {len(answer.scores)} rows, and metrics of {rows}")
+    if len(found) == 1:
+        _check_scores(answer, *found.values())
     return found
 
 
-def overall(run: Run, number: int, clients: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Metrics over all clients: pooled over all test rows where this machine holds them, and over the clients' AUCs."""
+def _check_scores(answer: EvaluateAnswer, metrics: Mapping[str, float]) -> None:
+    """BadMessage where the scores that it tells do not give the metrics that it tells."""
+    follows = pool([answer.scores])
+    for name in ("auc", "logloss"):
+        value, told, error = follows.get(name, math.nan), metrics[name], follows.get(f"{name}_error", 0.0)
+        if follows and (math.isnan(told) != math.isnan(value) or abs(told - value) > error + 1e-6):
+            raise BadMessage(f"its scores give {name} {value:.4g}, and it says {told:.4g}")
+
+
+def overall(answers: Mapping[str, EvaluateAnswer], clients: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Metrics over all rows, as far as the clients' answers tell, and over the clients' AUCs.
+
+    Args:
+        answers: of all clients; none where one of them did not answer.
+        clients: the metrics of each group of rows.
+    """
     aucs = np.array([client["auc"] for client in clients], float)
     aucs = aucs[~np.isnan(aucs)]
     spread = {"mean_auc": aucs.mean(), "worst_auc": aucs.min(), "std_auc": aucs.std()} if len(aucs) else {}
-    pooled = {"examples": int(sum(client["examples"] for client in clients))}
-    kept = [run.client(name).scores() for name in run.clients]
-    if all(scores is not None and int(scores["round"]) == number for scores in kept) and kept:
-        scores, labels, users = (np.concatenate([k[name] for k in kept if k]) for name in ("scores", "labels", "users"))
-        pooled = measure(scores, labels, np.unique(users, return_inverse=True)[1].astype(np.int32)).as_dict()  # type: ignore[assignment]
-    return {**pooled, **{key: float(value) for key, value in spread.items()}}
+    weighted = {"uauc": _mean(clients, "uauc", "ranked"), "logloss": _mean(clients, "logloss", "examples")}
+    pooled = weighted | pool([answer.scores for answer in answers.values()]) if answers else {}
+    return {
+        "examples": int(sum(client["examples"] for client in clients)),
+        **pooled,
+        **{key: float(value) for key, value in spread.items()},
+    }
+
+
+def _mean(clients: Sequence[Mapping[str, Any]], metric: str, weight: str) -> float:
+    """Over all clients' rows or people; who has rows at several clients counts at each."""
+    parts = [(client[metric], client[weight]) for client in clients if client[weight]]
+    total = sum(weight for _, weight in parts)
+    return math.fsum(value * weight for value, weight in parts) / total if total else float("nan")
+
+
+def _how_far_known(overall: Mapping[str, float]) -> list[str]:
+    """A line where what the clients tell of their scores does not give the exact AUC over all rows."""
+    if "auc_error" in overall:
+        errors = f"AUC within {overall['auc_error']:.2g}, LogLoss within {overall['logloss_error']:.2g}"
+        return [f"over all rows from the clients' histograms of scores: {errors}"]
+    if "uauc" in overall and "auc" not in overall:
+        return ["the AUC over all rows is not known: a client tells its metrics only (evaluate.sharing, its policy)"]
+    return []
 
 
 def write_result(run: Run) -> dict[str, Any]:
@@ -79,7 +118,11 @@ def write_result(run: Run) -> dict[str, Any]:
         "seconds": sum(entry["seconds"] for entry in history),
         "adapter_hash": last["adapter_hash"],
         "config": config.model_dump(mode="json"),
-        "notes": [*reference["notes"], *([_ERASED] if not history[0]["overall"] else [])],
+        "notes": [
+            *reference["notes"],
+            *([_ERASED] if not history[0]["overall"] else []),
+            *_how_far_known(last["overall"]),
+        ],
         "baselines": [write_result(baseline) for baseline in run.baselines if baseline.rounds.last() is not None],
     }
     write_json(run.folder / "result.json", result)

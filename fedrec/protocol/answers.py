@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
-from typing import Self
+from typing import Any, Self
 
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
+from fedrec.pooled import SharedScores, from_arrays, to_arrays
 from fedrec.protocol.adapters import Model
 from fedrec.protocol.links import Links
 from fedrec.protocol.record import (
@@ -103,6 +105,7 @@ class Measures(BaseModel):
     auc: Real
     uauc: Real
     logloss: Real
+    ranked: Whole
 
 
 class EvaluateAnswer(Answer):
@@ -110,13 +113,28 @@ class EvaluateAnswer(Answer):
     Attributes:
         served: SHA-256 of the model that is served.
         metrics: by group of rows: the client's name, or every client's with central training.
+        scores: of those rows, as much as was asked for and the client's policy allows.
     """
 
-    reveals = "the number of test rows, and metrics over all of them"
+    reveals = (
+        "the number of test rows, and metrics over all of them; where asked for and allowed, how many scores of each "
+        "label lie in each of 4,096 bins, or every row's score and label with a number for its person, which whoever "
+        "has the person's id can tell"
+    )
+    version = 2
+    in_arrays = "scores"
 
     round: Whole
     served: Text
     metrics: dict[Text, Measures]
+    scores: SharedScores = None
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        return to_arrays(self.scores)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> SharedScores:
+        return from_arrays(dict(arrays))
 
 
 class ServeAnswer(Answer):

@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 from pydantic import model_validator
 
+from fedrec.config import Sharing
 from fedrec.data.selection import Selection
 from fedrec.protocol import answers
 from fedrec.protocol.adapters import Model
@@ -69,14 +70,21 @@ class Train(AboutShards):
 
 
 class Evaluate(AboutShards):
-    """Serve the adapters that come along, if any do, and measure what is served on some of the people's test rows."""
+    """Serve the adapters that come along, if any do, and measure what is served on some of the people's test rows.
 
+    Attributes:
+        share: of the people.
+        sharing: how much is asked for of those rows' scores.
+    """
+
+    version = 2
     kind = "evaluate.like"
     answer = answers.EvaluateAnswer
     reveals = "adapters that other clients' rows are in"
 
     round: Whole
     share: Finite
+    sharing: Sharing
 
 
 class Serve(AboutShards):

@@ -73,7 +73,7 @@ class Content:
 
     Attributes:
         values: JSON values by name, with `record` and `version`.
-        arrays: of its adapters, as `adapters.to_arrays` names them.
+        arrays: of its adapters as `adapters.to_arrays` names them, or of scores as `pooled.to_arrays` does.
     """
 
     values: Mapping[str, Any]
@@ -95,11 +95,22 @@ class Record(BaseModel):
     reveals: ClassVar[str]
     """to whoever reads it, in words"""
 
+    in_arrays: ClassVar[str] = ""
+    """the field that is sent as arrays; none = all are values"""
+
     def content(self) -> Content:
         """The record as `of` reads it."""
-        values = self.model_dump(mode="json", exclude={"adapters"})
+        values = self.model_dump(mode="json", exclude={self.in_arrays})
         own = {"record": type(self).__name__, "version": self.version}
-        return Content(own | values, to_arrays(getattr(self, "adapters", ())))
+        return Content(own | values, self.arrays())
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Of the field that is sent so."""
+        return {}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Any:
+        """That field of the `arrays`; ValueError, of one line, where they are not such."""
 
     @classmethod
     def of(cls, content: Content) -> Self:
@@ -117,8 +128,8 @@ class Record(BaseModel):
             )
         needed = {name: None for name, field in cls.model_fields.items() if field.is_required()}
         try:
-            model = {"adapters": from_arrays(content.arrays)} if "adapters" in cls.model_fields else {}
-            return cls.model_validate(needed | dict(content.values) | model)
+            own = {cls.in_arrays: cls.from_arrays(content.arrays)} if cls.in_arrays else {}
+            return cls.model_validate(needed | dict(content.values) | own)
         except ValidationError as error:
             raise BadMessage(_reason(error)) from None
         except ValueError as error:
@@ -128,7 +139,16 @@ class Record(BaseModel):
 class WithAdapters(Record):
     """A record that carries adapters, one a shard; none where none are sent."""
 
+    in_arrays = "adapters"
+
     adapters: Model = Field(default_factory=list)
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        return to_arrays(self.adapters)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Model:
+        return from_arrays(arrays)
 
 
 def _reason(error: ValidationError) -> str:

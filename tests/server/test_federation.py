@@ -56,6 +56,24 @@ def test_every_strategy_runs_and_reports(strategy: str, tmp_path: Path, small: S
     assert (tmp_path / "run" / "report.html").stat().st_size > 1000
 
 
+@pytest.mark.parametrize(("sharing", "known"), [("histogram", True), ("metrics", False)])
+def test_clients_that_tell_less_of_their_scores_train_the_same_and_the_error_is_said(
+    sharing: str, known: bool, tmp_path: Path, small: Settings, plain: dict[str, Any]
+) -> None:
+    result = ran(tmp_path / "run", small() | {"evaluate.sharing": sharing})
+    assert result["adapter_hash"] == plain["adapter_hash"]
+    overall, exact = result["overall"], plain["overall"]
+    assert overall["uauc"] == pytest.approx(exact["uauc"])  # nobody here has rows at two clients
+    if known:
+        assert abs(overall["auc"] - exact["auc"]) <= overall["auc_error"] + 1e-9 < 0.05
+        assert abs(overall["logloss"] - exact["logloss"]) <= overall["logloss_error"] + 1e-9 < 0.005
+    else:
+        assert "auc" not in overall and overall["logloss"] == pytest.approx(exact["logloss"])
+    said = "from the clients' histograms" if known else "AUC over all rows is not known"
+    assert [said in note for note in result["notes"]].count(True) == 1
+    assert not any("over all rows" in note for note in plain["notes"])
+
+
 @pytest.fixture(scope="module")
 def easy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CSV of 150 people with 15 ratings each, who all like the same half of the titles, but for every 20th answer."""

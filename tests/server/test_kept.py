@@ -72,7 +72,7 @@ def test_an_answer_to_another_question_is_asked_for_again(tmp_path: Path, monkey
     others = [
         asked(2, 0, [state]),
         asked(1, 1, [state]),
-        question_of(Evaluate(round=1, shards=(0,), share=0.5).carrying([state])),
+        question_of(Evaluate(round=1, shards=(0,), share=0.5, sharing="scores").carrying([state])),
         asked(1, 0, [{**state, "x.A": state["layer.A"]}]),
     ]
     for other in others:

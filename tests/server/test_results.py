@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from fedrec.metrics import measure
+from fedrec.pooled import ScoredRows, SharedScores, histogram
 from fedrec.protocol.answers import EvaluateAnswer, Measures
 from fedrec.protocol.record import BadMessage
 from server.results import checked
 
-GOOD = {"examples": 7, "auc": 0.5, "uauc": float("nan"), "logloss": 0.7}
+GOOD = {"examples": 7, "auc": 0.5, "uauc": float("nan"), "logloss": 0.7, "ranked": 2}
 
 
 def answer(**changes: Any) -> EvaluateAnswer:
@@ -29,6 +32,7 @@ def test_good_metrics_pass_for_the_groups_that_were_asked_for() -> None:
         ({"examples": 2**48}, "c-1/examples is no number of rows"),
         ({"auc": 1.1}, "c-1/auc is no number within 0 and 1"),
         ({"uauc": -0.1}, "c-1/uauc is no number within 0 and 1"),
+        ({"ranked": 8}, "c-1/ranked is no number of people with such rows"),
         ({"logloss": float("inf")}, "c-1/logloss is no number within 0 and 100"),
     ],
 )
@@ -43,3 +47,32 @@ def test_another_round_and_a_group_that_is_missing_are_named() -> None:
         checked(answer(), 4, ["c-1"])
     with pytest.raises(BadMessage, match="c-3/examples is no number of rows"):
         checked(answer(), 3, ["c-3"])
+
+
+ROWS = ScoredRows(np.array([0.2, 0.7, 0.4, 0.9]), np.array([0, 1, 1, 0], np.int8), np.array([1, 1, 2, 2]))
+
+
+def of_rows(scores: SharedScores, **changes: Any) -> EvaluateAnswer:
+    metrics = measure(ROWS.scores, ROWS.labels, ROWS.people).as_dict()
+    return EvaluateAnswer(
+        client="c-1", round=3, served="hash", metrics={"c-1": Measures(**{**metrics, **changes})}, scores=scores
+    )
+
+
+@pytest.mark.parametrize("scores", [ROWS, histogram(ROWS), None])
+def test_scores_that_give_the_metrics_pass(scores: SharedScores) -> None:
+    checked(of_rows(scores), 3, ["c-1"])
+
+
+@pytest.mark.parametrize("scores", [ROWS, histogram(ROWS)])
+@pytest.mark.parametrize("name", ["auc", "logloss"])
+def test_a_client_whose_scores_do_not_give_its_metrics_is_found_out(scores: SharedScores, name: str) -> None:
+    for wrong in (float("nan"), 0.99):
+        with pytest.raises(BadMessage, match=f"its scores give {name} .*, and it says"):
+            checked(of_rows(scores, **{name: wrong}), 3, ["c-1"])
+
+
+@pytest.mark.parametrize("scores", [ROWS, histogram(ROWS)])
+def test_scores_of_other_rows_than_the_metrics_are_found_out(scores: SharedScores) -> None:
+    with pytest.raises(BadMessage, match="it tells scores of 4 rows, and metrics of 5"):
+        checked(of_rows(scores, examples=5), 3, ["c-1"])

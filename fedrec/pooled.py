@@ -1,0 +1,158 @@
+"""What clients may tell of their scores, so that metrics over all of them follow: every score, counts, or nothing.
+
+An AUC over the rows of several clients is not a mean of theirs. From every row's score it is exact; from counts of
+scores by label in fixed bins it follows within an error that the counts themselves state; from the clients' metrics
+alone it cannot be told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec.config import Sharing
+from fedrec.metrics import Labels, Scores, auc, logloss, uauc
+
+LEAST_FIRST: tuple[Sharing, ...] = ("metrics", "histogram", "scores")
+BINS = 4096
+_LIMIT = np.log((1 - 1e-7) / 1e-7)  # the logit at which LogLoss is clipped
+_EDGES = np.linspace(-_LIMIT, _LIMIT, BINS + 1)
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """n test rows.
+
+    Attributes:
+        scores: (n,) probabilities of a like.
+        labels: (n,) 0 or 1.
+        people: (n,) a number for each row's person, the same at every client.
+    """
+
+    scores: Scores
+    labels: Labels
+    people: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of scores in `BINS` bins of equal width of the logit, between those at which LogLoss is clipped.
+
+    Attributes:
+        liked, disliked: (BINS,) rows of each label.
+    """
+
+    liked: NDArray[np.int64]
+    disliked: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return int(self.liked.sum() + self.disliked.sum())
+
+
+SharedScores = ScoredRows | Histogram | None
+
+
+def shared(rows: ScoredRows, asked: Sharing, allowed: Sharing) -> SharedScores:
+    """As much of these rows as is asked for, and no more than is allowed."""
+    sharing = min(asked, allowed, key=LEAST_FIRST.index)
+    return rows if sharing == "scores" else histogram(rows) if sharing == "histogram" else None
+
+
+def histogram(rows: ScoredRows) -> Histogram:
+    """The rows counted."""
+    with np.errstate(divide="ignore"):
+        logit = np.log(rows.scores) - np.log1p(-rows.scores)
+    bins = np.clip(np.searchsorted(_EDGES, logit, side="right") - 1, 0, BINS - 1)
+    liked, disliked = (np.bincount(bins[rows.labels == label], minlength=BINS) for label in (1, 0))
+    return Histogram(liked, disliked)
+
+
+def pool(parts: Sequence[SharedScores]) -> dict[str, float]:
+    """What follows of everybody's rows from what each client tells; the least that one of them tells decides.
+
+    Returns:
+        From scores `auc`, `uauc` and `logloss`, exactly; from histograms `auc` and `logloss` with `auc_error` and
+        `logloss_error`, by which they may be wrong at most; otherwise nothing.
+    """
+    scored = [part for part in parts if isinstance(part, ScoredRows)]
+    counted = [histogram(part) if isinstance(part, ScoredRows) else part for part in parts if part is not None]
+    if not parts or len(counted) < len(parts):
+        return {}
+    if len(scored) < len(parts):
+        return _of_counts(sum_of(counted))
+    scores, labels, people = (np.concatenate([getattr(p, name) for p in scored]) for name in ScoredRows.__annotations__)
+    users = np.unique(people, return_inverse=True)[1].astype(np.int32)
+    return {"auc": auc(scores, labels), "uauc": uauc(scores, labels, users), "logloss": logloss(scores, labels)}
+
+
+def sum_of(histograms: Sequence[Histogram]) -> Histogram:
+    """The histogram of all their rows."""
+    return Histogram(sum(h.liked for h in histograms), sum(h.disliked for h in histograms))  # type: ignore[arg-type]
+
+
+def _of_counts(counts: Histogram) -> dict[str, float]:
+    """A pair within a bin counts half; a row's loss is the middle of those at its bin's edges."""
+    liked, disliked = counts.liked.astype(float), counts.disliked.astype(float)
+    pairs, rows = liked.sum() * disliked.sum(), liked.sum() + disliked.sum()
+    unknown = float(liked @ disliked) / 2
+    below = np.cumsum(disliked) - disliked
+    of_like, of_dislike = np.logaddexp(0, -_EDGES), np.logaddexp(0, _EDGES)
+    loss, doubt = (
+        liked @ ((of_like[:-1] + sign * of_like[1:]) / 2) + disliked @ ((of_dislike[1:] + sign * of_dislike[:-1]) / 2)
+        for sign in (1, -1)
+    )
+    nan = float("nan")
+    return {
+        "auc": (float(liked @ below) + unknown) / pairs if pairs else nan,
+        "auc_error": unknown / pairs if pairs else nan,
+        "logloss": float(loss / rows) if rows else nan,
+        "logloss_error": float(doubt / rows) if rows else nan,
+    }
+
+
+def to_arrays(part: SharedScores) -> dict[str, NDArray[Any]]:
+    """What is told as arrays, named `scored/…` or `histogram/…`."""
+    kind = "scored" if isinstance(part, ScoredRows) else "histogram"
+    return {} if part is None else {f"{kind}/{name}": array for name, array in vars(part).items()}
+
+
+def from_arrays(arrays: dict[str, NDArray[Any]]) -> SharedScores:
+    """What `to_arrays` was given.
+
+    Raises:
+        ValueError: one line: an array is missing, too many, or not what it must be.
+    """
+    if not arrays:
+        return None
+    for kind, of in (("scored", ScoredRows), ("histogram", Histogram)):
+        names = [f"{kind}/{name}" for name in of.__annotations__]
+        if arrays.keys() == set(names):
+            columns = [arrays[name] for name in names]
+            fault = _fault_of_scores(*columns) if kind == "scored" else _fault_of_counts(*columns)
+            if fault:
+                raise ValueError(fault)
+            return of(*columns)
+    raise ValueError("its arrays are neither scored rows nor a histogram")
+
+
+def _fault_of_scores(scores: NDArray[Any], labels: NDArray[Any], people: NDArray[Any]) -> str | None:
+    if [a.dtype for a in (scores, labels, people)] != [np.float64, np.int8, np.int64]:
+        return "scored rows have other types than float64, int8 and int64"
+    if scores.ndim != 1 or not scores.shape == labels.shape == people.shape:
+        return "scored rows are not one score, label and person each"
+    if not ((scores >= 0) & (scores <= 1)).all():
+        return "a score is not within 0 and 1"
+    return None if np.isin(labels, (0, 1)).all() else "a label is neither 0 nor 1"
+
+
+def _fault_of_counts(*counts: NDArray[Any]) -> str | None:
+    if any(each.dtype != np.int64 or each.shape != (BINS,) for each in counts):
+        return f"a histogram is not {BINS} integers"
+    return None if all(((each >= 0) & (each < 2**40)).all() for each in counts) else "a count is no number of rows"
