@@ -8,20 +8,17 @@ is what stands around the training. Reading is held against pyarrow reading and 
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
-import time
-from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
-import psutil
 import typer
 
 from experiments.common import run_command, write_result
+from experiments.watching import median_of, watched, watched_in_phases
 from fedrec.models.pretraining import new_llama, train_tokenizer
 
 ALONE = """
@@ -31,6 +28,14 @@ table = csv.read_csv(sys.argv[1])
 for name in ("user", "item", "title"):
     table[name].dictionary_encode()
 """
+TURNS = 3  # of pyarrow and inspect, one after the other; the median of each
+PHASES = {
+    "preparation": "reference.json",
+    "evaluation before round 1": "rounds/0000",
+    "training of round 1": "rounds/0001.unfinished/EvaluateAnswer",
+    "evaluation of round 1": "rounds/0001",
+    "result and page": "report.html",
+}  # of simulate, each with what is there when it is over
 WORDS = ("red", "blue", "old", "new", "long", "lost", "last", "dark", "green", "quiet")
 THINGS = ("storm", "river", "heart", "city", "mask", "night", "garden", "road", "letter", "winter")
 
@@ -46,20 +51,6 @@ def made_up(path: Path, people: int, titles: int, rows: int, seed: int = 1) -> N
     when = 1_500_000_000 + np.arange(rows) * 20
     columns = {"user": user, "item": item, "rating": rating, "timestamp": when, "title": np.array(names)[item]}
     pd.DataFrame(columns).to_csv(path, index=False)
-
-
-def timed(*command: object) -> dict[str, float]:
-    """Seconds and peak memory of a process with its children, looked at ten times a second; what it prints is shown."""
-    began, peak = time.monotonic(), 0
-    process = psutil.Popen([*map(str, command)])
-    while process.poll() is None:
-        with suppress(psutil.Error):
-            family = [process, *process.children(recursive=True)]
-            peak = max(peak, sum(each.memory_info().rss for each in family))
-        time.sleep(0.1)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(map(str, command))}: exit code {process.returncode}")
-    return {"seconds": time.monotonic() - began, "peak_mib": peak / 2**20}
 
 
 def main(
@@ -80,20 +71,18 @@ def main(
     new_llama(len(tokenizer), width=32, layers=2, context=512, seed=0).save_pretrained(base)
     tokenizer.save_pretrained(base)
     fedrec = (sys.executable, "-m", "fedrec")
-    phases: dict[str, Any] = {"pyarrow alone": timed(sys.executable, "-c", ALONE, data)}
-    phases["inspect"] = timed(*fedrec, "data", "inspect", data)
+    alone, inspect = (sys.executable, "-c", ALONE, data), (*fedrec, "data", "inspect", data)
+    runs = [(watched(*alone), watched(*inspect, quiet=bool(turn))) for turn in range(TURNS)]
+    phases = {
+        name: median_of(each) for name, each in zip(("pyarrow alone", "inspect"), zip(*runs, strict=True), strict=True)
+    }
     settings = ("--set", f"data.train_rows={learnt}", "--set", "lora.rank=4")
-    simulated = timed(
+    phases |= watched_in_phases(
+        {name: out / path for name, path in PHASES.items()},
         *fedrec, "simulate", "--data", data, "--base", base, "--clients", clients, "--rounds", 1, "--out", out,
         "--workers", workers, *settings,
     )  # fmt: skip
-    start, first = json.loads((out / "result.json").read_text())["history"]
-    phases["simulate, one round"] = simulated
-    phases["evaluation before round 1"] = {"seconds": start["seconds"]}
-    phases["round 1"] = {"seconds": first["seconds"]}
-    phases["preparation and page"] = {"seconds": simulated["seconds"] - start["seconds"] - first["seconds"]}
-    user = f"{people // 2}"
-    phases["recommend"] = timed(*fedrec, "recommend", "--run", out, "--user", user)
+    phases["recommend"] = watched(*fedrec, "recommend", "--run", out, "--user", people // 2)
     world = {"people": people, "titles": titles, "rows": rows, "clients": clients, "learnt": learnt}
     for name, figures in phases.items():
         print(name, {key: round(value, 1) for key, value in figures.items()}, flush=True)

@@ -230,6 +230,25 @@ def ledger_speed(result: dict[str, Any]) -> str:
     )
 
 
+def at_size(result: dict[str, Any]) -> str:
+    """A row a phase."""
+    phases = result["phases"]
+    alone, inspect = phases["pyarrow alone"], phases["inspect"]
+    lines = [
+        f"{result['rows']:,} rows of {result['people']:,} people and {result['titles']:,} titles with "
+        f"{result['clients']:,} clients, {result['learnt']:,} rows to learn from, over a tiny base, on "
+        f"{result['machine']['cpus']} cores. `fedrec data inspect` takes "
+        f"{inspect['cpu_seconds'] / alone['cpu_seconds']:.1f} times the CPU time of pyarrow alone reading and encoding "
+        "the file:",
+        "",
+        "| phase | seconds | CPU seconds | peak memory, MiB |",
+        "|---|---:|---:|---:|",
+    ]
+    for name, row in phases.items():
+        lines.append(f"| {name} | {row['seconds']:.1f} | {row['cpu_seconds']:.1f} | {row['peak_mib']:,.0f} |")
+    return "\n".join(lines)
+
+
 SECTIONS = {
     "demo": demo,
     "ml-1m-like": strategies,
@@ -251,6 +270,7 @@ SECTIONS = {
     "forgetting": forgetting,
     "forget_kills": forget_kills,
     "ledger_speed": ledger_speed,
+    "at_size": at_size,
 }
 
 

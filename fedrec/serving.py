@@ -9,14 +9,15 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from fedrec.aggregation import AGGREGATORS, Evidence, combine, restricted, row_weights_to_windows
-from fedrec.config import AggregationConfig, LoraConfig
+from fedrec.config import AggregationConfig, LoraConfig, PromptConfig
 from fedrec.data.prompts import PromptEncoder, Tokens, Window
 from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
@@ -230,7 +231,13 @@ def run_base(run: Run) -> Base:
 
 def encoder_of(run: Run, base: Base) -> PromptEncoder:
     """How the run's timelines become tokens of its base model."""
-    return PromptEncoder(base.tokenizer, run.catalogue.titles, run.config.prompt, base.context)
+    return _encoder(base.tokenizer, run.catalogue.titles, run.config.prompt, base.context)
+
+
+@lru_cache(maxsize=4)
+def _encoder(tokenizer: Any, titles: tuple[str, ...], prompt: PromptConfig, context: int) -> PromptEncoder:
+    """Made once a process: where titles are many, it takes longer than a client's rows."""
+    return PromptEncoder(tokenizer, titles, prompt, context)
 
 
 def model_hash(adapters: Sequence[str]) -> str:

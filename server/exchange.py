@@ -69,14 +69,14 @@ def ask(
     end = time.monotonic() + deadline
     pushed = dict(zip(grid.push_messages(list(calls.values())), calls, strict=True))
     good = 0
-    while pushed and good < needed and time.monotonic() < end:
-        replies = list(grid.pull_messages(list(pushed)))
+    while pushed and good < needed and (began := time.monotonic()) < end:
+        replies = list(grid.pull_messages(pushed.keys()))
         for reply in replies:
             client = pushed.pop(reply.metadata.reply_to_message_id, None)
             if client is not None:
                 good += accept(client, reply)
-        if not replies:
-            time.sleep(_POLL)
+        if not replies:  # a grid that waits itself is asked again at once
+            time.sleep(max(0.0, began + _POLL - time.monotonic()))
     return sorted(pushed.values())
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import importlib
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
+from itertools import islice
 from typing import cast
 
 from flwr.app import Context, Error, Message, RecordDict
@@ -99,6 +100,7 @@ class ProcessGrid(LocalGrid):
             in_order: give replies in the order of the messages: the first k of n are the same ones, whoever is quick.
         """
         self._in_order = in_order
+        self._quick: set[str] = set()  # those that wait and compute nothing
         super().__init__(load_app(client_app), nodes)
         self._started = False
         self._showing = ExitStack()
@@ -116,27 +118,33 @@ class ProcessGrid(LocalGrid):
         self._processes.close()
 
     def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        """Those that take longest are begun first: then fewest wait at the end."""
         self._waiting.clear()
         self._replies.clear()
-        return super().push_messages(messages)
+        pushed = super().push_messages(messages)
+        by_time = sorted(self._waiting.items(), key=lambda each: -self._took.get(_node(each[1]), 0.0))
+        self._waiting = dict(by_time)
+        self._quick = {number for number, each in by_time if each.metadata.message_type not in COMPUTING}
+        return pushed
 
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
         """The replies to the messages that are there."""
-        asked = list(message_ids)
-        for number in asked:
-            if number in self._waiting and self._waiting[number].metadata.message_type not in COMPUTING:
-                return super().pull_messages([number])
-        awaited = asked[:1] if self._in_order else asked
+        asked = message_ids if isinstance(message_ids, Set) else dict.fromkeys(message_ids).keys()
+        if self._quick and (number := next((each for each in asked if each in self._quick), None)) is not None:
+            self._quick.remove(number)
+            return super().pull_messages([number])
+        awaited = set(islice(asked, 1)) if self._in_order else asked
         with self._starting():
             self._begin()
-        if not self._replies.keys() & awaited:
-            for done in self._processes.wait(_POLL):
+        end = time.monotonic() + _POLL
+        while not any(number in awaited for number in self._replies) and (left := end - time.monotonic()) > 0:
+            for done in self._processes.wait(left):  # nothing, where one only tells how far it is
                 self._keep(done)
             self._begin()
         if not self._processes.busy:
             self._showing.close()
             self._shown = None
-        return [self._replies.pop(number) for number in awaited if number in self._replies]
+        return [self._replies.pop(number) for number in list(self._replies) if number in awaited]
 
     def _starting(self) -> AbstractContextManager[None]:
         """The first processes wait for what they need to be imported."""
@@ -144,15 +152,17 @@ class ProcessGrid(LocalGrid):
         return progress.working("starting the clients' processes") if first else nullcontext()
 
     def _begin(self) -> None:
-        """Hand out messages to clients that are at none, those that take longest first: then fewest wait at the end."""
-        order = sorted(self._waiting, key=lambda number: -self._took.get(_node(self._waiting[number]), 0.0))
-        for number in order:
-            node = _node(self._waiting[number])
-            at_work = {_node(message) for message, _ in self._begun.values()}
-            if len(at_work) < self._processes.count and node not in at_work:
-                message = self._waiting.pop(number)
-                self._begun[number] = message, time.monotonic()
-                self._processes.submit(number, (message, self._contexts[node]))
+        """Hand out messages to clients that are at none."""
+        at_work = {_node(message) for message, _ in self._begun.values()}
+        while len(at_work) < self._processes.count:
+            number = next((each for each, message in self._waiting.items() if _node(message) not in at_work), None)
+            if number is None:
+                return
+            message = self._waiting.pop(number)
+            node = _node(message)
+            at_work.add(node)
+            self._begun[number] = message, time.monotonic()
+            self._processes.submit(number, (message, self._contexts[node]))
 
     def _keep(self, done: Done) -> None:
         number = cast(str, done.key)

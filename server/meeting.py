@@ -26,6 +26,7 @@ def meet(grid: Grid, run: Run) -> tuple[dict[str, int], dict[str, list[int]]]:
         FedrecError: a client is missing, or a node is none that the run knows.
     """
     names = run.clients
+    known = set(names)
     nodes: dict[str, int] = {}
     announced: dict[str, list[int]] = {}
     calls = {str(node): call(run, Inventory(), node) for node in _await_nodes(grid, len(names))}
@@ -43,7 +44,7 @@ def meet(grid: Grid, run: Run) -> tuple[dict[str, int], dict[str, list[int]]]:
         client = said.client
         if not client:  # a node too many
             return False
-        if client not in names or client in nodes:
+        if client not in known or client in nodes:
             raise FedrecError(f"node {node} says it is client {shown(client)}, which is unknown or already there")
         if len(said.examples) != run.config.shards:
             raise FedrecError(f"client {client} does not say how many rows it has in each shard")

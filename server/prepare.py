@@ -63,7 +63,7 @@ def finish_all(runs: Sequence[Run]) -> list[Run]:
     shown = share_in_round(config.federation.rounds, config.federation.rounds, share, config.evaluate)
     reference = facts_of(dataset, evaluated(rows, shown, config.seed))
     run = runs[0]
-    write_json(run.folder / "catalogue.json", vars(dataset.catalogue))
+    write_json(run.folder / "catalogue.json", dataset.catalogue.content())
     facts = _write_clients(run, dataset, names, client_of)
     save_peft(run.folder / "initial", initial, config.lora, base.source)
     record_base(run.folder, base)
@@ -123,9 +123,10 @@ def _write_clients(
     """Each client's own rows in its own folder; with central training one client holds all, measured by group."""
     rows = dataset.interactions
     client = client_of[rows.user]
+    order = np.argsort(client, kind="stable")
+    borders = np.searchsorted(client[order], np.arange(1, len(names)))
     facts: list[dict[str, int | str]] = []
-    for index, name in enumerate(names):
-        mine = client == index
+    for name, mine in zip(names, np.split(order, borders), strict=True):
         users, trained = len(np.unique(rows.user[mine])), int((rows.split[mine] == TRAIN).sum())
         if not trained:
             raise FedrecError(f"client {name} has no train rows: use fewer clients (--clients) or another partition")
@@ -133,12 +134,12 @@ def _write_clients(
         if run.config.strategy != CENTRAL:
             run.client(name).write_interactions(_of_users(rows, mine))
     if run.config.strategy == CENTRAL:
-        run.client(CENTRAL).write_interactions(_of_users(rows, np.ones(len(rows), bool), client, names))
+        run.client(CENTRAL).write_interactions(_of_users(rows, np.arange(len(rows)), client, names))
     return facts
 
 
 def _of_users(
-    rows: Interactions, mine: NDArray[np.bool_], group: NDArray[np.int32] | None = None, groups: tuple[str, ...] = ()
+    rows: Interactions, mine: NDArray[np.intp], group: NDArray[np.int32] | None = None, groups: tuple[str, ...] = ()
 ) -> Interactions:
     """The chosen rows with user ids of their own, so that no client's file names another's users."""
     users, index = np.unique(rows.user[mine], return_inverse=True)

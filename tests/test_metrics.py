@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 from sklearn.metrics import log_loss, roc_auc_score
 
 from fedrec.metrics import auc, logloss, measure, uauc
@@ -30,6 +31,16 @@ def test_auc_and_logloss_equal_scikit_learns(rows: list[tuple[float, int, int]])
     else:
         assert auc(scores, labels) == pytest.approx(roc_auc_score(labels, scores))
     assert logloss(scores, labels) == pytest.approx(log_loss(labels, np.clip(scores, 1e-7, 1 - 1e-7), labels=[0, 1]))
+
+
+@given(ROWS)
+def test_auc_is_that_of_the_ranks_to_the_last_bit(rows: list[tuple[float, int, int]]) -> None:
+    """Results are compared byte by byte, so another way to compute it must not move them."""
+    scores, labels, _ = columns(rows)
+    likes, others = int((labels == 1).sum()), int((labels == 0).sum())
+    if likes and others:
+        assert auc(scores, labels) == (rankdata(scores)[labels == 1].sum() - likes * (likes + 1) / 2) / (likes * others)
+        assert math.isnan(auc(np.append(scores, np.nan), np.append(labels, 1)))
 
 
 @given(ROWS)

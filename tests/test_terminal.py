@@ -97,7 +97,7 @@ def test_messages_results_and_lists_are_visible(
 
     run = create_run(tmp_path / "run", RunConfig())
     catalogue = Catalogue((NASTY,), (NASTY,))
-    write_json(run.folder / "catalogue.json", vars(catalogue))
+    write_json(run.folder / "catalogue.json", catalogue.content())
     first, liked = np.zeros(1, np.int32), np.ones(1, np.int8)
     rows = sort_rows(first, first, liked, np.zeros(1, np.int64), liked, (NASTY,))
     run.client("client-0").write_interactions(rows)

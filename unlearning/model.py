@@ -109,7 +109,7 @@ class ShardedModel:
             places = place(rows, material, method.partitioner, method.shards, method.slices, config.seed)
         scores = np.full((len(rows), method.shards), np.nan)
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "catalogue.json", vars(dataset.catalogue))
+        write_json(folder / "catalogue.json", dataset.catalogue.content())
         save_table(folder / "table.safetensors", Table(rows, places, vectors, scores, ("",) * method.shards))
         record_base(folder, base)
         write_json(folder / "method.json", {"run": config.model_dump(mode="json"), "method": method.model_dump()})

@@ -31,6 +31,7 @@ Rows = NDArray[np.intp]
 NO, YES = 0, 1
 ANSWERS = ("<no>", "<yes>")  # the embedded tokenizer's own marks
 _MAX_CHARS = 300
+_TOGETHER = 4096  # titles tokenised at once: a tokenizer tells so much of each that all would take gigabytes
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -103,7 +104,7 @@ def encode_titles(tokenizer: Any, titles: tuple[str, ...], limit: int) -> tuple[
     added = {token.content: number for number, token in tokenizer.added_tokens_decoder.items()}
     forbidden = set(added.values()) | set(tokenizer.all_special_ids)
     texts = [clean_title(title, {*added, *tokenizer.all_special_tokens}) for title in titles]
-    encoded = tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+    encoded = [ids for low in range(0, len(texts), _TOGETHER) for ids in _ids(tokenizer, texts[low : low + _TOGETHER])]
     fallback = _encode(tokenizer, "untitled")
     return tuple(tuple(i for i in ids if i not in forbidden)[:limit] or fallback for ids in encoded)
 
@@ -217,6 +218,11 @@ def _next(wanted: list[bool], row: int) -> int:
     while row < len(wanted) and not wanted[row]:
         row += 1
     return row
+
+
+def _ids(tokenizer: Any, texts: list[str]) -> list[list[int]]:
+    found: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    return found
 
 
 def _encode(tokenizer: Any, text: str) -> Tokens:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fedrec import metrics
 from fedrec.data.split import earlier_rows
 from fedrec.data.table import SPLITS, TEST, TRAIN, VALID, Dataset, Interactions
-from fedrec.data.trivial import trivial_auc
+from fedrec.data.trivial import auc_on, trivial_scores
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -76,7 +76,7 @@ def summarise(data: Dataset) -> Summary:
     undefined = [
         _without_auc(name, rows.label[rows.split == value]) for value, name in ((VALID, "valid"), (TEST, "test"))
     ]
-    shares = Counter(data.catalogue.titles)
+    shares, scores = Counter(data.catalogue.titles), trivial_scores(rows)
     return Summary(
         name=data.name,
         notes=(*data.notes, *(why for why in undefined if why)),
@@ -85,16 +85,12 @@ def summarise(data: Dataset) -> Summary:
         rows=len(rows),
         users=len(rows.user_ids),
         items=len(data.catalogue),
-        like_rate=_like_rate(rows),
+        like_rate=_like_rate(rows.label),
         titles_repeated=sum(count for count in shares.values() if count > 1),
         rows_per_user=_quantiles(np.bincount(rows.user, minlength=len(rows.user_ids))),
         history=_quantiles(earlier_rows(rows)[test]),
-        splits={
-            name: _summarise_split(rows.take(rows.split == value))
-            for value, name in enumerate(SPLITS)
-            if (rows.split == value).any()
-        },
-        trivial={SPLITS[value]: trivial_auc(rows, rows.split == value) for value in (VALID, TEST)},
+        splits={name: part for value, name in enumerate(SPLITS) if (part := _summarise_split(rows, value)).rows},
+        trivial={SPLITS[value]: auc_on(scores, rows.label, rows.split == value) for value in (VALID, TEST)},
         best_possible_auc=None if rows.truth is None else metrics.auc(rows.truth[test], rows.label[test]),
     )
 
@@ -119,8 +115,10 @@ def summarise_users(rows: Interactions, count: int, client_of: Mapping[str, str]
     ]
 
 
-def _summarise_split(rows: Interactions) -> SplitSummary:
-    return SplitSummary(len(rows), len(np.unique(rows.user)), len(np.unique(rows.item)), _like_rate(rows))
+def _summarise_split(rows: Interactions, value: int) -> SplitSummary:
+    of = rows.split == value
+    users, items = (int(np.count_nonzero(np.bincount(column[of]))) for column in (rows.user, rows.item))
+    return SplitSummary(int(of.sum()), users, items, _like_rate(rows.label[of]))
 
 
 def _without_auc(split: str, labels: NDArray[np.int8]) -> str | None:
@@ -132,8 +130,8 @@ def _without_auc(split: str, labels: NDArray[np.int8]) -> str | None:
     return None
 
 
-def _like_rate(rows: Interactions) -> float:
-    return float(rows.label.mean()) if len(rows) else float("nan")
+def _like_rate(labels: NDArray[np.int8]) -> float:
+    return float(labels.mean()) if len(labels) else float("nan")
 
 
 def _quantiles(values: NDArray[np.int64]) -> tuple[float, ...]:

@@ -5,7 +5,9 @@ Both are columnar and frozen. They are validated once, here at the door; code be
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,15 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def content(self) -> dict[str, tuple[str, ...]]:
+        """As `Catalogue(**content)` reads it."""
+        return {"ids": self.ids, "titles": self.titles}
+
+    @cached_property
+    def place(self) -> Mapping[str, int]:
+        """The position of each id; made once, as it takes longer than a client's rows."""
+        return {name: place for place, name in enumerate(self.ids)}
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,7 @@ class Interactions:
                 raise ValueError(f"column {name} has shape {column.shape}, expected ({n},)")
         if n and (self.user.min() < 0 or self.user.max() >= len(self.user_ids)):
             raise ValueError("a user index is out of range")
-        if not np.isin(self.label, (0, 1)).all():
+        if not ((self.label == 0) | (self.label == 1)).all():
             raise ValueError("labels must be 0 or 1")
         if not _in_order(self.user, self.time, self.item):
             raise ValueError("rows must be sorted by (user, time, item); see `sort_rows`")
@@ -113,9 +124,14 @@ def sort_rows(
     client: NDArray[np.int32] | None = None,
     client_ids: tuple[str, ...] = (),
     truth: NDArray[np.float64] | None = None,
+    ties: Sequence[NDArray[Any]] = (),
 ) -> Interactions:
-    """Interactions from columns in any order."""
-    order = _order(user, time, item)
+    """Interactions from columns in any order.
+
+    Args:
+        ties: (n,) each, the order of rows alike in user, time and item; by the first one first.
+    """
+    order = _order(user, time, item, *ties)
 
     def by_order(column: NDArray[Any] | None) -> Any:
         return None if column is None else column[order]
@@ -136,11 +152,24 @@ def _in_order(*keys: NDArray[Any]) -> bool:
 
 
 def _order(*keys: NDArray[Any]) -> NDArray[np.intp]:
-    """The stable order by the keys, the first one first; by one number made of them where it fits: that is quicker."""
-    spans = [int(key.max()) - int(key.min()) + 1 if len(key) else 1 for key in keys]
-    if np.prod([float(span) for span in spans]) >= 2.0**62:
-        return np.lexsort(keys[::-1])
-    packed = np.zeros(len(keys[0]), np.int64)
-    for key, span in zip(keys, spans, strict=True):
-        packed = packed * span + (key.astype(np.int64) - int(key.min()) if len(key) else 0)
-    return np.argsort(packed, kind="stable")
+    """The stable order by the keys, the first one first."""
+    first, *others = _packed(keys)
+    order = np.argsort(first, kind="stable")
+    for packed in others:
+        order = order[np.argsort(packed[order], kind="stable")]
+    return order
+
+
+def _packed(keys: Sequence[NDArray[Any]]) -> Iterator[NDArray[np.uint64]]:
+    """As few keys as give the same order, the first one last: several become one number where they fit."""
+    packed, size = np.zeros(len(keys[0]), np.uint64), 1
+    for key in reversed(keys if len(packed) else ()):
+        low, high = int(key.min()), int(key.max())
+        if low == high:
+            continue
+        if size * (high - low + 1) > 2**64:
+            yield packed
+            packed, size = np.zeros_like(packed), 1
+        packed += (key.astype(np.int64) - np.int64(low)).view(np.uint64) * np.uint64(size)
+        size *= high - low + 1
+    yield packed

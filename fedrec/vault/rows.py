@@ -56,9 +56,8 @@ def to_interactions(
         FedrecError: an item is not in the catalogue.
     """
     user, item, label, time, split, client, truth, nth = zip(*records, strict=True) if records else ((),) * 8
-    place = {name: index for index, name in enumerate(catalogue.ids)}
     try:
-        items = np.fromiter((place[name] for name in item), np.int32, len(item))
+        items = np.fromiter((catalogue.place[name] for name in item), np.int32, len(item))
     except KeyError as error:
         raise FedrecError(
             f"item {error} of the vault is not in the catalogue: use the one it was imported with"

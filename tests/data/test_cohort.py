@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fedrec.data import cohort
 from fedrec.data.cohort import imagined_cohort
 from fedrec.data.table import Catalogue
 
@@ -26,6 +31,25 @@ def test_any_catalogue_has_its_people(seed: int, people: int, rows: int, size: i
     pairs = one.user.astype(np.int64) * size + one.item
     assert len(np.unique(pairs)) == len(pairs)
     assert np.bincount(one.user, minlength=people).max() <= min(size, rows * 3 // 2)
+
+
+def test_likes_are_those_of_a_whole_table_of_titles_and_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An embedded base is known by its recipe: another way to make its people must not move one of them."""
+    monkeypatch.setattr(cohort, "WORDS", 6)
+    titles = [f"{('storm', 'river', 'heart')[n % 3]} of {('night', 'city')[n % 2]} ({1930 + n})" for n in range(70)]
+    made = imagined_cohort(Catalogue(tuple(map(str, range(70))), tuple(titles)), 3, 30, 12)
+    words = [set(re.findall(r"[^\W\d_]{3,}|\b(?:1[89]|20)\d(?=\d\b)", title)) for title in titles]
+    common = [word for word, _ in Counter(word for row in words for word in sorted(row)).most_common(6)]
+    table = np.array([[word in row for word in common] for row in words], float)
+    table /= np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1)
+    random = np.random.default_rng(3)
+    quality, count = random.normal(0, 1, 70), random.integers(6, 19, 30)
+    user = np.repeat(np.arange(30), count)
+    item = np.concatenate([random.choice(70, n, replace=False) for n in count])
+    taste = random.normal(0, 1, (30, 6))
+    logit = random.normal(0, 1, 30)[user] + quality[item] + np.einsum("nf,nf->n", taste[user], table[item])
+    np.testing.assert_array_equal(made.item, item)
+    np.testing.assert_array_equal(made.label, random.random(len(user)) < 1 / (1 + np.exp(-logit)))
 
 
 def test_titles_without_common_words_are_well() -> None:

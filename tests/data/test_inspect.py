@@ -112,7 +112,7 @@ def test_the_generated_world_is_the_default() -> None:
 def test_a_run_tells_what_its_clients_hold(film_file: Path, tmp_path: Path) -> None:
     config = RunConfig(data=DataConfig(path=str(film_file), like_above=4))
     run, data = create_run(tmp_path / "run", config), load_dataset(config.data, 1)
-    write_json(run.folder / "catalogue.json", vars(data.catalogue))
+    write_json(run.folder / "catalogue.json", data.catalogue.content())
     rows = data.interactions
     for number in range(2):
         mine = rows.take(rows.user % 2 == number)

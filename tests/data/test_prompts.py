@@ -11,6 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from fedrec.config import PromptConfig
+from fedrec.data import prompts
 from fedrec.data.prompts import ANSWERS, PromptEncoder, clean_title, encode_titles, template_of
 from fedrec.data.table import Interactions, sort_rows
 from fedrec.errors import FedrecError
@@ -135,6 +136,14 @@ def test_long_titles_are_cut_and_non_ascii_ones_survive() -> None:
     titles = encode_titles(TOKENIZERS["plain"], ("x " * 500, "Amélie (2001)"), 16)
     assert len(titles[0]) == 16
     assert TOKENIZERS["plain"].decode(titles[1]) == "Amélie (2001)"
+
+
+@pytest.mark.parametrize("kind", TOKENIZERS)
+def test_titles_are_the_same_tokens_however_many_are_read_at_once(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    titles = tuple(f"{word} {number}" for number in range(3) for word in WORDS[:5])
+    whole = encode_titles(TOKENIZERS[kind], titles, 16)
+    monkeypatch.setattr(prompts, "_TOGETHER", 2)
+    assert encode_titles.__wrapped__(TOKENIZERS[kind], titles, 16) == whole  # which is kept for these titles
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)

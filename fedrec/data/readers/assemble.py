@@ -50,7 +50,7 @@ def assemble(source: Source, config: DataConfig) -> Dataset:
     checks.append((columns["item"] < 0, lambda row: _homeless(source, table.columns["item"][row])))
     good = table.sift(checks, skip)
     skipped += int((~good).sum()) + len(table.broken)
-    columns = {role: values[good] for role, values in columns.items()}
+    columns = columns if good.all() else {role: values[good] for role, values in columns.items()}
     warnings = []
     if "label" in columns:
         warnings.append(doubtful_labels(columns["label"]))
@@ -110,8 +110,7 @@ def _parsed(table: RawTable, time_unit: str) -> tuple[Columns, list[Check], str]
 
 def _place_in(catalogue: Catalogue, column: Column) -> NDArray[np.int32]:
     """(n,) each row's position in the catalogue, -1 where its item is not there."""
-    places = {name: place for place, name in enumerate(catalogue.ids)}
-    return np.array([places.get(name, -1) for name in column.values.to_pylist()], np.int32)[column.codes]
+    return np.array([catalogue.place.get(name, -1) for name in column.values.to_pylist()], np.int32)[column.codes]
 
 
 def _read_as(source: Source) -> str:
@@ -140,19 +139,11 @@ def _homeless(source: Source, item: str) -> str:
 def _sorted(columns: Columns, texts: dict[str, Column]) -> Interactions:
     user, user_ids = index_of(texts["user"])
     client, client_ids = _clients(texts["client"]) if "client" in texts else (None, ())
-    # Rows alike in user, time and item are put in order by the rest, so that the order of the file never matters.
-    rest = columns["split"].astype(np.int16) * 2 + columns["label"]
-    order = np.argsort(rest, kind="stable") if client is None else np.lexsort((rest, client))
+    rest = columns["split"] * 2 + columns["label"]
     return sort_rows(
-        user[order],
-        columns["item"][order].astype(np.int32),
-        columns["label"][order].astype(np.int8),
-        columns["time"][order].astype(np.int64),
-        columns["split"][order].astype(np.int8),
-        user_ids,
-        None if client is None else client[order],
-        client_ids,
-    )
+        user, columns["item"], columns["label"], columns["time"], columns["split"], user_ids, client, client_ids,
+        ties=(rest,) if client is None else (client, rest),  # so that the order of the file never matters
+    )  # fmt: skip
 
 
 def _clients(names: Column) -> tuple[NDArray[np.int32], tuple[str, ...]]:

@@ -65,9 +65,15 @@ def _told(several: list[str]) -> str | None:
 
 
 def _pairs(ids: Column, titles: Column) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Item and title codes of the distinct pairs in the rows, without empty ones."""
-    pairs = np.unique(ids.codes.astype(np.int64) * max(1, len(titles.values)) + titles.codes)
-    item, title = np.divmod(pairs, max(1, len(titles.values)))
+    """Item and title codes of the distinct pairs in the rows, sorted, without empty ones."""
+    one = np.full(len(ids.values), -1, np.int32)
+    one[ids.codes] = titles.codes  # some title of each item: most often it has no other
+    if (one[ids.codes] == titles.codes).all():
+        item = np.flatnonzero(one >= 0)
+        title = one[item].astype(np.int64)
+    else:
+        pairs = np.unique(ids.codes.astype(np.int64) * len(titles.values) + titles.codes)
+        item, title = np.divmod(pairs, len(titles.values))
     there = [pc.not_equal(column.values, "").to_numpy(zero_copy_only=False) for column in (ids, titles)]
     both = there[0][item] & there[1][title]
     return item[both], title[both]

@@ -17,7 +17,8 @@ from fedrec.data.readers.lines import Style, broken_quotes, found_style
 from fedrec.data.readers.sheet import Column, RawTable
 from fedrec.errors import DataError
 
-_PIECE = 1 << 26  # bytes parsed at a time
+_PIECE = 1 << 24  # bytes parsed at a time
+_TEXT, _TEXTS = pa.string(), pa.dictionary(pa.int32(), pa.string())
 _TYPED = re.compile(r":(?:token|float)(?:_seq)?$")  # RecBole's headers tell each column's type
 _UNCLOSED = "a quote is not closed where its field ends (a record is one line)"
 
@@ -80,7 +81,7 @@ class Delimited:
             table, ragged = self._parsed(piece, lines, len(faults), columns)
             broken |= {first + int(line): _UNCLOSED for line in faults}
             broken |= {first + int(lines[row - 1]): fault for row, fault in ragged.items()}
-            records.append(first + np.delete(lines, np.array(list(ragged), np.int64) - 1))
+            records.append(first + _but(lines, [row - 1 for row in ragged]))
             tables.append(table)
             first += len(lines) + len(faults)
         whole = pa.concat_tables(tables) if tables else self._parsed(b"", np.empty(0, np.int64), 0, columns)[0]
@@ -116,9 +117,9 @@ class Delimited:
             every = piece.split(b"\n")
             piece = b"\n".join(every[line] for line in lines)
         positions = [f"c{i}" for i in range(len(self.fields))]
-        wanted = [f"c{i}" for i in dict.fromkeys(columns.values())]
+        wanted = {f"c{i}": _TEXT if role == "time" else _TEXTS for role, i in columns.items()}
         if not len(lines):
-            return pa.table({name: pa.array([], _TEXT) for name in wanted}), ragged
+            return pa.table({name: pa.array([], kind) for name, kind in wanted.items()}), ragged
         try:
             table = arrow_csv.read_csv(
                 pa.BufferReader(piece + b"\n"),
@@ -131,7 +132,7 @@ class Delimited:
                     newlines_in_values=False, ignore_empty_lines=False, invalid_row_handler=note,
                 ),
                 convert_options=arrow_csv.ConvertOptions(
-                    include_columns=wanted, column_types=dict.fromkeys(positions, _TEXT), strings_can_be_null=False,
+                    include_columns=list(wanted), column_types=wanted, strings_can_be_null=False, check_utf8=False,
                 ),
             )  # fmt: skip
         except pa.ArrowInvalid as error:
@@ -139,10 +140,12 @@ class Delimited:
         return table, ragged
 
 
-_TEXT = pa.string()
-
-
 def _sound_lines(piece: bytes, style: Style) -> tuple[np.ndarray, np.ndarray]:
     """The numbers, from 0, of the lines whose quotes are sound, and of the others."""
     faults = broken_quotes(piece, style)
-    return np.delete(np.arange(piece.count(b"\n") + 1), faults), faults
+    return _but(np.arange(piece.count(b"\n") + 1), faults.tolist()), faults
+
+
+def _but(lines: np.ndarray, places: list[int]) -> np.ndarray:
+    """The lines but for those at some places."""
+    return np.delete(lines, np.array(places, np.int64)) if places else lines

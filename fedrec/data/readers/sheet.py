@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from fedrec.errors import DataError
 
+_SPACE, _BEYOND = 32, 127  # what is white space in ASCII is no higher than the first
+
 Mask = NDArray[np.bool_]
 Check = tuple[Mask, Callable[[int], str]]
 """The bad rows, and what to say of the bad row at position i."""
@@ -38,7 +40,7 @@ class Column:
     def of(cls, role: str, texts: pa.ChunkedArray) -> Column:
         """From strings without nulls, or a dictionary of them, in any number of chunks."""
         if role == "time" and not pa.types.is_dictionary(texts.type):
-            return cls(np.arange(len(texts), dtype=np.int32), pc.utf8_trim_whitespace(texts.combine_chunks()))
+            return cls(np.arange(len(texts), dtype=np.int32), _trimmed(texts.combine_chunks()))
         if not pa.types.is_dictionary(texts.type):
             texts = texts.dictionary_encode()
         if texts.num_chunks == 0:
@@ -46,11 +48,11 @@ class Column:
         whole = texts.unify_dictionaries()
         codes = np.concatenate([chunk.indices.to_numpy(zero_copy_only=False) for chunk in whole.chunks])
         spelt = whole.chunk(0).dictionary
-        return cls(codes.astype(np.int32, copy=False), spelt).mapped(pc.utf8_trim_whitespace(spelt))
+        return cls(codes.astype(np.int32, copy=False), spelt).mapped(_trimmed(spelt))
 
     def mapped(self, values: pa.StringArray) -> Column:
         """The column with each distinct text exchanged for another; texts that became one are one."""
-        if values.equals(self.values):
+        if values is self.values or values.equals(self.values):
             return self
         merged = values.dictionary_encode()
         return Column(merged.indices.to_numpy().astype(np.int32)[self.codes], merged.dictionary.cast(pa.string()))
@@ -65,13 +67,14 @@ class Column:
         """(n,) what holds of each row, from what holds of each distinct text (an Arrow or numpy array of booleans)."""
         if isinstance(of_values, pa.Array):
             of_values = of_values.to_numpy(zero_copy_only=False)
-        return np.asarray(of_values, bool)[self.codes]
+        told = np.asarray(of_values, bool)
+        return told[self.codes] if told.any() else np.zeros(len(self), bool)
 
     def empty(self) -> Mask:
         return self.where(pc.equal(self.values, ""))
 
     def take(self, rows: Mask) -> Column:
-        return Column(self.codes[rows], self.values)
+        return self if rows.all() else Column(self.codes[rows], self.values)
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,17 @@ class Sheet(Protocol):
 
     def take(self, columns: Mapping[str, int]) -> RawTable:
         """The columns at the given positions, named by role."""
+
+
+def _trimmed(texts: pa.StringArray) -> pa.StringArray:
+    """Without white space at the ends; of texts without any byte of it, or beyond ASCII, that is known at a glance."""
+    start, stop = (texts.offset, texts.offset + len(texts))
+    _, offsets, data = texts.buffers()
+    if not len(texts) or data is None:
+        return texts
+    ends = np.frombuffer(offsets, np.int32)
+    held = np.frombuffer(data, np.uint8)[ends[start] : ends[stop]]
+    return texts if ((held > _SPACE) & (held < _BEYOND)).all() else pc.utf8_trim_whitespace(texts)
 
 
 def is_whole(numbers: pa.ChunkedArray) -> bool:
