@@ -125,11 +125,11 @@ def rehearse(client: local.Client, question: q.Rehearse) -> a.RehearseAnswer:
     return erasure.rehearse(client, question.requests, question.adapters, question.shards, question.unseen)
 
 
-@answers(q.Release)
-def release(client: local.Client, question: q.Release) -> a.ReleaseAnswer:
+@answers(q.Discard)
+def discard(client: local.Client, question: q.Discard) -> a.DiscardAnswer:
     """Nothing of erased rows is kept any longer."""
-    erasure.forget_held(client, question.requests)
-    return a.ReleaseAnswer(client=client.name)
+    erasure.discard_held(client, question.requests)
+    return a.DiscardAnswer(client=client.name)
 
 
 @answers(q.Chain)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from clients.held import held, hold, release
+from clients.held import discard, held, hold
 from clients.local import Client
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, of_some_people, row_keys
@@ -179,10 +179,10 @@ def serve(client: Client, model: Model, shards: Sequence[int]) -> None:
     serve_beside(store, retrained, judgement, client.config, client.base.source)
 
 
-def forget_held(client: Client, requests: Sequence[str]) -> None:
+def discard_held(client: Client, requests: Sequence[str]) -> None:
     """Destroy what `erase` kept for the verification."""
     for request in requests:
-        release(_waiting(client), request)
+        discard(_waiting(client), request)
     _sweep(client)
 
 

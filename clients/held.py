@@ -1,7 +1,7 @@
 """Erased rows that wait for their verification, encrypted beside the vault under a key of their own.
 
 After the vault deleted them they are read once more, to see whether the retrained model tells them from rows it never
-saw. `release` overwrites and removes key and content; until then the request is not closed.
+saw. `discard` overwrites and removes key and content; until then the request is not closed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def held(folder: Path, request: str) -> tuple[list[Window], list[int]]:
     return [Window(*(arrays[f"{number}/{name}"] for name in ("ids", "at", "rows"))) for number in range(count)], labels
 
 
-def release(folder: Path, request: str) -> None:
+def discard(folder: Path, request: str) -> None:
     """Destroy what was kept."""
     for path in (folder / f"{request}.key", folder / f"{request}.rows"):
         shred(path)

@@ -12,9 +12,12 @@ def evaluate(
 ) -> None:
     """Print the metrics per client and overall, of a run."""
     from fedrec.output import write_result
-    from fedrec.store import open_run
+    from fedrec.progress import working
 
-    result = open_run(one_run(folder, run)).result
+    with working(f"reading {one_run(folder, run) or 'the newest run'}"):
+        from fedrec.store import open_run
+
+        result = open_run(one_run(folder, run)).result
     write_result(result, json)
     if json != "-":
         from fedrec.reporting.run_console import print_results

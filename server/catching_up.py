@@ -13,8 +13,8 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.progress import say as to_stderr
 from fedrec.protocol.adapters import Model
-from fedrec.protocol.answers import ChainAnswer, LocateAnswer, ReleaseAnswer, RepeatAnswer, ServeAnswer
-from fedrec.protocol.questions import Chain, Locate, Release, Repeat, Serve
+from fedrec.protocol.answers import ChainAnswer, DiscardAnswer, LocateAnswer, RepeatAnswer, ServeAnswer
+from fedrec.protocol.questions import Chain, Discard, Locate, Repeat, Serve
 from fedrec.store import Run
 from fedrec.vault.chain import ORIGIN, Link
 from server.exchange import answers
@@ -114,8 +114,8 @@ def _not_serving(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger) -> list[str
 
 def _discard_erased(grid: Grid, run: Run, nodes: Nodes, chain: Sequence[Link], closed: set[str]) -> None:
     """An old copy may hold what waited for a verification that is long done."""
-    release = Release(requests=tuple(link.request for link in chain if link.request in closed))
-    answers(grid, run, nodes, dict.fromkeys(nodes, release), ReleaseAnswer)
+    question = Discard(requests=tuple(link.request for link in chain if link.request in closed))
+    answers(grid, run, nodes, dict.fromkeys(nodes, question), DiscardAnswer)
 
 
 def _serve(grid: Grid, run: Run, node: Nodes, model: Model, out: set[int]) -> None:

@@ -18,14 +18,14 @@ from fedrec.models.adapter import digest_of
 from fedrec.progress import say as to_stderr
 from fedrec.protocol.adapters import Model
 from fedrec.protocol.answers import (
+    DiscardAnswer,
     EraseAnswer,
     LocateAnswer,
     RehearseAnswer,
-    ReleaseAnswer,
     ServeAnswer,
     WithdrawAnswer,
 )
-from fedrec.protocol.questions import AboutShards, Erase, Locate, Question, Rehearse, Release, Serve, Withdraw
+from fedrec.protocol.questions import AboutShards, Discard, Erase, Locate, Question, Rehearse, Serve, Withdraw
 from fedrec.store import Rounds, Run
 from server.catching_up import catch_up, refuse, remember
 from server.exchange import Answered, answers
@@ -162,7 +162,7 @@ class FederatedExecutor:
 
     def discard_erased(self, requests: Sequence[str]) -> None:
         """Nothing that waited for the verification is kept any longer."""
-        self._ask(self._nodes, Release(requests=tuple(requests)), ReleaseAnswer)
+        self._ask(self._nodes, Discard(requests=tuple(requests)), DiscardAnswer)
 
     def serve(self, shards: Sequence[int], models: Mapping[str, Model], withdrawn: Collection[int] = ()) -> None:
         """Every client serves the retrained shards beside the others when this returns.

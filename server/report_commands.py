@@ -21,11 +21,20 @@ def report(
     database: Database = None,
 ) -> None:
     """Write a run's page, report.html, again; more RUNs appear beside it. Or that of a folder of `unlearn compare`."""
+    from fedrec.progress import working
+    from fedrec.visible import visible
+
+    with working("writing the page"):
+        page = _write(runs, run, database)
+    typer.echo(visible(str(page)))
+
+
+def _write(runs: list[Path] | None, run: Path | None, database: str | None) -> Path:
+    """The page that was asked for, written; where it is."""
     from fedrec.lock import only_writer
     from fedrec.reporting.run_page import write_report
     from fedrec.reporting.run_result import beside
     from fedrec.store import open_run
-    from fedrec.visible import visible
     from server.erasure_facts import erasures
     from unlearning.comparison_folder import is_comparison, show_again
 
@@ -33,11 +42,10 @@ def report(
     if any(is_comparison(folder) for folder in folders):
         if len(folders) > 1:
             raise UsageError(f"{' '.join(map(str, folders))}: a comparison of methods is shown alone; name one folder")
-        typer.echo(show_again(folders[0]))
-        return
+        return show_again(folders[0])
     first, *others = [open_run(path) for path in folders or [None]]
     result = beside(first.result, [other.result for other in others])
     page = first.folder / "report.html"
     with only_writer(first.folder):
         write_report(result, page, erasures(first, database))
-    typer.echo(visible(str(page)))
+    return page

@@ -235,7 +235,7 @@ class RehearseAnswer(Answer):
         return self
 
 
-class ReleaseAnswer(Answer):
+class DiscardAnswer(Answer):
     """Done."""
 
     reveals = "nothing"

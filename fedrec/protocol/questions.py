@@ -138,11 +138,11 @@ class Rehearse(AboutShards):
     unseen: Whole
 
 
-class Release(Question):
+class Discard(Question):
     """Keep nothing any longer of what waited for the verification of some requests."""
 
-    kind = "query.release"
-    answer = answers.ReleaseAnswer
+    kind = "query.discard"
+    answer = answers.DiscardAnswer
     reveals = "ids of requests"
 
     requests: tuple[Text, ...]
@@ -170,5 +170,5 @@ class Repeat(Question):
 
 
 QUESTIONS: tuple[type[Question], ...] = (
-    Inventory, Train, Evaluate, Serve, Locate, Withdraw, Erase, Rehearse, Release, Chain, Repeat,
+    Inventory, Train, Evaluate, Serve, Locate, Withdraw, Erase, Rehearse, Discard, Chain, Repeat,
 )  # fmt: skip

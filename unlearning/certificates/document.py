@@ -1,12 +1,14 @@
 """A certificate for people: one page to read or print, and the reply to the person whose data it was.
 
-Neither says "forgotten" unqualified. The words of the claim are those of the certificate.
+Neither says "forgotten" unqualified. What the claim comes to is said in words that need no knowledge of the model; the
+certificate's own words stand on the page.
 """
 
 # ruff: noqa: E501
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,6 +24,7 @@ from unlearning.certificates.certificate import (
     Recipient,
     Remainder,
     SignedCertificate,
+    claimed_threshold,
 )
 from unlearning.certificates.letters import RIGHTS, Head, letter
 from unlearning.verification import Report
@@ -31,11 +34,11 @@ _CONDITIONS = {
     "items": "on the titles that the request names",
     "rows": "that the request names one by one",
     "dates": "within the dates that the request names",
-    "client": "held by the client {client} of the federation",
+    "client": "held at the one place that the request names",
 }
 _TOMBSTONE = (
-    "A mark made from the identifier with a secret key, from which nobody without the key can tell who is meant. It is kept so "
-    "that a restored copy of the data is refused."
+    "A mark made with a secret key from what your request names; nobody without the key can tell who is meant. It is kept so "
+    "that these records are refused should an old copy be put back."
 )
 
 
@@ -73,7 +76,7 @@ def page(signed: SignedCertificate, beside: Beside) -> str:
     content = {
         "kind": "erasure",
         "title": "Certificate of erasure",
-        "headline": f"{_erased(certificate, 'this person')} {_outcome(certificate)}",
+        "headline": f"{_erased(certificate, 'this person')} {_outcome(certificate, 'this person')}",
         "notes": [
             f"Code {certificate.code_version}, configuration {certificate.config}.",
             "This page is for reading; the proof is the signed file, which fedrec forget verify CERTIFICATE --bundle FOLDER --key OPERATORS.pem checks, offline.",
@@ -97,12 +100,11 @@ def reply(signed: SignedCertificate, head: Head) -> str:
     remains = [_TOMBSTONE] * (certificate.tombstone is not None) + [_remainder(e) for e in _remains(certificate)]
     parts = {
         "What was erased": [_erased(certificate, "you")],
-        "What became of the model": [_outcome(certificate), *_withdrawn(certificate)],
+        "What became of the model": [_outcome(certificate, "you"), *_withdrawn(certificate)],
         "What remains, and until when": remains or ["Nothing that we know of."],
-        "Who else was told": [_told(entry) for entry in certificate.recipients]
-        or ["Nobody else had received the data."],
+        "Who else was told": _all_told(certificate) or ["Nobody else had received the data."],
         "How to check this": [
-            f"A signed certificate records it: SHA-256 {signed.digest}, key {signed.key_id}. Ask us for a copy."
+            f"We have signed a certificate of this (SHA-256 {signed.digest}, key {signed.key_id}). Ask us for a copy."
         ],
         "How to complain": [RIGHTS],
     }
@@ -110,9 +112,8 @@ def reply(signed: SignedCertificate, head: Head) -> str:
 
 
 def _erased(certificate: Certificate, whom: str) -> str:
-    """What the request covered, no more and no less: `scope` and `client` of the certificate in words."""
-    named = {"whom": whom, "client": certificate.client and clean(certificate.client, 200)}
-    conditions = " ".join(_CONDITIONS[condition].format(**named) for condition in certificate.scope)
+    """What the request covered, no more and no less: `scope` of the certificate in words."""
+    conditions = " ".join(_CONDITIONS[condition].format(whom=whom) for condition in certificate.scope)
     found = certificate.claim != NOTHING_FOUND
     done = (
         f"Every record {conditions} was erased." if found else f"No record {conditions} was found, so none was erased."
@@ -122,26 +123,30 @@ def _erased(certificate: Certificate, whom: str) -> str:
     return done
 
 
-def _outcome(certificate: Certificate) -> str:
+def _outcome(certificate: Certificate, whom: str) -> str:
     if certificate.verdict == "FAIL":
         return "The check of the model afterwards did not pass, so nothing is claimed of the model, and the request stays open."
     if certificate.claim == NOTHING_FOUND:
-        return f"As there was {certificate.claim}, nothing of the model was trained again."
+        return "As there was no record, nothing of the model was trained again."
     if certificate.claim == NEVER_LEARNED:
-        return f"These records were {certificate.claim}, so nothing of the model had to be trained again. What was measured on them was measured again without them."
+        return "No part of the model had learned from these records, so nothing had to be trained again. What had been measured on them was measured again without them."
     if certificate.claim == RETRAINED:
-        return f"The parts of the model that had learned from these records were {certificate.claim} them."
-    return f"What the model had learned from these records was {certificate.claim}, which is a measured limit and not proof of absence."
+        whole = certificate.scope == ("person",)
+        source, without = (whom, whom) if whole else ("these records", "them")
+        part, was, its = ("parts", "were", "their") if len(certificate.shards) > 1 else ("part", "was", "its")
+        return f"The {part} of the model that had learned from {source} {was} trained again, from {its} start, without {without}."
+    limit = claimed_threshold(certificate.claim)
+    return f"The model was changed until it told these records from others no better than a limit that was set before ({limit:g}). That is a measurement, and no proof that nothing is left."
 
 
 def _withdrawn(certificate: Certificate) -> list[str]:
     """When what had learned from the records was out of use, and back in it; nothing where nothing had."""
     if not certificate.shards:
         return []
-    out = f"The parts that had learned from them were out of use {duration(certificate.withdrawn_seconds)} after the work began"
+    out = f"What had learned from them was out of use {duration(certificate.withdrawn_seconds)} after the work began"
     if certificate.restored_seconds is None:
-        return [f"{out}, and another request still keeps them out of use."]
-    return [f"{out}, and back in use, trained again without them, after {duration(certificate.restored_seconds)}."]
+        return [f"{out}, and another request still keeps it out of use."]
+    return [f"{out}, and back in use, as it is now, after {duration(certificate.restored_seconds)}."]
 
 
 def _people(operators: Operators) -> list[tuple[str, str]]:
@@ -158,6 +163,17 @@ def _remainder(entry: Remainder) -> str:
 
 def _told(entry: Recipient) -> str:
     return f"{clean(entry.name, 200)}, " + (f"told on {entry.notified}" if entry.notified else "not told yet")
+
+
+def _all_told(certificate: Certificate) -> list[str]:
+    """How many were told on each day; what they are called means nothing to the person."""
+    days = Counter(entry.notified for entry in certificate.recipients)
+    kept = "Places that keep such records"
+    told = [
+        f"{kept} and were told on {day}: {many}." if day else f"{kept} and were not told yet: {many}."
+        for day, many in sorted(days.items(), key=str)
+    ]
+    return [*told, "Ask us if you want to know which they are."] if told else []
 
 
 def _stats(certificate: Certificate) -> list[tuple[str, str, str]]:
@@ -177,6 +193,7 @@ def _rows(certificate: Certificate, beside: Beside) -> list[tuple[str, str]]:
         ("Request", certificate.request),
         ("Person, as a pseudonym", certificate.pseudonym),
         ("Claim", certificate.claim),
+        *([("Only at the client", certificate.client)] if certificate.client else []),
         ("Shards trained again", f"{count(len(certificate.shards))} of {count(beside.shards)}"),
         ("Rounds run again in each", count(certificate.rounds)),
         ("Clients that took part", count(len(certificate.clients))),

@@ -32,11 +32,13 @@ def audit(
     """Check the audit log, the row of certificates with evidence, and ledger, operators and models against both."""
     from fedrec.files import write_json
     from fedrec.output import write_result
+    from fedrec.progress import working
     from unlearning.workflow import findings
 
     host, workflow, console = open_host(run, database, json)
     kept = findings.read_head(since) if since else None
-    found = findings.findings(workflow, kept, evidence=True, here=host.put_back(workflow.ledger))
+    with working("looking through log, certificates, evidence and models"):
+        found = findings.findings(workflow, kept, evidence=True, here=host.put_back(workflow.ledger))
     for finding in found:
         word = "seen" if finding.accepted else "FAIL"
         console.print(f"{word}  {finding.about}: {finding.why}", markup=False, soft_wrap=True)
@@ -57,9 +59,12 @@ def audit(
 
 def warn_altered(workflow: Workflow, console: Terminal) -> None:
     """One line where something is not as it was left."""
+    from fedrec.progress import working
     from unlearning.workflow.findings import unaccepted
 
-    if found := unaccepted(workflow):
+    with working("looking through log and certificates"):
+        found = unaccepted(workflow)
+    if found:
         console.print(
             f"the audit finds {len(found)}, the first: {found[0].about}: {found[0].why}; see `fedrec forget audit`",
             style="red", markup=False, soft_wrap=True,

@@ -32,12 +32,13 @@ from unlearning.forget.submission import submit
 def plan(id: RequestId, run: RunOption = None, database: Database = None, json: Json = None) -> None:
     """ID: what a request touches and costs. Nothing is changed."""
     from fedrec.output import write_result
+    from fedrec.progress import working
     from fedrec.reporting.formatting import duration
     from unlearning.workflow.planning import changes, impact
 
     host, workflow, console = open_host(run, database, json)
     request = workflow.ledger.get(workflow.ledger.named(id))
-    with host.executor(workflow.ledger) as executor:
+    with working("asking the clients what they hold of it"), host.executor(workflow.ledger) as executor:
         executor.check_current()
         located = executor.locate(workflow.ledger.selection(request.id), request.scope.client)
         found = impact(executor, located, workflow.rules)

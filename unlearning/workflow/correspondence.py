@@ -22,7 +22,7 @@ DECISIONS = {"refused": "refusal", "extended": "extension", "held": "holding", "
 
 def head_of(workflow: Workflow, request: Request, written: date | None = None) -> Head:
     """What stands above a letter about a request; written today, unless said otherwise."""
-    sender = workflow.rules.sender or f"the operator of the recommender {workflow.model.name}"
+    sender = workflow.rules.sender or "the operator of this recommender"
     return Head(request.id, sender, request.received_at.date(), written or datetime.now(UTC).date())
 
 

@@ -13,9 +13,9 @@ from unlearning.certificates.certificate import NEVER_LEARNED, NOTHING_FOUND, RE
 from unlearning.executor import Executor, Located
 from unlearning.workflow.workflow import Rules
 
-BACKUPS = "backups of the clients' vaults and of this run, until they are overwritten"
-EXPORTS = "adapters, figures and rows that were copied out of this run"
-OTHERS = "other runs and comparisons made from the same data"
+BACKUPS = "backups, until they are overwritten"
+EXPORTS = "copies of records, figures or the model that were taken out of this system"
+OTHERS = "other models and comparisons made from the same records"
 
 _WHY = {
     RETRAINED: "the shards are trained again from their start without the rows",
@@ -61,9 +61,10 @@ def out_of_reach(config: RunConfig) -> list[str]:
     """What may hold rows, or have learned from them, and is not the run's to erase."""
     known = [EXPORTS, OTHERS]
     if config.data.path is not None:
-        known.append(f"the source that the run was made from ({clean(Path(config.data.path).name, 80)})")
+        known.append(f"the file or folder that the records came from ({clean(Path(config.data.path).name, 80)})")
     if config.base is not None and not Path(config.base).is_relative_to(cache()):
-        known.append(f"the base model ({clean(Path(config.base).name, 80)}), where it had read such data before")
+        name = clean(Path(config.base).name, 80)
+        known.append(f"the language model that this one began with ({name}), where it had read such records before")
     return known
 
 

@@ -161,7 +161,7 @@ def test_decisions_leave_a_letter(run: Run, forget: Forget, today: Callable[[int
     assert set(letters) == {"extension", "holding", "refusal"}
     due = Workflow(run).ledger.get(id_).due_at
     assert "many requests" in letters["extension"] and str(due) in letters["extension"]
-    assert "the operator of the recommender run" in letters["extension"]
+    assert "the operator of this recommender" in letters["extension"]
     assert "a lawsuit" in letters["holding"] and "not the account's owner" in letters["refusal"]
     for name, text in letters.items():
         assert f"received on {today(-7)}" in text and "Art. 77" in text and "u07" not in text

@@ -165,7 +165,7 @@ def test_what_cannot_be_reached_is_named_in_plan_certificate_and_letter(tmp_path
     workflow = Workflow(run)
     plan = workflow.ledger.get(id_).plan
     assert plan is not None and plan["baselines_removed"] == BASELINES
-    source = "the source that the run was made from (ratings.csv)"
+    source = "the file or folder that the records came from (ratings.csv)"
     named = [BACKUPS, EXPORTS, OTHERS, source]
     certificate = json.loads((workflow.certificates / f"{id_}.json").read_bytes())["certificate"]
     letter = (workflow.folder / "documents" / f"{id_}.txt").read_text()

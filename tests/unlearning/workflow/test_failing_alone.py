@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from clients import erasure
-from clients.held import held, hold, release
+from clients.held import discard, held, hold
 from clients.local import Client
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection
@@ -149,7 +149,7 @@ def test_held_rows_that_a_crash_left_broken_are_not_held(tmp_path: Path) -> None
             (tmp_path / f"r.{end}").write_bytes(broken)
             assert held(tmp_path, "r") == ([], [])
         (tmp_path / f"r.{end}").write_bytes(content)
-    release(tmp_path, "r")
+    discard(tmp_path, "r")
     assert held(tmp_path, "r") == ([], []) and not list(tmp_path.iterdir())
 
 

@@ -1,0 +1,42 @@
+"""Whoever waits for a command that reads or writes much hears of it, also in a pipe."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fedrec import progress
+from fedrec.evaluate_commands import evaluate
+from fedrec.reporting import run_page
+from fedrec.store import Run
+from server.report_commands import report
+from tests.reporting.results import write_run
+from tests.test_progress import until
+
+COMMANDS: dict[str, tuple[Callable[[Path], Any], object, str, str]] = {
+    "evaluate": (lambda folder: evaluate(folder=folder), Run, "result", "reading {folder}, 0 s so far\n"),
+    "report": (lambda folder: report(runs=[folder]), run_page, "write_report", "writing the page, 0 s so far\n"),
+}
+
+
+@pytest.mark.parametrize(("command", "where", "slow", "line"), COMMANDS.values(), ids=COMMANDS)
+def test_a_pipe_is_told_while_a_command_is_at_it(
+    command: Callable[[Path], Any], where: object, slow: str, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_run(tmp_path / "one")
+    result = json.loads((folder / "result.json").read_text("utf-8"))
+    monkeypatch.setattr(progress, "PATIENCE", 0.01)
+    monkeypatch.setattr(sys, "stderr", pipe := io.StringIO())
+
+    def waits(*_: object) -> Any:
+        until(pipe, line.format(folder=folder))
+        return result
+
+    monkeypatch.setattr(where, slow, property(waits) if slow == "result" else waits)
+    command(folder)
