@@ -5,12 +5,9 @@ from __future__ import annotations
 import importlib
 import io
 import os
-import re
-import shlex
 import signal
 import sys
 import threading
-from collections.abc import Sequence
 from typing import NoReturn
 
 import click
@@ -93,9 +90,9 @@ def main() -> None:
     except click.ClickException as error:
         _fail(_with_help(error), error.exit_code)
     except Interrupted as error:
-        _leave(_naming_run(str(error), sys.argv))
+        _leave(str(error))
     except FedrecError as error:
-        _fail(_naming_run(str(error), sys.argv), error.exit_code)
+        _fail(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _leave("stopped")
     except BrokenPipeError:
@@ -123,16 +120,6 @@ def _leave(message: str) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(130)
-
-
-def _naming_run(message: str, words: Sequence[str]) -> str:
-    """The message, whose suggested commands name the run that this command named: what raised it need not know."""
-    named = [words[at + 1] for at, word in enumerate(words[:-1]) if word == "--run"]
-    named += [word.removeprefix("--run=") for word in words if word.startswith("--run=")]
-    if not named:
-        return message
-    suggested = r"`(fedrec (?:forget|recommend|evaluate|report|export) (?:(?! --run)[^`])*)`"
-    return re.sub(suggested, lambda found: f"`{found[1]} --run {shlex.quote(named[0])}`", message)
 
 
 def _with_help(error: click.ClickException) -> str:

@@ -1,5 +1,6 @@
 """The one kind of error a user sees: a single line that names the wrong value and the mend."""
 
+import shlex
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -39,6 +40,11 @@ class Interrupted(FedrecError):
 
 class DataError(FedrecError):
     """A data set broke its contract: the message names file, line number, value and mend."""
+
+
+def command(words: str, *named: object) -> str:
+    """A command to suggest, as a shell takes it: words, and then what has to be named exactly, as a run's folder."""
+    return f"`fedrec {' '.join([words, *(shlex.quote(str(each)) for each in named)])}`"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

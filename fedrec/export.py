@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from fedrec.errors import FedrecError, UsageError, did_you_mean
+from fedrec.errors import FedrecError, UsageError, command, did_you_mean
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.files import folder_of, model_files
 from fedrec.models.peft_folder import save_peft
@@ -55,7 +55,10 @@ def _served(run: Run, client: str, shard: int | None) -> tuple[int, State]:
     served = adapters_in(run.client(client))
     shown = ", ".join(map(str, sorted(served)))
     if not served:
-        raise FedrecError(f"client {client} serves no shard: they are withdrawn until `fedrec forget run` is through")
+        raise FedrecError(
+            f"client {client} serves no shard: they are withdrawn until {command('forget run --run', run.home.folder)} "
+            "is through"
+        )
     if shard is None and len(served) > 1:
         raise UsageError(f"client {client} serves shards {shown}, an adapter each: name one with --shard")
     chosen = min(served) if shard is None else shard

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fedrec import hardware
 from fedrec.client_store import ClientStore
 from fedrec.data.ids import named
-from fedrec.errors import UsageError, did_you_mean
+from fedrec.errors import UsageError, command, did_you_mean
 from fedrec.served import answers_of
 from fedrec.serving import encoder_of, run_base
 from fedrec.store import Run
@@ -66,5 +66,5 @@ def _client_of(run: Run, given: str) -> tuple[str, ClientStore]:
         return user, run.client(held[user][0])
     near = did_you_mean(user, held)
     raise UsageError(
-        f"--user {user}: no such user in {run.folder}{near}; `fedrec data inspect --run {run.folder} --users 10`"
+        f"--user {user}: no such user in {run.folder}{near}; {command('data inspect --users 10 --run', run.folder)}"
     )

@@ -20,7 +20,7 @@ from fedrec.aggregation import AGGREGATORS
 from fedrec.client_store import ClientStore
 from fedrec.config import RunConfig
 from fedrec.data.prompts import PromptEncoder
-from fedrec.errors import FedrecError
+from fedrec.errors import FedrecError, command
 from fedrec.files import replacing, replacing_folder, storing, write_json
 from fedrec.judging import Judgement
 from fedrec.models.adapter import State, state_hash
@@ -190,16 +190,14 @@ def hashes_of(manifest: Mapping[str, Any]) -> dict[int, str]:
 
 
 def _manifest(store: ClientStore) -> dict[str, Any]:
+    run = store.folder.parent.parent
+    home = run.parent.parent if run.parent.name == "baselines" else run
+    again = command("simulate --resume", home)
     if (manifest := store.manifest) is None:
-        raise FedrecError(f"client {store.name} serves no model yet: continue with `fedrec simulate --resume`")
+        raise FedrecError(f"client {store.name} serves no model yet: continue with {again}")
     if not _may_serve(store, manifest):
-        run = store.folder.parent.parent
-        baseline = run.parent.name == "baselines"
-        mend = (
-            f"`fedrec simulate --resume {run.parent.parent}` trains the baseline again"
-            if baseline
-            else (f"`fedrec forget run --run {run}` has it serve what is newest")
-        )
+        newest = f"{command('forget run --run', run)} has it serve what is newest"
+        mend = newest if home is run else f"{again} trains the baseline again"
         raise FedrecError(
             f"client {store.name} would serve what was withdrawn: {store.folder / 'manifest.json'} is an old one that"
             f" was put back; {mend}"

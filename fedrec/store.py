@@ -30,7 +30,7 @@ from fedrec.config import RunConfig, parse
 from fedrec.data.selection import Selection
 from fedrec.data.shards import by_hash
 from fedrec.data.table import Catalogue, Interactions
-from fedrec.errors import FedrecError, UsageError
+from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json, replacing, replacing_folder, storing, sync, write_json
 from fedrec.owner import for_owner_only
 from fedrec.protocol.adapters import Model, from_arrays, to_arrays
@@ -83,7 +83,7 @@ class Run:
         Raises:
             FedrecError: the run is not finished, or its result is broken.
         """
-        path, again = self.folder / "result.json", f"`fedrec simulate --resume {self.folder}`"
+        path, again = self.folder / "result.json", command("simulate --resume", self.folder)
         if not path.exists():
             raise FedrecError(f"{path}: not there yet; finish the run with {again}")
         try:
@@ -249,7 +249,7 @@ def open_run(path: str | Path | None = None) -> Run:
         if not (Path(path) / "config.json").is_file():
             free = not Path(path).exists() or (Path(path).is_dir() and not any(Path(path).iterdir()))
             mend = (
-                f"`fedrec simulate --out {path}` makes one"
+                f"{command('simulate --out', path)} makes one"
                 if free
                 else "name a run's folder; `fedrec simulate` makes one"
             )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from flwr.serverapp import Grid
 
 from fedrec.data.selection import Selection
-from fedrec.errors import FedrecError
+from fedrec.errors import FedrecError, command
 from fedrec.progress import say as to_stderr
 from fedrec.protocol.adapters import Model
 from fedrec.protocol.answers import ChainAnswer, DiscardAnswer, LocateAnswer, RepeatAnswer, ServeAnswer
@@ -55,8 +55,8 @@ def refuse(run: Run, behind: Mapping[str, str]) -> None:
     """
     for name, why in behind.items():
         raise FedrecError(
-            f"client {name} {why}, as if an old copy had been put back:"
-            f" `fedrec forget run --run {run.folder}` repeats it"
+            f"client {name} {why}, as if an old copy had been put back: "
+            f"{command('forget run --run', run.folder)} repeats it"
         )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fedrec.errors import FedrecError, Interrupted, UsageError, os_fault
+from fedrec.errors import FedrecError, Interrupted, UsageError, command, os_fault
 from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, Workers, given
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def simulate(
             with _resumable(folder):
                 _execute(prepared, side_by_side, json)
         except KeyboardInterrupt:
-            raise Interrupted(f"stopped; continue with `fedrec simulate --resume {folder}`") from None
+            raise Interrupted(f"stopped; continue with {command('simulate --resume', folder)}") from None
 
 
 @contextmanager
@@ -89,7 +89,7 @@ def _resumable(folder: Path) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        mend = f"make room or mend it, and continue with `fedrec simulate --resume {folder}`"
+        mend = f"make room or mend it, and continue with {command('simulate --resume', folder)}"
         raise FedrecError(f"{os_fault(error)}; {mend}") from None
 
 
@@ -137,8 +137,8 @@ def _beside(run: Any) -> list[Any]:
 
     if run.config.baselines and (request := under_way(run)):
         raise FedrecError(
-            f"request {request} is not erased yet, so no baseline may read the data: `fedrec forget status --run"
-            f" {run.folder}` shows why, `fedrec forget run --run {run.folder}` goes on"
+            f"request {request} is not erased yet, so no baseline may read the data: "
+            f"{command('forget status --run', run.folder)} shows why, {command('forget run --run', run.folder)} goes on"
         )
     remove_old_baselines(run)
     for name, config in _baselines(run.config).items():

@@ -13,7 +13,7 @@ import numpy as np
 from flwr.serverapp import Grid
 
 from fedrec.data.selection import Selection
-from fedrec.errors import FedrecError
+from fedrec.errors import FedrecError, command
 from fedrec.models.adapter import digest_of
 from fedrec.progress import say as to_stderr
 from fedrec.protocol.adapters import Model
@@ -55,7 +55,7 @@ class FederatedExecutor:
         if run.config.strategy == "ditto":
             raise FedrecError("a run of ditto cannot forget yet: its personal models belong to no round")
         if run.rounds.last() != run.config.federation.rounds:
-            raise FedrecError(f"{run.folder} is not finished: `fedrec simulate --resume {run.folder}` first")
+            raise FedrecError(f"{run.folder} is not finished: {command('simulate --resume', run.folder)} first")
         self.run, self.grid, self.ledger = run, grid, ledger
         self.federation = Federation(grid, run, initial_of(run), _silent)
 

@@ -12,7 +12,7 @@ from flwr.app import Message
 from flwr.serverapp import Grid
 
 from fedrec.data.evaluated import share_in_round
-from fedrec.errors import FedrecError
+from fedrec.errors import FedrecError, command
 from fedrec.models.adapter import digest_of
 from fedrec.protocol.adapters import Model, State, size_of, to_arrays
 from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
@@ -267,8 +267,9 @@ class Federation:
         fault = same_reason(dropped, asked)
         if fault is not None and (len(asked) > 1 or len(self.nodes) == 1):
             raise FedrecError(
-                f"round {number}: every client fails ({fault}); mend that and go on, `fedrec simulate --resume "
-                f"{self.run.folder}` or `fedrec forget run`, or start again with other settings"
+                f"round {number}: every client fails ({fault}); mend that and go on, "
+                f"{command('simulate --resume', self.run.home.folder)} or "
+                f"{command('forget run --run', self.run.home.folder)}, or start again with other settings"
             )
 
     def groups(self, client: str) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from flwr.serverapp import Grid
 from safetensors import SafetensorError
 
-from fedrec.errors import FedrecError
+from fedrec.errors import FedrecError, command
 from fedrec.models.adapter import digest_of
 from fedrec.protocol.adapters import Model
 from fedrec.served import hashes_of
@@ -60,7 +60,7 @@ def renew(grid: Grid, run: Run, ledger: Ledger, say: Say) -> Renewed | None:
     shards, path = sorted(stale), _models_path(run)
     restore = f"restore {run.rounds.folder} as it was after that"
     if run.rounds.last() != run.config.federation.rounds:
-        again = f"remove that folder, and `fedrec simulate --resume {run.folder}` trains every round again"
+        again = f"remove that folder, and {command('simulate --resume', run.folder)} trains every round again"
         raise FedrecError(f"{run.rounds.folder}: of before erasure {stale[shards[0]]}; {restore}, or {again}")
     for shard in shards:
         say(f"{path}: shard {shard} is of before erasure {stale[shard]}, as if it had been put back: trained again")
@@ -115,7 +115,7 @@ def stale_in_rounds(run: Run, newest: Mapping[int, Newest]) -> dict[int, str]:
 def put_back(run: Run, ledger: Ledger) -> Iterator[tuple[str, str]]:
     """Files here that hold, or serve, what is of before an erasure; each with why."""
     newest = published(run, ledger)
-    mend = f"`fedrec forget run --run {run.folder}` puts that right"
+    mend = f"{command('forget run --run', run.folder)} puts that right"
     for shard, request in stale_in_rounds(run, newest).items():
         yield str(_models_path(run).relative_to(run.folder)), f"shard {shard} is of before erasure {request}; {mend}"
     for name in run.clients:

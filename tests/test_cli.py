@@ -248,8 +248,3 @@ def test_the_package_runs_as_the_command_does() -> None:
 def test_a_hint_keeps_the_run_that_was_named(finished: Path, call: Call) -> None:
     code, _, err = call("forget", "show", "nothing-such", "--run", finished)
     assert code == 2 and f"`fedrec forget list --run {finished}`" in err
-    assert cli._naming_run("`fedrec forget run --run x`", ["--run", "y"]) == "`fedrec forget run --run x`"
-    assert cli._naming_run("`fedrec forget list`", ["forget", "list"]) == "`fedrec forget list`"
-    assert cli._naming_run("`fedrec forget run`, `fedrec data inspect`", ["--run=a b"]) == (
-        "`fedrec forget run --run 'a b'`, `fedrec data inspect`"
-    )

@@ -20,8 +20,8 @@ from tests.reporting.results import write_run
 from tests.test_progress import until
 
 COMMANDS: dict[str, tuple[Callable[[Path], Any], object, str, str]] = {
-    "evaluate": (lambda folder: evaluate(folder=folder), Run, "result", "reading {folder}, 0 s so far\n"),
-    "report": (lambda folder: report(runs=[folder]), run_page, "write_report", "writing the page, 0 s so far\n"),
+    "evaluate": (lambda folder: evaluate(folder=folder), Run, "result", "reading {folder}, "),
+    "report": (lambda folder: report(runs=[folder]), run_page, "write_report", "writing the page, "),
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from fedrec import lock
 from fedrec.config import RunConfig
-from fedrec.errors import FedrecError, UsageError
+from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json
 from fedrec.reporting import comparison_page
 from fedrec.settings import flat
@@ -85,7 +85,9 @@ def show_again(folder: Path) -> Path:
         FedrecError: it is not finished, or the page cannot be written.
     """
     if not (folder / RESULT).exists():
-        raise FedrecError(f"{folder}: this comparison is not finished; `fedrec unlearn compare --out {folder}` goes on")
+        raise FedrecError(
+            f"{folder}: this comparison is not finished; {command('unlearn compare --out', folder)} goes on"
+        )
     return write_page(read_json(folder / RESULT), folder)
 
 

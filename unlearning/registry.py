@@ -79,8 +79,8 @@ class Registry:
         for operator in self.operators():
             if operator.name == name:
                 return operator
-        known = ", ".join(self.names()) or "none yet"
-        raise UsageError(f"operator {name!r}: unknown; known are {known}; `fedrec forget keys --create` makes one")
+        known = f"name one of {', '.join(self.names())}" if self.names() else "there are none in force"
+        raise UsageError(f"operator {name!r}: unknown; {known}, or make this one")
 
     def register(self, name: str, roles: Sequence[Role], public: Callable[[], bytes]) -> Operator:
         """A new operator.
@@ -109,7 +109,7 @@ class Registry:
             if not self.operators():
                 return self._register(name, ROLES, public()).name, True
             if not (names := self.names()):
-                raise FedrecError(f"{self.folder}: every operator is revoked; `fedrec forget keys --create` makes one")
+                raise FedrecError(f"{self.folder}: every operator is revoked; make another")
             return names[0], False
 
     def revoke(self, name: str) -> None:

@@ -100,8 +100,8 @@ def erase(
     )
     if (learned := sorted({use.run for use in Vault(vault).uses()})) and not rows_only:
         raise UsageError(
-            f"{vault}: run {', '.join(learned)} learned from these rows, and would keep that: `fedrec forget submit` "
-            "erases both; --rows-only erases the rows alone"
+            f"{vault}: run {', '.join(learned)} learned from these rows, and would keep that: `fedrec forget submit "
+            "--user USER --run RUN` erases both; --rows-only erases the rows alone"
         )
     request = request or uuid.uuid4().hex
     done = Vault(vault).erase(selection, request)

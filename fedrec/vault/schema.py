@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from fedrec.errors import FedrecError, UsageError
+from fedrec.errors import FedrecError, UsageError, command
 
 VERSION = "2"
 DESTROYED = "destroyed"
@@ -170,7 +170,7 @@ def copy(path: Path, target: Path) -> None:
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection for one piece of work; what is not committed at its end is undone."""
     if not path.is_file():
-        raise FedrecError(f"{path}: no vault there; `fedrec vault import SOURCE --vault {path}` makes one")
+        raise FedrecError(f"{path}: no vault there; {command('vault import SOURCE --vault', path)} makes one")
     with _explained(path), closing(connect(path)) as db:
         yield db
 

@@ -95,7 +95,9 @@ def test_rows_that_a_run_learned_from_are_not_erased_alone_unless_one_says_so(ra
     vault(path, "import", ratings, "--like-above", 3)
     catalogue = Catalogue(tuple(f"i{number}" for number in range(len(TITLES))), tuple(TITLES))
     Vault(path).record_use("mine", 0, 1, Vault(path).interactions(catalogue), catalogue)
-    with pytest.raises(UsageError, match=r"run mine learned from these rows.*`fedrec forget submit`"):
+    with pytest.raises(
+        UsageError, match=r"run mine learned from these rows.*`fedrec forget submit --user USER --run RUN`"
+    ):
         vault(path, "erase", "--user", "u07")
     assert len(figures(path, "list")["users"]) == 24
     assert figures(path, "erase", "--user", "u07", "--rows-only")["rows"] == 12

@@ -22,7 +22,7 @@ def heads(folder: Path, but: str = "") -> list[str]:
         if path.stem != but:
             signed, why = read_signed(path)
             if signed is None:
-                raise FedrecError(f"{path}: {why}; restore it: `fedrec forget audit` tells more")
+                raise FedrecError(f"{path}: {why}; restore it from a backup")
             previous[signed.digest] = signed.certificate.previous
     return sorted(previous.keys() - set(previous.values()))
 
@@ -35,5 +35,5 @@ def newest(folder: Path, but: str = "") -> str | None:
     """
     found = heads(folder, but)
     if len(found) > 1:
-        raise FedrecError(f"{folder}: the certificates are not one row: `fedrec forget audit` tells which are missing")
+        raise FedrecError(f"{folder}: the certificates are not one row; restore those that are missing from a backup")
     return found[0] if found else None

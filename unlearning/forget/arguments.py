@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import click
 import typer
 
-from fedrec.errors import UsageError
+from fedrec.errors import UsageError, command
 from fedrec.options import Run
 
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ def acting(workflow: Workflow, name: str | None, role: Role, console: Terminal) 
     """
     if name is not None:
         return name
-    first, made = workflow.ensure_one()
-    if made:
+    if not workflow.operators.operators():
+        first, _ = workflow.ensure_one()
         console.print(
             f"made an operator '{first}' with all roles; the private key is {workflow.keyring.path(first)}",
             markup=False, soft_wrap=True,
@@ -115,5 +115,6 @@ def acting(workflow: Workflow, name: str | None, role: Role, console: Terminal) 
         return first
     able = workflow.operators.names(role)
     if not able:
-        raise UsageError(f"no operator in force is a {role}: `fedrec forget keys --create NAME --role {role}`")
+        make = command(f"forget keys --create NAME --role {role} --run", workflow.model.folder)
+        raise UsageError(f"no operator in force is a {role}: {make} makes one")
     return able[0]

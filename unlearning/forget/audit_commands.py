@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fedrec.errors import FedrecError
+from fedrec.errors import FedrecError, command
 from fedrec.options import Json
 from unlearning.forget.arguments import Database, Operator, RunOption, acting, open_host
 
@@ -66,6 +66,7 @@ def warn_altered(workflow: Workflow, console: Terminal) -> None:
         found = unaccepted(workflow)
     if found:
         console.print(
-            f"the audit finds {len(found)}, the first: {found[0].about}: {found[0].why}; see `fedrec forget audit`",
+            f"the audit finds {len(found)}, the first: {found[0].about}: {found[0].why}; see "
+            f"{command('forget audit --run', workflow.model.folder)}",
             style="red", markup=False, soft_wrap=True,
         )  # fmt: skip

@@ -41,14 +41,14 @@ def verify(
     if not verdict.ok:
         raise UnknownSigner(
             f"{certificate}: nothing in it was altered, but anybody may have signed it: give the operators' public "
-            "keys by --key (`fedrec forget keys --export NAME` prints them)"
+            "keys by --key (`fedrec forget keys --export NAME --run RUN` prints them)"
         )
 
 
 def certificate(id: RequestId, run: RunOption = None, database: Database = None) -> None:
     """ID: where the certificate, its evidence, the page and the reply to the person are."""
     workflow, console = open_workflow(run, database, None)
-    id = workflow.ledger.named(id)
+    id = workflow.named(id)
     documents = workflow.documents_of(id)
     if "certificate" not in documents:
         raise UsageError(f"request {id}: no certificate; it is {workflow.ledger.get(id).state.value}")
@@ -94,4 +94,6 @@ def _publics(path: Path) -> list[bytes]:
     except OSError as error:
         raise UsageError(f"--key {path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
-        raise UsageError(f"--key {path}: {error}; `fedrec forget keys --export` gives public keys") from None
+        raise UsageError(
+            f"--key {path}: {error}; `fedrec forget keys --export NAME --run RUN` gives public keys"
+        ) from None

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fedrec.errors import FedrecError, Interrupted, UsageError
+from fedrec.errors import FedrecError, Interrupted, UsageError, command
 from fedrec.options import Json, Workers
 from unlearning.forget.arguments import (
     Database,
@@ -37,7 +37,7 @@ def plan(id: RequestId, run: RunOption = None, database: Database = None, json: 
     from unlearning.workflow.planning import changes, impact
 
     host, workflow, console = open_host(run, database, json)
-    request = workflow.ledger.get(workflow.ledger.named(id))
+    request = workflow.ledger.get(workflow.named(id))
     with working("asking the clients what they hold of it"), host.executor(workflow.ledger) as executor:
         executor.check_current()
         located = executor.locate(workflow.ledger.selection(request.id), request.scope.client)
@@ -80,14 +80,15 @@ def run(
     host, workflow, console = open_host(run, database, json)
     signer = acting(workflow, by, "signer", console)
     if signer not in workflow.operators.names("signer"):
-        raise UsageError(f"--by {signer}: no signer in force; `fedrec forget keys` shows who is, and makes one")
+        who = command("forget keys --run", workflow.model.folder)
+        raise UsageError(f"--by {signer}: no signer in force; {who} shows who is, and with --create makes one")
     try:
         say = partial(console.print, markup=False, soft_wrap=True)
         with only_writer(workflow.model.folder), host.executor(workflow.ledger, side_by_side) as executor:
             outcomes = Execution(workflow, executor, signer, say, rederive).run()
             host.publish(database)
     except KeyboardInterrupt:
-        raise Interrupted("stopped; `fedrec forget run` goes on") from None
+        raise Interrupted(f"stopped; {command('forget run --run', workflow.model.folder)} goes on") from None
     for outcome in outcomes:
         console.print(
             f"{outcome['id']}  {outcome['state']}  {outcome['certificate'] or ''}", markup=False, soft_wrap=True
@@ -99,7 +100,8 @@ def run(
     warn(workflow, console, workflow.ledger.open_requests())
     write_result({"requests": outcomes}, json)
     if failed := sum(outcome["state"] == "failed" for outcome in outcomes):
-        raise FedrecError(f"{failed} of {len(outcomes)} requests failed: `fedrec forget status` says why")
+        why = command("forget status --run", workflow.model.folder)
+        raise FedrecError(f"{failed} of {len(outcomes)} requests failed: {why} says why")
 
 
 def commands_over(given: Session) -> typer.Typer:
@@ -111,8 +113,8 @@ def commands_over(given: Session) -> typer.Typer:
         context_settings={"obj": given},
     )
     app.callback()(choose_keys)
-    for command in _COMMANDS:
-        app.command(command.__name__.rstrip("_"))(command)
+    for each in _COMMANDS:
+        app.command(each.__name__.rstrip("_"))(each)
     return app
 
 

@@ -31,7 +31,7 @@ def approve(
     workflow, console = open_workflow(run, database, json)
     approver = acting(workflow, by, "approver", console)
     waiting = workflow.ledger.list(State.RECEIVED)
-    ids = [workflow.ledger.named(id)] if id is not None else [request.id for request in waiting]
+    ids = [workflow.named(id)] if id is not None else [request.id for request in waiting]
     approved = [workflow.approve(each, approver, identity) for each in ids]
     for request in approved:
         alone = "" if request.four_eyes else " by the one operator there is"
@@ -115,7 +115,7 @@ def _decide(
     from unlearning.workflow.correspondence import DECISIONS, path_of
 
     workflow, console = open_workflow(run, database, json)
-    request = workflow.decide(workflow.ledger.named(id), decision, acting(workflow, by, "approver", console))
+    request = workflow.decide(workflow.named(id), decision, acting(workflow, by, "approver", console))
     answer = f", to be answered by {request.due_at}" if request.state in OPEN else ""
     console.print(f"{request.id}  {request.state.value}{answer}", markup=False, soft_wrap=True)
     if decision.says in DECISIONS:

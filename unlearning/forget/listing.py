@@ -70,7 +70,7 @@ def show(id: RequestId, run: RunOption = None, database: Database = None, json: 
     from fedrec.output import write_result
 
     workflow, console = open_workflow(run, database, json)
-    request = workflow.ledger.get(workflow.ledger.named(id))
+    request = workflow.ledger.get(workflow.named(id))
     documents = workflow.documents_of(request.id)
     lines = [*_facts(request), *documents.items()]
     for name, value in lines:

@@ -34,12 +34,13 @@ def check_signature(authority: Authority, operator: str, role: Role, message: by
         raise Rejected(f"operator {operator!r}: not signed; sign with the operator's key", "unsigned")
     if not authority.check(operator, message, signature):
         raise Rejected(
-            f"operator {operator!r}: not registered, or signed with another key; see `fedrec forget keys`",
+            f"operator {operator!r}: not registered, or signed with another key; "
+            f"{', '.join(authority.names(role)) or 'nobody'} may, as {role}",
             "wrong-signature",
         )
     if operator not in authority.names(role):
         raise Rejected(
-            f"operator {operator!r}: has not the role {role}; see `fedrec forget keys` for who has",
+            f"operator {operator!r}: has not the role {role}; {', '.join(authority.names(role)) or 'nobody'} has",
             "wrong-role", operator,
         )  # fmt: skip
     return signature

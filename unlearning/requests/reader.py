@@ -27,18 +27,18 @@ class Reader:
         with self._database.reading() as connection:
             return one(connection, id)
 
-    def named(self, beginning: str) -> str:
-        """The whole id of the one request whose id begins so.
+    def named(self, beginning: str) -> str | None:
+        """The whole id of the one request whose id begins so; None where there is none.
 
         Raises:
-            UsageError: there is none, or more than one.
+            UsageError: there is more than one.
         """
         with self._database.reading() as connection:
             begins = requests.c.id.startswith(beginning.lower(), autoescape=True)
             found = sorted(persistence.read_ids(connection, begins)) if beginning else []
         if len(found) > 1:
             raise UsageError(f"request {beginning}: {len(found)} begin so, {', '.join(found[:4])}: write more of it")
-        return found[0] if found else one_missing(beginning)
+        return found[0] if found else None
 
     def list(self, state: State | None = None) -> Sequence[Request]:
         """All, or those in a state, the first due first."""
@@ -88,7 +88,7 @@ def one(connection: Connection, id: str) -> Request:
 
 
 def one_missing(id: str) -> NoReturn:
-    raise UsageError(f"request {id}: not in the ledger; `fedrec forget list` shows those that are")
+    raise UsageError(f"request {id}: not in the ledger; name one that is")
 
 
 def moment(now: datetime | None) -> datetime:

@@ -17,7 +17,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fedrec.data.selection import Selection
-from fedrec.errors import FedrecError
+from fedrec.errors import FedrecError, command
 from fedrec.models.adapter import digest_of
 from fedrec.progress import working
 from fedrec.protocol.adapters import Model
@@ -121,7 +121,7 @@ class Execution:
         first = self.workflow.ledger.get(ids[0]).timings["withdrawn_seconds"]  # also where it was broken off since
         self.say(f"withdrawn everywhere in {first:.2f} s")
         if gone:
-            again = f"`fedrec simulate --resume {self.workflow.model.folder}` trains them again without the rows"
+            again = f"{command('simulate --resume', self.workflow.model.folder)} trains them again without the rows"
             self.say(f"baselines {', '.join(gone)} are removed with what they learned; {again}")
         ids = [id for id in ids if self._alone(id, lambda id, of, client: self.executor.erase(of, client, id))]
         shards, folder = self._shards(ids), self._batches / progress.name(ids)

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from fedrec.config import Section
-from fedrec.errors import FedrecError, UsageError
+from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json
 from unlearning import audit
 from unlearning.certificates.canonical import digest
@@ -85,7 +85,7 @@ def read_head(path: Path) -> Head:
     try:
         return Head.model_validate(read_json(path))
     except (ValidationError, OSError):
-        raise UsageError(f"--since {path}: not what `fedrec forget audit --head FILE` wrote") from None
+        raise UsageError(f"--since {path}: not what --head FILE wrote") from None
 
 
 def findings(
@@ -127,8 +127,8 @@ def refuse_altered(workflow: Workflow) -> None:
     if found:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         raise FedrecError(
-            f"{found[0].about}: {found[0].why}{more}; nothing was done: `fedrec forget audit` lists it, "
-            "and goes on with --accept"
+            f"{found[0].about}: {found[0].why}{more}; nothing was done: "
+            f"{command('forget audit --run', workflow.model.folder)} lists it, and goes on with --accept"
         )
 
 

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from fedrec.config import Section, validated
 from fedrec.data.selection import Selection
-from fedrec.errors import FedrecError
+from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json
 from unlearning.audit import AuditLog
 from unlearning.certificates.canonical import digest
@@ -131,6 +131,17 @@ class Workflow:
     def ledger(self) -> Ledger:
         subjects = SubjectKeys(self.folder / "subjects")
         return Ledger(self._database, subjects, self.rules.ledger, self.operators, self._note)
+
+    def named(self, beginning: str) -> str:
+        """The whole id of the one request whose id begins so.
+
+        Raises:
+            UsageError: there is none, or more than one.
+        """
+        if (found := self.ledger.named(beginning)) is None:
+            shown = command("forget list --run", self.model.folder)
+            raise UsageError(f"request {beginning}: not in the ledger; {shown} shows those that are")
+        return found
 
     def submit_all(
         self,

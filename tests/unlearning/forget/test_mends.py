@@ -1,0 +1,134 @@
+"""Every command that a message about a run suggests is right as it stands: it names that run, as a shell takes it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from fedrec import cli
+from fedrec.errors import FedrecError, UsageError, command
+from fedrec.store import Run, open_run
+from tests.cli import ROOT
+from tests.server.test_federated_executor import Copy, asked, execution, finished, of
+from unlearning.workflow.workflow import Workflow
+
+__all__ = ["finished"]  # a fixture
+
+OF_NO_RUN = re.compile(
+    r"`fedrec (?:settings`|simulate`|vault backup`|forget --passphrase-file FILE …`|[^`]* --run RUN`)"
+)
+
+
+def call(*words: object) -> Result:
+    return CliRunner().invoke(cli.cli, [*map(str, words)])
+
+
+def told(result: Result) -> str:
+    """All that a command said, its one line of failure too."""
+    return f"{result.output}{result.stderr}{result.exception or ''}".replace("\n", " ")
+
+
+def show_nobody(run: Run) -> Result:
+    return call("forget", "show", "nothing-such", "--run", run.folder)
+
+
+def sign_as_nobody(run: Run) -> Result:
+    return call("forget", "run", "--by", "nobody", "--run", run.folder)
+
+
+def approve_without_approvers(run: Run) -> Result:
+    (id_,) = asked(run, *of("u07"))
+    for name in Workflow(run).operators.names():
+        Workflow(run).operators.revoke(name)
+    return call("forget", "approve", id_, "--run", run.folder)
+
+
+def look_at_a_cut_log(run: Run) -> Result:
+    asked(run, *of("u07"))
+    log = Workflow(run).audit.path
+    log.write_bytes(log.read_bytes().splitlines(keepends=True)[0])
+    return call("forget", "status", "--run", run.folder)
+
+
+def carry_out_a_cut_log(run: Run) -> Result:
+    look_at_a_cut_log(run)
+    return call("forget", "run", "--run", run.folder)
+
+
+def recommend_to_nobody(run: Run) -> Result:
+    return call("recommend", "--user", "nobody", "--run", run.folder)
+
+
+def show_no_result(run: Run) -> Result:
+    (run.folder / "result.json").unlink()
+    return call("evaluate", "--run", run.folder)
+
+
+def answer_from_an_old_copy(run: Run) -> Result:
+    (home,) = run.clients_of()["u07"]
+    store = run.client(home)
+    shutil.copytree(store.folder, run.folder.parent / "old")
+    asked(run, *of("u07"))
+    execution(run).run()
+    shutil.rmtree(store.folder)
+    shutil.copytree(run.folder.parent / "old", store.folder)
+    return call("recommend", "--user", "u11", "--run", run.folder)
+
+
+def export_nothing(run: Run) -> Result:
+    for name in run.clients:
+        run.client(name).allow(())
+    return call("export", "--client", run.clients[0], "--to", run.folder.parent / "out", "--run", run.folder)
+
+
+PROVOKED: tuple[Callable[[Run], Result], ...] = (
+    show_nobody, sign_as_nobody, approve_without_approvers, look_at_a_cut_log, carry_out_a_cut_log,
+    recommend_to_nobody, show_no_result, answer_from_an_old_copy, export_nothing,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("provoke", PROVOKED)
+def test_a_suggested_command_names_the_run_and_works(
+    provoke: Callable[[Run], Result], tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "Anna's runs" / "the first"
+    folder.parent.mkdir()
+    said = told(provoke(finished(folder)))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")  # there is no newest run here
+    suggested = re.findall(r"`(fedrec [^`]*)`", said)
+    assert suggested, said
+    for each in suggested:
+        words = ["nina" if word == "NAME" else word for word in shlex.split(each)]
+        assert str(folder) in words
+        done = call(*words[1:])
+        assert not isinstance(done.exception, UsageError | SystemExit) or not done.exit_code, (each, told(done))
+        assert done.exception is None or isinstance(done.exception, FedrecError | SystemExit), each
+    assert open_run(folder)
+
+
+def test_what_is_suggested_is_as_a_shell_takes_it() -> None:
+    assert command("forget run --run", Path("a b/it's")) == "`fedrec forget run --run 'a b/it'\"'\"'s'`"
+
+
+def test_no_message_suggests_a_command_without_naming_its_run() -> None:
+    found = []
+    for path in sorted(
+        path for top in ("fedrec", "server", "unlearning", "clients") for path in (ROOT / top).rglob("*.py")
+    ):
+        tree = ast.parse(path.read_text("utf-8"))
+        said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}  # docstrings
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
+                left = OF_NO_RUN.sub("", node.value)
+                if "`fedrec " in left and path.name != "errors.py":
+                    found.append(f"{path.relative_to(ROOT)}, line {node.lineno}: {left}")
+    assert found == []
