@@ -19,7 +19,8 @@ from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
 from fedrec.protocol.questions import Evaluate, Train
 from fedrec.protocol.record import BadMessage
 from fedrec.store import Rounds, Run
-from server import balance, results
+from fedrec.strategies import balance
+from server import results
 from server.exchange import Answered, ask, call, content_of
 from server.kept import Asking, Kept, Known
 from server.meeting import meet

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fedrec.config import PplrConfig, RunConfig
 from fedrec.protocol.adapters import State
-from server import averaging, balance
+from fedrec.strategies import averaging, balance
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fedrec.protocol.adapters import State
-from server.averaging import fedavg, weighted_sum
+from fedrec.strategies.averaging import fedavg, weighted_sum
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 COUNTS = st.integers(0, 10_000)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from fedrec.protocol.adapters import State
-from server.averaging import weighted_sum
+from fedrec.strategies.averaging import weighted_sum
 
 Exponent = Literal["intended", "code"]
 Matrix = NDArray[np.float64]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from threadpoolctl import threadpool_limits
 
-from server.averaging import weighted_sum
-from server.balance import Exponent, flatten, heating, mix, mixing, similarity
+from fedrec.strategies.averaging import weighted_sum
+from fedrec.strategies.balance import Exponent, flatten, heating, mix, mixing, similarity
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 VECTORS = arrays(np.float32, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=6), elements=FLOATS)
