@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -35,6 +36,8 @@ from fedrec.protocol.answers import InventoryAnswer, Measures, TrainAnswer
 from fedrec.served import REHEARSED, answers_of, read_judgement, serve
 from fedrec.serving import encoder_of, run_base
 from fedrec.store import Run
+from fedrec.strategies import strategy_of
+from fedrec.strategies.strategy import Learnt
 from fedrec.training import Task, train
 
 
@@ -67,7 +70,7 @@ class Client:
 
     def inventory(self) -> InventoryAnswer:
         """Counts only: users, and train rows of each shard."""
-        rows, shard_of = self._train_rows()
+        rows, shard_of = self.train_rows()
         counts = np.bincount(shard_of[shard_of >= 0], minlength=self.config.shards)
         return InventoryAnswer(client=self.name, users=len(rows.user_ids), examples=tuple(counts.tolist()))
 
@@ -77,19 +80,15 @@ class Client:
         Args:
             model: the adapters to start from, one of each of those shards; none = those published last, of all shards.
         """
-        start = model or self._published(number - 1)
-        prox = self.config.prox if self.config.strategy == "fedprox" else 0.0
-        trained, losses, rows = self._train_model(number, start, shards, "", prox, start)
-        if self.config.strategy == "ditto":
-            self._train_personal(number, start, shards)
-        return TrainAnswer(client=self.name, round=number, adapters=trained, loss=tuple(losses), examples=tuple(rows))
+        learner = _Learner(self, number, tuple(shards))
+        learnt = strategy_of(self.config).train(learner, model or self._published(number - 1))
+        return TrainAnswer(
+            client=self.name, round=number, adapters=learnt.model, loss=learnt.losses, examples=learnt.rows
+        )
 
     def serve(self, number: int, model: Model, shards: Sequence[int]) -> None:
-        """Serve the model of round `number`, which has these shards, from now on.
-
-        With Ditto the client serves its personal model instead.
-        """
-        served = self._personal(number) or model if self.config.strategy == "ditto" else model
+        """Serve the model of round `number`, which has these shards, or what the strategy serves in its place."""
+        served = strategy_of(self.config).served(_Learner(self, number, tuple(shards)), model)
         with replacing(self.store.folder / "published.safetensors") as partial, storing(partial):
             save_file(to_arrays(model), partial, {"round": str(number)})
         adapters = dict(zip(shards, _tensors(served), strict=True))
@@ -132,64 +131,15 @@ class Client:
             metrics[name] = Measures(**vars(measure(scores[mine], tested.label[mine], tested.user[mine])))
         return metrics, ScoredRows(scores, tested.label.astype(np.int8), numbered(rows.user_ids)[tested.user])
 
-    def _train_model(
-        self, number: int, start: Model, shards: Sequence[int], role: str, prox: float, anchor: Model
-    ) -> tuple[Model, list[float], list[int]]:
-        config = self.config
-        rows, shard_of = self._train_rows()
-        read, shard_of_all = teaches(rows), self.shard_of_users()[rows.user]
-        trained: Model = []
-        losses: list[float] = []
-        counts: list[int] = []
-        with AdapterBank(self.base.model, config.lora, width=1) as bank:
-            for shard, state, centre in zip(shards, start, anchor, strict=True):
-                checkpoint = self.store.folder / "training" / f"{role}shard-{shard}.pt"
-                windows = self.encoder.windows(rows, shard_of == shard)
-                task = Task(
-                    windows, rows.label, self.encoder.template.answers,
-                    (config.seed, role + self.name, shard, number), number - 1, config.federation.rounds,
-                )  # fmt: skip
-                self.store.record_use(self.run.name, shard, number, rows.take(read & (shard_of_all == shard)))
-                with bar(f"{self.name} round {number}") as tick:
-                    outcome = train(
-                        self.base.model, bank, _tensors([state])[0], task, config.train,
-                        prox=prox, anchor=_tensors([centre])[0], checkpoint=checkpoint, on_step=tick,
-                    )  # fmt: skip
-                checkpoint.unlink(missing_ok=True)
-                trained.append({name: tensor.numpy() for name, tensor in outcome.state.items()})
-                losses.append(outcome.loss)
-                counts.append(outcome.rows // config.train.epochs)
-        return trained, losses, counts
-
     def shard_of_users(self) -> NDArray[np.int32]:
         """(users,) the shard of each user here."""
         return self.run.shard_of(self.interactions.user_ids)
 
-    def _train_rows(self) -> tuple[Interactions, NDArray[np.int32]]:
+    def train_rows(self) -> tuple[Interactions, NDArray[np.int32]]:
         """The rows to learn from and those that only stand in histories; the shard of each row, -1 for the latter."""
         rows = self.interactions.take(np.isin(self.interactions.split, (TRAIN, HISTORY)))
         shard_of = self.shard_of_users()[rows.user]
         return rows, np.where(rows.split == TRAIN, shard_of, -1)
-
-    def _train_personal(self, number: int, received: Model, shards: Sequence[int]) -> None:
-        """Ditto (Li et al. 2021): a personal model, pulled towards the global one by the proximal term."""
-        start = self._personal(number - 1) or received
-        personal, _, _ = self._train_model(number, start, shards, "personal-", self.config.prox, received)
-        with replacing(self._personal_path(number)) as partial, storing(partial):
-            save_file(to_arrays(personal), partial)
-        for path in self.store.folder.glob("personal-*.safetensors"):
-            if path < self._personal_path(number - 1):  # a resumed round starts from the one before
-                path.unlink()
-
-    def _personal(self, number: int) -> Model | None:
-        """The newest personal model up to round `number`; a client may have sat rounds out."""
-        found = [
-            p for p in sorted(self.store.folder.glob("personal-*.safetensors")) if p <= self._personal_path(number)
-        ]
-        return from_arrays(load_file(found[-1])) if found else None
-
-    def _personal_path(self, number: int) -> Path:
-        return self.store.folder / f"personal-{number:04d}.safetensors"
 
     def _published(self, number: int) -> Model:
         path = self.store.folder / "published.safetensors"
@@ -210,6 +160,57 @@ class Client:
             return np.zeros(len(rows), bool)
         judging: NDArray[np.bool_] = drawn(rows, config.aggregation.validation, config.seed) & (rows.split == VALID)
         return judging
+
+
+@dataclass(frozen=True)
+class _Learner:
+    """A client in one round, as a strategy's half has to do with it; the shards that were asked for."""
+
+    client: Client
+    round: int
+    shards: tuple[int, ...]
+
+    def learn(self, start: Model, *, anchor: Model | None = None, pull: float = 0.0, role: str = "") -> Learnt:
+        client, config, number = self.client, self.client.config, self.round
+        prefix = f"{role}-" if role else ""
+        rows, shard_of = client.train_rows()
+        read, shard_of_all = teaches(rows), client.shard_of_users()[rows.user]
+        trained: Model = []
+        losses: list[float] = []
+        counts: list[int] = []
+        with AdapterBank(client.base.model, config.lora, width=1) as bank:
+            for shard, state, centre in zip(self.shards, start, anchor or start, strict=True):
+                checkpoint = client.store.folder / "training" / f"{prefix}shard-{shard}.pt"
+                task = Task(
+                    client.encoder.windows(rows, shard_of == shard), rows.label, client.encoder.template.answers,
+                    (config.seed, prefix + client.name, shard, number), number - 1, config.federation.rounds,
+                )  # fmt: skip
+                client.store.record_use(client.run.name, shard, number, rows.take(read & (shard_of_all == shard)))
+                with bar(f"{client.name} round {number}") as tick:
+                    outcome = train(
+                        client.base.model, bank, _tensors([state])[0], task, config.train,
+                        prox=pull, anchor=_tensors([centre])[0], checkpoint=checkpoint, on_step=tick,
+                    )  # fmt: skip
+                checkpoint.unlink(missing_ok=True)
+                trained.append({name: tensor.numpy() for name, tensor in outcome.state.items()})
+                losses.append(outcome.loss)
+                counts.append(outcome.rows // config.train.epochs)
+        return Learnt(trained, tuple(losses), tuple(counts))
+
+    def keep(self, role: str, model: Model) -> None:
+        with replacing(self._path(role, self.round)) as partial, storing(partial):
+            save_file(to_arrays(model), partial)
+        for path in self.client.store.folder.glob(f"{role}-*.safetensors"):
+            if path < self._path(role, self.round - 1):  # a resumed round starts from the one before
+                path.unlink()
+
+    def kept(self, role: str, upto: int) -> Model | None:
+        found = sorted(self.client.store.folder.glob(f"{role}-*.safetensors"))
+        found = [path for path in found if path <= self._path(role, upto)]
+        return from_arrays(load_file(found[-1])) if found else None
+
+    def _path(self, role: str, number: int) -> Path:
+        return self.client.store.folder / f"{role}-{number:04d}.safetensors"
 
 
 def _tensors(model: Model) -> list[dict[str, torch.Tensor]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import os
 import signal
@@ -12,6 +11,7 @@ from typing import NoReturn
 
 import click
 
+from fedrec.choices import attribute
 from fedrec.errors import FedrecError, Interrupted, did_you_mean, os_fault
 from fedrec.owner import for_owner_only
 from fedrec.progress import patience_from_here, say
@@ -47,8 +47,7 @@ class _Lazy(click.Group):
             return None
         import typer
 
-        module, _, name = COMMANDS[cmd_name][0].partition(":")
-        served = getattr(importlib.import_module(module), name)
+        served = attribute(COMMANDS[cmd_name][0])
         if not isinstance(served, typer.Typer):
             single = typer.Typer(add_completion=False)
             single.command(cmd_name)(served)

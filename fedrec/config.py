@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
 from fedrec.errors import UsageError, did_you_mean
+from fedrec.strategies import STRATEGIES
 from fedrec.text import read_text
 
-Strategy = Literal["pplr", "fedavg", "fedprox", "ditto", "local", "central"]
+StrategyName = Annotated[str, STRATEGIES]
 ErrorReading = Literal["probability", "absolute", "squared", "logloss"]
 Sharing = Literal["metrics", "histogram", "scores"]
 """How much a client tells of its test rows' scores, the least first."""
@@ -158,19 +160,6 @@ class EvaluateConfig(Section):
     )
 
 
-class PplrConfig(Section):
-    """PPLR's balance: the share of a peer is its similarity times the heating of the client's loss."""
-
-    similarity: Literal["update", "adapter"] = Field(
-        "update", description="cosine of the updates since the shared initial adapter, or of whole adapters (published)"
-    )
-    heating: bool = Field(True, description="slow the exchange of clients whose loss is high, early on")
-    exponent: Literal["intended", "code"] = Field("intended", description="(t+1)/beta, or t + 1/beta as published")
-    alpha: float = Field(0.7, gt=0, description="heating of a client that has all the loss: tanh(alpha)")
-    beta: float = Field(5.0, gt=0, description="rounds over which the exponent grows by one")
-    temperature: float = Field(0.05, gt=0, description="of the softmax over the losses")
-
-
 class AggregationConfig(Section):
     """How the answers of the shards' adapters are weighted.
 
@@ -193,10 +182,10 @@ class AggregationConfig(Section):
 
 
 class RunConfig(Section):
-    """Everything a run depends on."""
+    """Everything a run depends on. What `parse` gives has a section for each strategy with settings too."""
 
-    strategy: Strategy = Field("pplr", description="how the clients' adapters become the next ones")
-    baselines: tuple[Strategy, ...] = Field((), description="strategies run beside it, over the same data")
+    strategy: StrategyName = Field("pplr", description="how the clients' adapters become the next ones")
+    baselines: tuple[StrategyName, ...] = Field((), description="strategies run beside it, over the same data")
     shards: int = Field(1, ge=1, le=256, description="federations beside each other; a person is in one")
     seed: int = Field(42, ge=0, description="of everything random")
     base: str | None = Field(None, description="Hugging Face id or folder; none = the embedded small Llama")
@@ -207,24 +196,42 @@ class RunConfig(Section):
     train: TrainConfig = TrainConfig()
     federation: FederationConfig = FederationConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
-    pplr: PplrConfig = PplrConfig()
     aggregator: Literal["apa-nd", "apa-d", "average-nd", "average-d"] = Field(
         "apa-nd", description="how a client mixes its shards' adapters; apa weighs them by its own validation rows"
     )
     aggregation: AggregationConfig = AggregationConfig()
-    prox: float = Field(0.01, ge=0, description="weight of the proximal term of fedprox and ditto")
+
+    def section(self, name: str, kind: type[AnySection]) -> AnySection:
+        """The section of a name and a kind: as it was set, or as it is by default."""
+        found = getattr(self, name, None)
+        return found if isinstance(found, kind) else kind()
 
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:
         names = (self.strategy, *self.baselines)
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"strategy {twice[0]} is named twice")
-        if self.strategy == "central" and self.baselines:
-            others = ",".join((*self.baselines, "central"))
-            raise ValueError(f"central has no clients for other strategies to train with: name it last, {others}")
-        if self.strategy == "central" and self.federation.fraction < 1:
-            raise ValueError("federation.fraction must be 1 with strategy central: there is one client")
+        if not STRATEGIES.load(self.strategy).pools:
+            return self
+        if self.baselines:
+            others = ",".join((*self.baselines, self.strategy))
+            why = f"{self.strategy} has no clients for other strategies to train with"
+            raise ValueError(f"{why}: name it last, {others}")
+        if self.federation.fraction < 1:
+            raise ValueError(f"federation.fraction must be 1 with strategy {self.strategy}: there is one client")
         return self
+
+
+def run_section() -> type[RunConfig]:
+    """The whole configuration: what every run has, and a section for each strategy that has settings."""
+    kinds = {name: STRATEGIES.load(name) for name in STRATEGIES}
+    return _with_sections(tuple((name, kind) for name, kind in kinds.items() if kind.model_fields))
+
+
+@lru_cache
+def _with_sections(sections: tuple[tuple[str, type[Section]], ...]) -> type[RunConfig]:
+    added: dict[str, Any] = {name: (kind, kind()) for name, kind in sections}
+    return create_model("RunConfig", __base__=RunConfig, **added)
 
 
 def load(path: Path | None = None, overrides: dict[str, Any] | None = None, sets: tuple[str, ...] = ()) -> RunConfig:
@@ -248,7 +255,7 @@ def load(path: Path | None = None, overrides: dict[str, Any] | None = None, sets
 
 def parse(tree: dict[str, Any]) -> RunConfig:
     """A configuration from plain data, or one UsageError that lists every mistake."""
-    return validated(RunConfig, tree)
+    return validated(run_section(), tree)
 
 
 def read_settings(settings: Sequence[str], tree: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -6,14 +6,12 @@ came, so a shard counts as changed in both cases: training it again once too oft
 
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.config import Strategy
 from fedrec.data.table import HISTORY, TRAIN, Interactions
 from fedrec.store import Run
+from fedrec.strategies import STRATEGIES
 
 
 def teaches(rows: Interactions) -> NDArray[np.bool_]:
@@ -42,7 +40,7 @@ def changed_shards(run: Run, name: str) -> tuple[int, ...]:
         of_shard = [use for use in uses if use.shard == shard]
         mine = [use for use in of_shard if use.run == run.name]
         if not mine:  # trained before the run's folder was renamed
-            mine = [use for use in of_shard if use.run not in get_args(Strategy)]
+            mine = [use for use in of_shard if use.run not in STRATEGIES]
         present = rows.take(taught & (shard_of == shard))
         known = len(present), store.vault.known_by(present, run.catalogue)
         if any((use.rows, use.digest and known[1]) != (known[0], use.digest) for use in mine):

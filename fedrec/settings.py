@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
+from fedrec.choices import Choices
 from fedrec.config import Section
 
 
@@ -38,7 +39,8 @@ def all_settings(section: type[Section], prefix: str = "") -> Iterator[Setting]:
         else:
             default = field.get_default(call_default_factory=True)
             shown = "none" if default is None else json.dumps(default, ensure_ascii=False).strip('"')
-            yield Setting(key, shown, _kind(field.annotation), field.description or "")
+            names = next((" | ".join(each) for each in field.metadata if isinstance(each, Choices)), None)
+            yield Setting(key, shown, names or _kind(field.annotation), field.description or "")
 
 
 def flat(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -17,17 +17,18 @@ def settings(
     """Every setting, or those of ONE section: change one with --set KEY=VALUE, several with a file by --config."""
     from rich.text import Text
 
-    from fedrec.config import RunConfig
+    from fedrec.config import run_section
     from fedrec.output import write_result
     from fedrec.settings import all_settings, known_keys
     from fedrec.terminal import terminal
 
-    found = list(all_settings(RunConfig))
+    sections = run_section()
+    found = list(all_settings(sections))
     if only is not None:
         chosen = [each for each in found if each.key == only or each.key.startswith(f"{only}.")]
         if not chosen:
             raise UsageError(
-                f"{only}: no such setting{did_you_mean(only, known_keys(RunConfig))}; `fedrec settings` shows all"
+                f"{only}: no such setting{did_you_mean(only, known_keys(sections))}; `fedrec settings` shows all"
             )
         found = chosen
     write_result({"settings": [each._asdict() for each in found]}, json)

@@ -34,12 +34,12 @@ from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json, replacing, replacing_folder, storing, sync, write_json
 from fedrec.owner import for_owner_only
 from fedrec.protocol.adapters import Model, from_arrays, to_arrays
+from fedrec.strategies import strategy_of
 
 RUNS = Path("runs")
 _UNFINISHED = ".unfinished"
 BASELINES = "baselines"
 MODELS = "models.safetensors"
-CENTRAL = "central"  # the strategy, and the name of its one client
 _GOING = ".removed"
 
 
@@ -97,18 +97,23 @@ class Run:
     def prepared(self) -> bool:
         return (self.home.folder / "reference.json").exists()
 
+    @property
+    def pools(self) -> bool:
+        """Whether one client, named as the strategy, holds everybody's rows."""
+        return strategy_of(self.config).pools
+
     @cached_property
     def clients(self) -> tuple[str, ...]:
         """The clients' names, sorted: client i of the partition is the i-th."""
-        if self.config.strategy == CENTRAL:
-            return (CENTRAL,)
+        if self.pools:
+            return (self.config.strategy,)
         return tuple(sorted(path.name for path in (self.home.folder / "clients").iterdir() if path.is_dir()))
 
     def client(self, name: str) -> ClientStore:
         folder, home = self.folder / "clients" / name, self.home
         if home is self:
             return ClientStore(folder, self.catalogue)
-        if self.config.strategy == CENTRAL:
+        if self.pools:
             vaults = {each: home.client(each).vault_path for each in home.clients}
             return CentralStore(folder, self.catalogue, vaults, self.name)
         return ClientStore(folder, self.catalogue, home.client(name).vault_path, self.name)
@@ -117,8 +122,8 @@ class Run:
         """The rows that the clients hold now, each with its client, on the machine that holds them all."""
         from fedrec.data.pooling import pooled
 
-        if self.config.strategy == CENTRAL:
-            return self.client(CENTRAL).interactions()
+        if self.pools:
+            return self.client(self.config.strategy).interactions()
         return pooled({name: self.client(name).interactions() for name in self.clients})
 
     def clients_of(self) -> dict[str, tuple[str, ...]]:
@@ -131,7 +136,7 @@ class Run:
 
     def holds(self, selection: Selection, client: str | None) -> bool:
         """Whether any row of a selection is there now, at that client or at any, on the machine that holds them all."""
-        names = (CENTRAL,) if self.config.strategy == CENTRAL else self.clients if client is None else (client,)
+        names = self.clients if self.pools or client is None else (client,)
         return any(selection.mask(self.client(name).interactions(), self.catalogue).any() for name in names)
 
     def changed_shards(self) -> dict[str, tuple[int, ...]]:

@@ -13,6 +13,7 @@ import typer
 
 from fedrec.errors import FedrecError, Interrupted, UsageError, command, os_fault
 from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, Workers, given
+from fedrec.strategies import STRATEGIES
 
 if TYPE_CHECKING:
     from fedrec.config import RunConfig
@@ -34,7 +35,7 @@ def simulate(
     strategy: Annotated[
         str | None,
         typer.Option(
-            help="pplr, fedavg, fedprox, ditto, local or central; more after commas run as baselines.",
+            help=f"{', '.join(STRATEGIES)}; more after commas run as baselines.",
             show_default="pplr",
         ),
     ] = None,

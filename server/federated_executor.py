@@ -27,6 +27,7 @@ from fedrec.protocol.answers import (
 )
 from fedrec.protocol.questions import AboutShards, Discard, Erase, Locate, Question, Rehearse, Serve, Withdraw
 from fedrec.store import Rounds, Run
+from fedrec.strategies import strategy_of
 from server.catching_up import catch_up, refuse, remember
 from server.exchange import Answered, answers
 from server.federation import Entry, Federation
@@ -52,8 +53,8 @@ class FederatedExecutor:
         Raises:
             FedrecError: the run is not finished, or trains what belongs to no shard.
         """
-        if run.config.strategy == "ditto":
-            raise FedrecError("a run of ditto cannot forget yet: its personal models belong to no round")
+        if why := strategy_of(run.config).cannot_forget:
+            raise FedrecError(f"a run of {run.config.strategy} cannot forget yet: {why}")
         if run.rounds.last() != run.config.federation.rounds:
             raise FedrecError(f"{run.folder} is not finished: {command('simulate --resume', run.folder)} first")
         self.run, self.grid, self.ledger = run, grid, ledger

@@ -19,14 +19,14 @@ from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
 from fedrec.protocol.questions import Evaluate, Train
 from fedrec.protocol.record import BadMessage
 from fedrec.store import Rounds, Run
-from fedrec.strategies import balance
+from fedrec.strategies import balance, strategy_of
+from fedrec.strategies.strategy import Trained
 from server import results
 from server.exchange import Answered, ask, call, content_of
 from server.kept import Asking, Kept, Known
 from server.meeting import meet
 from server.replies import Limits, check, check_together, same_reason
 from server.sampling import choose
-from server.strategies import STRATEGIES, Trained, among
 
 Entry = dict[str, Any]
 
@@ -43,7 +43,7 @@ class Federation:
             on_round: told of each finished round.
         """
         self.grid, self.run, self.initial, self.on_round = grid, run, initial, on_round
-        self.config = run.config
+        self.config, self.strategy = run.config, strategy_of(run.config)
         self.shards = range(run.config.shards)
         self.held: dict[str, int] = {}  # the round whose model a client is known to hold
         size = size_of(to_arrays([initial] * self.config.shards))
@@ -115,9 +115,9 @@ class Federation:
                 where = f" of shard {shard}" if len(shards) > 1 else ""
                 entry["skipped"] = f"{len(trained)} good replies, {enough} needed: the models{where} stay as they were"
             else:
-                aggregate = STRATEGIES[self.config.strategy](trained, states, self.initial, self.config, number)
+                aggregate = self.strategy.aggregate(trained, states, self.initial, number)
                 states = aggregate.states
-                record = among(entry["participants"], [each.client for each in trained], aggregate.record)
+                record = _among(entry["participants"], [each.client for each in trained], aggregate.record)
             for name, values in record.items():
                 entry.setdefault(name, []).append(values)
             for client, state in states.items():
@@ -274,12 +274,22 @@ class Federation:
             )
 
     def groups(self, client: str) -> list[str]:
-        """The groups of rows a client may speak for: its own, or everybody's with central training."""
-        central = self.config.strategy == "central"
-        return [fact["id"] for fact in self.run.reference["clients"]] if central else [client]
+        """The groups of rows a client may speak for: its own, or everybody's where it holds them."""
+        return [fact["id"] for fact in self.run.reference["clients"]] if self.run.pools else [client]
 
     def _meet(self) -> None:
         self.nodes, self.announced = meet(self.grid, self.run)
+
+
+def _among(clients: Sequence[str], counted: Sequence[str], record: Mapping[str, balance.Matrix]) -> dict[str, Any]:
+    """A shard's record over all clients that replied: one that did not count there keeps its adapter."""
+    inside = [clients.index(client) for client in counted]
+    found: dict[str, Any] = {}
+    for name, values in record.items():
+        whole = np.zeros(len(clients)) if values.ndim == 1 else np.eye(len(clients))
+        whole[inside if values.ndim == 1 else np.ix_(inside, inside)] = values
+        found[name] = whole.tolist()
+    return found
 
 
 def _mean_loss(reply: TrainAnswer) -> float | None:

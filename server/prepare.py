@@ -26,7 +26,7 @@ from fedrec.models.vectors import item_vectors
 from fedrec.preparation import base_name, facts_of, resolve, with_base
 from fedrec.protocol.adapters import State
 from fedrec.served import is_allowed
-from fedrec.store import CENTRAL, Run, create_run, remove_run
+from fedrec.store import Run, create_run, remove_run
 
 
 def prepare(config: RunConfig, folder: Path) -> Run:
@@ -131,10 +131,10 @@ def _write_clients(
         if not trained:
             raise FedrecError(f"client {name} has no train rows: use fewer clients (--clients) or another partition")
         facts.append({"id": name, "users": users, "train_rows": trained})
-        if run.config.strategy != CENTRAL:
+        if not run.pools:
             run.client(name).write_interactions(_of_users(rows, mine))
-    if run.config.strategy == CENTRAL:
-        run.client(CENTRAL).write_interactions(_of_users(rows, np.arange(len(rows)), client, names))
+    if run.pools:
+        run.client(run.config.strategy).write_interactions(_of_users(rows, np.arange(len(rows)), client, names))
     return facts
 
 

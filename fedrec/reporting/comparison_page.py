@@ -14,8 +14,9 @@ from fedrec.reporting import comparison_figures, templating
 from fedrec.reporting.comparison_result import EXACTNESS, Standing, standings
 from fedrec.reporting.formatting import MISSING, clean, count, duration, number, percent, size
 from fedrec.reporting.run_result import TRIVIAL
+from fedrec.strategies import STRATEGIES
 
-_FEDERATED = ("strategy", "baselines", "shards", "seed", "clients", "federation", "pplr", "prox")  # no shard's training
+_FEDERATED = ("strategy", "baselines", "shards", "seed", "clients", "federation", *STRATEGIES)  # no shard's training
 
 _Spell = Callable[[float | None], str]
 _Best = Callable[[Iterable[float]], float]

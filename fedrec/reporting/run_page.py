@@ -11,15 +11,7 @@ from typing import Any
 from fedrec.reporting import erasure_section, heatmap, run_figures, run_result, templating
 from fedrec.reporting.erasure_section import Erasures
 from fedrec.reporting.run_result import Result
-
-STRATEGIES = {
-    "pplr": "each client keeps a model of its own and takes from the others in proportion to their likeness (PPLR)",
-    "fedavg": "all clients train one shared model, averaged after every round (FedAvg)",
-    "fedprox": "one shared model, each client held close to it while it trains (FedProx)",
-    "ditto": "a shared model, and beside it each client's own, held close to the shared one (Ditto)",
-    "local": "each client trains alone and hears nothing of the others (local)",
-    "central": "all rows are brought to one place and train one model, which federation avoids (central)",
-}
+from fedrec.strategies import STRATEGIES
 
 
 def write_report(result: Result, path: Path, requests: Erasures | None = None) -> None:
@@ -54,7 +46,7 @@ def _content(result: Result) -> dict[str, Any]:
         "doubts": run_result.doubts(result),
         "beaten": run_result.beats(result),
         "trivial_names": run_result.TRIVIAL,
-        "strategy_words": STRATEGIES.get(result["strategy"], result["strategy"]),
+        "strategy_words": _words(result["strategy"]),
         "before": {metric: run_result.by_client(before, metric) for metric in ("auc", "uauc", "logloss")},
         "before_overall": before["overall"],
         "runs": run_result.contenders(result),
@@ -63,6 +55,10 @@ def _content(result: Result) -> dict[str, Any]:
         "hidden": len(result["clients"]) - len(run_result.shown_clients(result)),
         "dropped": [(entry["round"], reply) for entry in result["history"] for reply in entry["dropped"]],
     }
+
+
+def _words(strategy: str) -> str:
+    return STRATEGIES.load(strategy).words if strategy in STRATEGIES else strategy
 
 
 def _figures(result: Result) -> dict[str, str]:

@@ -32,7 +32,7 @@ def weighted_sum(states: Sequence[State], weights: NDArray[np.float64]) -> State
     return total
 
 
-def fedavg(states: Sequence[State], examples: Sequence[int]) -> State:
+def weighted_mean(states: Sequence[State], examples: Sequence[int]) -> State:
     """Mean of n >= 1 states weighted by their numbers of examples (McMahan et al. 2017, algorithm 1).
 
     Where nobody has an example the mean is plain: all those states are the unchanged model.

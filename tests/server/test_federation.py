@@ -16,10 +16,10 @@ from experiments.bad_replies import BAD_REPLIES, Corrupting
 from fedrec.config import load
 from fedrec.errors import FedrecError
 from fedrec.store import Run, open_run
+from fedrec.strategies import STRATEGIES
 from server import prepare
 from server.grid import LocalGrid
 from server.simulation import run_rounds, simulate
-from server.strategies import STRATEGIES
 from tests.conftest import TITLES, Settings
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fedrec.protocol.adapters import State
-from fedrec.strategies.averaging import fedavg, weighted_sum
+from fedrec.strategies.averaging import weighted_mean, weighted_sum
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 COUNTS = st.integers(0, 10_000)
@@ -25,13 +25,13 @@ STATES = st.lists(arrays(np.float32, 6, elements=FLOATS).map(state), min_size=1,
 @given(arrays(np.float32, 6, elements=FLOATS), st.lists(COUNTS, min_size=1, max_size=7))
 def test_the_mean_of_equals_is_that_state_bit_for_bit(values: np.ndarray, examples: list[int]) -> None:
     one = state(values)
-    mean = fedavg([one] * len(examples), examples)
+    mean = weighted_mean([one] * len(examples), examples)
     assert {key: array.tobytes() for key, array in mean.items()} == {key: array.tobytes() for key, array in one.items()}
 
 
 @given(st.data(), STATES)
 def test_every_value_lies_between_its_sources(data: st.DataObject, states: list[State]) -> None:
-    mean = fedavg(states, data.draw(st.lists(COUNTS, min_size=len(states), max_size=len(states))))
+    mean = weighted_mean(states, data.draw(st.lists(COUNTS, min_size=len(states), max_size=len(states))))
     for key, value in mean.items():
         sources = np.stack([state[key] for state in states])
         assert value.dtype == np.float32
@@ -42,8 +42,8 @@ def test_every_value_lies_between_its_sources(data: st.DataObject, states: list[
 def test_pairs_of_state_and_examples_may_be_permuted(data: st.DataObject, states: list[State]) -> None:
     examples = data.draw(st.lists(COUNTS, min_size=len(states), max_size=len(states)))
     order = data.draw(st.permutations(range(len(states))))
-    mean = fedavg(states, examples)
-    other = fedavg([states[i] for i in order], [examples[i] for i in order])
+    mean = weighted_mean(states, examples)
+    other = weighted_mean([states[i] for i in order], [examples[i] for i in order])
     for key in mean:
         size = np.abs(np.stack([state[key] for state in states])).max(initial=0).astype(np.float64)
         assert np.abs(mean[key].astype(np.float64) - other[key]).max() <= 1e-6 * size
@@ -51,13 +51,13 @@ def test_pairs_of_state_and_examples_may_be_permuted(data: st.DataObject, states
 
 def test_examples_are_the_weights() -> None:
     low, high = state(np.zeros(6, np.float32)), state(np.full(6, 4, np.float32))
-    assert (fedavg([low, high], [3, 1])["layer.A"] == 1).all()
-    assert (fedavg([low, high], [0, 5])["layer.B"] == 4).all()
+    assert (weighted_mean([low, high], [3, 1])["layer.A"] == 1).all()
+    assert (weighted_mean([low, high], [0, 5])["layer.B"] == 4).all()
 
 
 def test_without_any_example_the_mean_is_plain() -> None:
     low, high = state(np.zeros(6, np.float32)), state(np.full(6, 4, np.float32))
-    assert (fedavg([low, high], [0, 0])["layer.A"] == 2).all()
+    assert (weighted_mean([low, high], [0, 0])["layer.A"] == 2).all()
 
 
 def test_sums_are_in_float64() -> None:

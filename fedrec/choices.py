@@ -1,0 +1,41 @@
+"""Tables of what is chosen by name: a line is a name and where what it stands for is defined, imported on use.
+
+So a table costs nothing to read, and adding to it is one line: `"mine": "package.module:Mine"`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
+
+T = TypeVar("T")
+
+
+class Choices(dict[str, str], Generic[T]):
+    """Names, and where each is defined: `module:attribute`. In an annotation, `Annotated[str, TABLE]`, one of them."""
+
+    def load(self, name: str) -> T:
+        """What a name stands for."""
+        return cast(T, attribute(self[name]))
+
+    def __get_pydantic_core_schema__(self, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(self._known, handler(source))
+
+    def _known(self, name: str) -> str:
+        if name not in self:
+            from pydantic_core import PydanticCustomError
+
+            raise PydanticCustomError("choice", "choose {known}", {"known": ", ".join(self)})
+        return name
+
+
+def attribute(place: str) -> Any:
+    """What `module:attribute` names."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)

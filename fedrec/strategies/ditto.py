@@ -1,0 +1,31 @@
+"""Ditto (Li et al. 2021): FedAvg, and beside it each client's own model, pulled towards the global one."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from fedrec.protocol.adapters import Model
+from fedrec.strategies.fedavg import FedAvg
+from fedrec.strategies.strategy import Learner, Learnt
+
+_OWN = "personal"
+
+
+class Ditto(FedAvg):
+    """A client trains the global model for the server, and a personal one, which it answers with."""
+
+    words: ClassVar[str] = "a shared model, and beside it each client's own, held close to the shared one (Ditto)"
+    cannot_forget: ClassVar[str] = "its personal models belong to no round"
+
+    prox: float = Field(0.01, ge=0, description="weight lambda of the proximal term lambda/2 |theta - global|^2")
+
+    def train(self, client: Learner, received: Model) -> Learnt:
+        learnt = client.learn(received)
+        start = client.kept(_OWN, client.round - 1) or received
+        client.keep(_OWN, client.learn(start, anchor=received, pull=self.prox, role=_OWN).model)
+        return learnt
+
+    def served(self, client: Learner, published: Model) -> Model:
+        return client.kept(_OWN, client.round) or published

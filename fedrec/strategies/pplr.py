@@ -1,0 +1,68 @@
+"""PPLR (Zhao et al., arXiv 2402.09959): each client's own adapter, mixed by similarity and heating, from one snapshot.
+
+The mathematics is in `balance`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from fedrec.protocol.adapters import State
+from fedrec.strategies import balance
+from fedrec.strategies.strategy import Aggregate, Strategy, Trained
+
+
+class Pplr(Strategy):
+    """PPLR's balance: the share of a peer is its similarity times the heating of the client's loss."""
+
+    words: ClassVar[str] = (
+        "each client keeps a model of its own and takes from the others in proportion to their likeness (PPLR)"
+    )
+
+    similarity: Literal["update", "adapter"] = Field(
+        "update", description="cosine of the updates since the shared initial adapter, or of whole adapters (published)"
+    )
+    heating: bool = Field(True, description="slow the exchange of clients whose loss is high, early on")
+    exponent: Literal["intended", "code"] = Field("intended", description="(t+1)/beta, or t + 1/beta as published")
+    alpha: float = Field(0.7, gt=0, description="heating of a client that has all the loss: tanh(alpha)")
+    beta: float = Field(5.0, gt=0, description="rounds over which the exponent grows by one")
+    temperature: float = Field(0.05, gt=0, description="of the softmax over the losses")
+
+    def aggregate(
+        self, trained: Sequence[Trained], states: Mapping[str, State], initial: State, round_: int
+    ) -> Aggregate:
+        new = [each.state for each in trained]
+        taught = np.array([each.examples > 0 for each in trained])
+        losses = np.array([each.loss for each in trained])
+        alike, heat, weights = self._balance(new, taught, losses, initial, round_)
+        mixed = {each.client: state for each, state in zip(trained, balance.mix(new, weights), strict=True)}
+        return Aggregate(dict(states) | mixed, {"similarity": alike, "heating": heat, "weights": weights})
+
+    def _balance(
+        self, states: Sequence[State], taught: NDArray[np.bool_], losses: balance.Matrix, initial: State, round_: int
+    ) -> tuple[balance.Matrix, balance.Matrix, balance.Matrix]:
+        """Similarity (n, n), heating (n,) and mixing weights (n, n) of one shard.
+
+        A client without rows here has nothing to give: it takes the mean of those that have, and nobody takes from it.
+        """
+        n = len(states)
+        alike, heat, weights = np.eye(n), np.ones(n), np.eye(n)
+        if not taught.any():
+            return alike, heat, weights
+        vectors = np.stack([balance.flatten(state) for state, active in zip(states, taught, strict=True) if active])
+        if self.similarity == "update":
+            vectors = vectors - balance.flatten(initial)
+        inside = np.ix_(taught, taught)
+        alike[inside] = balance.similarity(vectors)
+        if self.heating:
+            heat[taught] = balance.heating(
+                losses[taught], round_ - 1, self.alpha, self.beta, self.temperature, self.exponent
+            )
+        weights[~taught] = taught / taught.sum()
+        weights[inside] = balance.mixing(alike[inside], heat[taught])
+        return alike, heat, weights

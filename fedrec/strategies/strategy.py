@@ -1,0 +1,108 @@
+"""What a strategy is: its settings, what it does at the server, and what at a client. Shards never meet here."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec.config import Section
+from fedrec.protocol.adapters import Model, State
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a client made of one shard: its adapter, mean loss in nats (0 without rows), and rows trained on."""
+
+    client: str
+    state: State
+    loss: float
+    examples: int
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """Next adapters by client.
+
+    Attributes:
+        record: what the strategy has to tell of how it made them; arrays over the n clients that replied: (n,) or
+            (n, n).
+    """
+
+    states: dict[str, State]
+    record: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What a client made of the shards that it was asked for: adapters, mean losses in nats, rows trained on."""
+
+    model: Model
+    losses: tuple[float, ...]
+    rows: tuple[int, ...]
+
+
+class Learner(Protocol):
+    """A client in one round: what a strategy's half there has to work with.
+
+    Attributes:
+        round: its number, from 1.
+    """
+
+    @property
+    def round(self) -> int: ...
+
+    def learn(self, start: Model, *, anchor: Model | None = None, pull: float = 0.0, role: str = "") -> Learnt:
+        """Train adapters on the client's rows.
+
+        Args:
+            anchor, pull: the proximal term pull/2 |theta - anchor|^2; none = towards the start.
+            role: tells several trainings of a round apart.
+        """
+        ...
+
+    def keep(self, role: str, model: Model) -> None:
+        """Keep a model of this round that never leaves the client."""
+        ...
+
+    def kept(self, role: str, upto: int) -> Model | None:
+        """The newest that was kept up to a round: a client may have sat rounds out."""
+        ...
+
+
+class Strategy(Section):
+    """
+    Attributes:
+        words: how it trains, in a newcomer's words.
+        pools: one client, named as the strategy, holds everybody's rows.
+        cannot_forget: why no person can be erased from its models; empty where they can.
+    """
+
+    words: ClassVar[str]
+    pools: ClassVar[bool] = False
+    cannot_forget: ClassVar[str] = ""
+
+    @abstractmethod
+    def aggregate(
+        self, trained: Sequence[Trained], states: Mapping[str, State], initial: State, round_: int
+    ) -> Aggregate:
+        """The server's half: what every client gets next of one shard. Pure.
+
+        Args:
+            trained: the good replies of the round, at least one, sorted by client.
+            states: every client's adapter now; who did not take part keeps it, unless one adapter is everybody's.
+            initial: the adapter that all began with.
+            round_: from 1.
+        """
+
+    def train(self, client: Learner, received: Model) -> Learnt:
+        """A client's half: what it makes of the model that it has received, which goes to the server."""
+        return client.learn(received)
+
+    def served(self, client: Learner, published: Model) -> Model:
+        """The model that a client answers with, once the server has published its next one."""
+        return published
