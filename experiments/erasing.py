@@ -9,7 +9,7 @@ from clients.app import app as client_app
 from fedrec.data.selection import Selection
 from fedrec.store import Run
 from server.federated_executor import FederatedExecutor
-from server.grid import LocalGrid
+from server.transports.in_process import LocalGrid
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.passphrases import own_keyring
 from unlearning.workflow.workflow import Workflow

@@ -81,7 +81,7 @@ def prepared(folder: Path, base: Path) -> Run:
     def make(place: Path) -> None:
         few = {"shards": 4, "clients.count": 2, "federation.rounds": 2, "train.epochs": 1, "data.world.users": 16}
         run = prepare(load(overrides={**settings(base), **few}), place)
-        simulate(run, workers=0)
+        simulate(run)
         asked(run, _three(run))
 
     if (code := in_child(make, folder)[0]) != 0:

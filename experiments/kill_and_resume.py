@@ -33,9 +33,9 @@ from fedrec.config import RunConfig, load
 from fedrec.files import read_json
 from fedrec.protocol.questions import Train
 from fedrec.store import Run, open_run
-from server.grid import LocalGrid
 from server.prepare import prepare
 from server.simulation import run_rounds
+from server.transports.in_process import LocalGrid
 
 STRATEGIES = ("pplr", "ditto", "fedavg", "pplr,ditto,fedavg")
 AWAY = "client-1"  # who sends bad replies, or none

@@ -35,7 +35,7 @@ def run_one(folder: Path, settings: dict[str, Any], sets: tuple[str, ...]) -> di
     else:
         run = prepare(configuration.load(overrides=settings, sets=sets), folder)
     if run.rounds.last() != run.config.federation.rounds or not (folder / "result.json").exists():
-        simulate(run, workers=0, on_round=lambda entry: print(line(folder.name, entry), flush=True))
+        simulate(run, on_round=lambda entry: print(line(folder.name, entry), flush=True))
     result: dict[str, Any] = json.loads((folder / "result.json").read_text())
     result["overall"]["warm_auc"] = warm_auc(open_run(folder))
     return result

@@ -172,7 +172,7 @@ def main(
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         run = prepare(load(None, overrides, tuple(set_ or ())), Path(folder) / "run")
-        simulate(run, workers=0)
+        simulate(run)
         found = {p: compare(in_precision(run, p, Path(folder) / p), repeats) for p in ("fp32", "bf16")}
         write_result("recommend_speed", {
             "items": len(run.catalogue), **found, "config": portable(run.config)

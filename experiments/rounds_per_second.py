@@ -49,9 +49,9 @@ from fedrec.protocol.questions import Train
 from fedrec.scoring import score_windows
 from fedrec.store import Run
 from fedrec.training import Task, answer_positions, batches, learning_rate, pad
-from server.grid import LocalGrid
 from server.prepare import prepare
 from server.simulation import run_rounds
+from server.transports.in_process import LocalGrid
 
 VARIANTS = ("prompts", "timelines", "fedrec", "loop")
 HISTORY_TITLES, MICRO = 10, 16  # TALLRec's history; FlowerTune's batch

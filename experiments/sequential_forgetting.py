@@ -44,7 +44,7 @@ def trained(config: RunConfig, folder: Path, gone: Sequence[str] = ()) -> Run:
     run = prepare(config, folder)
     for name in run.clients if gone else ():
         run.client(name).vault.erase(Selection(users=tuple(gone)), "before-training")
-    simulate(run, workers=0)
+    simulate(run)
     return run
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from fedrec.errors import UsageError
+
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
@@ -21,6 +23,14 @@ class Choices(dict[str, str], Generic[T]):
     def load(self, name: str) -> T:
         """What a name stands for."""
         return cast(T, attribute(self[name]))
+
+    def check(self, name: str, option: str) -> None:
+        """
+        Raises:
+            UsageError: a user gave a name that is none of these by an option.
+        """
+        if name not in self:
+            raise UsageError(f"{option} {name}: choose {', '.join(self)}")
 
     def __get_pydantic_core_schema__(self, source: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
         from pydantic_core import core_schema

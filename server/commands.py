@@ -14,10 +14,12 @@ import typer
 from fedrec.errors import FedrecError, Interrupted, UsageError, command, os_fault
 from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, Workers, given
 from fedrec.strategies import STRATEGIES
+from server.transports import TRANSPORTS
 
 if TYPE_CHECKING:
     from fedrec.config import RunConfig
     from fedrec.terminal import Terminal
+    from server.transports.transport import Transport
 
 
 def simulate(
@@ -48,6 +50,7 @@ def simulate(
     base: Base = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. None: a new one under runs/.")] = None,
     workers: Workers = "auto",
+    transport: Annotated[str, typer.Option(help=f"How clients are reached: {', '.join(TRANSPORTS)}.")] = "processes",
     resume: Annotated[Path | None, typer.Option(help="Continue this run where it stopped.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Throw away the run that --out holds.")] = False,
     config: Annotated[Path | None, typer.Option(help="Configuration, TOML.")] = None,
@@ -62,7 +65,8 @@ def simulate(
 
     overrides = given(simulate, locals())
     side_by_side = parse_workers(workers)
-    get_ready(side_by_side, "server.grid", "clients.app")
+    TRANSPORTS.check(transport, "--transport")
+    get_ready(side_by_side, "server.transports.processes", "clients.app")
     if resume is not None:
         if overrides or strategy or config or set_ or out:
             raise UsageError("--resume continues a run as it was configured: give it no other settings")
@@ -77,7 +81,7 @@ def simulate(
                 runs = runs_of(folder)
             prepared = _prepared(runs, new=resume is None)
             with _resumable(folder):
-                _execute(prepared, side_by_side, json)
+                _execute(prepared, transport, side_by_side, json)
         except KeyboardInterrupt:
             raise Interrupted(f"stopped; continue with {command('simulate --resume', folder)}") from None
 
@@ -175,7 +179,7 @@ def _prepared(runs: list[Any], new: bool) -> list[Any]:
         raise
 
 
-def _execute(runs: list[Any], workers: str | int, json: str | None) -> None:
+def _execute(runs: list[Any], transport: str, workers: str | int, json: str | None) -> None:
     """All rounds of all runs, and what came of it: on standard output, or beside it where JSON goes there."""
     from fedrec.output import write_result
     from fedrec.progress import working
@@ -185,11 +189,13 @@ def _execute(runs: list[Any], workers: str | int, json: str | None) -> None:
     with working("getting the rounds ready"):
         from server.simulation import write_result_and_page
 
+        reached = TRANSPORTS.load(transport)(workers)
+
     console = terminal(json == "-")
-    _rounds(runs[0], workers, console)
+    _rounds(runs[0], reached, console)
     baselines = _beside(runs[0])  # listed anew: a client that is behind takes back what learned from its rows
     for baseline in baselines:
-        _rounds(baseline, workers, console)
+        _rounds(baseline, reached, console)
     if baselines:  # which result and page did not have yet
         with working("writing the page"):
             result = write_result_and_page(runs[0])
@@ -202,18 +208,16 @@ def _execute(runs: list[Any], workers: str | int, json: str | None) -> None:
     write_result(result, json)
 
 
-def _rounds(run: Any, workers: str | int, console: Terminal) -> None:
+def _rounds(run: Any, transport: Transport, console: Terminal) -> None:
     """One run, a line a round."""
     from rich.text import Text
 
     from fedrec.reporting.run_console import ROUND_HEADER, round_line
-    from fedrec.workers import crowding, processes_for
+    from fedrec.workers import crowding
     from server.simulation import simulate as run_simulation
 
-    train = run.config.train
-    processes = processes_for(workers, train, len(run.clients))
-    if hint := crowding(processes, train.threads):
+    if hint := crowding(transport.processes(run), run.config.train.threads):
         console.print(hint, style="dim", soft_wrap=True)
     console.print(Text.assemble((run.config.strategy, "bold"), f" in {run.folder}"), soft_wrap=True)
     console.print(ROUND_HEADER, style="dim", soft_wrap=True)
-    run_simulation(run, processes, lambda entry: console.print(round_line(entry), markup=False, soft_wrap=True))
+    run_simulation(run, transport, lambda entry: console.print(round_line(entry), markup=False, soft_wrap=True))

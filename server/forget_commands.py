@@ -16,4 +16,4 @@ def _open(path: Path | None) -> Host:
     return RunHost(open_run(path))
 
 
-app = commands_over(Session(_open, modules=("server.grid", "clients.app")))
+app = commands_over(Session(_open, modules=("server.transports.processes", "clients.app")))

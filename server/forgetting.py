@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fedrec.store import Run
-from fedrec.workers import processes_for
 from server.federated_executor import FederatedExecutor
 from server.renewal import put_back
-from server.simulation import clients_here, write_result_and_page
+from server.simulation import write_result_and_page
+from server.transports.processes import SideBySide
 from unlearning.requests.ledger import Ledger
 
 
@@ -26,8 +26,7 @@ class RunHost:
         Args:
             workers: as `parse_workers` gives it.
         """
-        processes = processes_for(workers, self.model.config.train, len(self.model.clients))
-        with clients_here(self.model, processes) as grid:
+        with SideBySide(workers).reach(self.model) as grid:
             yield FederatedExecutor(self.model, grid, ledger)
 
     def put_back(self, ledger: Ledger) -> Iterator[tuple[str, str]]:

@@ -1,9 +1,9 @@
-"""A federation on one machine: the two apps in this process, or the clients in processes side by side."""
+"""A federation from its first round, or the next one, to its page."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from flwr.serverapp import Grid
@@ -14,14 +14,13 @@ from fedrec.store import Run
 from server.catching_up import catch_up
 from server.erasure_facts import erasures
 from server.federation import Entry, Federation
-from server.grid import LocalGrid, ProcessGrid, load_app
 from server.meeting import meet
 from server.prepare import initial_of
 from server.results import write_result
+from server.transports.in_process import InProcess
+from server.transports.transport import Transport
 from unlearning.workflow.findings import refuse_altered
 from unlearning.workflow.workflow import Workflow
-
-CLIENTS = "clients.app:app"
 
 
 def run_rounds(grid: Grid, run: Run, on_round: Callable[[Entry], None] = lambda entry: None) -> dict[str, Any]:
@@ -49,21 +48,10 @@ def _write_page(run: Run, result: dict[str, Any], database: str | None = None) -
     write_report(result, run.folder / "report.html", erasures(run, database))
 
 
-def simulate(run: Run, workers: int, on_round: Callable[[Entry], None] = lambda entry: None) -> None:
-    """Run the federation, `workers` clients at a time, then write its page."""
-    with clients_here(run, workers) as grid:
+def simulate(
+    run: Run, transport: Transport | None = None, on_round: Callable[[Entry], None] = lambda entry: None
+) -> None:
+    """Run the federation over a transport, in this process without one, then write its page."""
+    with (transport or InProcess()).reach(run) as grid:
         result = run_rounds(grid, run, on_round)
     _write_page(run, result)
-
-
-@contextmanager
-def clients_here(run: Run, workers: int) -> Iterator[Grid]:
-    """A run's clients on this machine: in `workers` processes, or within this one if 0."""
-    if workers == 0:
-        with working("loading the clients"):
-            app = load_app(CLIENTS)
-        yield LocalGrid(app, len(run.clients))
-    else:
-        few = run.config.federation.oversample or run.config.federation.min_replies
-        with ProcessGrid(CLIENTS, len(run.clients), workers, in_order=few > 0) as grid:
-            yield grid

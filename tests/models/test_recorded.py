@@ -25,9 +25,9 @@ from fedrec.models.recorded import RECORD, base_of, keep_base, record_base
 from fedrec.recommend import recommend
 from fedrec.store import Run
 from server.federated_executor import FederatedExecutor
-from server.grid import LocalGrid
 from server.prepare import finish, prepare
 from server.simulation import simulate
+from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
 from tests.models.saved import SIZES, altered, save_base
 
@@ -164,7 +164,7 @@ def _erased(run: Run) -> dict[str, int]:
 def test_nothing_is_done_over_altered_weights(use: str, small: Settings, tiny_base: Path, tmp_path: Path) -> None:
     base = Path(shutil.copytree(tiny_base, tmp_path / "base"))
     run = prepare(load(overrides=small(base=str(base), federation__rounds=1)), tmp_path / "run")
-    simulate(run, workers=0)
+    simulate(run)
     altered(base / "model.safetensors")
     with pytest.raises(FedrecError, match=r"model\.safetensors is not the file that"):
         USES[use](run)
@@ -186,7 +186,7 @@ def test_the_embedded_base_comes_back_wherever_the_cache_is(
     small: Settings, small_recipe: embedded.Recipe, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     run = prepare(load(overrides=small(base=None, federation__rounds=1)), tmp_path / "run")
-    simulate(run, workers=0)
+    simulate(run)
     before = recommend(run, "u03", 5)
     shutil.rmtree(tmp_path / "cache")
     assert recommend(Run(run.folder), "u03", 5) == before

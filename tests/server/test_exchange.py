@@ -19,7 +19,7 @@ from fedrec.protocol.record import BadMessage, Content, Record
 from fedrec.protocol.wire import pack
 from fedrec.store import Run
 from server import exchange
-from server.grid import LocalGrid
+from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
 from tests.protocol.test_records import records, same
 from tests.server.test_federation import made

@@ -24,9 +24,9 @@ from fedrec.store import Run, open_run
 from fedrec.vault.tombstones import tombstones_of
 from server.federated_executor import FederatedExecutor
 from server.forget_commands import app
-from server.grid import LocalGrid
 from server.prepare import prepare
 from server.simulation import simulate
+from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
 from unlearning.certificates.verify import verify_certificate, verify_chain
 from unlearning.workflow.execution import Execution
@@ -38,7 +38,7 @@ Served = dict[str, list[str]]
 
 def trained(folder: Path, settings: dict[str, Any]) -> Run:
     run = prepare(load(overrides=settings), folder)
-    simulate(run, workers=0)
+    simulate(run)
     return run
 
 
@@ -163,7 +163,7 @@ def test_a_user_of_two_clients_is_gone_from_both(tmp_path: Path, small: Settings
     mine = np.flatnonzero(rows.user == rows.user_ids.index("u07"))
     run.client(other).write_interactions(rows.take(mine[::2]))
     assert set(run.clients_of()["u07"]) == {home, other}
-    simulate(run, workers=0)
+    simulate(run)
     before = served(run)
     with pytest.raises(UsageError, match=r"client client-\d has nothing of it"):
         forget(run, "submit", "--user", "u07", "--client", third)
@@ -210,7 +210,7 @@ def test_a_whole_client_leaves(tmp_path: Path, small: Settings, shards: int) -> 
     # The others are as if the client had never had a row.
     empty = prepare(load(overrides=settings), tmp_path / "never")
     empty.client("client-1").vault.erase(Selection(users=tuple(users)), "before")
-    simulate(empty, workers=0)
+    simulate(empty)
     assert {name: served(run)[name] for name in kept} == {name: served(empty)[name] for name in kept}
 
 

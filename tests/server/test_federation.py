@@ -18,8 +18,8 @@ from fedrec.errors import FedrecError
 from fedrec.store import Run, open_run
 from fedrec.strategies import STRATEGIES
 from server import prepare
-from server.grid import LocalGrid
 from server.simulation import run_rounds, simulate
+from server.transports.in_process import LocalGrid
 from tests.conftest import TITLES, Settings
 
 
@@ -29,7 +29,7 @@ def made(folder: Path, settings: dict[str, Any]) -> Run:
 
 def ran(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
     run = made(folder, settings)
-    simulate(run, workers=0)
+    simulate(run)
     return result_of(run)
 
 
@@ -116,7 +116,7 @@ def test_a_shard_is_the_same_alone_as_in_company(tmp_path: Path, small: Settings
         (store.folder / "vault.db").unlink()
         store.write_interactions(rows.take(by_hash(rows.user_ids, 2, "42")[rows.user] == 0))
     for run in (both, alone):
-        simulate(run, workers=0)
+        simulate(run)
     for name in both.clients:
         ours, theirs = (run.client(name).manifest["shards"] for run in (both, alone))
         assert ours[0]["sha256"] == theirs[0]["sha256"]
@@ -161,10 +161,10 @@ def test_a_round_in_which_all_fail_for_one_reason_is_an_error_and_is_gone_on_wit
     with monkeypatch.context() as patch:
         patch.setattr(Client, work, broken)
         with pytest.raises(FedrecError, match=r"round 2: every client fails \(.*no space left\)") as caught:
-            simulate(run, workers=0)
+            simulate(run)
     assert "\n" not in str(caught.value)
     assert run.rounds.last() == 1
-    simulate(run, workers=0)
+    simulate(run)
     assert result_of(run)["adapter_hash"] == plain["adapter_hash"]
 
 
@@ -215,16 +215,16 @@ def test_a_killed_run_resumes_to_the_same_hash(strategy: str, alive: int, tmp_pa
     with pytest.raises(KeyboardInterrupt):
         run_rounds(LocalGrid(Dying(alive), 3), run)  # type: ignore[arg-type]
     again = open_run(run.folder)
-    simulate(prepare.finish(again), workers=0)
+    simulate(prepare.finish(again))
     assert result_of(again)["adapter_hash"] == whole["adapter_hash"]
-    simulate(again, workers=0)  # a finished run has nothing left to do
+    simulate(again)  # a finished run has nothing left to do
     assert result_of(again)["adapter_hash"] == whole["adapter_hash"]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_clients_by_taste_in_both_precisions(precision: str, tmp_path: Path, small: Settings) -> None:
     run = made(tmp_path / "run", small(clients__by="kmeans", clients__count=2, train__precision=precision))
-    simulate(run, workers=0)
+    simulate(run)
     tastes = [{int(user[1:]) % 2 for user in run.client(name).interactions().user_ids} for name in run.clients]
     assert tastes in ([{0}, {1}], [{1}, {0}])  # the people who like what the others do not
 
@@ -240,7 +240,7 @@ def test_preparation_killed_in_the_middle_is_done_again(
         with pytest.raises(Dead):
             made(tmp_path / "run", small())
     run = prepare.finish(open_run(tmp_path / "run"))
-    simulate(run, workers=0)
+    simulate(run)
     assert result_of(run)["adapter_hash"] == plain["adapter_hash"]
 
 

@@ -14,7 +14,7 @@ from flwr.clientapp import ClientApp
 
 from fedrec.protocol.questions import Inventory, Train
 from server.exchange import ask
-from server.grid import ProcessGrid
+from server.transports.processes import ProcessGrid
 
 app = ClientApp()
 

@@ -14,9 +14,9 @@ from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
 from fedrec.protocol.questions import Evaluate, Inventory, Train
 from fedrec.store import open_run
 from server.exchange import content_of
-from server.grid import LocalGrid
 from server.kept import Kept, Known, question_of
 from server.simulation import run_rounds
+from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
 from tests.server.test_federation import made, result_of
 

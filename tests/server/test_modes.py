@@ -23,8 +23,9 @@ from fedrec.cli import cli
 from fedrec.data.selection import Selection
 from fedrec.store import Run
 from server.federated_executor import FederatedExecutor
-from server.grid import LocalGrid, ProcessGrid
-from server.simulation import clients_here, run_rounds, simulate
+from server.simulation import run_rounds, simulate
+from server.transports.in_process import LocalGrid
+from server.transports.processes import ProcessGrid, SideBySide
 from tests.cli import as_sets, as_toml, hash_of, run, start, until
 from tests.conftest import Settings
 from tests.server.flower import Flower
@@ -68,7 +69,7 @@ def test_as_many_as_there_are_cores_is_the_default(
             asked.append(workers)
             super().__init__(client_app, nodes, workers, in_order)
 
-    monkeypatch.setattr("server.simulation.ProcessGrid", Counted)
+    monkeypatch.setattr("server.transports.processes.ProcessGrid", Counted)
     monkeypatch.setattr("fedrec.workers.cores", lambda: 3)
     monkeypatch.delenv("FEDREC_WORKERS")
     monkeypatch.chdir(tmp_path)
@@ -87,10 +88,10 @@ def test_as_many_as_there_are_cores_is_the_default(
 
 def test_what_is_trained_again_side_by_side_is_the_same(tmp_path: Path, small: Settings) -> None:
     trained = made(tmp_path / "run", small(shards=2, federation__rounds=1))
-    simulate(trained, 0)
+    simulate(trained)
     hashes = []
     for workers in (0, 2):
-        with clients_here(Run(shutil.copytree(trained.folder, tmp_path / str(workers))), workers) as grid:
+        with SideBySide(workers).reach(Run(shutil.copytree(trained.folder, tmp_path / str(workers)))) as grid:
             erasure = FederatedExecutor(grid=grid, run=Run(tmp_path / str(workers)))
             shards = erasure.locate(Selection(users=("u07",))).shards
             erasure.withdraw(Selection(users=("u07",)), None, shards)

@@ -59,7 +59,7 @@ def build(folder: Path, small: Settings, data: Path, never: Selection = Selectio
     for name in run.clients:
         if never != Selection() and client in (None, name):
             run.client(name).vault.erase(never, "before")
-    simulate(run, workers=0)
+    simulate(run)
     return run
 
 
