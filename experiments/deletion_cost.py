@@ -46,7 +46,7 @@ from fedrec.data.table import TRAIN
 from fedrec.preparation import base_name, resolve
 from unlearning.compare import draw
 from unlearning.jobs import slice_settings
-from unlearning.method import method_named
+from unlearning.methods import method_named
 from unlearning.model import Deletion, ShardedModel
 from unlearning.pool import Pool
 

@@ -41,7 +41,7 @@ from fedrec.data.load import load_dataset
 from fedrec.models.adapter import initial_state, state_hash
 from fedrec.preparation import base_name, resolve
 from unlearning.jobs import Assignment, slice_settings
-from unlearning.method import method_named
+from unlearning.methods import method_named
 from unlearning.model import ShardedModel
 from unlearning.pool import Pool
 

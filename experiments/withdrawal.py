@@ -34,7 +34,7 @@ from fedrec.preparation import base_name, resolve
 from fedrec.serving import Answers
 from unlearning.compare import draw
 from unlearning.folder import read_manifest
-from unlearning.method import method_named
+from unlearning.methods import method_named
 from unlearning.model import ShardedModel
 
 GOAL, THREADS = 1.0, 4

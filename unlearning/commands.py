@@ -78,7 +78,7 @@ def compare(
     from fedrec.store import RUNS
     from fedrec.workers import AUTO, crowding, get_ready, parse_workers
     from unlearning.comparison_folder import Plan, claim
-    from unlearning.method_choices import choices
+    from unlearning.methods.choices import choices
 
     console = terminal(json == "-")
     if methods.strip() == "?":

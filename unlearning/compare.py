@@ -29,7 +29,7 @@ from unlearning.exactness import exactness
 from unlearning.inference import FORMS, seconds_per_row
 from unlearning.material import fill_vectors, partition_rows
 from unlearning.memory import Memory
-from unlearning.method import Method, Unit
+from unlearning.methods.method import Method, Unit
 from unlearning.model import ShardedModel
 from unlearning.partition import describe
 from unlearning.pool import OnStep, Workers

@@ -16,7 +16,8 @@ from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json
 from fedrec.reporting import comparison_page
 from fedrec.settings import flat
-from unlearning.method import Method, Unit, method_named
+from unlearning.methods import method_named
+from unlearning.methods.method import Method, Unit
 
 PLAN, RESULT, PAGE = "plan.json", "compare.json", "report.html"
 

@@ -13,7 +13,7 @@ from fedrec.reporting.comparison_result import EXACTNESS
 from fedrec.reporting.formatting import duration, number
 from fedrec.terminal import Terminal, terminal
 from unlearning.compare import RETRAINING, Row, Telling
-from unlearning.method import Unit
+from unlearning.methods.method import Unit
 from unlearning.partition import PARTITIONERS
 
 

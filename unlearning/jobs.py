@@ -22,6 +22,8 @@ from fedrec.models.bank import AdapterBank
 from fedrec.training import Task, task_digest, train
 from unlearning.places import Places
 
+_ABOUT = "~"  # before the digest of a shard that was made to be about as if it had been trained from those rows
+
 
 @dataclass(frozen=True)
 class Job:
@@ -39,10 +41,18 @@ class Job:
     def windows(self) -> int:
         return sum(len(task.windows) for task in self.tasks)
 
+    def told(self, trained: Trained) -> tuple[str, ...]:
+        """The digests to keep with what came of it."""
+        return self.digests if trained.exact else tuple(f"{_ABOUT}{digest}" for digest in self.digests)
+
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of an assignment: the adapter after each of its slices; rows processed, steps and seconds."""
+    """What came of an assignment: the adapter after each of its slices; rows processed, steps and seconds.
+
+    Attributes:
+        exact: they are what training on the rows that are left gives.
+    """
 
     shard: int
     first: int
@@ -50,6 +60,15 @@ class Trained:
     rows: int
     steps: int
     seconds: float
+    exact: bool = True
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What a trained shard is to forget: its adapter, and the lesson of the rows that go."""
+
+    adapter: State
+    lesson: Task
 
 
 def make_jobs(
@@ -123,3 +142,11 @@ class Assignment:
                 rows += outcome.rows
                 steps += outcome.steps
         return Trained(self.shard, self.first, tuple(states), rows, steps, time.perf_counter() - began)
+
+
+def agreeing(kept: tuple[str, ...], wanted: tuple[str, ...]) -> int:
+    """How many slices from the first on need no training."""
+    for number, digest in enumerate(wanted):
+        if kept[number : number + 1] not in ((digest,), (f"{_ABOUT}{digest}",)):
+            return number
+    return len(wanted)

@@ -11,7 +11,7 @@ Training and forgetting are one thing: a shard whose kept adapter was made from 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -30,42 +30,16 @@ from fedrec.models.base import Base, fingerprint, load_base
 from fedrec.models.recorded import base_of, record_base
 from fedrec.scoring import by_person
 from fedrec.serving import Answers, Judged
+from unlearning.costs import Cost, Deletion
 from unlearning.folder import read_manifest, shard_folder, write_manifest
-from unlearning.jobs import Assignment, Job, make_jobs, slice_settings
+from unlearning.jobs import Assignment, Forgotten, Job, agreeing, make_jobs, slice_settings
 from unlearning.judging import Judging, shares
 from unlearning.material import fill_vectors, partition_rows
-from unlearning.method import Method
+from unlearning.methods import method_from
+from unlearning.methods.method import Method
 from unlearning.places import Places, place, shards_that_saw
 from unlearning.pool import Crew, OnStep, Pool, Workers, silent
 from unlearning.table import Table, load_table, save_table
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Training that was done: the shards, rows processed, optimiser steps and seconds, all together."""
-
-    shards: tuple[int, ...] = ()
-    rows: int = 0
-    steps: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Deletion:
-    """A deletion that is done.
-
-    Attributes:
-        rows: rows deleted.
-        shards: shards that were withdrawn and trained again.
-        withdrawn_seconds: from the call until nothing was served that saw the rows.
-        seconds: from the call until all shards were back.
-    """
-
-    rows: int
-    shards: tuple[int, ...]
-    cost: Cost
-    withdrawn_seconds: float
-    seconds: float
 
 
 class ShardedModel:
@@ -75,7 +49,7 @@ class ShardedModel:
         self.folder = folder
         content = read_json(folder / "method.json")
         self.config: RunConfig = parse(content["run"])
-        self.method = Method.model_validate(content["method"])
+        self.method = method_from(content["method"])
         items = read_json(folder / "catalogue.json")
         self.catalogue = Catalogue(tuple(items["ids"]), tuple(items["titles"]))
         self.table: Table = load_table(folder / "table.safetensors")
@@ -129,22 +103,29 @@ class ShardedModel:
 
     # training
 
-    def train(self, pool: Workers | None = None, on_step: OnStep = silent) -> Cost:
-        """Train what is missing, judge it on the validation rows, and serve it."""
+    def train(
+        self, pool: Workers | None = None, on_step: OnStep = silent, forgotten: Mapping[int, Forgotten] | None = None
+    ) -> Cost:
+        """Train what is missing, judge it on the validation rows, and serve it.
+
+        Args:
+            forgotten: what shards are to forget, if the method can have them forget.
+        """
         began = time.perf_counter()
         initial = initial_state(self.base.model, self.config.lora, self.config.seed)
         jobs = {job.shard: job for job in self.jobs()}
         settings = slice_settings(self.config.train, self.method.slices)
         todo = []
         for job in jobs.values():
-            first = _agreeing(shard_folder(self.folder, job.shard).digests, job.digests)
+            first = agreeing(shard_folder(self.folder, job.shard).digests, job.digests)
             if first < len(job.digests):
                 start = shard_folder(self.folder, job.shard).adapter(first - 1) if first else initial
-                todo.append(Assignment(job, first, start, self.config.lora, settings))
+                assignment = Assignment(job, first, start, self.config.lora, settings)
+                todo.append(self.method.work(assignment, (forgotten or {}).get(job.shard)))
         rows = steps = 0
         with (pool or Pool()).crew(self.base, self.config.train) as crew:
             for done in crew.run(todo, on_step):
-                shard_folder(self.folder, done.shard).write(done.first, done.states, jobs[done.shard].digests)
+                shard_folder(self.folder, done.shard).write(done.first, done.states, jobs[done.shard].told(done))
                 rows += done.rows
                 steps += done.steps
             self._judge(crew)
@@ -206,10 +187,11 @@ class ShardedModel:
         gone = np.zeros(len(rows), bool)
         for selection in self.pending:
             gone |= selection.mask(rows, self.catalogue)
+        forgotten = self._forgotten(gone)
         if gone.any():
             self.table = self.table.without(gone)
             save_table(self.folder / "table.safetensors", self.table)
-        cost = self.train(pool, on_step)
+        cost = self.train(pool, on_step, forgotten)
         self._pending.unlink(missing_ok=True)
         return cost
 
@@ -235,6 +217,18 @@ class ShardedModel:
         return self.folder / "pending.json"
 
     # within
+
+    def _forgotten(self, gone: NDArray[np.bool_]) -> dict[int, Forgotten]:
+        """What each trained shard is to forget, for a method that does not begin anew."""
+        if not self.method.approximate:
+            return {}
+        table = self.table
+        jobs = make_jobs(
+            table.interactions, table.places.only(gone), self.encoder, self.shards, 1, self.config, self.origin
+        )
+        folders = {job.shard: shard_folder(self.folder, job.shard) for job in jobs if job.windows}
+        lessons = {job.shard: job.tasks[0] for job in jobs}
+        return {shard: Forgotten(each.adapter(), lessons[shard]) for shard, each in folders.items() if each.digests}
 
     def _judge(self, crew: Crew) -> None:
         """Score the validation rows by every shard's adapter that is not judged yet, and read vectors that miss."""
@@ -286,14 +280,6 @@ class ShardedModel:
             self.base, self.config.lora, self.encoder.template.answers, adapters, judged, method.aggregator,
             method.aggregation, self.config.seed,
         )  # fmt: skip
-
-
-def _agreeing(kept: tuple[str, ...], wanted: tuple[str, ...]) -> int:
-    """How many slices from the first on need no training."""
-    for number, digest in enumerate(wanted):
-        if kept[number : number + 1] != (digest,):
-            return number
-    return len(wanted)
 
 
 def _encoder(base: Base, catalogue: Catalogue, config: RunConfig) -> PromptEncoder:

@@ -32,6 +32,10 @@ class Places:
     def take(self, rows: NDArray[np.bool_]) -> Places:
         return Places(self.shard[rows], self.slice[rows])
 
+    def only(self, rows: NDArray[np.bool_]) -> Places:
+        """(n,) the same, but for all other rows nowhere, and in the first slice."""
+        return Places(np.where(rows, self.shard, NOWHERE).astype(np.int32), np.zeros_like(self.slice))
+
     def learned(self, shard: int, upto: int) -> NDArray[np.bool_]:
         """(n,) the rows of a shard's slices 0 to `upto`."""
         learned: NDArray[np.bool_] = (self.shard == shard) & (self.slice <= upto)

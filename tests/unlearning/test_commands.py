@@ -21,7 +21,7 @@ from unlearning.commands import app
 from unlearning.comparison_progress import dear
 from unlearning.jobs import Assignment
 from unlearning.judging import Judging
-from unlearning.method import PUBLISHED
+from unlearning.methods import METHODS as TABLE
 from unlearning.model import ShardedModel
 from unlearning.partition import PARTITIONERS
 
@@ -167,7 +167,7 @@ def test_a_file_is_no_place_for_a_comparison(settings: list[str], tmp_path: Path
 def test_a_question_mark_shows_what_there_is_to_choose_from() -> None:
     shown = compare([], "--methods", "?")
     assert shown.exit_code == 0
-    for name in (*PUBLISHED, *PARTITIONERS, *AGGREGATORS):
+    for name in (*TABLE, *PARTITIONERS, *AGGREGATORS):
         assert name in shown.stdout
 
 

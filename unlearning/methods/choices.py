@@ -8,15 +8,16 @@ from rich.text import Text
 from fedrec.aggregation import AGGREGATORS
 from fedrec.reporting.terminal_table import table_of
 from unlearning.compare import RETRAINING
-from unlearning.method import PUBLISHED
+from unlearning.methods import METHODS
 from unlearning.partition import PARTITIONERS
 
 
 def choices() -> RenderableType:
     """What `--methods` may name."""
     methods, partitioners, aggregators = (table_of(title) for title in ("methods", "partitioners", "aggregators"))
-    for name, pairs in PUBLISHED.items():
-        pair = pairs["user"] if len({*pairs.values()}) == 1 else f"{pairs['user']}; for rows {pairs['row']}"
+    for name in METHODS:
+        kind = METHODS.load(name)
+        pair = kind.by_user if kind.by_user == kind.by_row else f"{kind.by_user}; for rows {kind.by_row}"
         methods.add_row(name, Text("everything anew, in one shard" if name == RETRAINING else pair))
     for each in PARTITIONERS.values():
         partitioners.add_row(each.name, f"by {each.unit}{', strict' if each.strict else ''}", Text(each.source))

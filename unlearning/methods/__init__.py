@@ -1,0 +1,65 @@
+"""Methods of unlearning: a name stands for a method, and PARTITIONER+AGGREGATOR for one of those two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from fedrec.choices import Choices
+from fedrec.errors import UsageError
+
+if TYPE_CHECKING:
+    from fedrec.aggregation import AggregationConfig
+    from unlearning.methods.method import Method, Unit
+
+METHODS: Choices[type[Method]] = Choices(
+    {
+        "retraining": "unlearning.methods.published:Retraining",
+        "sisa": "unlearning.methods.published:Sisa",
+        "grapheraser": "unlearning.methods.published:GraphEraser",
+        "receraser": "unlearning.methods.published:RecEraser",
+        "apa-d": "unlearning.methods.published:ApaD",
+        "apa-nd": "unlearning.methods.published:ApaNd",
+        "apa-user": "unlearning.methods.published:ApaUser",
+        "strict": "unlearning.methods.published:Strict",
+        "strict-hash": "unlearning.methods.published:StrictHash",
+    }
+)
+
+
+def method_named(
+    name: str, shards: int, slices: int = 1, aggregation: AggregationConfig | None = None, unit: Unit = "user"
+) -> Method:
+    """A method by its name or as PARTITIONER+AGGREGATOR.
+
+    Args:
+        unit: what will be deleted; of a name it decides the partitioner.
+
+    Raises:
+        UsageError: it is unknown.
+    """
+    from fedrec.aggregation import AGGREGATORS, AggregationConfig
+    from unlearning.partition import PARTITIONERS
+
+    kind = _kind(name)
+    pair = name if name not in METHODS else kind.by_user if unit == "user" else kind.by_row
+    partition, plus, aggregator = pair.partition("+")
+    if not plus or partition not in PARTITIONERS or aggregator not in AGGREGATORS:
+        raise UsageError(
+            f"method {name}: choose {', '.join(METHODS)}, or PARTITIONER+AGGREGATOR of {', '.join(PARTITIONERS)} "
+            f"and {', '.join(AGGREGATORS)}"
+        )
+    return kind.make(name, pair, shards, slices, aggregation or AggregationConfig())
+
+
+def method_from(tree: Mapping[str, Any]) -> Method:
+    """A method as its `model_dump` tells it."""
+    return _kind(tree["name"]).model_validate(tree)
+
+
+def _kind(name: str) -> type[Method]:
+    if name in METHODS:
+        return METHODS.load(name)
+    from unlearning.methods.method import Method
+
+    return Method
