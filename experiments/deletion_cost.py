@@ -47,7 +47,8 @@ from fedrec.preparation import base_name, resolve
 from unlearning.compare import draw
 from unlearning.jobs import slice_settings
 from unlearning.methods import method_named
-from unlearning.model import Deletion, ShardedModel
+from unlearning.costs import Deletion
+from unlearning.model import ShardedModel
 from unlearning.pool import Pool
 
 PASSES, SLICES = 5, (1, 4)
