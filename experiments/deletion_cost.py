@@ -45,9 +45,9 @@ from fedrec.data.selection import Selection
 from fedrec.data.table import TRAIN
 from fedrec.preparation import base_name, resolve
 from unlearning.compare import draw
+from unlearning.costs import Deletion
 from unlearning.jobs import slice_settings
 from unlearning.methods import method_named
-from unlearning.costs import Deletion
 from unlearning.model import ShardedModel
 from unlearning.pool import Pool
 
