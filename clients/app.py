@@ -12,14 +12,14 @@ from flwr.app import Array, ArrayRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from clients import erasure, local
+from fedrec.ensemble.answers import model_hash
+from fedrec.ensemble.stored import hashes_in, is_allowed, is_measured_here
 from fedrec.learned import changed_shards
 from fedrec.pooled import shared
 from fedrec.protocol import answers as a
 from fedrec.protocol import questions as q
 from fedrec.protocol.record import BadMessage, Content, Record
 from fedrec.protocol.wire import pack, unpack
-from fedrec.served import hashes_in, is_allowed, is_measured_here
-from fedrec.serving import model_hash
 from fedrec.store import Run
 
 app = ClientApp()

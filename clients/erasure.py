@@ -18,13 +18,8 @@ from clients.local import Client
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, of_some_people, row_keys
 from fedrec.data.table import TEST, TRAIN, VALID, Interactions, sort_rows
-from fedrec.files import sync
-from fedrec.learned import teaches
-from fedrec.metrics import auc
-from fedrec.models.adapter import State, state_hash
-from fedrec.protocol.adapters import Model
-from fedrec.protocol.answers import RehearseAnswer
-from fedrec.served import (
+from fedrec.ensemble.answers import Answers, Judged
+from fedrec.ensemble.stored import (
     JUDGED,
     REHEARSED,
     adapters_in,
@@ -36,8 +31,13 @@ from fedrec.served import (
     withdraw_all,
     write_judgement,
 )
-from fedrec.served import withdraw as withdraw_served
-from fedrec.serving import Answers, Judged
+from fedrec.ensemble.stored import withdraw as withdraw_served
+from fedrec.files import sync
+from fedrec.learned import teaches
+from fedrec.metrics import auc
+from fedrec.models.adapter import State, state_hash
+from fedrec.protocol.adapters import Model
+from fedrec.protocol.answers import RehearseAnswer
 from fedrec.vault.chain import Link
 
 

@@ -14,16 +14,18 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from fedrec import hardware
-from fedrec.aggregation import AGGREGATORS
 from fedrec.config import RunConfig, Sharing
 from fedrec.data.evaluated import evaluated
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.selection import row_keys
 from fedrec.data.shards import drawn, numbered
 from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions
+from fedrec.ensemble.aggregators import AGGREGATORS
+from fedrec.ensemble.answers import encoder_of, run_base
+from fedrec.ensemble.stored import REHEARSED, answers_of, read_judgement, serve
+from fedrec.ensemble.validation import Judgement, judge
 from fedrec.errors import FedrecError
 from fedrec.files import replacing, storing
-from fedrec.judging import Judgement, judge
 from fedrec.learned import teaches
 from fedrec.metrics import measure
 from fedrec.models.adapter import State
@@ -33,8 +35,6 @@ from fedrec.pooled import ScoredRows
 from fedrec.progress import bar, working
 from fedrec.protocol.adapters import Model, from_arrays, to_arrays
 from fedrec.protocol.answers import InventoryAnswer, Measures, TrainAnswer
-from fedrec.served import REHEARSED, answers_of, read_judgement, serve
-from fedrec.serving import encoder_of, run_base
 from fedrec.store import Run
 from fedrec.strategies import strategy_of
 from fedrec.strategies.strategy import Learnt

@@ -32,13 +32,13 @@ from experiments.common import portable, run_command, write_result
 from fedrec.client_store import ClientStore
 from fedrec.config import load
 from fedrec.data.prompts import Window
+from fedrec.ensemble.answers import encoder_of
 from fedrec.files import write_json
 from fedrec.models.bank import AdapterBank, Mixed, Routed
 from fedrec.models.base import load_base
 from fedrec.models.peft_folder import load_peft
 from fedrec.recommend import score_items
 from fedrec.scoring import score_candidates, score_windows
-from fedrec.serving import encoder_of
 from fedrec.store import Run
 from server.prepare import prepare
 from server.simulation import simulate

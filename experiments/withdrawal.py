@@ -30,8 +30,8 @@ from fedrec.config import load
 from fedrec.data.load import load_dataset
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection
+from fedrec.ensemble.answers import Answers
 from fedrec.preparation import base_name, resolve
-from fedrec.serving import Answers
 from unlearning.compare import draw
 from unlearning.folder import read_manifest
 from unlearning.methods import method_named

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from fedrec.ensemble.answers import run_base
+from fedrec.ensemble.stored import adapters_in
 from fedrec.errors import FedrecError, UsageError, command, did_you_mean
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.files import folder_of, model_files
 from fedrec.models.peft_folder import save_peft
-from fedrec.served import adapters_in
-from fedrec.serving import run_base
 from fedrec.store import Run
 
 BASE = "base"

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from fedrec import hardware
 from fedrec.client_store import ClientStore
 from fedrec.data.ids import named
+from fedrec.ensemble.answers import encoder_of, run_base
+from fedrec.ensemble.stored import answers_of
 from fedrec.errors import UsageError, command, did_you_mean
-from fedrec.served import answers_of
-from fedrec.serving import encoder_of, run_base
 from fedrec.store import Run
 
 

@@ -14,6 +14,7 @@ from fedrec.data import partition
 from fedrec.data.evaluated import evaluated, share_in_round, share_of_people
 from fedrec.data.load import load_dataset
 from fedrec.data.table import TRAIN, Dataset, Interactions
+from fedrec.ensemble.stored import is_allowed
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from fedrec.models.adapter import initial_state
@@ -25,7 +26,6 @@ from fedrec.models.targets import check_targets
 from fedrec.models.vectors import item_vectors
 from fedrec.preparation import base_name, facts_of, resolve, with_base
 from fedrec.protocol.adapters import State
-from fedrec.served import is_allowed
 from fedrec.store import Run, create_run, remove_run
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from flwr.serverapp import Grid
 from safetensors import SafetensorError
 
+from fedrec.ensemble.stored import hashes_of
 from fedrec.errors import FedrecError, command
 from fedrec.models.adapter import digest_of
 from fedrec.protocol.adapters import Model
-from fedrec.served import hashes_of
 from fedrec.store import MODELS, Rounds, Run
 from server.federation import Entry, Federation
 from server.prepare import initial_of

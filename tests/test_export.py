@@ -17,10 +17,10 @@ from peft import AutoPeftModelForCausalLM
 from transformers import AutoTokenizer
 
 from fedrec.config import load
+from fedrec.ensemble.stored import adapters_in, withdraw
 from fedrec.errors import FedrecError, UsageError
 from fedrec.export import export
 from fedrec.models.base import load_base
-from fedrec.served import adapters_in, withdraw
 from fedrec.store import Run
 from server.prepare import prepare
 from tests import cli

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from fedrec.config import LoraConfig
 from fedrec.data.prompts import Window
+from fedrec.ensemble.answers import each_alone
 from fedrec.models.adapter import State, state_hash
-from fedrec.serving import each_alone
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,12 @@ from fedrec.data.prompts import PromptEncoder
 from fedrec.data.selection import Selection
 from fedrec.data.shards import drawn
 from fedrec.data.table import TEST, VALID, Catalogue, Dataset
+from fedrec.ensemble.answers import Answers, Judged
 from fedrec.files import read_json, write_json
 from fedrec.models.adapter import initial_state, state_hash
 from fedrec.models.base import Base, fingerprint, load_base
 from fedrec.models.recorded import base_of, record_base
 from fedrec.scoring import by_person
-from fedrec.serving import Answers, Judged
 from unlearning.costs import Cost, Deletion
 from unlearning.folder import read_manifest, shard_folder, write_manifest
 from unlearning.jobs import Assignment, Forgotten, Job, agreeing, make_jobs, slice_settings

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from fedrec.config import LoraConfig
+from fedrec.ensemble.answers import encoder_of
+from fedrec.ensemble.stored import adapters_in
 from fedrec.models.bank import AdapterBank, Routed
 from fedrec.models.base import load_base
 from fedrec.models.commands import _facts
 from fedrec.models.targets import check_targets
-from fedrec.served import adapters_in
-from fedrec.serving import encoder_of
 from fedrec.store import Run
 from tests import cli
 from tests.conftest import Settings

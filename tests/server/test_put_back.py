@@ -11,10 +11,10 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from fedrec.ensemble.stored import hashes_in, judged_users
 from fedrec.errors import FedrecError
 from fedrec.models.adapter import digest_of
 from fedrec.recommend import recommend
-from fedrec.served import hashes_in, judged_users
 from fedrec.store import Run, open_run
 from server.commands import simulate
 from server.current import check_current

@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from fedrec.aggregation import AGGREGATORS
+from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
 from tests.cli import as_sets

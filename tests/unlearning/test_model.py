@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from experiments.models import content
-from fedrec.aggregation import Aggregator
 from fedrec.data.selection import Selection, row_keys
 from fedrec.data.table import TRAIN
+from fedrec.ensemble.aggregators import Aggregator
 from fedrec.errors import FedrecError, UsageError
 from tests.unlearning.models import Maker, adapters, same
 from unlearning import model as module

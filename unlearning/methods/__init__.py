@@ -9,7 +9,7 @@ from fedrec.choices import Choices
 from fedrec.errors import UsageError
 
 if TYPE_CHECKING:
-    from fedrec.aggregation import AggregationConfig
+    from fedrec.ensemble.aggregators import AggregationConfig
     from unlearning.methods.method import Method, Unit
 
 METHODS: Choices[type[Method]] = Choices(
@@ -38,7 +38,7 @@ def method_named(
     Raises:
         UsageError: it is unknown.
     """
-    from fedrec.aggregation import AGGREGATORS, AggregationConfig
+    from fedrec.ensemble.aggregators import AGGREGATORS, AggregationConfig
     from unlearning.partition import PARTITIONERS
 
     kind = _kind(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from fedrec.aggregation import AGGREGATORS
+from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.reporting.terminal_table import table_of
 from unlearning.compare import RETRAINING
 from unlearning.methods import METHODS

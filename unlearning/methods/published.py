@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from fedrec.aggregation import AggregationConfig
+from fedrec.ensemble.aggregators import AggregationConfig
 from unlearning.methods.method import Method
 
 

@@ -12,10 +12,10 @@ import pytest
 from safetensors.numpy import load_file
 
 from fedrec.config import load
+from fedrec.ensemble.stored import adapters_in
 from fedrec.errors import FedrecError, UsageError
 from fedrec.protocol.adapters import State
 from fedrec.recommend import recommend
-from fedrec.served import adapters_in
 from fedrec.store import Run, open_run
 from server.commands import _configured, _execute, _new, _prepared, simulate
 from server.federated_executor import FederatedExecutor

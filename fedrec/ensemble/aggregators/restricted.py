@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.aggregation.evidence import Weigher
+from fedrec.ensemble.aggregators.evidence import Weigher
 
 
 def restricted(weigh: Weigher, kept: Sequence[int]) -> Weigher:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from fedrec.aggregation.evidence import Evidence, Weigher, need_validation
+from fedrec.ensemble.aggregators.evidence import Evidence, Weigher, need_validation
 
 _FLOOR = 1e-7  # as fedrec.metrics clips
 

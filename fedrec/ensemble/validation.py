@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from fedrec.config import RunConfig
 from fedrec.data.prompts import PromptEncoder, Window
 from fedrec.data.table import Interactions
+from fedrec.ensemble.answers import Judged, each_alone
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.base import Base
 from fedrec.scoring import by_person, row_vectors
-from fedrec.serving import Judged, each_alone
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.aggregation.adaptive import adaptive, major
-from fedrec.aggregation.combine import Form, combine
-from fedrec.aggregation.evidence import Evidence, Weigher
-from fedrec.aggregation.grapheraser import lb_aggr
-from fedrec.aggregation.receraser import attention
-from fedrec.aggregation.restricted import restricted
-from fedrec.aggregation.simple import average, semantic
-from fedrec.aggregation.timelines import row_weights_to_windows
 from fedrec.config import AggregationConfig
+from fedrec.ensemble.aggregators.adaptive import adaptive, major
+from fedrec.ensemble.aggregators.combine import Form, combine
+from fedrec.ensemble.aggregators.evidence import Evidence, Weigher
+from fedrec.ensemble.aggregators.grapheraser import lb_aggr
+from fedrec.ensemble.aggregators.receraser import attention
+from fedrec.ensemble.aggregators.restricted import restricted
+from fedrec.ensemble.aggregators.simple import average, semantic
+from fedrec.ensemble.aggregators.timelines import row_weights_to_windows
 
 __all__ = [
     "AGGREGATORS",

@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
-from fedrec.aggregation import AGGREGATORS
 from fedrec.client_store import ClientStore
 from fedrec.config import RunConfig
 from fedrec.data.prompts import PromptEncoder
+from fedrec.ensemble.aggregators import AGGREGATORS
+from fedrec.ensemble.answers import Answers, Judged
+from fedrec.ensemble.validation import Judgement
 from fedrec.errors import FedrecError, command
 from fedrec.files import replacing, replacing_folder, storing, write_json
-from fedrec.judging import Judgement
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.base import Base
 from fedrec.models.peft_folder import load_peft, save_peft
-from fedrec.serving import Answers, Judged
 
 JUDGED = "judged.safetensors"
 REHEARSED = "rehearsed.safetensors"  # what is known already of adapters that are to be served next

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from fedrec.aggregation.evidence import Evidence
-from fedrec.aggregation.neighbours import directions
 from fedrec.config import AggregationConfig
+from fedrec.ensemble.aggregators.evidence import Evidence
+from fedrec.ensemble.aggregators.neighbours import directions
 
 
 def average(evidence: Evidence) -> NDArray[np.float64]:

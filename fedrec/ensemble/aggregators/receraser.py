@@ -19,7 +19,7 @@ from scipy.special import logit
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from fedrec.aggregation.evidence import Evidence, Weigher, need_validation
+from fedrec.ensemble.aggregators.evidence import Evidence, Weigher, need_validation
 from fedrec.hardware import threads
 
 _WIDTH, _ATTENTION = 64, 32  # of phi and of the hidden layer, as published

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from fedrec.aggregation import AGGREGATORS, AggregationConfig, Aggregator, Evidence, combine
+from fedrec.ensemble.aggregators import AGGREGATORS, AggregationConfig, Aggregator, Evidence, combine
 from fedrec.errors import FedrecError
 from fedrec.metrics import auc
-from tests.aggregation.world import evidence, halves, only, permuted
+from tests.ensemble.aggregators.world import evidence, halves, only, permuted
 
 JUDGING = ("apa-d", "apa-nd", "major-d", "major-nd", "receraser", "grapheraser")
 SETTINGS = AggregationConfig(neighbours=5)

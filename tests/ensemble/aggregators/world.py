@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.aggregation import Evidence
+from fedrec.ensemble.aggregators import Evidence
 
 
 def evidence(seed: int = 0, rows: int = 7, valid: int = 30, shards: int = 3, width: int = 4) -> Evidence:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fedrec.aggregation import AGGREGATORS, AggregationConfig, Aggregator, restricted
-from tests.aggregation.world import evidence
+from fedrec.ensemble.aggregators import AGGREGATORS, AggregationConfig, Aggregator, restricted
+from tests.ensemble.aggregators.world import evidence
 
 
 @pytest.mark.parametrize("aggregator", AGGREGATORS.values(), ids=lambda aggregator: aggregator.name)

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from fedrec.aggregation import combine
-from fedrec.aggregation.grapheraser import lb_aggr, optimal_weights
-from fedrec.aggregation.receraser import attention
+from fedrec.ensemble.aggregators import combine
+from fedrec.ensemble.aggregators.grapheraser import lb_aggr, optimal_weights
+from fedrec.ensemble.aggregators.receraser import attention
 from fedrec.metrics import auc
-from tests.aggregation.world import evidence, halves
+from tests.ensemble.aggregators.world import evidence, halves
 
 
 def test_lb_aggr_prefers_the_better_shard_and_is_one_set_for_all_rows() -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from fedrec.aggregation import Form, combine, row_weights_to_windows
 from fedrec.data.prompts import Window
+from fedrec.ensemble.aggregators import Form, combine, row_weights_to_windows
 from fedrec.metrics import auc
 
 Array = NDArray[np.float64]

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from fedrec.aggregation.evidence import Evidence, need_validation
-from fedrec.aggregation.neighbours import nearest
 from fedrec.config import AggregationConfig, ErrorReading
+from fedrec.ensemble.aggregators.evidence import Evidence, need_validation
+from fedrec.ensemble.aggregators.neighbours import nearest
 
 
 def errors(scores: NDArray[np.float64], labels: NDArray[np.int8], reading: ErrorReading) -> NDArray[np.float64]:

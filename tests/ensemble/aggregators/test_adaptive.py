@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedrec.aggregation.adaptive import adaptive, errors, local_errors, major
-from fedrec.aggregation.neighbours import directions, nearest
 from fedrec.config import AggregationConfig
+from fedrec.ensemble.aggregators.adaptive import adaptive, errors, local_errors, major
+from fedrec.ensemble.aggregators.neighbours import directions, nearest
 from fedrec.metrics import logloss
-from tests.aggregation.world import evidence, only
+from tests.ensemble.aggregators.world import evidence, only
 
 SEEDS = st.integers(0, 2**16)
 READINGS = ("probability", "absolute", "squared", "logloss")

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fedrec.aggregation import AGGREGATORS, Evidence, combine, restricted, row_weights_to_windows
 from fedrec.config import AggregationConfig, LoraConfig, PromptConfig
 from fedrec.data.prompts import PromptEncoder, Tokens, Window
+from fedrec.ensemble.aggregators import AGGREGATORS, Evidence, combine, restricted, row_weights_to_windows
 from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import Base

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from fedrec import judging
 from fedrec.config import RunConfig, load
 from fedrec.data.load import load_dataset
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.table import Interactions
-from fedrec.judging import Judgement, judge
+from fedrec.ensemble import validation
+from fedrec.ensemble.validation import Judgement, judge
 from fedrec.models.adapter import State, initial_state
 from fedrec.models.base import Base, load_base
 from tests.conftest import Settings
@@ -67,14 +67,14 @@ def test_what_was_known_changes_nothing(court: Court) -> None:
 def test_only_what_is_new_is_computed(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
     before = court.judge(court.rows, court.adapters)
     asked: list[int] = []
-    real = judging.each_alone
+    real = validation.each_alone
 
     def counted(*args: Any) -> Any:
         pairs = list(args[-1])
         asked.extend(sum(len(window.rows) for window in windows) for _, windows in pairs)
         return real(*args[:-1], pairs)
 
-    monkeypatch.setattr(judging, "each_alone", counted)
+    monkeypatch.setattr(validation, "each_alone", counted)
     court.judge(court.rows, court.adapters | {1: court.adapter(9)}, before)
     assert asked == [0, len(before.users), 0]
     asked.clear()

@@ -1,0 +1,1 @@
+"""Shards that answer together: stored adapters and their withdrawal, validation rows, aggregators, answers."""
