@@ -12,9 +12,8 @@ from flwr.app import Array, ArrayRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from clients import erasure, local
-from fedrec.ensemble.answers import model_hash
-from fedrec.ensemble.stored import hashes_in, is_allowed, is_measured_here
 from fedrec.learned import changed_shards
+from fedrec.models.adapter import model_hash
 from fedrec.pooled import shared
 from fedrec.protocol import answers as a
 from fedrec.protocol import questions as q
@@ -83,7 +82,7 @@ def evaluate(client: local.Client, question: q.Evaluate) -> a.EvaluateAnswer:
     if question.adapters:
         client.serve(question.round, question.adapters, question.shards)
     metrics, rows = client.measure(question.round, question.share)
-    served = model_hash(list(hashes_in(client.store).values()))
+    served = model_hash(list(client.store.ensemble.hashes().values()))
     scores = shared(rows, question.sharing, client.sharing)
     return a.EvaluateAnswer(client=client.name, round=question.round, served=served, metrics=metrics, scores=scores)
 
@@ -136,19 +135,19 @@ def discard(client: local.Client, question: q.Discard) -> a.DiscardAnswer:
 def chain(client: local.Client, question: q.Chain) -> a.ChainAnswer:
     """The chain of erasures here, and whether what is served may be; no person is named."""
     head, links = client.store.vault.chain(question.after)
-    serves = client.store.manifest is None or (is_allowed(client.store) and is_measured_here(client.store))
+    serves = client.store.ensemble.entries is None or (client.store.ensemble.is_allowed() and client.is_measured_here())
     return a.ChainAnswer(client=client.name, head=head or "", links=tuple(links), serves=serves)
 
 
 @answers(q.Repeat)
 def repeat(client: local.Client, question: q.Repeat) -> a.RepeatAnswer:
     """Serve nothing until `serve`, and erase again what is missing here of the links that come along."""
-    return a.RepeatAnswer(client=client.name, rows=erasure.repeat(client, question.links, question.round))
+    return a.RepeatAnswer(client=client.name, rows=erasure.repeat(client, question.links))
 
 
 def _served(client: local.Client) -> tuple[str, ...]:
     """The hash of each shard's adapter; empty where none is served."""
-    hashes = hashes_in(client.store)
+    hashes = client.store.ensemble.hashes()
     return tuple(hashes.get(shard, "") for shard in range(client.config.shards))
 
 

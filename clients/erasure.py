@@ -19,19 +19,7 @@ from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, of_some_people, row_keys
 from fedrec.data.table import TEST, TRAIN, VALID, Interactions, sort_rows
 from fedrec.ensemble.answers import Answers, Judged
-from fedrec.ensemble.stored import (
-    JUDGED,
-    REHEARSED,
-    adapters_in,
-    answers_by,
-    hashes_in,
-    judged_users,
-    read_judgement,
-    serve_beside,
-    withdraw_all,
-    write_judgement,
-)
-from fedrec.ensemble.stored import withdraw as withdraw_served
+from fedrec.ensemble.validation import judged_users, read_judgement, write_judgement
 from fedrec.files import sync
 from fedrec.learned import teaches
 from fedrec.metrics import auc
@@ -74,7 +62,7 @@ def withdraw(client: Client, selection: Selection, shards: Collection[int]) -> t
         The shards that are left, and how many rows of the selection are here.
     """
     held = locate(client, selection)
-    return withdraw_served(client.store, shards, held.users), held.rows
+    return client.store.ensemble.withdraw(shards, held.users), held.rows
 
 
 def erase(client: Client, selection: Selection, request: str) -> int:
@@ -90,16 +78,9 @@ def erase(client: Client, selection: Selection, request: str) -> int:
     return deleted
 
 
-def repeat(client: Client, links: Sequence[Link], number: int) -> int:
-    """Serve nothing until `serve`, and erase again what is missing here of some links.
-
-    Args:
-        number: the round of what is to be served next.
-
-    Returns:
-        Rows deleted.
-    """
-    withdraw_all(client.store, number, client.config.shards)
+def repeat(client: Client, links: Sequence[Link]) -> int:
+    """Serve nothing until `serve`, and erase again what is missing here of some links; how many rows."""
+    client.store.ensemble.withdraw_all(client.config.shards)
     deleted = client.store.vault.repeat(links)
     _forget_made(client)
     return deleted
@@ -113,13 +94,9 @@ def _forget_made(client: Client) -> None:
     _sweep(client)
     (store.folder / "published.safetensors").unlink(missing_ok=True)
     shutil.rmtree(store.folder / "training", ignore_errors=True)
-    manifest = store.manifest or {"shards": []}
-    served = {entry["folder"] for entry in manifest["shards"] if entry is not None}
-    for folder in store.folder.glob("served-*/shard-*"):
-        if f"{folder.parent.name}/{folder.name}" not in served:
-            shutil.rmtree(folder)
-    written = [path for name in ("scores.npz", JUDGED) if (path := store.folder / name).exists()]
-    for path in (*written, *store.folder.glob("served-*"), store.folder):
+    store.ensemble.sweep()
+    written = [path for path in (store.folder / "scores.npz", store.ensemble.judged_path) if path.exists()]
+    for path in (*written, store.folder):
         sync(path)  # before anybody is told that it is gone
 
 
@@ -150,10 +127,10 @@ def rehearse(
     scores = _together(client, retrained, client.encoder.windows(rows, some), len(rows))[some]
     never_seen = _log_likelihood(scores, rows.label[some]).tolist()
 
-    everything = adapters_in(client.store) | retrained
+    everything = client.store.ensemble.adapters() | retrained
     judgement = client.judged_by(everything)
-    write_judgement(client.store, judgement, REHEARSED)
-    answers = answers_by(client.base, client.config, client.encoder, everything, judgement.judged)
+    write_judgement(client.store.ensemble.rehearsed_path, judgement)
+    answers = _answers(client, everything, judgement.judged, client.config.aggregator)
     known = _scores_before(client, answers.shards)
     theirs = test & np.isin(client.shard_of_users()[rows.user], list(shards))
     if not np.isnan(known).all():
@@ -170,13 +147,13 @@ def rehearse(
 
 def serve(client: Client, model: Model, shards: Sequence[int]) -> None:
     """Serve retrained adapters from now on, beside those that are served."""
-    store = client.store
+    ensemble = client.store.ensemble
     retrained = {shard: _state(state) for shard, state in zip(shards, model, strict=True)}
-    hashes = hashes_in(store) | {shard: state_hash(state) for shard, state in retrained.items()}
-    judgement = read_judgement(store, REHEARSED)
-    if judgement is None or not judgement.is_of(hashes):
-        judgement = client.judged_by(adapters_in(store) | retrained)
-    serve_beside(store, retrained, judgement, client.config, client.base.source)
+    served = ensemble.hashes()
+    judgement = read_judgement(ensemble.rehearsed_path)
+    if judgement is None or not judgement.is_of(served | {s: state_hash(state) for s, state in retrained.items()}):
+        judgement = client.judged_by(ensemble.adapters() | retrained)
+    ensemble.serve(retrained, judgement, client.config.lora, client.base.source, beside=served)
 
 
 def discard_held(client: Client, requests: Sequence[str]) -> None:
@@ -229,7 +206,7 @@ def _rows_of(scores: Mapping[str, NDArray[Any]]) -> Interactions:
 
 def _overjudged(client: Client, rows: Interactions) -> Counter[str]:
     """By person, how many judged rows there are more than the vault has to judge by."""
-    return Counter(judged_users(client.store)) - Counter(
+    return Counter(judged_users(client.store.ensemble.judged_path)) - Counter(
         rows.user_ids[user] for user in rows.user[rows.split == VALID].tolist()
     )
 
@@ -246,8 +223,9 @@ def _forget_scores(client: Client) -> None:
 
 def _forget_judged(client: Client) -> None:
     """Let nobody judge by rows that the vault no longer has, whoever deleted them."""
-    if (gone := _overjudged(client, client.store.interactions())) and (judged := read_judgement(client.store)):
-        write_judgement(client.store, judged.without(list(gone)))
+    path = client.store.ensemble.judged_path
+    if (gone := _overjudged(client, client.store.interactions())) and (judged := read_judgement(path)):
+        write_judgement(path, judged.without(list(gone)))
 
 
 def _test_rows(client: Client, rows: Interactions) -> NDArray[np.str_]:
@@ -267,15 +245,16 @@ def _scores_before(client: Client, shards: tuple[int, ...]) -> NDArray[np.float6
 
 def _together(client: Client, adapters: Mapping[int, State], windows: Sequence[Window], n: int) -> NDArray[np.float64]:
     """(n,) like-probabilities by some adapters with equal weights."""
-    config = client.config
-    answers = Answers(
-        client.base, config.lora, client.encoder.template.answers, adapters, Judged.nobody(config.shards), "average-nd",
-        config.aggregation, config.seed,
-    )  # fmt: skip
+    answers = _answers(client, adapters, Judged.nobody(client.config.shards), "average-nd")
     try:
         return answers.scores(windows, n)
     finally:
         answers.close()
+
+
+def _answers(client: Client, adapters: Mapping[int, State], judged: Judged, aggregator: str) -> Answers:
+    config, tokens = client.config, client.encoder.template.answers
+    return Answers(client.base, config.lora, tokens, adapters, judged, aggregator, config.aggregation, config.seed)
 
 
 def _log_likelihood(scores: NDArray[np.float64], labels: NDArray[np.int8]) -> NDArray[np.float64]:

@@ -22,8 +22,7 @@ from fedrec.data.shards import drawn, numbered
 from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.ensemble.answers import encoder_of, run_base
-from fedrec.ensemble.stored import REHEARSED, answers_of, read_judgement, serve
-from fedrec.ensemble.validation import Judgement, judge
+from fedrec.ensemble.validation import Judgement, judge, read_judgement
 from fedrec.errors import FedrecError
 from fedrec.files import replacing, storing
 from fedrec.learned import teaches
@@ -93,7 +92,7 @@ class Client:
             save_file(to_arrays(model), partial, {"round": str(number)})
         adapters = dict(zip(shards, _tensors(served), strict=True))
         judgement = self.judged_by(adapters)
-        serve(self.store, number, adapters, judgement, self.config, self.base.source)
+        self.store.ensemble.serve(adapters, judgement, self.config.lora, self.base.source)
         if self._weighs and not judgement.users and (self.interactions.split == TEST).any():
             raise FedrecError(
                 f"client {self.name} has no validation rows to weigh the shards by: "
@@ -102,7 +101,8 @@ class Client:
 
     def judged_by(self, adapters: Mapping[int, State]) -> Judgement:
         """What weighs these adapters, by shard, against each other; what is known already is not computed again."""
-        before = read_judgement(self.store, REHEARSED) or read_judgement(self.store)
+        ensemble = self.store.ensemble
+        before = read_judgement(ensemble.rehearsed_path) or read_judgement(ensemble.judged_path)
         with working(f"{self.name} takes its new model"):
             return judge(self.base, self.config, self.encoder, self.interactions, self._judging(), adapters, before)
 
@@ -114,7 +114,7 @@ class Client:
         """
         rows = self.interactions
         wanted = evaluated(rows, share, self.config.seed)
-        answers = answers_of(self.store, self.config, self.base, self.encoder)
+        answers = self.store.ensemble.answers(self.config, self.base, self.encoder)
         with working(f"{self.name} scores its test rows"):
             scores = answers.scores(self.encoder.windows(rows, wanted), len(rows))[wanted]
         answers.close()
@@ -130,6 +130,12 @@ class Client:
             mine = group == index
             metrics[name] = Measures(**vars(measure(scores[mine], tested.label[mine], tested.user[mine])))
         return metrics, ScoredRows(scores, tested.label.astype(np.int8), numbered(rows.user_ids)[tested.user])
+
+    def is_measured_here(self) -> bool:
+        """Whether judged rows and scores are of people who are in the vault, and judged by the adapters served."""
+        scores = self.store.scores()
+        scored = set() if scores is None else set(map(str, scores["users"]))
+        return scored <= set(self.store.users()) and self.store.ensemble.is_judged_here()
 
     def shard_of_users(self) -> NDArray[np.int32]:
         """(users,) the shard of each user here."""

@@ -172,7 +172,7 @@ def served_wrongly(run: Run, before: dict[str, list[str | None]]) -> list[str]:
     workflow, faults = Workflow(run), []
     for request in workflow.ledger.list():
         for name in run.clients:
-            now = [entry and entry["sha256"] for entry in (run.client(name).manifest or {})["shards"]]
+            now = [entry and entry["sha256"] for entry in run.client(name).ensemble.entries or ()]
             for shard in request.shards or ():
                 if request.reached in WITHDRAWN and now[shard] is not None:
                     faults.append(f"{request.reached}: {name} serves shard {shard}")

@@ -44,5 +44,5 @@ def kill_after(seconds: float, pid: int, ended: Callable[[], bool]) -> None:
 def served(run: Run, name: str) -> list[str | None]:
     """What a client has on its disk to serve: each shard's hash, computed anew; none where it is withdrawn."""
     client = run.client(name)
-    manifest = client.manifest or {"shards": []}
-    return [shard and state_hash(load_peft(client.folder / shard["folder"])[0]) for shard in manifest["shards"]]
+    entries = client.ensemble.entries or []
+    return [entry and state_hash(load_peft(client.folder / entry["folder"])[0]) for entry in entries]

@@ -36,7 +36,6 @@ from fedrec.ensemble.answers import encoder_of
 from fedrec.files import write_json
 from fedrec.models.bank import AdapterBank, Mixed, Routed
 from fedrec.models.base import load_base
-from fedrec.models.peft_folder import load_peft
 from fedrec.recommend import score_items
 from fedrec.scoring import score_candidates, score_windows
 from fedrec.store import Run
@@ -90,8 +89,7 @@ def repetition(run: Run, person: Person, part: slice, backwards: bool) -> dict[s
     chosen = catalogue[part]
     singles = chosen[:: max(1, len(chosen) // SINGLES)][:SINGLES]
 
-    manifest = person.client.manifest or {"shards": []}
-    shards = [load_peft(person.client.folder / shard["folder"])[0] for shard in manifest["shards"]]
+    shards = list(person.client.ensemble.adapters().values())
     with AdapterBank(base.model, config.lora, width=len(shards)) as bank:
         for shard, state in enumerate(shards):
             bank.load(shard, state)

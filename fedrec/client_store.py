@@ -1,9 +1,7 @@
 """What a client keeps on its own side: its interactions, the model it serves, its training state.
 
 vault.db             interactions, and tombstones of what was erased (a baseline reads the vaults of its run)
-manifest.json        the model it serves: round, and folder and hash of each shard's adapter; replaced atomically
-served-0003/         that model, a PEFT folder per shard
-judged.safetensors          validation rows as its adapters answer them; rehearsed.safetensors: as the next will
+manifest.json, served/, judged.safetensors, rehearsed.safetensors: the model it serves (`fedrec.ensemble.stored`)
 published.safetensors       the model the server sent last; training starts from it
 personal-0003.safetensors   Ditto's personal model
 scores.npz           the scores of its test rows by the served model
@@ -22,7 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.data.table import Catalogue, Interactions
-from fedrec.files import read_json, replacing
+from fedrec.ensemble.stored import Ensemble
+from fedrec.errors import command
+from fedrec.files import replacing
 from fedrec.vault.vault import Vault
 
 _SCORES = {"round", "shards", "scores", "labels", "users", "items", "times", "group", "rows"}
@@ -84,9 +84,29 @@ class ClientStore:
         self.vault.allow(self._run, adapters)
 
     @property
-    def manifest(self) -> dict[str, Any] | None:
-        path = self.folder / "manifest.json"
-        return read_json(path) if path.exists() else None
+    def ensemble(self) -> Ensemble:
+        """The model that it serves."""
+        return Ensemble(self.folder, self)
+
+    @property
+    def called(self) -> str:
+        return f"client {self.name}"
+
+    @property
+    def resume(self) -> str:
+        return command("simulate --resume", self._home)
+
+    @property
+    def mend(self) -> str:
+        run = self.folder.parent.parent
+        if run == self._home:
+            return f"{command('forget run --run', run)} has it serve what is newest"
+        return f"{self.resume} trains the baseline again"
+
+    @property
+    def _home(self) -> Path:
+        run = self.folder.parent.parent
+        return run.parent.parent if run.parent.name == "baselines" else run
 
     def write_scores(self, **columns: Any) -> None:
         with replacing(self.folder / "scores.npz") as partial, partial.open("wb") as file:

@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 from fedrec.ensemble.answers import run_base
-from fedrec.ensemble.stored import adapters_in
 from fedrec.errors import FedrecError, UsageError, command, did_you_mean
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.files import folder_of, model_files
@@ -52,7 +51,7 @@ def export(run: Run, client: str, folder: Path, shard: int | None) -> dict[str, 
 
 def _served(run: Run, client: str, shard: int | None) -> tuple[int, State]:
     """The shard that is meant, and its adapter."""
-    served = adapters_in(run.client(client))
+    served = run.client(client).ensemble.adapters()
     shown = ", ".join(map(str, sorted(served)))
     if not served:
         raise FedrecError(

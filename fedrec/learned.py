@@ -31,12 +31,11 @@ def changed_shards(run: Run, name: str) -> tuple[int, ...]:
         FedrecError: the client has no vault, or it cannot be read.
     """
     store = run.client(name)
-    served = [shard for shard, entry in enumerate((store.manifest or {"shards": []})["shards"]) if entry is not None]
     rows, uses = store.interactions(), store.vault.uses()
     taught = teaches(rows)
     shard_of = run.shard_of(rows.user_ids)[rows.user]
     changed = []
-    for shard in served:
+    for shard in store.ensemble.named():
         of_shard = [use for use in uses if use.shard == shard]
         mine = [use for use in of_shard if use.run == run.name]
         if not mine:  # trained before the run's folder was renamed

@@ -11,7 +11,6 @@ from fedrec import hardware
 from fedrec.client_store import ClientStore
 from fedrec.data.ids import named
 from fedrec.ensemble.answers import encoder_of, run_base
-from fedrec.ensemble.stored import answers_of
 from fedrec.errors import UsageError, command, did_you_mean
 from fedrec.store import Run
 
@@ -52,7 +51,7 @@ def score_items(
     hardware.use_threads(config.train)
     base = run_base(run)
     encoder = encoder_of(run, base)
-    answers = answers_of(client, config, base, encoder)
+    answers = client.ensemble.answers(config, base, encoder)
     try:
         return answers.candidates(encoder.past_of(items, labels), [encoder.question(item) for item in candidates])
     finally:

@@ -93,7 +93,7 @@ def _repeat(grid: Grid, run: Run, node: Nodes, ledger: Ledger) -> int:
     """A client erases again what it lacks, and serves nothing; the rows that were erased."""
     (name,) = node
     chain = ledger.chain(name)
-    repeat = {name: Repeat(round=run.config.federation.rounds, links=tuple(chain))}
+    repeat = {name: Repeat(links=tuple(chain))}
     rows = answers(grid, run, node, repeat, RepeatAnswer)[name].rows
     _discard_erased(grid, run, node, chain, {request.id for request in ledger.list(State.CLOSED)})
     return rows

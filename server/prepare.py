@@ -14,7 +14,6 @@ from fedrec.data import partition
 from fedrec.data.evaluated import evaluated, share_in_round, share_of_people
 from fedrec.data.load import load_dataset
 from fedrec.data.table import TRAIN, Dataset, Interactions
-from fedrec.ensemble.stored import is_allowed
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from fedrec.models.adapter import initial_state
@@ -85,7 +84,7 @@ def _too_large(config: RunConfig, people: int, context: int) -> list[str]:
 def remove_old_baselines(run: Run) -> list[str]:
     """Remove the baselines that an erasure had removed, and that were put back from an old copy; their names."""
     begun = [baseline for baseline in run.baselines if baseline.rounds.last() is not None]
-    old = [each.name for each in begun if not all(is_allowed(each.client(name)) for name in each.clients)]
+    old = [each.name for each in begun if not all(each.client(name).ensemble.is_allowed() for name in each.clients)]
     return run.remove_baselines(old)
 
 

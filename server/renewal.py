@@ -14,7 +14,6 @@ from pathlib import Path
 from flwr.serverapp import Grid
 from safetensors import SafetensorError
 
-from fedrec.ensemble.stored import hashes_of
 from fedrec.errors import FedrecError, command
 from fedrec.models.adapter import digest_of
 from fedrec.protocol.adapters import Model
@@ -119,10 +118,8 @@ def put_back(run: Run, ledger: Ledger) -> Iterator[tuple[str, str]]:
     for shard, request in stale_in_rounds(run, newest).items():
         yield str(_models_path(run).relative_to(run.folder)), f"shard {shard} is of before erasure {request}; {mend}"
     for name in run.clients:
-        store = run.client(name)
-        if store.manifest is not None:
-            for shard, request in differ(newest, {name: hashes_of(store.manifest)}).items():
-                yield f"clients/{name}", f"serves shard {shard} of before erasure {request}; {mend}"
+        for shard, request in differ(newest, {name: run.client(name).ensemble.named()}).items():
+            yield f"clients/{name}", f"serves shard {shard} of before erasure {request}; {mend}"
 
 
 def _models_path(run: Run) -> Path:

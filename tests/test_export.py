@@ -17,7 +17,6 @@ from peft import AutoPeftModelForCausalLM
 from transformers import AutoTokenizer
 
 from fedrec.config import load
-from fedrec.ensemble.stored import adapters_in, withdraw
 from fedrec.errors import FedrecError, UsageError
 from fedrec.export import export
 from fedrec.models.base import load_base
@@ -53,8 +52,8 @@ def test_the_folder_is_all_that_is_needed(
 ) -> None:
     told = export(sharded, "client-1", tmp_path / "mine", shard)
     model = AutoPeftModelForCausalLM.from_pretrained(tmp_path / "mine").eval()
-    served = adapters_in(sharded.client("client-1"))[shard]
-    assert told["sha256"] == sharded.client("client-1").manifest["shards"][shard]["sha256"]
+    served = sharded.client("client-1").ensemble.adapters()[shard]
+    assert told["sha256"] == sharded.client("client-1").ensemble.hashes()[shard]
     loaded = lora(model)
     assert loaded.keys() == served.keys()
     assert all(torch.equal(loaded[name], served[name]) for name in served)
@@ -83,11 +82,11 @@ def test_wrong_use_is_named(sharded: Run, tmp_path: Path) -> None:
 
 def test_what_is_withdrawn_is_not_exported(sharded: Run, tmp_path: Path) -> None:
     run = Run(Path(shutil.copytree(sharded.folder, tmp_path / "run")))
-    withdraw(run.client("client-0"), [1], [])
+    run.client("client-0").ensemble.withdraw([1], [])
     with pytest.raises(UsageError, match="--shard 1: client client-0 serves 0"):
         export(run, "client-0", tmp_path / "mine", 1)
     assert export(run, "client-0", tmp_path / "mine", None)["shard"] == 0
-    withdraw(run.client("client-0"), [0], [])
+    run.client("client-0").ensemble.withdraw([0], [])
     with pytest.raises(FedrecError, match="serves no shard"):
         export(run, "client-0", tmp_path / "other", None)
 
@@ -110,9 +109,10 @@ def test_readme_as_printed(small: Settings, tiny_base: Path, tmp_path: Path) -> 
     assert command
     assert line
     assert inner
+    (own,) = (tmp_path / inner[1]).iterdir()
     load = "import sys; from peft import AutoPeftModelForCausalLM; assert 'fedrec' not in sys.modules; {}"
     environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub"), "OMP_NUM_THREADS": "1"}
-    for gone, code in ((False, line[0].replace("mine", inner[1])), (True, line[0])):
+    for gone, code in ((False, line[0].replace("mine", str(own))), (True, line[0])):
         if gone:
             code_, out, err = cli.run(*shlex.split(command[1]), "--json", "-", cwd=tmp_path)
             assert code_ == 0, err
@@ -138,7 +138,7 @@ def test_a_base_with_experts_from_its_refusal_to_an_export(
     export(run, "client-0", tmp_path / "mine", None)
     loaded, served = (
         lora(AutoPeftModelForCausalLM.from_pretrained(tmp_path / "mine")),
-        adapters_in(run.client("client-0")),
+        run.client("client-0").ensemble.adapters(),
     )
     assert loaded.keys() == served[0].keys()
     assert all(torch.equal(loaded[name], served[0][name]) for name in loaded)

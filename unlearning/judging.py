@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fedrec.config import LoraConfig
 from fedrec.data.prompts import Window
-from fedrec.ensemble.answers import each_alone
+from fedrec.ensemble.validation import each_alone
 from fedrec.models.adapter import State, state_hash
 
 

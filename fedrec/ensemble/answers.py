@@ -5,8 +5,7 @@ Answers are snapshots that never change, so that answering goes on while shards 
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,12 +17,19 @@ from numpy.typing import NDArray
 
 from fedrec.config import AggregationConfig, LoraConfig, PromptConfig
 from fedrec.data.prompts import PromptEncoder, Tokens, Window
-from fedrec.ensemble.aggregators import AGGREGATORS, Evidence, combine, restricted, row_weights_to_windows
+from fedrec.ensemble.aggregators import (
+    AGGREGATORS,
+    Evidence,
+    combine,
+    equal_in,
+    restricted,
+    row_weights_to_windows,
+)
 from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import Base
 from fedrec.models.recorded import base_of
-from fedrec.scoring import Batches, by_length, by_person, row_vectors, score_candidates, score_windows
+from fedrec.scoring import Batches, by_length, row_vectors, score_candidates, score_windows
 
 if TYPE_CHECKING:
     from fedrec.store import Run
@@ -78,11 +84,13 @@ class Answers:
         Args:
             tokens: those of No and Yes.
             adapters: by shard; with none of them the base model answers alone.
-            aggregator: a name in `AGGREGATORS`.
+            aggregator: a name in `AGGREGATORS`; where no row is left to judge the shards by, they count equally.
             seed: of what an aggregator learns.
         """
         self._base, self._lora, self._tokens, self._judged = base, lora, tokens, judged
         self._aggregator, self._settings, self._seed = AGGREGATORS[aggregator], settings, seed
+        if self._aggregator.judges and not len(judged.labels):
+            self._aggregator = equal_in(self._aggregator.form)
         shards = sorted(adapters)
 
         def load(bank: AdapterBank) -> None:
@@ -196,30 +204,6 @@ class Answers:
         )  # fmt: skip
 
 
-def each_alone(
-    model: torch.nn.Module,
-    precision: str,
-    lora: LoraConfig,
-    tokens: tuple[int, int],
-    user: NDArray[np.int32],
-    asked: Iterable[tuple[State, Sequence[Window]]],
-) -> Iterator[NDArray[np.float64]]:
-    """For each adapter and its windows, the (n,) scores of their rows by it alone; NaN for other rows.
-
-    Args:
-        user: (n,) of all rows.
-    """
-    with AdapterBank(model, lora) as bank:
-        bank.eval()
-        for state, windows in asked:
-            if windows:
-                bank.load(0, state)
-            yield score_windows(
-                model, windows, tokens, len(user), bank=bank, routing=Routed(0), precision=precision,
-                batches=by_person(user),
-            )  # fmt: skip
-
-
 def run_base(run: Run) -> Base:
     """The base model that the run was made over.
 
@@ -238,8 +222,3 @@ def encoder_of(run: Run, base: Base) -> PromptEncoder:
 def _encoder(tokenizer: Any, titles: tuple[str, ...], prompt: PromptConfig, context: int) -> PromptEncoder:
     """Made once a process: where titles are many, it takes longer than a client's rows."""
     return PromptEncoder(tokenizer, titles, prompt, context)
-
-
-def model_hash(adapters: Sequence[str]) -> str:
-    """SHA-256 of a model from the hashes of its adapters, in order."""
-    return hashlib.sha256("\n".join(adapters).encode()).hexdigest()

@@ -1,237 +1,215 @@
-"""The model a client serves, on its own disk: adapters by shard, and its validation rows as they answer them.
+"""The adapters of an ensemble on disk, and its validation rows as they answer them.
 
-manifest.json is replaced atomically: a shard that is withdrawn is null in it from then on, and so is never read again.
-Before it changes, the client's vault says which adapters may be served: an old manifest put back serves nothing.
+manifest.json               folder and hash of each shard's adapter, null where it is withdrawn
+served/3-1f0c…/             an adapter as a PEFT folder, called by its shard and hash
+judged.safetensors          validation rows as the adapters answer them
+rehearsed.safetensors       what is known already of adapters that are to be served next
+
+The manifest is replaced atomically: a shard that is null in it is never read again. Before it changes, whoever holds
+the rows says which adapters may be served: an old manifest put back serves nothing.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Collection, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save_file
-
-from fedrec.client_store import ClientStore
-from fedrec.config import RunConfig
+from fedrec.config import LoraConfig, RunConfig
 from fedrec.data.prompts import PromptEncoder
 from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.ensemble.answers import Answers, Judged
-from fedrec.ensemble.validation import Judgement
-from fedrec.errors import FedrecError, command
-from fedrec.files import replacing, replacing_folder, storing, write_json
+from fedrec.ensemble.validation import Judgement, read_judgement, write_judgement
+from fedrec.errors import FedrecError
+from fedrec.files import read_json, replacing_folder, sync, write_json
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.base import Base
 from fedrec.models.peft_folder import load_peft, save_peft
 
-JUDGED = "judged.safetensors"
-REHEARSED = "rehearsed.safetensors"  # what is known already of adapters that are to be served next
+_SHOWN = 12  # digits of a hash in a folder's name
 
 
-def serve(
-    store: ClientStore, number: int, adapters: Mapping[int, State], judgement: Judgement, config: RunConfig, base: str
-) -> None:
-    """Serve adapters, by shard, from now on; the shards that have none are withdrawn.
+class Keeper(Protocol):
+    """Who holds the rows that an ensemble learned from."""
 
-    Args:
-        number: the round they come from.
-        judgement: of these adapters.
-    """
-    folder = store.folder / f"served-{number:04d}"
-    if folder.exists():  # published before, and broken off
-        write_json(store.folder / "manifest.json", {"round": number, "shards": [None] * config.shards})
-    with replacing_folder(folder) as fresh:
-        for shard, state in adapters.items():
-            save_peft(fresh / f"shard-{shard}", state, config.lora, base)
-    write_judgement(store, judgement)
-    (store.folder / REHEARSED).unlink(missing_ok=True)
-    hashes = {shard: judgement.adapters[shard] for shard in adapters}
-    entries = {s: {"folder": f"{folder.name}/shard-{s}", "sha256": digest} for s, digest in hashes.items()}
-    shards = [entries.get(shard) for shard in range(config.shards)]
-    _allow(store, hashes)
-    write_json(store.folder / "manifest.json", {"round": number, "shards": shards})
-    for path in store.folder.glob("served-*"):
-        if path != folder:
-            shutil.rmtree(path)
+    @property
+    def called(self) -> str:
+        """As an error names it."""
+
+    @property
+    def resume(self) -> str:
+        """The command that trains it to its end."""
+
+    @property
+    def mend(self) -> str:
+        """What helps where an old manifest was put back."""
+
+    def users(self) -> Collection[str]:
+        """Those who have rows now."""
+
+    def allowed(self) -> set[tuple[int, str]]:
+        """The shards and hashes of the adapters that may be served, whatever files are put back."""
+
+    def allow(self, adapters: Collection[tuple[int, str]]) -> None:
+        """Those may be served and no others, on the disk when this returns."""
 
 
-def serve_beside(
-    store: ClientStore, adapters: Mapping[int, State], judgement: Judgement, config: RunConfig, base: str
-) -> None:
-    """Serve adapters, by shard, beside those that are served, which stay as they are.
+class Ensemble:
+    """The ensemble in a folder."""
 
-    Args:
-        judgement: of these adapters and those.
-    """
-    manifest = _manifest(store)
-    folder, shards = f"served-{manifest['round']:04d}", list(manifest["shards"])
-    for shard, state in adapters.items():
-        entry = {"folder": f"{folder}/shard-{shard}", "sha256": judgement.adapters[shard]}
-        if shards[shard] != entry:  # otherwise it is served already, since a start that was broken off
-            path = store.folder / entry["folder"]
-            with replacing_folder(path) as fresh:
-                save_peft(fresh, state, config.lora, base)
-            shards[shard] = entry
-    write_judgement(store, judgement)
-    (store.folder / REHEARSED).unlink(missing_ok=True)
-    _allow(store, {shard: judgement.adapters[shard] for shard in adapters})
-    write_json(store.folder / "manifest.json", {**manifest, "shards": shards})
+    def __init__(self, folder: Path, keeper: Keeper) -> None:
+        self.folder, self.keeper = folder, keeper
+        self.judged_path, self.rehearsed_path = folder / "judged.safetensors", folder / "rehearsed.safetensors"
 
+    @property
+    def entries(self) -> list[dict[str, str] | None] | None:
+        """Folder and hash of each shard's adapter, as the manifest has them, allowed or not; None without one."""
+        if not self._manifest.exists():
+            return None
+        entries: list[dict[str, str] | None] = read_json(self._manifest)["shards"]
+        return entries
 
-def withdraw(store: ClientStore, shards: Collection[int], users: Collection[str]) -> list[int]:
-    """Stop serving some shards, and being judged by some users' rows; the shards that are served from now on."""
-    (store.folder / REHEARSED).unlink(missing_ok=True)
-    store.allow([(shard, digest) for shard, digest in store.allowed() if shard not in shards])
-    manifest = store.manifest
-    if manifest is None:
-        return []
-    left = [None if shard in shards else entry for shard, entry in enumerate(manifest["shards"])]
-    write_json(store.folder / "manifest.json", {**manifest, "shards": left})
-    if (judgement := read_judgement(store)) is not None:
-        write_judgement(store, judgement.without(list(users)), durable=False)  # until `erase`, for quickness
-    else:
-        (store.folder / JUDGED).unlink(missing_ok=True)  # broken: nobody can tell whose rows are in it
-    return [shard for shard, entry in enumerate(left) if entry is not None]
+    def named(self) -> dict[int, str]:
+        """The hash of each adapter that the manifest names, by shard, allowed or not."""
+        return {shard: entry["sha256"] for shard, entry in enumerate(self.entries or ()) if entry is not None}
 
+    def is_allowed(self) -> bool:
+        """Whether the manifest is none that was put back: whatever it names may be served."""
+        return self._manifest.exists() and set(self.named().items()) <= self.keeper.allowed()
 
-def answers_of(store: ClientStore, config: RunConfig, base: Base, encoder: PromptEncoder) -> Answers:
-    """What the client answers with.
+    def hashes(self) -> dict[int, str]:
+        """The hash of each adapter that is served, by shard.
 
-    Raises:
-        FedrecError: it serves nothing yet, or an adapter is not the one that was written.
-    """
-    adapters = adapters_in(store)
-    if (judgement := read_judgement(store)) is not None:
-        gone = set(judgement.users) - set(store.users())  # put back, or erased from the vault alone
-        judged = judgement.without(sorted(gone)).judged if gone else judgement.judged
-    elif AGGREGATORS[config.aggregator].judges:
-        raise FedrecError(f"{store.folder / JUDGED}: not there, or cannot be read; restore it from a backup")
-    else:
-        judged = Judged.nobody(config.shards)
-    return answers_by(base, config, encoder, adapters, judged)
+        Raises:
+            FedrecError: nothing was served yet, or one of them was withdrawn before.
+        """
+        if not self._manifest.exists():
+            raise FedrecError(f"{self.keeper.called} serves no model yet: continue with {self.keeper.resume}")
+        if not self.is_allowed():
+            raise FedrecError(
+                f"{self.keeper.called} would serve what was withdrawn: {self._manifest} is an old one that was put"
+                f" back; {self.keeper.mend}"
+            )
+        return self.named()
 
-
-def answers_by(
-    base: Base, config: RunConfig, encoder: PromptEncoder, adapters: Mapping[int, State], judged: Judged
-) -> Answers:
-    """The answers of some adapters, by shard, as a run combines them.
-
-    Once erasures leave no row to judge the shards by, they count equally.
-    """
-    aggregator = config.aggregator
-    if AGGREGATORS[aggregator].judges and not len(judged.labels):
-        aggregator = "average-d" if AGGREGATORS[aggregator].form == "D" else "average-nd"
-    return Answers(
-        base, config.lora, encoder.template.answers, adapters, judged, aggregator, config.aggregation, config.seed
-    )
-
-
-def hashes_in(store: ClientStore) -> dict[int, str]:
-    """The hash of each adapter that is served, by shard; FedrecError where one of them was withdrawn before."""
-    return hashes_of(_manifest(store))
-
-
-def adapters_in(store: ClientStore) -> dict[int, State]:
-    """The adapters that are served, by shard; FedrecError where one has changed on disk."""
-    found: dict[int, State] = {}
-    for shard, entry in enumerate(_manifest(store)["shards"]):
-        if entry is not None:
-            state, _ = load_peft(store.folder / entry["folder"])
-            if state_hash(state) != entry["sha256"]:
-                raise FedrecError(f"{store.folder / entry['folder']}: its content has changed; publish the run again")
+    def adapters(self) -> dict[int, State]:
+        """The adapters that are served, by shard; FedrecError as `hashes`, and where one has changed on disk."""
+        found: dict[int, State] = {}
+        for shard, digest in self.hashes().items():
+            state = self._whole(shard, digest)
+            if state is None:
+                raise FedrecError(f"{self._folder(shard, digest)}: its content has changed; {self.keeper.mend}")
             found[shard] = state
-    return found
+        return found
 
+    def answers(self, config: RunConfig, base: Base, encoder: PromptEncoder) -> Answers:
+        """What it answers with.
 
-def is_allowed(store: ClientStore) -> bool:
-    """Whether its manifest is none that was put back: whatever it names may be served."""
-    manifest = store.manifest
-    return manifest is not None and _may_serve(store, manifest)
+        Raises:
+            FedrecError: as `adapters`; or the validation rows cannot be read.
+        """
+        return Answers(
+            base, config.lora, encoder.template.answers, self.adapters(), self.judged(config), config.aggregator,
+            config.aggregation, config.seed,
+        )  # fmt: skip
 
+    def judged(self, config: RunConfig) -> Judged:
+        """The rows that weigh the shards, of people who are there."""
+        if (judgement := read_judgement(self.judged_path)) is not None:
+            gone = set(judgement.users) - set(self.keeper.users())  # put back, or erased from the vault alone
+            return judgement.without(sorted(gone)).judged if gone else judgement.judged
+        if AGGREGATORS[config.aggregator].judges:
+            raise FedrecError(f"{self.judged_path}: not there, or cannot be read; restore it from a backup")
+        return Judged.nobody(config.shards)
 
-def is_measured_here(store: ClientStore) -> bool:
-    """Whether judged rows and scores are of people who are in the vault, and judged by the adapters that are served."""
-    judgement, scores, manifest = read_judgement(store), store.scores(), store.manifest
-    people = set(judgement.users) if judgement else set()
-    if scores is not None:
-        people |= set(map(str, scores["users"]))
-    by = dict(enumerate(judgement.adapters)) if judgement else {}
-    served = hashes_of(manifest) if manifest is not None else {}
-    return people <= set(store.users()) and all(by.get(shard, digest) == digest for shard, digest in served.items())
+    def is_judged_here(self) -> bool:
+        """Whether the rows that weigh the shards are of people who are there, judged by the adapters served."""
+        if (judgement := read_judgement(self.judged_path)) is None:
+            return True
+        by = dict(enumerate(judgement.adapters))
+        mine = all(by.get(shard, digest) == digest for shard, digest in self.named().items())
+        return mine and set(judgement.users) <= set(self.keeper.users())
 
+    def serve(
+        self,
+        adapters: Mapping[int, State],
+        judgement: Judgement,
+        lora: LoraConfig,
+        base: str,
+        beside: Collection[int] = (),
+    ) -> None:
+        """Serve adapters, by shard, from now on; shards that have none are withdrawn, but for those of `beside`.
 
-def withdraw_all(store: ClientStore, number: int, shards: int) -> None:
-    """Serve nothing of all shards, whatever is there; `number` is the round of what is to be served next."""
-    store.allow(())
-    for path in (store.folder / JUDGED, store.folder / REHEARSED):
-        path.unlink(missing_ok=True)
-    write_json(store.folder / "manifest.json", {"round": number, "shards": [None] * shards})
-    for folder in store.folder.glob("served-*"):
-        shutil.rmtree(folder)
+        Args:
+            judgement: of these adapters and of those that stay.
+            base: by which an adapter names its base model.
+        """
+        before = self.named()
+        stay = {shard: before[shard] for shard in beside if shard in before}
+        fresh = {shard: judgement.adapters[shard] for shard in adapters}
+        for shard, digest in fresh.items():
+            if self._whole(shard, digest) is None:  # otherwise it is there since a start that was broken off
+                with replacing_folder(self._folder(shard, digest)) as folder:
+                    save_peft(folder, adapters[shard], lora, base)
+        write_judgement(self.judged_path, judgement)
+        self.rehearsed_path.unlink(missing_ok=True)
+        self.keeper.allow(self.keeper.allowed() & set(before.items()) | set(fresh.items()))
+        self._write(stay | fresh, len(judgement.adapters))
+        self.sweep()
 
+    def withdraw(self, shards: Collection[int], users: Collection[str]) -> list[int]:
+        """Stop serving some shards, and being judged by some users' rows; the shards that are served from now on."""
+        self.rehearsed_path.unlink(missing_ok=True)
+        self.keeper.allow([(shard, digest) for shard, digest in self.keeper.allowed() if shard not in shards])
+        if (entries := self.entries) is None:
+            return []
+        left = {shard: digest for shard, digest in self.named().items() if shard not in shards}
+        self._write(left, len(entries))
+        if (judgement := read_judgement(self.judged_path)) is not None:
+            write_judgement(self.judged_path, judgement.without(list(users)), durable=False)  # until they are erased
+        else:
+            self.judged_path.unlink(missing_ok=True)  # broken: nobody can tell whose rows are in it
+        return sorted(left)
 
-def _allow(store: ClientStore, adapters: Mapping[int, str]) -> None:
-    """These may be served from now on, beside those that are."""
-    now = hashes_of(manifest) if (manifest := store.manifest) is not None else {}
-    store.allow(store.allowed() & set(now.items()) | set(adapters.items()))
+    def withdraw_all(self, shards: int) -> None:
+        """Serve nothing of so many shards, whatever is there."""
+        self.keeper.allow(())
+        for path in (self.judged_path, self.rehearsed_path):
+            path.unlink(missing_ok=True)
+        self._write({}, shards)
+        self.sweep()
 
+    def sweep(self) -> None:
+        """Remove adapters that are not served, on the disk when this returns."""
+        named = {self._folder(shard, digest) for shard, digest in self.named().items()}
+        if self._adapters.exists():
+            for folder in set(self._adapters.iterdir()) - named:
+                shutil.rmtree(folder)
+            sync(self._adapters)
 
-def _may_serve(store: ClientStore, manifest: Mapping[str, Any]) -> bool:
-    return set(hashes_of(manifest).items()) <= store.allowed()
+    def _whole(self, shard: int, digest: str) -> State | None:
+        """An adapter that is there as it was written."""
+        try:
+            state, _ = load_peft(self._folder(shard, digest))
+        except FedrecError:
+            return None
+        return state if state_hash(state) == digest else None
 
+    def _folder(self, shard: int, digest: str) -> Path:
+        return self._adapters / f"{shard}-{digest[:_SHOWN]}"
 
-def hashes_of(manifest: Mapping[str, Any]) -> dict[int, str]:
-    """The hash of each adapter that a manifest names, by shard."""
-    return {shard: str(entry["sha256"]) for shard, entry in enumerate(manifest["shards"]) if entry is not None}
+    def _write(self, hashes: Mapping[int, str], shards: int) -> None:
+        entries: list[dict[str, Any] | None] = [None] * shards
+        for shard, digest in hashes.items():
+            where = self._folder(shard, digest).relative_to(self.folder)
+            entries[shard] = {"folder": str(where), "sha256": digest}
+        write_json(self._manifest, {"shards": entries})
 
+    @property
+    def _manifest(self) -> Path:
+        return self.folder / "manifest.json"
 
-def _manifest(store: ClientStore) -> dict[str, Any]:
-    run = store.folder.parent.parent
-    home = run.parent.parent if run.parent.name == "baselines" else run
-    again = command("simulate --resume", home)
-    if (manifest := store.manifest) is None:
-        raise FedrecError(f"client {store.name} serves no model yet: continue with {again}")
-    if not _may_serve(store, manifest):
-        newest = f"{command('forget run --run', run)} has it serve what is newest"
-        mend = newest if home is run else f"{again} trains the baseline again"
-        raise FedrecError(
-            f"client {store.name} would serve what was withdrawn: {store.folder / 'manifest.json'} is an old one that"
-            f" was put back; {mend}"
-        )
-    return manifest
-
-
-def write_judgement(store: ClientStore, judgement: Judgement, name: str = JUDGED, durable: bool = True) -> None:
-    judged = judgement.judged
-    arrays: dict[str, NDArray[np.generic]] = {name: np.ascontiguousarray(a) for name, a in vars(judged).items()}
-    names = {name: json.dumps(getattr(judgement, name), ensure_ascii=False) for name in _NAMES}
-    with replacing(store.folder / name, durable) as partial, storing(partial):
-        save_file(arrays, partial, names)
-
-
-def read_judgement(store: ClientStore, name: str = JUDGED) -> Judgement | None:
-    """The rows that judge the shards; none where nothing was served yet, nothing rehearsed, or it cannot be read."""
-    try:
-        return Judgement(Judged(**load_file(store.folder / name)), **_names_in(store, name))
-    except (OSError, SafetensorError, TypeError, ValueError):
-        return None
-
-
-def judged_users(store: ClientStore) -> tuple[str, ...]:
-    """Whose each judged row is; nobody's where it cannot be read."""
-    try:
-        return _names_in(store, JUDGED)["users"]
-    except (OSError, SafetensorError, KeyError, ValueError):
-        return ()
-
-
-_NAMES = ("users", "timelines", "adapters")
-
-
-def _names_in(store: ClientStore, name: str) -> dict[str, tuple[str, ...]]:
-    with safe_open(store.folder / name, "np") as file:
-        return {name: tuple(json.loads(text)) for name, text in (file.metadata() or {}).items()}
+    @property
+    def _adapters(self) -> Path:
+        return self.folder / "served"

@@ -8,21 +8,32 @@ answers of every shard that was not trained again.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import compress
+from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save_file
 
-from fedrec.config import RunConfig
+from fedrec.config import LoraConfig, RunConfig
 from fedrec.data.prompts import PromptEncoder, Window
 from fedrec.data.table import Interactions
-from fedrec.ensemble.answers import Judged, each_alone
+from fedrec.ensemble.answers import Judged
+from fedrec.files import replacing, storing
 from fedrec.models.adapter import State, state_hash
+from fedrec.models.bank import AdapterBank, Routed
 from fedrec.models.base import Base
-from fedrec.scoring import by_person, row_vectors
+from fedrec.scoring import by_person, row_vectors, score_windows
+
+Asked = Sequence[tuple[State, Sequence[Window]]]
+"""Adapters, each with the windows that it is to answer."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +70,16 @@ def judge(
     wanted: NDArray[np.bool_],
     adapters: Mapping[int, State],
     before: Judgement | None = None,
+    alone: Callable[[Asked], Iterable[NDArray[np.float64]]] | None = None,
+    known_vectors: NDArray[np.float32] | None = None,
 ) -> Judgement:
     """The wanted rows as each shard's adapter answers them alone; NaN where a shard has none.
 
     Args:
         before: an earlier judgement, of any rows and adapters; the result does not depend on it.
+        alone: gives for each adapter and its windows the (n,) scores of their rows by it alone, one person's windows at
+            a time; None: `each_alone`, here.
+        known_vectors: (n, d) of the rows, where they were read before.
     """
     chosen = np.flatnonzero(wanted)
     users = tuple(rows.user_ids[user] for user in rows.user[chosen])
@@ -77,13 +93,16 @@ def judge(
     unread = encoder.windows(rows, new) if known.any() else windows
 
     together = by_person(rows.user)
-    vectors = row_vectors(base.model, unread, len(rows), precision=base.precision, batches=together)[chosen]
+    vectors = known_vectors
+    if vectors is None:
+        vectors = row_vectors(base.model, unread, len(rows), precision=base.precision, batches=together)
+    vectors = vectors[chosen]
     scores = np.full((len(chosen), config.shards), np.nan)
     distinct = {digest: adapters[shard] for shard, digest in hashes.items()}  # in round 0 all are equal
     told = {} if before is None else {digest: shard for shard, digest in enumerate(before.adapters)}
-    asked = ((state, unread if digest in told else windows) for digest, state in distinct.items())
-    alone = each_alone(base.model, base.precision, config.lora, encoder.template.answers, rows.user, asked)
-    found = dict(zip(distinct, alone, strict=True))
+    asked = [(state, unread if digest in told else windows) for digest, state in distinct.items()]
+    here = partial(each_alone, base.model, base.precision, config.lora, encoder.template.answers, rows.user)
+    found = dict(zip(distinct, (alone or here)(asked), strict=True))
     for shard, digest in hashes.items():
         scores[:, shard] = found[digest][chosen]
     if before is not None:
@@ -93,6 +112,64 @@ def judge(
                 scores[known, shard] = before.judged.scores[places[known], told[digest]]
     judged = Judged(vectors, rows.label[chosen], scores, np.zeros((config.shards, vectors.shape[1]), np.float32))
     return Judgement(judged, users, read, tuple(hashes.get(shard, "") for shard in range(config.shards)))
+
+
+def each_alone(
+    model: torch.nn.Module,
+    precision: str,
+    lora: LoraConfig,
+    tokens: tuple[int, int],
+    user: NDArray[np.int32],
+    asked: Asked,
+) -> Iterator[NDArray[np.float64]]:
+    """For each adapter and its windows, the (n,) scores of their rows by it alone; NaN for other rows.
+
+    Args:
+        user: (n,) of all rows.
+    """
+    with AdapterBank(model, lora) as bank:
+        bank.eval()
+        for state, windows in asked:
+            if windows:
+                bank.load(0, state)
+            yield score_windows(
+                model, windows, tokens, len(user), bank=bank, routing=Routed(0), precision=precision,
+                batches=by_person(user),
+            )  # fmt: skip
+
+
+def write_judgement(path: Path, judgement: Judgement, durable: bool = True) -> None:
+    arrays: dict[str, NDArray[np.generic]] = {
+        name: np.ascontiguousarray(array) for name, array in vars(judgement.judged).items()
+    }
+    # One key: the order of several would change from file to file.
+    names = {"names": json.dumps({name: getattr(judgement, name) for name in _NAMES}, ensure_ascii=False)}
+    with replacing(path, durable) as partly, storing(partly):
+        save_file(arrays, partly, names)
+
+
+def read_judgement(path: Path) -> Judgement | None:
+    """None where nothing was judged, or it cannot be read."""
+    try:
+        return Judgement(Judged(**load_file(path)), **_names_in(path))
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return None
+
+
+def judged_users(path: Path) -> tuple[str, ...]:
+    """Whose each judged row is; nobody's where it cannot be read."""
+    try:
+        return _names_in(path)["users"]
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return ()
+
+
+_NAMES = ("users", "timelines", "adapters")
+
+
+def _names_in(path: Path) -> dict[str, tuple[str, ...]]:
+    with safe_open(path, "np") as file:
+        return {name: tuple(known) for name, known in json.loads(file.metadata()["names"]).items()}
 
 
 def _timelines(windows: Sequence[Window], user: NDArray[np.int32]) -> dict[int, str]:

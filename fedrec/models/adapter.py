@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -122,6 +122,11 @@ def state_hash(state: Mapping[str, Tensor]) -> str:
 def digest_of(arrays: Mapping[str, NDArray[np.float32]]) -> str:
     """`state_hash` of an adapter as it travels: as arrays."""
     return state_hash({name: torch.from_numpy(array) for name, array in arrays.items()})
+
+
+def model_hash(adapters: Sequence[str]) -> str:
+    """SHA-256 of a model from the hashes of its adapters, in order."""
+    return hashlib.sha256("\n".join(adapters).encode()).hexdigest()
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:

@@ -165,7 +165,6 @@ class Repeat(Question):
     answer = answers.RepeatAnswer
     reveals = "nothing: what was erased is sealed, and the client's own key opens it"
 
-    round: Whole
     links: Links
 
 

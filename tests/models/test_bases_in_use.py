@@ -11,7 +11,6 @@ import torch
 
 from fedrec.config import LoraConfig
 from fedrec.ensemble.answers import encoder_of
-from fedrec.ensemble.stored import adapters_in
 from fedrec.models.bank import AdapterBank, Routed
 from fedrec.models.base import load_base
 from fedrec.models.commands import _facts
@@ -78,7 +77,7 @@ def scores_of_prompts(run: Run, client: str, user: str, precision: str) -> dict[
     past = encoder.past_of(rows.item[mine].tolist(), rows.label[mine].tolist())
     right: dict[str, float] = {}
     with AdapterBank(base.model, run.config.lora) as bank:
-        bank.load(0, adapters_in(store)[0])
+        bank.load(0, store.ensemble.adapters()[0])
         bank.eval()
         for item, name in enumerate(run.catalogue.ids):
             with torch.no_grad(), bank.use(Routed(0)), torch.autocast("cpu", torch.bfloat16, precision == "bf16"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors import safe_open
 from typer.testing import CliRunner
 
 from clients.app import app as client_app
 from clients.local import Client
 from fedrec.config import load
 from fedrec.data.selection import Selection
+from fedrec.ensemble.validation import judged_users
 from fedrec.errors import FedrecError, UsageError
 from fedrec.recommend import recommend
 from fedrec.store import Run, open_run
@@ -112,9 +111,8 @@ def served(run: Run, but: str = "") -> Served:
     found: Served = {}
     for name in run.clients:
         if name != but:
-            manifest = run.client(name).manifest
-            assert manifest is not None
-            found[name] = [entry["sha256"] for entry in manifest["shards"]]
+            found[name] = list(run.client(name).ensemble.hashes().values())
+            assert len(found[name]) == run.config.shards
     return found
 
 
@@ -219,13 +217,12 @@ def test_withdrawn_at_once_and_never_served_again(tmp_path: Path, small: Setting
     means = execution(run).executor
     selection = Selection(users=("u07",))
     located = means.locate(selection)
-    gone = {run.client(name).manifest["shards"][shard]["sha256"] for name in run.clients for shard in located.shards}  # type: ignore[index]
+    gone = {run.client(name).ensemble.named()[shard] for name in run.clients for shard in located.shards}
     means.withdraw(selection, None, located.shards)
     for name in run.clients:
-        shards = (run.client(name).manifest or {})["shards"]
-        assert [s for s in range(4) if shards[s] is None] == list(located.shards)
-        with safe_open(run.client(name).folder / "judged.safetensors", "np") as file:
-            assert "u07" not in json.loads(file.metadata()["users"])
+        ensemble = run.client(name).ensemble
+        assert set(range(4)) - set(ensemble.hashes()) == set(located.shards)
+        assert "u07" not in judged_users(ensemble.judged_path)
     assert recommend(run, "u08", 3)[1]  # answers go on from the rest
     asked(run, selection)
     execution(run).run()
@@ -341,7 +338,7 @@ def test_an_over_forgotten_or_remembering_model_is_not_published(
     (outcome,) = bad.run()
     assert outcome["state"] == "failed"
     assert "over-forgotten" in Workflow(run).ledger.get(id_).reasons["failed"]
-    assert any(entry is None for name in run.clients for entry in (run.client(name).manifest or {})["shards"])
+    assert any(len(run.client(name).ensemble.hashes()) < run.config.shards for name in run.clients)
 
 
 def test_a_run_that_is_not_finished_cannot_forget(tmp_path: Path, small: Settings) -> None:

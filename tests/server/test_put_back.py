@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from fedrec.ensemble.stored import hashes_in, judged_users
+from fedrec.ensemble.validation import judged_users
 from fedrec.errors import FedrecError
 from fedrec.models.adapter import digest_of
 from fedrec.recommend import recommend
@@ -51,7 +51,7 @@ def vaults(old: Path, run: Path) -> None:
 
 def models(old: Path, run: Path) -> None:
     for path in (old / "clients").glob("*/*"):
-        if path.name == "manifest.json" or path.name.startswith("served-"):
+        if path.name in ("manifest.json", "served"):
             shutil.rmtree(run / path.relative_to(old), ignore_errors=True)
             (shutil.copytree if path.is_dir() else shutil.copy)(path, run / path.relative_to(old))
 
@@ -132,7 +132,7 @@ def test_rounds_that_cannot_be_trained_again_are_refused_and_nothing_of_them_is_
             with pytest.raises(FedrecError, match=r"rounds as it was after that$") as refused:
                 execution(run).run()
             assert "0002/models.safetensors: shard" in str(refused.value)
-            assert all(hashes_in(run.client(name)) == {} for name in run.clients)
+            assert all(run.client(name).ensemble.hashes() == {} for name in run.clients)
     rounds(newest, run.folder)
     execution(run).run()
     assert served(run) == right
@@ -210,7 +210,7 @@ def test_a_baseline_that_is_put_back_answers_nobody_and_is_trained_anew(tmp_path
     simulate(resume=run.folder)
     for baseline, before in zip(run.baselines, old.baselines, strict=True):
         assert recommend(baseline, "u11", 3)[1]
-        mine, theirs = (hashes_in(each.client(each.clients[0])) for each in (baseline, before))
+        mine, theirs = (each.client(each.clients[0]).ensemble.hashes() for each in (baseline, before))
         assert mine != theirs
 
 
@@ -231,7 +231,7 @@ def test_what_is_withdrawn_stays_so_whatever_is_put_back(tmp_path: Path, finishe
         put_back(old.folder, run.folder)
         execution(run).run()
         for name in run.clients:
-            assert sorted(hashes_in(run.client(name))) == [1 - shard]
+            assert sorted(run.client(name).ensemble.hashes()) == [1 - shard]
     assert "u07" not in run.clients_of()
 
 
@@ -245,7 +245,7 @@ def test_a_vault_of_another_key_is_refused_in_one_line_and_serves_nothing(tmp_pa
     run.client(name).write_interactions(rows)
     with pytest.raises(FedrecError, match="erased from another vault than this one; put that vault and its key back"):
         execution(run).run()
-    assert hashes_in(run.client(name)) == {}
+    assert run.client(name).ensemble.hashes() == {}
 
 
 def test_nothing_is_recommended_or_exported_from_an_old_copy(tmp_path: Path, finished: Copy) -> None:
@@ -291,11 +291,11 @@ def test_judged_rows_put_back_are_noticed_and_so_is_a_ledger_that_is_gone(tmp_pa
     (home,) = old.clients_of()["u07"]
     for name in ("judged.safetensors", "scores.npz"):
         shutil.copy(old.folder / "clients" / home / name, run.folder / "clients" / home / name)
-    assert "u07" in judged_users(run.client(home)) or "u07" in run.client(home).scores()["users"]  # type: ignore[index]
+    assert "u07" in judged_users(run.client(home).ensemble.judged_path) or "u07" in run.client(home).scores()["users"]  # type: ignore[index]
     said: list[str] = []
     execution(run, said).run()
     assert [line for line in said if f"client {home} would" in line and "judged by erased rows" in line]
-    assert "u07" not in judged_users(run.client(home)) and served(run) == right
+    assert "u07" not in judged_users(run.client(home).ensemble.judged_path) and served(run) == right
     for path in (run.folder / "erasure").glob("ledger.db*"):
         path.unlink()
     with pytest.raises(FedrecError, match=r"ledger\.db: not there, and certificates are; restore it"):

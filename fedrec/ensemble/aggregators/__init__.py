@@ -26,6 +26,7 @@ __all__ = [
     "Form",
     "Weigher",
     "combine",
+    "equal_in",
     "restricted",
     "row_weights_to_windows",
 ]
@@ -94,3 +95,8 @@ AGGREGATORS: dict[str, Aggregator] = {
         Aggregator("grapheraser", "probability", True, True, f"{_GRAPHERASER}, LBAggr", lambda e, _, __: lb_aggr(e)),
     )
 }
+
+
+def equal_in(form: Form) -> Aggregator:
+    """The aggregator of a form that judges nothing and counts all shards equally."""
+    return next(each for each in AGGREGATORS.values() if each.form == form and not each.judges)

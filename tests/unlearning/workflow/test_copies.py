@@ -12,7 +12,6 @@ import pytest
 from safetensors.numpy import load_file
 
 from fedrec.config import load
-from fedrec.ensemble.stored import adapters_in
 from fedrec.errors import FedrecError, UsageError
 from fedrec.protocol.adapters import State
 from fedrec.recommend import recommend
@@ -203,4 +202,4 @@ def test_a_baseline_answers_from_the_clients_own_rows(tmp_path: Path, compared: 
     for baseline in run.baselines:
         client, found = recommend(baseline, "u07", 3)
         assert client in baseline.clients and len(found) == 3
-        assert adapters_in(baseline.client(client))
+        assert baseline.client(client).ensemble.adapters()

@@ -50,8 +50,8 @@ def report_of(workflow: Workflow, id_: str) -> Report:
 
 def withdrawn(run: Run) -> set[int]:
     """The shards that one client at least does not serve."""
-    manifests = [run.client(name).manifest for name in run.clients]
-    return {shard for manifest in manifests if manifest for shard, it in enumerate(manifest["shards"]) if it is None}
+    everything = range(run.config.shards)
+    return {shard for name in run.clients for shard in everything if shard not in run.client(name).ensemble.hashes()}
 
 
 def two_shards(run: Run) -> tuple[str, str]:
