@@ -20,20 +20,17 @@ def recommend(
     from rich.markup import escape
     from rich.table import Table
 
+    from fedrec.api import open_run
     from fedrec.output import write_result
     from fedrec.progress import working
     from fedrec.reporting.formatting import clean
-    from fedrec.store import open_run
     from fedrec.terminal import terminal
 
     opened = open_run(one_run(folder, run))
     with working("ranking the titles"):
-        from fedrec.recommend import recommend as rank
-        from server.current import check_current
-
-        check_current(opened)
-        client, found = rank(opened, user, top)
-    write_result({"run": opened.name, "user": user, "client": client, "items": [vars(item) for item in found]}, json)
+        client, found = opened.recommend_at(user, top)
+    shown = [vars(item) for item in found]
+    write_result({"run": opened.folder.name, "user": user, "client": client, "items": shown}, json)
     if json == "-":
         return
     table = Table(title=f"for user {escape(clean(user))} of {escape(client)}", title_justify="left")

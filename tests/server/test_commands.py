@@ -14,9 +14,12 @@ import pytest
 from fedrec.config import DataConfig, RunConfig
 from fedrec.data.load import load_dataset
 from fedrec.data.table import Dataset
-from fedrec.errors import UsageError
+from fedrec.errors import Interrupted, UsageError
+from fedrec.store import Run
 from server import prepare
-from server.commands import _configured, _new, _prepared, _reopened, simulate
+from server.commands import simulate
+from server.launch import NOBODY, Listener, configured, created, reopened, start
+from server.transports.in_process import InProcess
 from tests.conftest import Settings
 
 
@@ -24,19 +27,19 @@ from tests.conftest import Settings
 def test_a_run_killed_before_its_baselines_were_created_resumes_with_them(
     lost: tuple[str, ...], tmp_path: Path, small: Settings
 ) -> None:
-    runs = _new(_configured(small(), "pplr,ditto,local", None, ()), tmp_path / "run", False)
+    runs = created(configured(small(), ["pplr", "ditto", "local"]), tmp_path / "run")
     for name in lost:
         shutil.rmtree(tmp_path / "run" / "baselines" / name)
-    again = _reopened(tmp_path / "run")
+    again = reopened(tmp_path / "run")
     assert [run.config.strategy for run in again] == ["pplr", "ditto", "local"]
     assert [run.config for run in again] == [run.config for run in runs]
 
 
 def test_a_mistaken_baseline_is_told_before_anything_is_written(tmp_path: Path, small: Settings) -> None:
     with pytest.raises(UsageError, match="fedsgd"):
-        _new(_configured(small(), "pplr,fedsgd", None, ()), tmp_path / "run", False)
+        start(configured(small(), ["pplr", "fedsgd"]), tmp_path / "run", InProcess(), NOBODY)
     with pytest.raises(UsageError, match=r"federation\.fraction must be 1"):
-        _new(_configured(small(federation__fraction=0.5), "pplr,central", None, ()), tmp_path / "run", False)
+        start(configured(small(federation__fraction=0.5), ["pplr", "central"]), tmp_path / "run", InProcess(), NOBODY)
     assert not (tmp_path / "run").exists()
 
 
@@ -50,9 +53,8 @@ def test_a_run_and_its_baselines_are_prepared_from_one_reading(
         return load_dataset(config, seed)
 
     monkeypatch.setattr(prepare, "load_dataset", counted)
-    runs = _prepared(
-        _new(_configured(small(clients__by="kmeans"), "pplr,local,central", None, ()), tmp_path / "run", False), True
-    )
+    config = configured(small(clients__by="kmeans"), ["pplr", "local", "central"])
+    runs = prepare.finish_all(created(config, tmp_path / "run"))
     assert all(run.prepared for run in runs)
     assert len(read) == 1
     pplr, local, central = (run.reference for run in runs)
@@ -62,15 +64,17 @@ def test_a_run_and_its_baselines_are_prepared_from_one_reading(
     assert runs[2].clients == ("central",)
 
 
-def test_doubts_about_the_data_are_told_before_the_first_round(
-    tmp_path: Path, small: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
-    config = _configured(small(data__like_above=0), None, None, ())
-    (run,) = _prepared(_new(config, tmp_path / "run", replace=False), True)
-    told = capsys.readouterr().err
-    assert told.startswith("fedrec: warning: 288 of 288 rows are likes above 0 (as given); ")
-    assert "--like-above" in told
-    assert run.reference["notes"][0].startswith("warning: 288 of 288 rows are likes")
+def test_doubts_about_the_data_are_told_before_the_first_round(tmp_path: Path, small: Settings) -> None:
+    told: list[str] = []
+
+    def stop(run: Run, processes: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match=f"stopped; continue with `fedrec simulate --resume {tmp_path / 'run'}`"):
+        start(configured(small(data__like_above=0), ()), tmp_path / "run", InProcess(), Listener(told.extend, stop))
+    assert [line.startswith("288 of 288 rows are likes above 0 (as given); ") for line in told] == [True]
+    assert "--like-above" in told[0]
+    assert Run(tmp_path / "run").reference["notes"][0].startswith("warning: 288 of 288 rows are likes")
 
 
 def test_nothing_is_reported_home() -> None:

@@ -68,8 +68,8 @@ def test_two_forgettings_at_once_end_in_one_good_certificate(tmp_path: Path, fin
     first.send_signal(signal.SIGSTOP)  # or it has ended before the second has started
     code, _, err = fedrec("forget", "run", "--run", run.folder, cwd=tmp_path)
     first.send_signal(signal.SIGCONT)
-    assert code == 1 and "forget run` (process " in err and err.count("\n") == 1
-    assert first.communicate(timeout=240)[1] == "" and first.returncode == 0
+    assert code == 1 and "forget run` (process " in err.splitlines()[-1]  # a sign of life may be before it
+    assert "fedrec:" not in first.communicate(timeout=240)[1] and first.returncode == 0  # signs of life may be there
     erasure = run.folder / "erasure"
     assert verify_certificate(erasure / "certificates" / f"{id_}.json", bundle=erasure / "bundles" / id_).intact
     assert verify_chain(erasure / "certificates").intact

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fedrec.errors import FedrecError, Interrupted, UsageError, command
+from fedrec.errors import FedrecError, UsageError, command
 from fedrec.options import Json, Workers
 from unlearning.forget.arguments import (
     Database,
@@ -70,10 +70,9 @@ def run(
     json: Json = None,
 ) -> None:
     """Carry out every approved request. Killed at any moment, the same command goes on."""
-    from fedrec.lock import only_writer
     from fedrec.output import write_result
     from fedrec.workers import get_ready, parse_workers
-    from unlearning.workflow.execution import Execution
+    from unlearning.forget.carry_out import carry_out
 
     side_by_side = parse_workers(workers)
     get_ready(side_by_side, *session().modules)
@@ -82,13 +81,8 @@ def run(
     if signer not in workflow.operators.names("signer"):
         who = command("forget keys --run", workflow.model.folder)
         raise UsageError(f"--by {signer}: no signer in force; {who} shows who is, and with --create makes one")
-    try:
-        say = partial(console.print, markup=False, soft_wrap=True)
-        with only_writer(workflow.model.folder), host.executor(workflow.ledger, side_by_side) as executor:
-            outcomes = Execution(workflow, executor, signer, say, rederive).run()
-            host.publish(database)
-    except KeyboardInterrupt:
-        raise Interrupted(f"stopped; {command('forget run --run', workflow.model.folder)} goes on") from None
+    say = partial(console.print, markup=False, soft_wrap=True)
+    outcomes = carry_out(host, workflow, signer, workers=side_by_side, say=say, rederive=rederive, database=database)
     for outcome in outcomes:
         console.print(
             f"{outcome['id']}  {outcome['state']}  {outcome['certificate'] or ''}", markup=False, soft_wrap=True

@@ -17,6 +17,7 @@ from fedrec.options import Json
 from unlearning.forget.arguments import Database, Operator, RunOption, acting, open_workflow
 
 if TYPE_CHECKING:
+    from fedrec.data.selection import Selection
     from unlearning.executor import TrainedModel
     from unlearning.workflow.workflow import Workflow
 
@@ -43,27 +44,21 @@ def submit(
     json: Json = None,
 ) -> None:
     """Hand in a request. The same request again gives the one that is open."""
-    from fedrec.data.selection import Selection
     from fedrec.output import write_result
 
     if file is not None and user is not None:
         raise UsageError("--user and --file: give one of them")
-    days = {"since": _day(since, "--from"), "until": _day(until, "--to", 86_399)}
-    if days["since"] is not None and days["until"] is not None and days["since"] > days["until"]:
-        raise UsageError(f"--from {since} is after --to {until}: exchange them")
     came = _received(received)
     workflow, console = open_workflow(run, database, json)
     if by is not None:
         workflow.operators.operator(by)
-    _check_client(workflow, client)
-    items = _items(workflow, item or ())
+    part = part_of(workflow, client, item or (), since, until)
     users: list[tuple[str, ...]] = [()]
     if file is not None:
-        users = [(each,) for each in _users_in(file, _Known(workflow.model, client))]
+        users = [(each,) for each in _users_in(file, workflow.model, client)]
     elif user is not None:
-        users = [(_user("--user", user, _Known(workflow.model, client)),)]
-    whole = client is not None and not (any(users) or items or since or until)
-    selections = [Selection(users=who, items=items, **days, everything=whole) for who in users]
+        users = [known_users(workflow.model, client, {"--user": user})]
+    selections = [part.model_copy(update={"users": who, "everything": part.everything and not who}) for who in users]
     requester = acting(workflow, by, "requester", console)
     found = workflow.submit_all(
         selections, client=client, channel=channel, ground=ground, requester=requester, received=came
@@ -71,15 +66,43 @@ def submit(
     for request in found:
         console.print(f"{request.id}  {request.state.value}, to be answered by {request.due_at}")
     for request, selection in zip(found, selections, strict=True):
-        if not whole and not workflow.model.holds(selection, client):
+        if not selection.everything and not workflow.model.holds(selection, client):
             console.print(f"{request.id}  no record of it is found now; the request is taken all the same")
     told = [request.public() for request in found]
     write_result(told[0] if file is None else {"requests": told}, json)
 
 
-def _check_client(workflow: Workflow, client: str | None) -> None:
+def part_of(
+    workflow: Workflow, client: str | None, items: Collection[str], since: str | None, until: str | None
+) -> Selection:
+    """The rows of these items and days, whoever's; of a client that is named alone, everything.
+
+    Raises:
+        UsageError: a client or an item is not there, or the days are none.
+    """
+    from fedrec.data.selection import Selection
+
+    first, last = _day(since, "--from"), _day(until, "--to", 86_399)
+    if first is not None and last is not None and first > last:
+        raise UsageError(f"--from {since} is after --to {until}: exchange them")
     if client is not None and client not in workflow.model.clients:
         raise UsageError(f"--client {client}: no such client; the run has {', '.join(workflow.model.clients)}")
+    whole = client is not None and not (items or since or until)
+    return Selection(items=_items(workflow, items), since=first, until=last, everything=whole)
+
+
+def known_users(model: TrainedModel, client: str | None, given: Mapping[str, str]) -> tuple[str, ...]:
+    """Users in the data's own spelling, who are there, or whom the model may have learned from.
+
+    Args:
+        client: at which they must be; None = at any.
+        given: by what a message calls each.
+
+    Raises:
+        UsageError: one is not.
+    """
+    known = _Known(model, client)
+    return tuple(_user(called, user, known) for called, user in given.items())
 
 
 def _items(workflow: Workflow, given: Collection[str]) -> tuple[str, ...]:
@@ -132,9 +155,9 @@ def _user(option: str, given: str, known: _Known) -> str:
     return user
 
 
-def _users_in(path: Path, known: _Known) -> list[str]:
+def _users_in(path: Path, model: TrainedModel, client: str | None) -> list[str]:
     """The users in a file; one UsageError names every line that is wrong."""
-    users, faults = [], []
+    known, users, faults = _Known(model, client), [], []
     for number, line in _lines(path):
         try:
             users.append(_user(f"line {number}", line, known))

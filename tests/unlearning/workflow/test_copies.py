@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+import fedrec
 from fedrec.config import load
 from fedrec.errors import FedrecError, UsageError
 from fedrec.protocol.adapters import State
 from fedrec.recommend import recommend
 from fedrec.store import Run, open_run
-from server.commands import _configured, _execute, _new, _prepared, simulate
+from server.commands import simulate
 from server.federated_executor import FederatedExecutor
 from server.prepare import prepare
 from tests.conftest import Settings
@@ -33,12 +34,8 @@ def compared(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> Copy:
     import shutil
 
     folder = tmp_path_factory.mktemp("compared") / "run"
-    strategies = ",".join(["pplr", *BASELINES])
-    _execute(
-        _prepared(_new(_configured(small(shards=2, train__epochs=1), strategies, None, ()), folder, False), True),
-        0,
-        None,
-    )
+    settings = small(shards=2, train__epochs=1)
+    fedrec.simulate(strategy=["pplr", *BASELINES], settings=settings, out=folder, workers=0)
 
     def copy(place: Path) -> Run:
         shutil.copytree(folder, place)
@@ -134,12 +131,11 @@ def test_resumed_the_baselines_are_trained_again_as_if_the_person_had_never_been
     assert json.loads((run.folder / "result.json").read_text())["baselines"] == []
     simulate(resume=run.folder)
     settings = {**small(shards=2, train__epochs=1), "data.path": without(ratings, tmp_path, {"u07"})}
-    never = _prepared(_new(_configured(settings, "pplr,central", None, ()), tmp_path / "never", False), True)
-    _execute(never, 0, None)
+    never = fedrec.simulate(strategy=["pplr", "central"], settings=settings, out=tmp_path / "never", workers=0)
     again = open_run(run.folder)
     assert [baseline.name for baseline in again.baselines] == BASELINES
     assert "u07" not in {user for baseline in again.baselines for user in baseline.clients_of()}
-    assert again.baselines[0].result["adapter_hash"] == never[1].result["adapter_hash"]
+    assert again.baselines[0].result["adapter_hash"] == never.result["baselines"][0]["adapter_hash"]
 
 
 def test_a_baseline_of_which_the_removal_broke_off_is_no_baseline(tmp_path: Path, compared: Copy) -> None:
@@ -194,7 +190,7 @@ def test_no_baseline_is_trained_while_a_request_is_carried_out(
 
 def test_nothing_federated_stands_beside_central_training(tmp_path: Path, small: Settings) -> None:
     with pytest.raises(UsageError, match="name it last, pplr,local,central"):
-        _new(_configured(small(), "central,pplr,local", None, ()), tmp_path / "run", False)
+        fedrec.simulate(strategy=["central", "pplr", "local"], settings=small(), out=tmp_path / "run")
 
 
 def test_a_baseline_answers_from_the_clients_own_rows(tmp_path: Path, compared: Copy) -> None:

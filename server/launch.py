@@ -1,0 +1,180 @@
+"""A run from its configuration to its result: made, prepared, its rounds and those of its baselines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fedrec import config as configuration
+from fedrec.config import RunConfig, parse
+from fedrec.errors import FedrecError, Interrupted, command, os_fault
+from fedrec.lock import only_writer
+from fedrec.preparation import resolve
+from fedrec.progress import working
+from fedrec.store import BASELINES, RUNS, Run, create_run, open_run, remove_run
+from server.transports.transport import Transport
+
+Result = dict[str, Any]
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Whom to tell what is going on.
+
+    Attributes:
+        on_warnings: what is odd about the data and the settings.
+        on_run: a run, or a baseline, whose rounds begin, with the number of processes.
+        on_round: what happened in a round.
+    """
+
+    on_warnings: Callable[[Sequence[str]], None] = lambda warnings: None
+    on_run: Callable[[Run, int], None] = lambda run, processes: None
+    on_round: Callable[[Entry], None] = lambda entry: None
+
+
+NOBODY = Listener()
+
+
+def configured(
+    overrides: Mapping[str, Any], strategies: Sequence[str], path: Path | None = None, sets: Sequence[str] = ()
+) -> RunConfig:
+    """The configuration; a mistake in a baseline's is told as well, before anything is written.
+
+    Args:
+        overrides, path, sets: as `config.load` takes them.
+        strategies: the run's and its baselines'; none = as configured.
+
+    Raises:
+        UsageError: names every wrong key and value.
+    """
+    named = (
+        dict(zip(("strategy", "baselines"), (strategies[0], list(strategies[1:])), strict=True)) if strategies else {}
+    )
+    main = resolve(configuration.load(path, {**overrides, **named}, tuple(sets)))
+    _baselines(main)
+    return main
+
+
+def start(
+    config: RunConfig, folder: Path | None, transport: Transport, listener: Listener, replace: bool = False
+) -> Run:
+    """A new run, with its result.
+
+    Args:
+        folder: where it is to be; None = a new one under runs/.
+        transport: how its clients are reached.
+        replace: throw away the run that is there.
+
+    Raises:
+        FedrecError: it cannot be prepared, and then nothing is left of it; or trained.
+        Interrupted: stopped; `resume` goes on.
+    """
+    folder = folder or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{config.strategy}"
+    with _writing(folder):
+        runs = created(config, folder, replace)
+        try:
+            prepared = _prepared(runs, listener)
+        except (FedrecError, OSError):
+            remove_run(folder)  # so the place is free for a mend
+            raise
+        return _carried_out(prepared, transport, listener)
+
+
+def resume(folder: Path, transport: Transport, listener: Listener) -> Run:
+    """A run that was stopped, with its result; otherwise as `start`."""
+    with _writing(folder := open_run(folder).folder):
+        with working(f"opening {folder}"):
+            runs = reopened(folder)
+        return _carried_out(_prepared(runs, listener), transport, listener)
+
+
+def created(config: RunConfig, folder: Path, replace: bool = False) -> list[Run]:
+    """The run and its baselines, not prepared."""
+    if replace:
+        remove_run(folder)
+    run = create_run(folder, config)
+    return [run, *(create_run(folder / BASELINES / name, each) for name, each in _baselines(config).items())]
+
+
+def reopened(folder: Path) -> list[Run]:
+    """The run and its baselines."""
+    run = open_run(folder)
+    return [run, *_beside(run)]
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    with only_writer(folder):
+        try:
+            yield
+        except KeyboardInterrupt:
+            raise Interrupted(f"stopped; continue with {command('simulate --resume', folder)}") from None
+
+
+def _prepared(runs: Sequence[Run], listener: Listener) -> list[Run]:
+    with working("preparing: data, base model, clients"):
+        from server.prepare import finish_all
+
+        prepared = finish_all(runs)
+    listener.on_warnings(prepared[0].reference["warnings"])
+    return prepared
+
+
+def _carried_out(runs: Sequence[Run], transport: Transport, listener: Listener) -> Run:
+    """All rounds of all runs. What the system refuses, a full disk most likely, loses nothing: it says how to go on."""
+    run = runs[0]
+    try:
+        with working("getting the rounds ready"):
+            from server.simulation import write_result_and_page
+        _rounds(run, transport, listener)
+        baselines = _beside(run)  # listed anew: a client that is behind takes back what learned from its rows
+        for baseline in baselines:
+            _rounds(baseline, transport, listener)
+        if baselines:  # which result and page did not have yet
+            with working("writing the page"):
+                write_result_and_page(run)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        mend = f"make room or mend it, and continue with {command('simulate --resume', run.folder)}"
+        raise FedrecError(f"{os_fault(error)}; {mend}") from None
+    return run
+
+
+def _rounds(run: Run, transport: Transport, listener: Listener) -> None:
+    from server.simulation import simulate
+
+    listener.on_run(run, transport.processes(run))
+    simulate(run, transport, listener.on_round)
+
+
+def _beside(run: Run) -> list[Run]:
+    """A run's baselines, where a kill may have come before some were created, or an erasure removed them.
+
+    Raises:
+        FedrecError: an erasure is being carried out.
+    """
+    from server.erasure_facts import under_way
+    from server.prepare import remove_old_baselines
+
+    if run.config.baselines and (request := under_way(run)):
+        raise FedrecError(
+            f"request {request} is not erased yet, so no baseline may read the data: "
+            f"{command('forget status --run', run.folder)} shows why, {command('forget run --run', run.folder)} goes on"
+        )
+    remove_old_baselines(run)
+    for name, config in _baselines(run.config).items():
+        if not (run.folder / BASELINES / name / "config.json").exists():
+            create_run(run.folder / BASELINES / name, config)
+    return [*run.baselines]
+
+
+def _baselines(main: RunConfig) -> dict[str, RunConfig]:
+    """The configuration of each baseline by its name: that of the run, but for the strategy."""
+    common = {**main.model_dump(), "baselines": ()}
+    return {name: parse({**common, "strategy": name}) for name in main.baselines}

@@ -1,0 +1,57 @@
+"""A comparison of methods from its plan to its page."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from fedrec.errors import Interrupted
+from fedrec.lock import only_writer
+from fedrec.store import RUNS
+from fedrec.workers import AUTO
+from unlearning.beside import Beside
+from unlearning.compare import Telling, compare
+from unlearning.comparison_folder import Plan, claim, write_page
+from unlearning.pool import Pool, Workers
+
+METHODS = ("sisa", "grapheraser", "receraser", "apa-d", "apa-nd", "strict", "strict-hash")
+SILENT = Telling(lambda warnings: None, lambda name, seed: lambda shard, step, steps: None, lambda row: None)
+
+
+def carry_out(
+    plan: Plan, folder: Path | None, pool: Workers, telling: Telling, *, latency: bool = False, replace: bool = False
+) -> tuple[Path, dict[str, Any]]:
+    """The folder, and the result in it. What is finished there already is not done again.
+
+    Args:
+        folder: None = a new one under runs/.
+        latency: as `compare` takes it.
+        replace: throw away the comparison that is there.
+
+    Raises:
+        UsageError: the folder holds something else, or there is not so much to forget.
+        Interrupted: stopped; the same again goes on.
+    """
+    folder = folder or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-unlearn"
+    with only_writer(folder):
+        claim(folder, plan, replace)
+        try:
+            result = compare(folder, plan, pool, telling, latency)
+        except KeyboardInterrupt:
+            raise Interrupted(f"stopped; the same command with --out {folder} continues it") from None
+        write_page(result, folder)
+    return folder, result
+
+
+def where(workers: str | int, shards: int, gpus: float = 0.0) -> Workers:
+    """On Ray where there is a cluster or where GPUs are shared out; otherwise in processes on this machine.
+
+    Args:
+        workers: as `parse_workers` gives it.
+        gpus: part of a GPU that a shard needs.
+    """
+    if workers != 0 and (gpus or os.environ.get("RAY_ADDRESS")):
+        return Pool(shards if workers == AUTO else int(workers), gpus)
+    return Beside(workers, shards)

@@ -1,0 +1,42 @@
+"""Every approved request of a model, carried out by whoever may write to it, and what came of it published."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fedrec.errors import Interrupted, command
+from fedrec.lock import only_writer
+from unlearning.executor import Host, Say
+from unlearning.workflow.execution import Execution
+from unlearning.workflow.workflow import Workflow
+
+
+def carry_out(
+    host: Host,
+    workflow: Workflow,
+    signer: str,
+    *,
+    workers: str | int = 0,
+    say: Say = lambda text: None,
+    rederive: bool = False,
+    database: str | None = None,
+) -> list[dict[str, Any]]:
+    """What came of each request.
+
+    Args:
+        signer: the operator who signs plans and certificates.
+        workers: as `parse_workers` gives it.
+        rederive: as `Execution` has it.
+        database: URL of the ledger; None = where it is anyway.
+
+    Raises:
+        FedrecError: log, certificates, ledger and operators do not tell the same; nothing was done.
+        Interrupted: stopped; the same again goes on.
+    """
+    try:
+        with only_writer(workflow.model.folder), host.executor(workflow.ledger, workers) as executor:
+            outcomes = Execution(workflow, executor, signer, say, rederive).run()
+            host.publish(database)
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped; {command('forget run --run', workflow.model.folder)} goes on") from None
+    return outcomes
