@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pyarrow as pa
 
+from fedrec.data.readers.arrow import taken
 from fedrec.data.readers.values import natural_order
 from fedrec.data.table import Interactions, sort_rows
 
@@ -15,9 +17,8 @@ def pooled(parts: Mapping[str, Interactions]) -> Interactions:
 
     Somebody whom several clients know is one user.
     """
-    users = tuple(
-        user for _, user in natural_order(sorted({user for rows in parts.values() for user in rows.user_ids}))
-    )
+    everybody = pa.array(sorted({user for rows in parts.values() for user in rows.user_ids}), pa.string())
+    users = tuple(taken(everybody, natural_order(everybody)).to_pylist())
     place = {user: index for index, user in enumerate(users)}
     theirs = [np.array([place[user] for user in rows.user_ids], np.int32)[rows.user] for rows in parts.values()]
     item, label, time, split = (

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fedrec import metrics
 from fedrec.data.split import earlier_rows
 from fedrec.data.table import SPLITS, TEST, TRAIN, VALID, Dataset, Interactions
-from fedrec.data.trivial import auc_on, trivial_scores
+from fedrec.data.trivial import trivial_scores
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
@@ -76,7 +76,7 @@ def summarise(data: Dataset) -> Summary:
     undefined = [
         _without_auc(name, rows.label[rows.split == value]) for value, name in ((VALID, "valid"), (TEST, "test"))
     ]
-    shares, scores = Counter(data.catalogue.titles), trivial_scores(rows)
+    shares = Counter(data.catalogue.titles)
     return Summary(
         name=data.name,
         notes=(*data.notes, *(why for why in undefined if why)),
@@ -90,9 +90,18 @@ def summarise(data: Dataset) -> Summary:
         rows_per_user=_quantiles(np.bincount(rows.user, minlength=len(rows.user_ids))),
         history=_quantiles(earlier_rows(rows)[test]),
         splits={name: part for value, name in enumerate(SPLITS) if (part := _summarise_split(rows, value)).rows},
-        trivial={SPLITS[value]: auc_on(scores, rows.label, rows.split == value) for value in (VALID, TEST)},
+        trivial=_trivial(rows),
         best_possible_auc=None if rows.truth is None else metrics.auc(rows.truth[test], rows.label[test]),
     )
+
+
+def _trivial(rows: Interactions) -> dict[str, dict[str, float]]:
+    later = np.isin(rows.split, (VALID, TEST))
+    scores, label, split = trivial_scores(rows, later), rows.label[later], rows.split[later]
+    return {
+        SPLITS[value]: {name: metrics.auc(of[split == value], label[split == value]) for name, of in scores.items()}
+        for value in (VALID, TEST)
+    }
 
 
 def summarise_users(rows: Interactions, count: int, client_of: Mapping[str, str]) -> list[UserSummary]:

@@ -80,7 +80,7 @@ class Interactions:
             raise ValueError("a user index is out of range")
         if not ((self.label == 0) | (self.label == 1)).all():
             raise ValueError("labels must be 0 or 1")
-        if not _in_order(self.user, self.time, self.item):
+        if not _ascend(self.user, self.time, self.item, ties=True):
             raise ValueError("rows must be sorted by (user, time, item); see `sort_rows`")
 
     def __len__(self) -> int:
@@ -131,24 +131,24 @@ def sort_rows(
     Args:
         ties: (n,) each, the order of rows alike in user, time and item; by the first one first.
     """
-    order = _order(user, time, item, *ties)
+    order = None if _ascend(user, time, item) else _order(user, time, item, *ties)
 
     def by_order(column: NDArray[Any] | None) -> Any:
-        return None if column is None else column[order]
+        return column if column is None or order is None else column[order]
 
     return Interactions(
-        user[order], item[order], label[order], time[order], split[order], user_ids,
+        by_order(user), by_order(item), by_order(label), by_order(time), by_order(split), user_ids,
         by_order(client), client_ids, by_order(truth),
     )  # fmt: skip
 
 
-def _in_order(*keys: NDArray[Any]) -> bool:
-    """Whether rows are sorted by the keys, the first one first."""
+def _ascend(*keys: NDArray[Any], ties: bool = False) -> bool:
+    """Whether rows are sorted by the keys, the first one first; with or without some alike in all of them."""
     later, equal = np.zeros(max(0, len(keys[0]) - 1), bool), np.ones(max(0, len(keys[0]) - 1), bool)
     for key in keys:
         later |= equal & (key[1:] > key[:-1])
         equal &= key[1:] == key[:-1]
-    return bool((later | equal).all())
+    return bool((later | equal).all() if ties else later.all())
 
 
 def _order(*keys: NDArray[Any]) -> NDArray[np.intp]:

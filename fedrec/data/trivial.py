@@ -12,8 +12,6 @@ On the test rows of the CoLLM split of MovieLens-1M they reach AUC 0.709, 0.725 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,37 +25,34 @@ RECENT, PSEUDO_ROWS = 15, 5.0
 Scores = NDArray[np.float64]
 
 
-def trivial_scores(rows: Interactions) -> dict[str, Scores]:
-    """Scorer → (n,) scores of the n rows."""
+def trivial_scores(rows: Interactions, of: NDArray[np.bool_] | None = None) -> dict[str, Scores]:
+    """Scorer → scores of all n rows, or of those of the mask (n,)."""
+    chosen = np.arange(len(rows)) if of is None else np.flatnonzero(of)
     train = rows.split == TRAIN
     prior = float(rows.label[train].mean()) if train.any() else 0.5
-    item, user = _item_rate(rows, train, prior), _recent_rate(rows, prior)
+    item, user = _item_rate(rows, train, prior)[rows.item[chosen]], _recent_rate(rows, prior, chosen)
     return {"item": item, "user": user, "sum": item + user}
 
 
 def trivial_auc(rows: Interactions, of: NDArray[np.bool_]) -> dict[str, float]:
     """Scorer → AUC on the rows of the mask; NaN where they have one class only."""
-    return auc_on(trivial_scores(rows), rows.label, of)
-
-
-def auc_on(scores: Mapping[str, Scores], labels: NDArray[np.int8], of: NDArray[np.bool_]) -> dict[str, float]:
-    """The same of scores that are there."""
-    return {name: metrics.auc(values[of], labels[of]) for name, values in scores.items()}
+    return {name: metrics.auc(scores, rows.label[of]) for name, scores in trivial_scores(rows, of).items()}
 
 
 def _item_rate(rows: Interactions, train: NDArray[np.bool_], prior: float) -> Scores:
+    """Of each item."""
     size = int(rows.item.max(initial=-1)) + 1
     seen = np.bincount(rows.item[train], minlength=size)
-    liked = np.bincount(rows.item[train], weights=rows.label[train], minlength=size)
-    return _smoothed(liked, seen, prior)[rows.item]
+    liked = np.bincount(rows.item[train & (rows.label == 1)], minlength=size)
+    return _smoothed(liked, seen, prior)
 
 
-def _recent_rate(rows: Interactions, prior: float) -> Scores:
-    seen = np.minimum(earlier_rows(rows), RECENT)
+def _recent_rate(rows: Interactions, prior: float, here: NDArray[np.intp]) -> Scores:
+    """Of the rows at some positions."""
+    seen = np.minimum(earlier_rows(rows)[here], RECENT)
     likes_before = np.concatenate([[0], np.cumsum(rows.label, dtype=np.int64)])  # of all rows above, whoever's
-    here = np.arange(len(rows))
     return _smoothed(likes_before[here] - likes_before[here - seen], seen, prior)
 
 
-def _smoothed(likes: NDArray[np.float64] | NDArray[np.int64], seen: NDArray[np.int64], prior: float) -> Scores:
+def _smoothed(likes: NDArray[np.int64], seen: NDArray[np.int64], prior: float) -> Scores:
     return np.asarray((likes + PSEUDO_ROWS * prior) / (seen + PSEUDO_ROWS), np.float64)

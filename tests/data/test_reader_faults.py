@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from fedrec.data.readers import FORMATS
+from fedrec.config import DataConfig
+from fedrec.data.readers import FORMATS, delimited, read
 from fedrec.errors import DataError, UsageError
 from tests.data.files import dat, load, same, text, write_ml_100k
 from tests.data.rows import ratings_frame
@@ -215,3 +218,44 @@ def test_wrong_column_options(tmp_path: Path) -> None:
         load(path, columns={"user": "who"})
     with pytest.raises(UsageError, match=r"u.data has fixed columns"):
         load(write_ml_100k(ratings_frame(3), tmp_path), columns={"user": "who"})
+
+
+def test_how_much_is_parsed_at_once_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither what is read nor the lines that are named, with bad rows of every kind all over the file."""
+    lines = [f'u{n % 7},i{n % 5},{n % 5 + 1},{1500000000 + n},"T {n % 5}"' for n in range(60)]
+    lines[11] += ",more"
+    lines[23] = 'u1,"i1,3,1500000000,T 1'
+    lines[41] = "u1,i1,x,1500000000,T 1"
+    path = tmp_path / "rows.csv"
+    path.write_text("\n".join(["user,item,rating,timestamp,title", *lines]) + "\n")
+    found = []
+    for piece in (1, 40, 1 << 22):
+        monkeypatch.setattr(delimited, "_PIECE", piece)
+        data = read(DataConfig(path=str(path), skip_bad_rows=True))
+        with pytest.raises(DataError) as caught:
+            read(DataConfig(path=str(path)))
+        rows = data.interactions
+        found.append(
+            (data.skipped, rows.user_ids, rows.item.tolist(), rows.time.tolist(), data.catalogue, str(caught.value))
+        )
+    assert found[0] == found[1] == found[2]
+    assert found[0][0] == 3 and "line 13" in found[0][-1]
+
+
+INSPECT = """
+import sys
+from fedrec.cli import main
+sys.argv[1:] = ["data", "inspect", sys.argv[1]]
+try:
+    main()
+finally:
+    assert not {"pandas", "scipy", "torch"} & sys.modules.keys()
+"""
+
+
+def test_reading_imports_no_pandas(tmp_path: Path) -> None:
+    """It takes as long as a million rows; only dates, and numbers that Arrow does not read, need it."""
+    path = tmp_path / "rows.csv"
+    rows = "".join(f"{n % 3},{n % 9},{n % 5},{1500000000 + n},T {n % 9}\n" for n in range(60))
+    path.write_text(f"user,item,rating,timestamp,title\n{rows}")
+    subprocess.run([sys.executable, "-c", INSPECT, path], check=True, capture_output=True)

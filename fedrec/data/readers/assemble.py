@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fedrec.config import DataConfig
-from fedrec.data.readers.catalogue import catalogue_of_file, catalogue_of_rows, control
+from fedrec.data.readers.catalogue import catalogue_of_file, catalogue_of_rows, control, places_in
 from fedrec.data.readers.likes import doubtful_labels, doubtful_threshold, labels_of
 from fedrec.data.readers.names import id_checks, with_normal_ids
 from fedrec.data.readers.sheet import Check, Column, Mask, RawTable, bad_rows, listed, quote
 from fedrec.data.readers.source import Source
 from fedrec.data.readers.times import UNITS, doubtful_times, times
 from fedrec.data.readers.values import LABELS, SPLIT_NAMES, coded, index_of, numbers
-from fedrec.data.table import TRAIN, Catalogue, Dataset, Interactions, sort_rows
+from fedrec.data.table import TRAIN, Dataset, Interactions, sort_rows
 from fedrec.errors import DataError
 
 _CLIENT_NAME = r"^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,63}$"  # it names a folder, so it must not be a path
@@ -41,12 +41,13 @@ def assemble(source: Source, config: DataConfig) -> Dataset:
     checks += id_checks(table.columns, config.ids == "exact")
     if source.items is None:
         naming = ~bad_rows(len(table), checks) if skip else np.ones(len(table), bool)  # a dropped row names nothing
-        catalogue, several = catalogue_of_rows(*(table.columns[role].take(naming) for role in ("item", "title")))
+        catalogue, place, several = catalogue_of_rows(*(table.columns[role].take(naming) for role in ("item", "title")))
         skipped = 0
         notes += [several] if several else []
     else:
         catalogue, skipped = catalogue_of_file(source.items, skip)
-    columns["item"] = _place_in(catalogue, table.columns["item"])
+        place = places_in(catalogue, table.columns["item"])
+    columns["item"] = place[table.columns["item"].codes]
     checks.append((columns["item"] < 0, lambda row: _homeless(source, table.columns["item"][row])))
     good = table.sift(checks, skip)
     skipped += int((~good).sum()) + len(table.broken)
@@ -106,11 +107,6 @@ def _parsed(table: RawTable, time_unit: str) -> tuple[Columns, list[Check], str]
         expected = "a name of letters, digits and . _ -"
         checks.append((bad, lambda row: f"client {quote(texts['client'][row])} is not {expected}"))
     return columns, checks, unit
-
-
-def _place_in(catalogue: Catalogue, column: Column) -> NDArray[np.int32]:
-    """(n,) each row's position in the catalogue, -1 where its item is not there."""
-    return np.array([catalogue.place.get(name, -1) for name in column.values.to_pylist()], np.int32)[column.codes]
 
 
 def _read_as(source: Source) -> str:

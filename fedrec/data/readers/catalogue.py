@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from fedrec.data.readers.arrow import are_empty, holding, taken
 from fedrec.data.readers.sheet import Check, Column, RawTable, bad_rows, quote
 from fedrec.data.readers.values import natural_order
 from fedrec.data.table import Catalogue
@@ -34,25 +34,34 @@ def catalogue_of_file(items: RawTable, skip: bool) -> tuple[Catalogue, int]:
     return Catalogue(tuple(chosen[0]), tuple(chosen[1])), int((~good).sum()) + len(items.broken)
 
 
-def catalogue_of_rows(ids: Column, titles: Column) -> tuple[Catalogue, str | None]:
+def catalogue_of_rows(ids: Column, titles: Column) -> tuple[Catalogue, NDArray[np.int32], str | None]:
     """The items that have a title in some row, in natural order; of several titles the first in the alphabet.
 
-    Also what to say where items have several.
+    Also where in it each of the ids' texts is, -1 where it is not; and what to say where items have several titles.
     """
-    spelt, names = ids.values.to_pylist(), titles.values.to_pylist()
     item, title = _pairs(ids, titles)
-    chosen: dict[str, str] = {}
-    for i, t in zip(item.tolist(), title.tolist(), strict=True):
-        chosen[spelt[i]] = min(chosen.get(spelt[i], names[t]), names[t])
-    order = natural_order(list(chosen))
-    several = {spelt[i] for i in np.flatnonzero(np.bincount(item) > 1).tolist()}
-    catalogue = Catalogue(tuple(name for _, name in order), tuple(chosen[name] for _, name in order))
-    return catalogue, _told([name for _, name in order if name in several])
+    starts = np.flatnonzero(np.diff(item, prepend=-1))
+    ends = np.append(starts[1:], len(item))
+    several, chosen = np.flatnonzero(ends - starts > 1), title[starts]
+    for k in several:
+        chosen[k] = min(title[starts[k] : ends[k]], key=lambda t: str(titles.values[int(t)]))
+    codes = item[starts]
+    order = natural_order(taken(ids.values, codes))
+    names = taken(ids.values, codes[order]).to_pylist()
+    place = np.full(len(ids.values), -1, np.int32)
+    place[codes[order]] = np.arange(len(order), dtype=np.int32)
+    told = _told([names[i] for i in np.sort(place[codes[several]])])
+    return Catalogue(tuple(names), tuple(taken(titles.values, chosen[order]).to_pylist())), place, told
+
+
+def places_in(catalogue: Catalogue, ids: Column) -> NDArray[np.int32]:
+    """Where in the catalogue each of the ids' texts is, -1 where it is not."""
+    return np.array([catalogue.place.get(name, -1) for name in ids.values.to_pylist()], np.int32)
 
 
 def control(titles: Column) -> Check:
     """A line break or a tab is no part of a title: most likely rows ran together."""
-    bad = titles.where(pc.match_substring_regex(titles.values, _CONTROL))
+    bad = titles.where(holding(titles.values, _CONTROL))
     return bad, lambda row: f"title {quote(titles[row])} holds a line break or another control character"
 
 
@@ -74,6 +83,5 @@ def _pairs(ids: Column, titles: Column) -> tuple[NDArray[np.int64], NDArray[np.i
     else:
         pairs = np.unique(ids.codes.astype(np.int64) * len(titles.values) + titles.codes)
         item, title = np.divmod(pairs, len(titles.values))
-    there = [pc.not_equal(column.values, "").to_numpy(zero_copy_only=False) for column in (ids, titles)]
-    both = there[0][item] & there[1][title]
+    both = ~(are_empty(ids.values)[item] | are_empty(titles.values)[title])
     return item[both], title[both]

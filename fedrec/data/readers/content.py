@@ -42,7 +42,7 @@ class Content:
         return cls(path, name, data)
 
     def text(self, encodings: tuple[str, ...] = ("utf-8",)) -> bytes:
-        """UTF-8 without byte order mark and closing newlines; every line ends in a newline, as editors count lines.
+        """UTF-8 without byte order mark; every line ends in a newline, as editors count lines, the last one or not.
 
         Raises:
             DataError: in none of the encodings, which are tried in this order.
@@ -51,7 +51,7 @@ class Content:
         data = _decoded(self.path, self.data, encodings)
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        return data.rstrip(b"\n") if data.endswith(b"\n") else data
+        return data.rstrip(b"\n") if data.endswith(b"\n\n") else data
 
 
 def inner_name(path: Path) -> str:

@@ -17,8 +17,7 @@ from fedrec.data.readers.lines import Style, broken_quotes, found_style
 from fedrec.data.readers.sheet import Column, RawTable
 from fedrec.errors import DataError
 
-_PIECE = 1 << 24  # bytes parsed at a time
-_TEXT, _TEXTS = pa.string(), pa.dictionary(pa.int32(), pa.string())
+_PIECE = 1 << 22  # bytes parsed at a time: as many as a processor keeps near
 _TYPED = re.compile(r":(?:token|float)(?:_seq)?$")  # RecBole's headers tell each column's type
 _UNCLOSED = "a quote is not closed where its field ends (a record is one line)"
 
@@ -74,19 +73,21 @@ class Delimited:
 
     def take(self, columns: Mapping[str, int]) -> RawTable:
         broken: dict[int, str] = {}
-        records, tables = [], []
-        first = 1 + int(self.style.header)
+        tables = []
+        first = start = 1 + int(self.style.header)
         for piece in self._pieces():
-            lines, faults = _sound_lines(piece, self.style)
-            table, ragged = self._parsed(piece, lines, len(faults), columns)
-            broken |= {first + int(line): _UNCLOSED for line in faults}
-            broken |= {first + int(lines[row - 1]): fault for row, fault in ragged.items()}
-            records.append(first + _but(lines, [row - 1 for row in ragged]))
+            faults = broken_quotes(piece, self.style).tolist()
+            table, ragged = self._parsed(piece, faults, columns)
+            count = len(table) + len(ragged) + len(faults)
+            if faults or ragged:
+                lines = _but(np.arange(first, first + count), faults)
+                broken |= {first + line: _UNCLOSED for line in faults}
+                broken |= {int(lines[row - 1]): fault for row, fault in ragged.items()}
             tables.append(table)
-            first += len(lines) + len(faults)
-        whole = pa.concat_tables(tables) if tables else self._parsed(b"", np.empty(0, np.int64), 0, columns)[0]
+            first += count
+        whole = pa.concat_tables(tables) if tables else _nothing(columns)
         found = {role: Column.of(role, whole[f"c{i}"]) for role, i in columns.items()}
-        record = np.concatenate(records) if records else np.empty(0, np.int64)
+        record = _but(np.arange(start, first), [line - start for line in broken])
         return RawTable(self.path, found, record, "line {}".format, broken)
 
     @property
@@ -99,14 +100,12 @@ class Delimited:
         start = self._first_end + 1 if self.style.header else 0
         while start < len(self.data):
             end = self.data.find(b"\n", start + _PIECE)
-            end = len(self.data) if end < 0 else end
+            end = len(self.data) - self.data.endswith(b"\n") if end < 0 else end
             yield self.data[start:end]
             start = end + 1
 
-    def _parsed(
-        self, piece: bytes, lines: np.ndarray, faults: int, columns: Mapping[str, int]
-    ) -> tuple[pa.Table, dict[int, str]]:
-        """The columns of the sound lines, and the ragged ones by their number among them, from 1."""
+    def _parsed(self, piece: bytes, faults: list[int], columns: Mapping[str, int]) -> tuple[pa.Table, dict[int, str]]:
+        """The columns of the lines but the faulty ones, and the ragged ones by their number among them, from 1."""
         ragged: dict[int, str] = {}
 
         def note(row: arrow_csv.InvalidRow) -> str:
@@ -114,12 +113,12 @@ class Delimited:
             return "skip"
 
         if faults:
-            every = piece.split(b"\n")
-            piece = b"\n".join(every[line] for line in lines)
+            sound = _but(np.array(piece.split(b"\n"), object), faults)
+            if not len(sound):
+                return _nothing(columns), ragged
+            piece = b"\n".join(sound)
         positions = [f"c{i}" for i in range(len(self.fields))]
-        wanted = {f"c{i}": _TEXT if role == "time" else _TEXTS for role, i in columns.items()}
-        if not len(lines):
-            return pa.table({name: pa.array([], kind) for name, kind in wanted.items()}), ragged
+        wanted = {f"c{i}": pa.string() for i in columns.values()}
         try:
             table = arrow_csv.read_csv(
                 pa.BufferReader(piece + b"\n"),
@@ -140,12 +139,10 @@ class Delimited:
         return table, ragged
 
 
-def _sound_lines(piece: bytes, style: Style) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers, from 0, of the lines whose quotes are sound, and of the others."""
-    faults = broken_quotes(piece, style)
-    return _but(np.arange(piece.count(b"\n") + 1), faults.tolist()), faults
+def _nothing(columns: Mapping[str, int]) -> pa.Table:
+    return pa.table({f"c{i}": pa.array([], pa.string()) for i in columns.values()})
 
 
 def _but(lines: np.ndarray, places: list[int]) -> np.ndarray:
-    """The lines but for those at some places."""
+    """Without those at some places."""
     return np.delete(lines, np.array(places, np.int64)) if places else lines

@@ -39,7 +39,7 @@ class JsonLines:
         Raises:
             DataError: none of the lines looked at is a JSON object; it is not in the encoding.
         """
-        data = content.text((encoding or "utf-8",))
+        data = content.text((encoding or "utf-8",)).removesuffix(b"\n")
         names: dict[str, None] = {}
         first = None
         for number, line in enumerate(_some_lines(data), 1):

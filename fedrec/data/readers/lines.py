@@ -85,7 +85,8 @@ def found_style(data: bytes, preferred: str) -> Style:
         data: decoded text.
         preferred: the separator that the file's name tells, tried first.
     """
-    lines = data[: 1 << 16].split(b"\n")[:_SAMPLE]
+    start = data[: 1 << 16] if len(data) > 1 << 16 else data.removesuffix(b"\n")
+    lines = start.split(b"\n")[:_SAMPLE]
     sample = [line.decode("utf-8", "replace") for line in (lines[:-1] if len(lines) < _SAMPLE else lines) or lines]
     sample = [line for line in sample if line] or [""]
     shares = {}

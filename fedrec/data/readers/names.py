@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fedrec.data.ids import MEND, look_alikes, normal, told_apart
+from fedrec.data.readers.arrow import are_within, have_no_space, holding
 from fedrec.data.readers.sheet import Check, Column, RawTable
 from fedrec.data.readers.source import Source
 
@@ -28,8 +29,7 @@ def id_checks(texts: Mapping[str, Column], exact: bool) -> list[Check]:
     checks: list[Check] = []
     for role in _ROLES:
         column = texts[role]
-        unclean = pc.match_substring_regex(column.values, r"\p{Cc}")
-        checks.append((column.where(unclean), _saying(column, role)))
+        checks.append((column.where(holding(column.values, r"\p{Cc}")), _saying(column, role)))
         if not exact and not _are_told_apart(column.values):
             ids = column.values.to_pylist()
             alike = {id: f"{told_apart(role, id, other)}: {MEND}" for id, other in look_alikes(ids).items()}
@@ -45,13 +45,7 @@ def _saying(column: Column, role: str, faults: Mapping[str, str] | None = None) 
 
 def _are_told_apart(ids: pa.StringArray) -> bool:
     """Whether ids are surely no look-alikes: in ASCII, without white space, they differ by more than case."""
-    if not _all(pc.match_substring_regex(ids, r"^[!-~]*$")):
-        return False
-    return bool(pc.count_distinct(pc.ascii_lower(ids)).as_py() == len(ids))
-
-
-def _all(values: pa.BooleanArray) -> bool:
-    return bool(pc.all(values).as_py())
+    return have_no_space(ids) and bool(pc.count_distinct(pc.ascii_lower(ids)).as_py() == len(ids))
 
 
 def _normal(table: RawTable) -> RawTable:
@@ -60,6 +54,6 @@ def _normal(table: RawTable) -> RawTable:
 
 
 def _spelled(column: Column) -> Column:
-    if _all(pc.string_is_ascii(column.values)):
+    if are_within(column.values, 0, 0x7F):
         return column
     return column.mapped(pa.array([normal(id) for id in column.values.to_pylist()], pa.string()))

@@ -16,9 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from fedrec.data.readers.arrow import are_empty, have_no_space, numpy_of
 from fedrec.errors import DataError
-
-_SPACE, _BEYOND = 32, 127  # what is white space in ASCII is no higher than the first
 
 Mask = NDArray[np.bool_]
 Check = tuple[Mask, Callable[[int], str]]
@@ -41,12 +40,11 @@ class Column:
         """From strings without nulls, or a dictionary of them, in any number of chunks."""
         if role == "time" and not pa.types.is_dictionary(texts.type):
             return cls(np.arange(len(texts), dtype=np.int32), _trimmed(texts.combine_chunks()))
-        if not pa.types.is_dictionary(texts.type):
-            texts = texts.dictionary_encode()
-        if texts.num_chunks == 0:
+        if not len(texts):
             return cls(np.empty(0, np.int32), pa.array([], pa.string()))
-        whole = texts.unify_dictionaries()
-        codes = np.concatenate([chunk.indices.to_numpy(zero_copy_only=False) for chunk in whole.chunks])
+        encoded = pa.types.is_dictionary(texts.type)
+        whole = texts.unify_dictionaries() if encoded else texts.dictionary_encode()  # one for all chunks either way
+        codes = np.concatenate([numpy_of(chunk.indices) for chunk in whole.chunks])
         spelt = whole.chunk(0).dictionary
         return cls(codes.astype(np.int32, copy=False), spelt).mapped(_trimmed(spelt))
 
@@ -55,7 +53,7 @@ class Column:
         if values is self.values or values.equals(self.values):
             return self
         merged = values.dictionary_encode()
-        return Column(merged.indices.to_numpy().astype(np.int32)[self.codes], merged.dictionary.cast(pa.string()))
+        return Column(numpy_of(merged.indices).astype(np.int32)[self.codes], merged.dictionary.cast(pa.string()))
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -66,12 +64,12 @@ class Column:
     def where(self, of_values: Any) -> Mask:
         """(n,) what holds of each row, from what holds of each distinct text (an Arrow or numpy array of booleans)."""
         if isinstance(of_values, pa.Array):
-            of_values = of_values.to_numpy(zero_copy_only=False)
+            of_values = numpy_of(of_values)
         told = np.asarray(of_values, bool)
         return told[self.codes] if told.any() else np.zeros(len(self), bool)
 
     def empty(self) -> Mask:
-        return self.where(pc.equal(self.values, ""))
+        return self.where(are_empty(self.values))
 
     def take(self, rows: Mask) -> Column:
         return self if rows.all() else Column(self.codes[rows], self.values)
@@ -142,14 +140,7 @@ class Sheet(Protocol):
 
 
 def _trimmed(texts: pa.StringArray) -> pa.StringArray:
-    """Without white space at the ends; of texts without any byte of it, or beyond ASCII, that is known at a glance."""
-    start, stop = (texts.offset, texts.offset + len(texts))
-    _, offsets, data = texts.buffers()
-    if not len(texts) or data is None:
-        return texts
-    ends = np.frombuffer(offsets, np.int32)
-    held = np.frombuffer(data, np.uint8)[ends[start] : ends[stop]]
-    return texts if ((held > _SPACE) & (held < _BEYOND)).all() else pc.utf8_trim_whitespace(texts)
+    return texts if have_no_space(texts) else pc.utf8_trim_whitespace(texts)
 
 
 def is_whole(numbers: pa.ChunkedArray) -> bool:

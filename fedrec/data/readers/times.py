@@ -35,17 +35,18 @@ def times(column: Column, unit: str) -> tuple[NDArray[np.int64], Mask, str]:
     numbers = floats(column.values)
     dates = np.isnan(numbers)
     if unit == "auto":
-        unit = _unit_of(numbers[~dates])
+        unit = _unit_of(numbers[~dates] if dates.any() else numbers)
     seconds = _seconds(numbers, unit)
     if dates.any():
         import pandas as pd
 
+        seconds = seconds.copy()
         texts = column.values.filter(pa.array(dates)).dictionary_encode()
         distinct = pd.Series(texts.dictionary.to_pylist(), dtype=object)
         parsed = pd.to_datetime(distinct, format="ISO8601", errors="coerce", utc=True)
         seconds[dates] = _since_1970(parsed)[texts.indices.to_numpy()]
-    bad = ~(np.abs(seconds) < 2.0**62)
-    whole = np.where(bad, 0, np.floor(np.where(bad, 0, seconds))).astype(np.int64)
+    bad = ~((seconds > -(2.0**62)) & (seconds < 2.0**62))
+    whole = np.floor(np.where(bad, 0, seconds) if bad.any() else seconds).astype(np.int64)
     return whole[column.codes], column.where(bad), unit
 
 
@@ -74,7 +75,7 @@ def _unit_of(numbers: NDArray[np.float64]) -> str:
 def _seconds(numbers: NDArray[np.float64], unit: str) -> NDArray[np.float64]:
     """NaN where a number is none of the unit."""
     if unit in _PER_SECOND:
-        return numbers / _PER_SECOND[unit]
+        return numbers / _PER_SECOND[unit] if unit != "s" else numbers
     import pandas as pd
 
     form, scale = ("%Y%m%d", 10_000) if unit == "yyyymmdd" else ("%Y", 1)

@@ -7,42 +7,44 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from fedrec.data.readers.arrow import are_within, numpy_of, taken
 from fedrec.data.readers.sheet import Column, Mask
 
 LABELS = {"1": 1, "0": 0, "1.0": 1, "0.0": 0, "true": 1, "false": 0, "yes": 1, "no": 0}
 SPLIT_NAMES = {"train": 0, "valid": 1, "validation": 1, "val": 1, "dev": 1, "test": 2}
 _INTEGER = re.compile(r"-?[0-9]{1,100}")
-_SHORT_INTEGER = r"^-?[0-9]{1,18}$"
 _DECIMAL_COMMA = r"^[-+]?[0-9]*,([0-9]{1,2}|[0-9]{4,})$"  # three digits may be thousands
 
 
 def index_of(column: Column) -> tuple[NDArray[np.int32], tuple[str, ...]]:
     """Texts as indices (n,) into those that occur, in natural order."""
     used = np.flatnonzero(np.bincount(column.codes, minlength=len(column.values)))
-    ordered = natural_order(column.values.take(pa.array(used)).to_pylist())
+    present = taken(column.values, used)
+    order = natural_order(present)
     rank = np.empty(len(column.values), np.int32)
-    rank[used[[i for i, _ in ordered]]] = np.arange(len(used), dtype=np.int32)
-    return rank[column.codes], tuple(value for _, value in ordered)
+    rank[used[order]] = np.arange(len(used), dtype=np.int32)
+    return rank[column.codes], tuple(taken(present, order).to_pylist())
 
 
-def natural_order(values: list[str]) -> list[tuple[int, str]]:
-    """(position, value) in numeric order where all values are integers, else in lexicographic order."""
-    pairs = list(enumerate(values))
-    texts = pa.array(values, pa.string())
-    if pc.all(pc.match_substring_regex(texts, _SHORT_INTEGER)).as_py():
-        integers = pc.cast(texts, pa.int64()).to_numpy()
-        order = np.argsort(integers, kind="stable")
-        if (np.diff(integers[order]) > 0).all():
-            return [pairs[i] for i in order.tolist()]
+def natural_order(texts: pa.StringArray) -> NDArray[np.intp]:
+    """Their positions in numeric order where all of them are integers, else in lexicographic order."""
+    if are_within(texts, ord("-"), ord("9")):
+        with suppress(pa.ArrowInvalid):  # one is no integer, or a large one
+            integers = numpy_of(pc.cast(texts, pa.int64()))
+            order = np.argsort(integers, kind="stable")
+            if (integers[order[1:]] > integers[order[:-1]]).all():
+                return order
+    values = texts.to_pylist()
     if all(_INTEGER.fullmatch(value) for value in values):
-        return sorted(pairs, key=lambda pair: (int(pair[1]), pair[1]))
-    return sorted(pairs, key=lambda pair: pair[1])
+        return np.array(sorted(range(len(values)), key=lambda i: (int(values[i]), values[i])), np.intp)
+    return np.array(sorted(range(len(values)), key=values.__getitem__), np.intp)
 
 
 def numbers(column: Column) -> tuple[NDArray[np.float64], Mask]:
@@ -50,7 +52,8 @@ def numbers(column: Column) -> tuple[NDArray[np.float64], Mask]:
     parsed = floats(column.values)
     unread = np.isnan(parsed)
     if unread.any():
-        comma = pc.match_substring_regex(column.values, _DECIMAL_COMMA).to_numpy(zero_copy_only=False) & unread
+        comma = numpy_of(pc.match_substring_regex(column.values, _DECIMAL_COMMA)) & unread
+        parsed = parsed.copy()
         parsed[comma] = floats(pc.replace_substring(column.values, ",", ".").filter(pa.array(comma)))
     return parsed[column.codes], column.where(~np.isfinite(parsed))
 
@@ -62,12 +65,10 @@ def coded(column: Column, codes: Mapping[str, int]) -> tuple[NDArray[np.int8], M
 
 
 def floats(texts: pa.StringArray) -> NDArray[np.float64]:
-    """Numbers; NaN where a text is none."""
+    """Numbers, to be read only; NaN where a text is none."""
     try:
-        return np.array(pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False))
+        return numpy_of(pc.cast(texts, pa.float64()))
     except pa.ArrowInvalid:
         import pandas as pd
 
-        return pd.to_numeric(pd.Series(texts.to_pylist(), dtype=object), errors="coerce").to_numpy(
-            np.float64, copy=True
-        )
+        return pd.to_numeric(pd.Series(texts.to_pylist(), dtype=object), errors="coerce").to_numpy(np.float64)
