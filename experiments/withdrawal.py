@@ -33,7 +33,6 @@ from fedrec.data.selection import Selection
 from fedrec.ensemble.answers import Answers
 from fedrec.preparation import base_name, resolve
 from unlearning.compare import draw
-from unlearning.folder import read_manifest
 from unlearning.methods import method_named
 from unlearning.model import ShardedModel
 
@@ -120,7 +119,8 @@ def withdraw(model: ShardedModel, user: str, asked: tuple[str, ...]) -> dict[str
     with Asking(model, asked) as asking:
         time.sleep(WARM)
         called = time.perf_counter()
-        touched = set(model.withdraw(Selection(users=(user,))))
+        selection = Selection(users=(user,))
+        touched = set(model.withdraw(selection))
         returned = time.perf_counter()
         time.sleep(AFTER)
     clean = [each for each in asking.answers if touched.isdisjoint(each.by.shards)]
@@ -137,8 +137,9 @@ def withdraw(model: ShardedModel, user: str, asked: tuple[str, ...]) -> dict[str
         "wrong": asking.wrong(),
         "from_withdrawn_afterwards": sum(each.asked >= returned for each in stained),
     }
-    model.restore()
-    return found | {"back": touched <= set(read_manifest(model.folder))}
+    model.erase(selection, user)
+    model.train()
+    return found | {"back": touched <= set(model.ensemble.hashes())}
 
 
 def main(

@@ -26,6 +26,7 @@ from fedrec.models.targets import check_targets
 from fedrec.preparation import base_name, facts_of, with_base
 from unlearning.comparison_folder import PLAN, RESULT, Plan
 from unlearning.exactness import exactness
+from unlearning.folder import METHOD
 from unlearning.inference import FORMS, seconds_per_row
 from unlearning.material import fill_vectors, partition_rows
 from unlearning.memory import Memory
@@ -177,9 +178,9 @@ class Bench:
                 yield {"shards": shards, "form": form, "seconds_per_row": seconds}
 
     def _model(self, method: Method, folder: Path) -> ShardedModel:
-        if (folder / "method.json").exists():
+        if (folder / METHOD).exists():
             model = ShardedModel(folder)
-            if not model.pending and len(model.table.interactions) == len(self.dataset.interactions):
+            if len(model.table.interactions) == len(self.dataset.interactions):
                 return model
         shutil.rmtree(folder, ignore_errors=True)
         return ShardedModel.create(folder, self.config, method, self.dataset, vectors=self.vectors)

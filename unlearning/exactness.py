@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.data.selection import without
-from unlearning.folder import read_manifest, shard_folder
+from unlearning.folder import shard_folder
 from unlearning.jobs import make_jobs
 from unlearning.material import partition_rows
 from unlearning.model import ShardedModel
@@ -38,7 +38,7 @@ def exactness(model: ShardedModel, before: Table, gone: NDArray[np.bool_]) -> Ex
     left = rows.user_ids == kept.user_ids and all(
         np.array_equal(getattr(rows, name), getattr(kept, name)) for name in ("user", "item", "label", "time", "split")
     )
-    if not left or model.pending:
+    if not left:
         return "no"
     if _makes(model, _sorted_anew(model)):
         return "strict"
@@ -56,9 +56,9 @@ def _makes(model: ShardedModel, places: Places) -> bool:
     jobs = make_jobs(
         model.table.interactions, places, model.encoder, model.shards, model.method.slices, model.config, model.origin
     )
-    served = read_manifest(model.folder)
+    served = model.ensemble.named()
     folders = [shard_folder(model.folder, job.shard) for job in jobs]
     return all(
-        folder.digests == job.digests and served.get(job.shard) == folder.hash
+        folder.digests == job.digests and served.get(job.shard) == folder.hashes[-1]
         for job, folder in zip(jobs, folders, strict=True)
     )

@@ -144,9 +144,9 @@ class Assignment:
         return Trained(self.shard, self.first, tuple(states), rows, steps, time.perf_counter() - began)
 
 
-def agreeing(kept: tuple[str, ...], wanted: tuple[str, ...]) -> int:
+def agreeing(kept: Sequence[str], wanted: Sequence[str]) -> int:
     """How many slices from the first on need no training."""
     for number, digest in enumerate(wanted):
-        if kept[number : number + 1] not in ((digest,), (f"{_ABOUT}{digest}",)):
+        if [*kept[number : number + 1]] not in ([digest], [f"{_ABOUT}{digest}"]):
             return number
     return len(wanted)

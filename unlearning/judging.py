@@ -1,9 +1,9 @@
-"""Validation rows as one shard's adapter answers them alone."""
+"""Validation rows as each shard's adapter answers them alone, shared among a crew's workers."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from fedrec.config import LoraConfig
 from fedrec.data.prompts import Window
-from fedrec.ensemble.validation import each_alone
+from fedrec.ensemble.validation import Asked, each_alone
 from fedrec.models.adapter import State, state_hash
+from unlearning.pool import Crew
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Judging:
     """An adapter and the windows it is to answer.
 
     Attributes:
+        shard: the place of the adapter among those that are asked.
         user: (n,) whose each row is; the windows' rows are positions in it.
         answers: the tokens of No and Yes.
     """
@@ -56,6 +58,18 @@ class Judging:
         (scores,) = each_alone(model, self.precision, self.lora, self.answers, self.user, asked)
         rows = np.concatenate([window.rows for window in self.windows])
         return Answered(rows, scores[rows])
+
+
+def alone_in(
+    crew: Crew, precision: str, lora: LoraConfig, answers: tuple[int, int], user: NDArray[np.int32], asked: Asked
+) -> Iterator[NDArray[np.float64]]:
+    """As `each_alone`, by a crew: an adapter's windows in as many parts as are answered at the same time."""
+    for place, (state, windows) in enumerate(asked):
+        scores = np.full(len(user), np.nan)
+        parts = shares(windows, user, crew.width)
+        for done in crew.run([Judging(place, state, part, user, answers, lora, precision) for part in parts]):
+            scores[done.rows] = done.scores
+        yield scores
 
 
 def shares(windows: Sequence[Window], user: NDArray[np.int32], count: int) -> list[list[Window]]:

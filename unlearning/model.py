@@ -11,31 +11,35 @@ Training and forgetting are one thing: a shard whose kept adapter was made from 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from functools import cached_property
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import hardware
-from fedrec.config import RunConfig, parse
+from fedrec.config import RunConfig
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.selection import Selection
 from fedrec.data.shards import drawn
-from fedrec.data.table import TEST, VALID, Catalogue, Dataset
+from fedrec.data.table import TEST, VALID, Catalogue, Dataset, Interactions
+from fedrec.ensemble.aggregators.evidence import no_validation_rows
 from fedrec.ensemble.answers import Answers, Judged
-from fedrec.files import read_json, write_json
-from fedrec.models.adapter import initial_state, state_hash
+from fedrec.ensemble.validation import Judgement, judge, read_judgement
+from fedrec.files import write_json
+from fedrec.models.adapter import State, initial_state, state_hash
 from fedrec.models.base import Base, fingerprint, load_base
 from fedrec.models.recorded import base_of, record_base
 from fedrec.scoring import by_person
+from fedrec.vault.vault import Vault
 from unlearning.costs import Cost, Deletion
-from unlearning.folder import read_manifest, shard_folder, write_manifest
-from unlearning.jobs import Assignment, Forgotten, Job, agreeing, make_jobs, slice_settings
-from unlearning.judging import Judging, shares
+from unlearning.folder import METHOD, ModelFolder, shard_folder, table_path, vault_path
+from unlearning.jobs import Assignment, Forgotten, Job, make_jobs, slice_settings
+from unlearning.judging import alone_in
 from unlearning.material import fill_vectors, partition_rows
-from unlearning.methods import method_from
 from unlearning.methods.method import Method
 from unlearning.places import Places, place, shards_that_saw
 from unlearning.pool import Crew, OnStep, Pool, Workers, silent
@@ -46,13 +50,10 @@ class ShardedModel:
     """A sharded model in a folder. One process at a time may change it; any number of threads may ask it."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        content = read_json(folder / "method.json")
-        self.config: RunConfig = parse(content["run"])
-        self.method = method_from(content["method"])
-        items = read_json(folder / "catalogue.json")
-        self.catalogue = Catalogue(tuple(items["ids"]), tuple(items["titles"]))
-        self.table: Table = load_table(folder / "table.safetensors")
+        self.folder, self.at_rest = folder, ModelFolder(folder)
+        self.config, self.method, self.catalogue = self.at_rest.config, self.at_rest.method, self.at_rest.catalogue
+        self.vault, self.ensemble = self.at_rest.vault, self.at_rest.ensemble
+        self.table: Table = self._read_table()
         hardware.use_threads(self.config.train)
         self.answers = self.answers_by(self.method)
 
@@ -72,21 +73,27 @@ class ShardedModel:
             config: resolved, with a base.
             places: where the rows live; none = where the method's partitioner puts them.
             vectors: of the rows, where they are known (`fill_vectors`).
+
+        Raises:
+            FedrecError: there is no validation row, and the method judges its shards by such.
         """
+        config = config.model_copy(update={"shards": method.shards})
         hardware.use_threads(config.train)
         rows = dataset.interactions
+        if method.answers.judges and not _judging(rows, method, config.seed).any():
+            raise no_validation_rows()
         base = load_base(str(config.base), device=config.train.device, precision=config.train.precision)
         if vectors is None:
             vectors = fill_vectors(base, _encoder(base, dataset.catalogue, config), rows)
         if places is None:
             material = partition_rows(rows, vectors, dataset.catalogue, base, config)
             places = place(rows, material, method.partitioner, method.shards, method.slices, config.seed)
-        scores = np.full((len(rows), method.shards), np.nan)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "catalogue.json", dataset.catalogue.content())
-        save_table(folder / "table.safetensors", Table(rows, places, vectors, scores, ("",) * method.shards))
+        Vault.create(vault_path(folder)).import_rows(rows, dataset.catalogue)
+        save_table(table_path(folder), Table(rows, places, vectors), dataset.catalogue)
         record_base(folder, base)
-        write_json(folder / "method.json", {"run": config.model_dump(mode="json"), "method": method.model_dump()})
+        write_json(folder / METHOD, {"run": config.model_dump(mode="json"), "method": method.model_dump()})
         return cls(folder)
 
     @cached_property
@@ -112,25 +119,24 @@ class ShardedModel:
             forgotten: what shards are to forget, if the method can have them forget.
         """
         began = time.perf_counter()
-        initial = initial_state(self.base.model, self.config.lora, self.config.seed)
         jobs = {job.shard: job for job in self.jobs()}
-        settings = slice_settings(self.config.train, self.method.slices)
+        states: dict[int, State] = {}
         todo = []
-        for job in jobs.values():
-            first = agreeing(shard_folder(self.folder, job.shard).digests, job.digests)
-            if first < len(job.digests):
-                start = shard_folder(self.folder, job.shard).adapter(first - 1) if first else initial
-                assignment = Assignment(job, first, start, self.config.lora, settings)
-                todo.append(self.method.work(assignment, (forgotten or {}).get(job.shard)))
+        for shard, job in jobs.items():
+            kept, state = shard_folder(self.folder, shard).agreeing(job.digests)
+            if state is not None and kept == len(job.digests):
+                states[shard] = state
+            else:
+                todo.append(self.method.work(self.assignment(job, kept, state), (forgotten or {}).get(shard)))
         rows = steps = 0
         with (pool or Pool()).crew(self.base, self.config.train) as crew:
             for done in crew.run(todo, on_step):
                 shard_folder(self.folder, done.shard).write(done.first, done.states, jobs[done.shard].told(done))
+                states[done.shard] = done.states[-1]
                 rows += done.rows
                 steps += done.steps
-            self._judge(crew)
-        write_manifest(self.folder, {shard: shard_folder(self.folder, shard).hash for shard in self.shards})
-        self.answers = self.answers_by(self.method)
+            judgement = self.judged_by(states, crew)
+        self.serve(states, judgement)
         return Cost(tuple(each.shard for each in todo), rows, steps, time.perf_counter() - began)
 
     def jobs(self) -> list[Job]:
@@ -140,11 +146,39 @@ class ShardedModel:
             table.interactions, table.places, self.encoder, self.shards, self.method.slices, self.config, self.origin
         )
 
+    def assignment(self, job: Job, first: int = 0, start: State | None = None) -> Assignment:
+        """The training of a job from slice `first` on, from the adapter before it."""
+        settings = slice_settings(self.config.train, self.method.slices)
+        return Assignment(job, first, self.initial if start is None else start, self.config.lora, settings)
+
+    @cached_property
+    def initial(self) -> State:
+        """What every shard starts from."""
+        return initial_state(self.base.model, self.config.lora, self.config.seed)
+
     @cached_property
     def origin(self) -> str:
         """What every adapter was made from, besides rows: base model, LoRA, seed."""
-        initial = initial_state(self.base.model, self.config.lora, self.config.seed)
-        return f"{fingerprint(self.base.model)} {state_hash(initial)} {self.config.lora!r}"
+        return f"{fingerprint(self.base.model)} {state_hash(self.initial)} {self.config.lora!r}"
+
+    def judged_by(self, adapters: dict[int, State], crew: Crew | None = None) -> Judgement:
+        """What weighs adapters, by shard, against each other; what is known already is not computed again."""
+        rows = self.table.interactions
+        vectors = fill_vectors(self.base, self.encoder, rows, self.table.vectors)
+        self.table = replace(self.table, vectors=vectors)
+        self._write_table()
+        wanted = np.zeros(len(rows), bool)
+        if self.method.answers.judges:
+            wanted = _judging(rows, self.method, self.config.seed)
+        before = read_judgement(self.ensemble.rehearsed_path) or read_judgement(self.ensemble.judged_path)
+        precision, lora, tokens = self.base.precision, self.config.lora, self.encoder.template.answers
+        alone = partial(alone_in, crew, precision, lora, tokens, rows.user) if crew else None
+        return judge(self.base, self.config, self.encoder, rows, wanted, adapters, before, alone, vectors)
+
+    def serve(self, adapters: dict[int, State], judgement: Judgement, beside: Collection[int] = ()) -> None:
+        """Answer by these adapters from now on; shards that have none are withdrawn, but for those of `beside`."""
+        self.ensemble.serve(adapters, judgement, self.config.lora, self.base.source, beside)
+        self.answers = self.answers_by(self.method)
 
     # answers
 
@@ -161,10 +195,22 @@ class ShardedModel:
         wanted = self.table.interactions.split == TEST
         return self.scores(wanted), wanted
 
+    def answers_by(self, method: Method) -> Answers:
+        """How the shards that are served would answer by another aggregator, or with other settings of it.
+
+        One that judges them needs a model whose own aggregator does, so that there are judgements.
+        """
+        adapters = self.ensemble.adapters() if self.ensemble.entries is not None else {}
+        judged = self._judged(method) if adapters else Judged.nobody(self.method.shards)
+        return Answers(
+            self.base, self.config.lora, self.encoder.template.answers, adapters, judged, method.aggregator,
+            method.aggregation, self.config.seed,
+        )  # fmt: skip
+
     # deletion
 
     def withdraw(self, selection: Selection) -> tuple[int, ...]:
-        """Stop serving every shard that saw the selected rows, for good: `restore` brings back shards that did not.
+        """Stop serving every shard that saw the selected rows, and being judged by them; `erase`, and `train` restores.
 
         Returns:
             The shards withdrawn.
@@ -174,112 +220,66 @@ class ShardedModel:
         """
         rows = self.table.interactions
         selection.check(rows, self.catalogue)
-        write_json(self._pending, [each.model_dump() for each in (*self.pending, selection)])
-        touched = shards_that_saw(rows, self.table.places, selection.mask(rows, self.catalogue))
-        served = read_manifest(self.folder)
-        write_manifest(self.folder, {shard: digest for shard, digest in served.items() if shard not in touched})
-        self.answers = self.answers.without(touched)
+        gone = selection.mask(rows, self.catalogue)
+        touched = shards_that_saw(rows, self.table.places, gone)
+        self.withdraw_shards(touched, [rows.user_ids[user] for user in np.unique(rows.user[gone])])
         return touched
 
-    def restore(self, pool: Workers | None = None, on_step: OnStep = silent) -> Cost:
-        """Delete what is to be forgotten, and train and serve the shards that miss. Interrupted, it can be repeated."""
-        rows = self.table.interactions
-        gone = np.zeros(len(rows), bool)
-        for selection in self.pending:
-            gone |= selection.mask(rows, self.catalogue)
-        forgotten = self._forgotten(gone)
-        if gone.any():
-            self.table = self.table.without(gone)
-            save_table(self.folder / "table.safetensors", self.table)
-        cost = self.train(pool, on_step, forgotten)
-        self._pending.unlink(missing_ok=True)
-        return cost
+    def withdraw_shards(self, shards: Collection[int], users: Collection[str]) -> None:
+        """Stop serving some shards, and being judged by some users' rows."""
+        self.ensemble.withdraw(shards, users)
+        self.answers = self.answers.without(shards, self._judged(self.method))
+
+    def erase(self, selection: Selection, request: str) -> int:
+        """Delete the rows for good; how many they were. What learnt from them is withdrawn already."""
+        deleted = self.vault.erase(selection, request).rows
+        self.table = self._read_table()
+        self._write_table()
+        return deleted
 
     def forget(self, selection: Selection, pool: Workers | None = None, on_step: OnStep = silent) -> Deletion:
         """Withdraw what saw the selected rows, delete them, train the touched shards again and serve them."""
         began = time.perf_counter()
-        before = len(self.table.interactions)
         touched = self.withdraw(selection)
         withdrawn = time.perf_counter() - began
         self.answers = self.answers.learned_again()
-        cost = self.restore(pool, on_step)
-        deleted = before - len(self.table.interactions)
+        forgotten = self.lessons(selection)
+        deleted = self.erase(selection, uuid.uuid4().hex)
+        cost = self.train(pool, on_step, forgotten)
         return Deletion(deleted, touched, cost, withdrawn, time.perf_counter() - began)
 
-    @property
-    def pending(self) -> tuple[Selection, ...]:
-        """What is withdrawn, but not deleted yet."""
-        found = read_json(self._pending) if self._pending.exists() else []
-        return tuple(map(Selection.model_validate, found))
-
-    @property
-    def _pending(self) -> Path:
-        return self.folder / "pending.json"
+    def lessons(self, selection: Selection) -> dict[int, Forgotten]:
+        """What each trained shard is to forget, before the rows go, for a method that does not begin anew."""
+        if not self.method.approximate:
+            return {}
+        rows = self.table.interactions
+        places = self.table.places.only(selection.mask(rows, self.catalogue))
+        jobs = make_jobs(rows, places, self.encoder, self.shards, 1, self.config, self.origin)
+        states = {job.shard: shard_folder(self.folder, job.shard).adapter() for job in jobs if job.windows}
+        tasks = {job.shard: job.tasks[0] for job in jobs}
+        return {shard: Forgotten(state, tasks[shard]) for shard, state in states.items() if state is not None}
 
     # within
 
-    def _forgotten(self, gone: NDArray[np.bool_]) -> dict[int, Forgotten]:
-        """What each trained shard is to forget, for a method that does not begin anew."""
-        if not self.method.approximate:
-            return {}
-        table = self.table
-        jobs = make_jobs(
-            table.interactions, table.places.only(gone), self.encoder, self.shards, 1, self.config, self.origin
-        )
-        folders = {job.shard: shard_folder(self.folder, job.shard) for job in jobs if job.windows}
-        lessons = {job.shard: job.tasks[0] for job in jobs}
-        return {shard: Forgotten(each.adapter(), lessons[shard]) for shard, each in folders.items() if each.digests}
-
-    def _judge(self, crew: Crew) -> None:
-        """Score the validation rows by every shard's adapter that is not judged yet, and read vectors that miss."""
-        table, encoder = self.table, self.encoder
-        rows = table.interactions
-        vectors = fill_vectors(self.base, encoder, rows, table.vectors)
-        scores = table.scores.copy()
-        hashes = tuple(shard_folder(self.folder, shard).hash for shard in self.shards)
-        if self.method.answers.judges:
-            scores[:, np.array(hashes) != table.judged] = np.nan
-            missing = np.isnan(scores) & self._judging()[:, None]
-            for shard in self.shards:
-                for done in crew.run(self._judgings(shard, missing[:, shard], crew.width)):
-                    scores[done.rows, shard] = done.scores
-        self.table = Table(rows, table.places, vectors, scores, hashes)
-        save_table(self.folder / "table.safetensors", self.table)
-
-    def _judgings(self, shard: int, wanted: NDArray[np.bool_], parts: int) -> list[Judging]:
-        """The judging of the wanted rows by a shard, in parts that can be done at the same time."""
-        if not wanted.any():
-            return []
-        encoder, user = self.encoder, self.table.interactions.user
-        state = shard_folder(self.folder, shard).adapter()
-        return [
-            Judging(shard, state, windows, user, encoder.template.answers, self.config.lora, self.base.precision)
-            for windows in shares(encoder.windows(self.table.interactions, wanted), user, parts)
-        ]
-
-    def _judging(self) -> NDArray[np.bool_]:
-        """(n,) the validation rows that judge the shards: those of a part of the users, by a keyed hash."""
-        rows = self.table.interactions
-        judging: NDArray[np.bool_] = drawn(rows, self.method.aggregation.validation, self.config.seed)
-        judging &= rows.split == VALID
-        return judging
-
-    def answers_by(self, method: Method) -> Answers:
-        """How the shards that are served would answer by another aggregator, or with other settings of it.
-
-        One that judges them needs a model whose own aggregator does, so that there are judgements.
-        """
-        table = self.table
-        judging = self._judging()
+    def _judged(self, method: Method) -> Judged:
+        """The rows that weigh the shards, with the shards' centres."""
+        table, judged = self.table, self.ensemble.judged(self.method.shards, method.aggregator)
         centres = np.zeros((len(self.shards), table.vectors.shape[1]), np.float32)
         for shard in np.unique(table.places.shard[table.places.shard >= 0]):
             centres[shard] = table.vectors[table.places.shard == shard].mean(axis=0)
-        judged = Judged(table.vectors[judging], table.interactions.label[judging], table.scores[judging], centres)
-        adapters = {shard: shard_folder(self.folder, shard).adapter() for shard in read_manifest(self.folder)}
-        return Answers(
-            self.base, self.config.lora, self.encoder.template.answers, adapters, judged, method.aggregator,
-            method.aggregation, self.config.seed,
-        )  # fmt: skip
+        return replace(judged, centres=centres)
+
+    def _read_table(self) -> Table:
+        return load_table(table_path(self.folder), self.vault.interactions(self.catalogue), self.catalogue)
+
+    def _write_table(self) -> None:
+        save_table(table_path(self.folder), self.table, self.catalogue)
+
+
+def _judging(rows: Interactions, method: Method, seed: int) -> NDArray[np.bool_]:
+    """(n,) the validation rows that judge the shards: those of a part of the users, by a keyed hash."""
+    judging: NDArray[np.bool_] = drawn(rows, method.aggregation.validation, seed) & (rows.split == VALID)
+    return judging
 
 
 def _encoder(base: Base, catalogue: Catalogue, config: RunConfig) -> PromptEncoder:

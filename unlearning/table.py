@@ -1,21 +1,29 @@
-"""The private rows with all that is known of each, in one file: so a deletion takes a row away everywhere at once."""
+"""What is known of the rows of a model, beside the vault that holds them: where each lives, and what the base reads.
+
+On disk it is held to rows and timelines by their hashes: whoever deletes a row in the vault takes it away here as well,
+and what was read off the timeline of a person whose rows have changed is unknown again.
+"""
 
 from __future__ import annotations
 
-import json
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from fedrec.data.selection import without
-from fedrec.data.table import Interactions
+from fedrec.data.selection import row_keys
+from fedrec.data.table import Catalogue, Interactions
 from fedrec.files import replacing, storing
-from unlearning.places import Places
+from fedrec.vault.rows import occurrences
+from unlearning.places import NOWHERE, Places
+
+_BYTES = 16  # of a hash
+
+Hashes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -24,47 +32,47 @@ class Table:
 
     Attributes:
         vectors: (n, d) float32, what the frozen base makes of the prompts of training and validation rows, else NaN.
-        scores: (n, S) like-probability of the validation rows that judge the shards, by each shard's adapter alone;
-            NaN for other rows, and where it is not known yet.
-        judged: the hash of the adapter that each column of `scores` comes from; empty where there is none yet.
     """
 
     interactions: Interactions
     places: Places
     vectors: NDArray[np.float32]
-    scores: NDArray[np.float64]
-    judged: tuple[str, ...]
-
-    def without(self, gone: NDArray[np.bool_]) -> Table:
-        """The other rows. What was read off a prompt that a gone row stood in is unknown again."""
-        affected = np.isin(self.interactions.user, self.interactions.user[gone])[~gone]
-        vectors, scores = self.vectors[~gone], self.scores[~gone]
-        vectors[affected] = np.nan
-        scores[affected] = np.nan
-        return Table(without(self.interactions, gone), self.places.take(~gone), vectors, scores, self.judged)
 
 
-def save_table(path: Path, table: Table) -> None:
-    rows = table.interactions
-    arrays = {
-        "user": rows.user, "item": rows.item, "label": rows.label, "time": rows.time, "split": rows.split,
-        "shard": table.places.shard, "slice": table.places.slice, "vectors": table.vectors, "scores": table.scores,
+def save_table(path: Path, table: Table, catalogue: Catalogue) -> None:
+    row, timeline = _hashes(table.interactions, catalogue)
+    arrays: dict[str, NDArray[Any]] = {
+        "row": row, "timeline": timeline, "shard": table.places.shard, "slice": table.places.slice,
+        "vectors": table.vectors,
     }  # fmt: skip
-    if rows.truth is not None:
-        arrays["truth"] = rows.truth
-    # One key: the order of several would change from file to file.
-    metadata = {"table": json.dumps({"user_ids": rows.user_ids, "judged": table.judged}, ensure_ascii=False)}
-    with replacing(path) as partial, storing(partial):
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, partial, metadata)
+    with replacing(path, durable=True) as partial, storing(partial):
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, partial)
 
 
-def load_table(path: Path) -> Table:
-    arrays: dict[str, NDArray[Any]] = load_file(path)
-    with safe_open(path, "np") as file:
-        known = json.loads(file.metadata()["table"])
-    interactions = Interactions(
-        arrays["user"], arrays["item"], arrays["label"], arrays["time"], arrays["split"], tuple(known["user_ids"]),
-        truth=arrays.get("truth"),
-    )  # fmt: skip
-    places = Places(arrays["shard"], arrays["slice"])
-    return Table(interactions, places, arrays["vectors"], arrays["scores"], tuple(known["judged"]))
+def load_table(path: Path, rows: Interactions, catalogue: Catalogue) -> Table:
+    """What is known of some rows. One that is new lives nowhere: it teaches nobody."""
+    kept = load_file(path)
+    row, timeline = _hashes(rows, catalogue)
+    known = {digest.tobytes(): place for place, digest in enumerate(kept["row"])}
+    found = np.array([known.get(digest.tobytes(), -1) for digest in row], np.intp)
+    there = found >= 0
+    same = there.copy()
+    same[there] = (kept["timeline"][found[there]] == timeline[there]).all(axis=1)
+    places = Places(*(np.where(there, kept[name][found], NOWHERE).astype(np.int32) for name in ("shard", "slice")))
+    vectors = np.where(same[:, None], kept["vectors"][found], np.float32(np.nan))
+    return Table(rows, places, vectors)
+
+
+def _hashes(rows: Interactions, catalogue: Catalogue) -> tuple[Hashes, Hashes]:
+    """(n, 16) of each row, which stays when others go, and of all rows of its person with what was said of them."""
+    keys = row_keys(rows, catalogue).tolist()
+    said = zip(
+        rows.user.tolist(), keys, occurrences(rows).tolist(), rows.label.tolist(), rows.split.tolist(), strict=True
+    )
+    own: list[bytes] = []
+    of_person = [hashlib.sha256() for _ in rows.user_ids]
+    for user, nth, label, split, key in said:
+        own.append(hashlib.sha256(f"{key}\t{nth}".encode()).digest()[:_BYTES])
+        of_person[user].update(f"{key}\t{nth}\t{label}\t{split}\n".encode())
+    whole = np.array([list(each.digest()[:_BYTES]) for each in of_person], np.uint8).reshape(-1, _BYTES)
+    return np.frombuffer(b"".join(own), np.uint8).reshape(-1, _BYTES), whole[rows.user]

@@ -100,8 +100,8 @@ class Answers:
         self._serve(shards, load)
         self._prepare()
 
-    def without(self, shards: Collection[int]) -> Answers:
-        """Those of the other shards, at once: these answers stay as they are.
+    def without(self, shards: Collection[int], judged: Judged) -> Answers:
+        """Those of the other shards, judged by the rows that are left, at once: these answers stay as they are.
 
         All is made of what is in memory, and what weighs the shards learns nothing: it weighs the rest as it learned
         to, until `learned_again`.
@@ -109,6 +109,7 @@ class Answers:
         kept = {shard: k for k, shard in enumerate(self.shards) if shard not in shards}
         columns = tuple(kept.values())
         left = copy(self)
+        left._judged = judged
         left._serve(tuple(kept), lambda bank: bank.copy(cast(AdapterBank, self._bank), columns))
         if self._aggregator.learned and kept:
             left._weigh = restricted(self._weigh, columns)

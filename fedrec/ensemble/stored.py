@@ -110,18 +110,18 @@ class Ensemble:
             FedrecError: as `adapters`; or the validation rows cannot be read.
         """
         return Answers(
-            base, config.lora, encoder.template.answers, self.adapters(), self.judged(config), config.aggregator,
-            config.aggregation, config.seed,
+            base, config.lora, encoder.template.answers, self.adapters(), self.judged(config.shards, config.aggregator),
+            config.aggregator, config.aggregation, config.seed,
         )  # fmt: skip
 
-    def judged(self, config: RunConfig) -> Judged:
-        """The rows that weigh the shards, of people who are there."""
+    def judged(self, shards: int, aggregator: str) -> Judged:
+        """The rows by which an aggregator weighs so many shards, of people who are there."""
         if (judgement := read_judgement(self.judged_path)) is not None:
             gone = set(judgement.users) - set(self.keeper.users())  # put back, or erased from the vault alone
             return judgement.without(sorted(gone)).judged if gone else judgement.judged
-        if AGGREGATORS[config.aggregator].judges:
+        if AGGREGATORS[aggregator].judges:
             raise FedrecError(f"{self.judged_path}: not there, or cannot be read; restore it from a backup")
-        return Judged.nobody(config.shards)
+        return Judged.nobody(shards)
 
     def is_judged_here(self) -> bool:
         """Whether the rows that weigh the shards are of people who are there, judged by the adapters served."""

@@ -13,7 +13,6 @@ from tests.cli import as_sets
 from tests.conftest import Settings
 from tests.unlearning.models import Maker, adapters
 from unlearning.commands import app
-from unlearning.folder import read_manifest
 from unlearning.methods import METHODS
 from unlearning.methods.method import Method
 from unlearning.model import ShardedModel
@@ -44,7 +43,7 @@ def test_it_forgets_in_its_own_way_and_that_stays(maker: Maker) -> None:
     (touched,) = model.forget(USER).shards
     after = adapters(model)
     assert [one == other for one, other in zip(before, after, strict=True)] == [touched != 0, touched != 1]
-    assert set(read_manifest(model.folder)) == {0, 1}
+    assert set(model.ensemble.hashes()) == {0, 1}
     again = ShardedModel(model.folder)
     assert again.method == model.method
     assert again.train().shards == (), "what it made counts as trained"
@@ -53,10 +52,9 @@ def test_it_forgets_in_its_own_way_and_that_stays(maker: Maker) -> None:
 
 def test_where_the_rows_are_no_longer_known_it_trains_anew(maker: Maker) -> None:
     model, exact = maker.trained("fading", shards=2), maker.trained("hash+average-nd", shards=2)
-    gone = USER.mask(model.table.interactions, model.catalogue)
     model.withdraw(USER)
-    model.table = model.table.without(gone)  # and killed here
-    model.restore()
+    model.erase(USER, "request")  # and killed here
+    model.train()
     exact.forget(USER)
     assert adapters(model) == adapters(exact)
 

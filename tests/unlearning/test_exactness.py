@@ -10,7 +10,7 @@ import pytest
 from fedrec.data.selection import Selection
 from tests.unlearning.models import Maker
 from unlearning.exactness import exactness
-from unlearning.folder import read_manifest, shard_folder, write_manifest
+from unlearning.folder import shard_folder
 from unlearning.model import ShardedModel
 
 USER = Selection(users=("u07",))
@@ -46,7 +46,9 @@ def test_a_shard_that_was_not_trained_again_is_found(maker: Maker) -> None:
     assert exactness(model, before, gone) == "strict"
     shutil.rmtree(old)
     shutil.move(old.with_name("kept"), old)
-    write_manifest(model.folder, {**read_manifest(model.folder), shard: shard_folder(model.folder, shard).hash})
+    state = shard_folder(model.folder, shard).adapter()
+    assert state is not None
+    model.serve({shard: state}, model.judged_by({shard: state}), beside=model.ensemble.hashes())
     assert exactness(ShardedModel(model.folder), before, gone) == "no"
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fedrec.data.table import VALID
+from fedrec.ensemble.validation import read_judgement
 from tests.unlearning.models import Maker
 from unlearning.folder import shard_folder
 from unlearning.judging import Judging, shares
@@ -19,6 +20,7 @@ def test_parts_together_are_the_whole(maker: Maker, count: int) -> None:
     rows = model.table.interactions
     windows = model.encoder.windows(rows, rows.split == VALID)
     parts = shares(windows, rows.user, count)
+    judgement, place = read_judgement(model.ensemble.judged_path), np.cumsum(rows.split == VALID) - 1
     users = [{rows.user[window.rows[0]] for window in part} for part in parts]
     people = len(set().union(*users))
     assert len(parts) == min(count, people) and sum(map(len, users)) == people
@@ -26,11 +28,12 @@ def test_parts_together_are_the_whole(maker: Maker, count: int) -> None:
     assert max(map(len, users)) - min(map(len, users)) <= 1
     for shard in model.shards:
         state = shard_folder(model.folder, shard).adapter()
+        assert state is not None and judgement is not None
         for part in parts:
             answered = Judging(
                 shard, state, part, rows.user, model.encoder.template.answers, model.config.lora, model.base.precision
             ).run(model.base.model, lambda *_: None)
-            np.testing.assert_array_equal(answered.scores, model.table.scores[answered.rows, shard])
+            np.testing.assert_array_equal(answered.scores, judgement.judged.scores[place[answered.rows], shard])
 
 
 def test_nothing_to_judge_has_no_parts() -> None:

@@ -16,7 +16,7 @@ from fedrec.ensemble.aggregators import Aggregator
 from fedrec.errors import FedrecError, UsageError
 from tests.unlearning.models import Maker, adapters, same
 from unlearning import model as module
-from unlearning.folder import read_manifest, shard_folder
+from unlearning.folder import shard_folder
 from unlearning.jobs import Assignment, Trained
 from unlearning.model import ShardedModel
 from unlearning.partition import PARTITIONERS
@@ -77,9 +77,9 @@ def test_ten_deletions_in_a_row_are_one(maker: Maker) -> None:
 
 def test_a_deletion_leaves_other_shards_as_they_were(maker: Maker) -> None:
     forgot = maker.trained("strict-hash", shards=4)
-    before = read_manifest(forgot.folder)
+    before = forgot.ensemble.hashes()
     deletion = forgot.forget(USER)
-    after = read_manifest(forgot.folder)
+    after = forgot.ensemble.hashes()
     assert deletion.shards == deletion.cost.shards
     assert len(deletion.shards) == 1
     assert {shard for shard in before if before[shard] != after[shard]} == set(deletion.shards)
@@ -130,7 +130,7 @@ def test_workers_on_ray_make_the_same_model(maker: Maker, method: str) -> None:
     same(on_ray, maker.trained(method, slices=2, gone=USER))
 
 
-@pytest.mark.parametrize("at", ["save_table", "_judge", "write_manifest"])
+@pytest.mark.parametrize("at", ["save_table", "judged_by", "serve"])
 def test_a_killed_deletion_is_continued(maker: Maker, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
     model = maker.trained("strict-hash")
     touched = model.withdraw(USER)
@@ -139,14 +139,14 @@ def test_a_killed_deletion_is_continued(maker: Maker, monkeypatch: pytest.Monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(ShardedModel if at == "_judge" else module, at, killed)
+        patch.setattr(module if at == "save_table" else ShardedModel, at, killed)
         with pytest.raises(KeyboardInterrupt):
-            model.restore()
+            model.erase(USER, "request")
+            model.train()
     again = ShardedModel(model.folder)
     assert set(again.answers.shards).isdisjoint(touched)
-    assert again.pending
-    again.restore()
-    assert not again.pending
+    again.erase(USER, "request")
+    again.train()
     same(again, maker.trained("strict-hash", gone=USER))
 
 
@@ -190,7 +190,8 @@ def test_answers_go_on_while_shards_are_away(maker: Maker) -> None:
         thread.start()
     touched = model.withdraw(USER)
     assert set(model.answers.shards).isdisjoint(touched)
-    model.restore()
+    model.erase(USER, "request")
+    model.train()
     stop.set()
     for thread in threads:
         thread.join()
@@ -254,7 +255,7 @@ def test_a_wrong_selection_is_told_and_nothing_changes(maker: Maker, selection: 
 
 def test_a_changed_adapter_is_not_served(maker: Maker, tmp_path: Path) -> None:
     model = maker.trained("strict-hash", shards=2)
-    path = shard_folder(model.folder, 1).path / "slice-0.safetensors"
+    (path,) = model.folder.glob("served/1-*/*.safetensors")
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(bytes(data))

@@ -59,7 +59,10 @@ class Evidence:
 def need_validation(evidence: Evidence) -> None:
     """FedrecError where there is nothing to judge the shards by."""
     if not len(evidence.valid_labels):
-        raise FedrecError(
-            "no validation rows are left to weigh the shards by: "
-            "choose average-nd, or give data.split a validation part"
-        )
+        raise no_validation_rows()
+
+
+def no_validation_rows() -> FedrecError:
+    return FedrecError(
+        "no validation rows are left to weigh the shards by: choose average-nd, or give data.split a validation part"
+    )
