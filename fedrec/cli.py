@@ -18,18 +18,18 @@ from fedrec.progress import patience_from_here, say
 from fedrec.visible import visible
 
 COMMANDS = {
-    "simulate": ("server.commands:simulate", "Federated rounds on this machine: the main job."),
-    "data": ("fedrec.data.commands:app", "What is in a data set."),
-    "vault": ("fedrec.vault.commands:app", "A client's private data: keep, erase, back up."),
-    "base": ("fedrec.models.commands:app", "The base model: build the embedded one, or look at any."),
-    "recommend": ("server.recommend_commands:recommend", "The best unseen items for one user."),
-    "evaluate": ("fedrec.evaluate_commands:evaluate", "A run's metrics, per client and overall."),
-    "export": ("server.export_commands:export", "A client's adapter with base and tokenizer, for PEFT."),
-    "forget": ("server.forget_commands:app", '"Delete me": from the request to the certificate.'),
+    "simulate": ("server.commands.simulate:simulate", "Federated rounds on this machine: the main job."),
+    "data": ("fedrec.commands.data:app", "What is in a data set."),
+    "vault": ("fedrec.commands.vault:app", "A client's private data: keep, erase, back up."),
+    "base": ("fedrec.commands.base:app", "The base model: build the embedded one, or look at any."),
+    "recommend": ("server.commands.recommend:recommend", "The best unseen items for one user."),
+    "evaluate": ("fedrec.commands.evaluate:evaluate", "A run's metrics, per client and overall."),
+    "export": ("server.commands.export:export", "A client's adapter with base and tokenizer, for PEFT."),
+    "forget": ("server.commands.forget:app", '"Delete me": from the request to the certificate.'),
     "unlearn": ("unlearning.commands:app", "Methods of unlearning side by side."),
-    "settings": ("fedrec.settings_commands:settings", "Every setting, its default and what it means."),
-    "completion": ("fedrec.completion_commands:completion", "Completion of commands and options in your shell."),
-    "report": ("server.report_commands:report", "A run as one self-contained page."),
+    "settings": ("fedrec.commands.settings:settings", "Every setting, its default and what it means."),
+    "completion": ("fedrec.commands.completion:completion", "Completion of commands and options in your shell."),
+    "report": ("server.commands.report:report", "A run as one self-contained page."),
 }
 
 

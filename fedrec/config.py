@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic import Field, create_model, model_validator
 
-from fedrec.errors import UsageError, did_you_mean
+from fedrec.errors import UsageError
+from fedrec.settings import AnySection, Section, validated
 from fedrec.strategies import STRATEGIES
 from fedrec.text import read_text
 
@@ -20,15 +20,6 @@ ErrorReading = Literal["probability", "absolute", "squared", "logloss"]
 Sharing = Literal["metrics", "histogram", "scores"]
 """How much a client tells of its test rows' scores, the least first."""
 Fraction = Annotated[float, Field(gt=0, le=1)]
-
-
-class Section(BaseModel):
-    """A frozen part of the configuration; an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-AnySection = TypeVar("AnySection", bound=Section)
 
 
 class WorldConfig(Section):
@@ -267,25 +258,6 @@ def read_settings(settings: Sequence[str], tree: dict[str, Any] | None = None) -
             raise UsageError(f"--set {text}: write it as section.key=value, for example --set train.lr=5e-4")
         _put(tree, key.strip(), _value(value.strip()))
     return tree
-
-
-def validated(section: type[AnySection], tree: Any) -> AnySection:
-    """A section of the configuration from plain data, or one UsageError that lists every mistake."""
-    try:
-        return section.model_validate(tree)
-    except ValidationError as error:
-        faults = [_fault(item, section) for item in error.errors()]
-        raise UsageError("configuration: " + "; ".join(faults)) from None
-
-
-def _fault(item: Any, section: type[Section]) -> str:
-    where = ".".join(str(part) for part in item["loc"]) or "run"
-    if item["type"] == "extra_forbidden":
-        from fedrec.settings import known_keys
-
-        return f"{where} is not a setting{did_you_mean(where, known_keys(section))}"
-    value = "" if item["type"] in ("missing", "value_error") else f" = {json.dumps(item['input'], default=str)[:60]}"
-    return f"{where}{value}: {item['msg'].removeprefix('Value error, ')}"
 
 
 def _put(tree: dict[str, Any], key: str, value: Any) -> None:

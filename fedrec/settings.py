@@ -1,14 +1,25 @@
-"""The settings of a section of the configuration as a list: key, default, kind and meaning; and what one sets, flat."""
+"""A section of settings: how it is read, and what is in it as a list: key, default, kind and meaning."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fedrec.choices import Choices
-from fedrec.config import Section
+from fedrec.errors import UsageError, did_you_mean
+
+
+class Section(BaseModel):
+    """A frozen part of the configuration; an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+AnySection = TypeVar("AnySection", bound=Section)
 
 
 class Setting(NamedTuple):
@@ -22,6 +33,23 @@ class Setting(NamedTuple):
     default: str
     kind: str
     meaning: str
+
+
+def validated(section: type[AnySection], tree: Any) -> AnySection:
+    """A section of the configuration from plain data, or one UsageError that lists every mistake."""
+    try:
+        return section.model_validate(tree)
+    except ValidationError as error:
+        faults = [_fault(item, section) for item in error.errors()]
+        raise UsageError("configuration: " + "; ".join(faults)) from None
+
+
+def _fault(item: Any, section: type[Section]) -> str:
+    where = ".".join(str(part) for part in item["loc"]) or "run"
+    if item["type"] == "extra_forbidden":
+        return f"{where} is not a setting{did_you_mean(where, known_keys(section))}"
+    value = "" if item["type"] in ("missing", "value_error") else f" = {json.dumps(item['input'], default=str)[:60]}"
+    return f"{where}{value}: {item['msg'].removeprefix('Value error, ')}"
 
 
 def known_keys(section: type[Section]) -> list[str]:

@@ -8,21 +8,21 @@ from typing import Any, get_type_hints
 
 import pytest
 
-import fedrec.data.commands
-import fedrec.models.commands
-import fedrec.vault.commands
-import server.commands
+import fedrec.commands.base
+import fedrec.commands.data
+import fedrec.commands.vault
+import server.commands.simulate
 import unlearning.commands
 from fedrec.config import RunConfig, load
 from fedrec.options import StandsFor, given
 from fedrec.settings import all_settings
 
 COMMANDS = [
-    server.commands.simulate,
+    server.commands.simulate.simulate,
     unlearning.commands.compare,
-    fedrec.models.commands.build,
-    fedrec.data.commands.inspect,
-    fedrec.vault.commands.import_,
+    fedrec.commands.base.build,
+    fedrec.commands.data.inspect,
+    fedrec.commands.vault.import_,
 ]
 EVERY = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__module__)
 READING = {"data.path", "data.format", "data.items.path", "data.like_above", "data.skip_bad_rows"}

@@ -8,9 +8,9 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
+from fedrec.commands.settings import settings
 from fedrec.config import load, parse, run_section
 from fedrec.settings import all_settings, flat, known_keys
-from fedrec.settings_commands import settings
 
 app = Typer()
 app.command()(settings)

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from fedrec import progress
-from fedrec.evaluate_commands import evaluate
+from fedrec.commands.evaluate import evaluate
 from fedrec.reporting import run_page
 from fedrec.store import Run
-from server.report_commands import report
+from server.commands.report import report
 from tests.reporting.results import write_run
 from tests.test_progress import until
 

@@ -19,8 +19,9 @@ from rich.text import Text
 from typer.testing import CliRunner
 
 from fedrec import cli
+from fedrec.commands.data import app as data_app
+from fedrec.commands.vault import app as vault_app
 from fedrec.config import RunConfig
-from fedrec.data.commands import app as data_app
 from fedrec.data.table import Catalogue, sort_rows
 from fedrec.errors import UsageError
 from fedrec.files import write_json
@@ -28,7 +29,6 @@ from fedrec.output import write_result
 from fedrec.recommend import Recommendation
 from fedrec.store import create_run
 from fedrec.terminal import Terminal
-from fedrec.vault.commands import app as vault_app
 from fedrec.visible import visible
 from tests.cli import ROOT
 

@@ -14,9 +14,9 @@ from typing import Any
 from filelock import FileLock
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
-from fedrec.config import Section
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json, replacing, write_json
+from fedrec.settings import Section
 from unlearning.certificates.fields import KeyId, OperatorName
 from unlearning.keyring import refuse_others
 from unlearning.keys import ROLES, Role, key_id, read_public, verify, write_public

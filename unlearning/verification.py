@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from fedrec.config import Section
 from fedrec.metrics import Scores, auc
+from fedrec.settings import Section
 from unlearning.certificates.fields import Count, Outcome
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

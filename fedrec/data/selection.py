@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.config import Section
 from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import UsageError
+from fedrec.settings import Section
 
 
 class Selection(Section):

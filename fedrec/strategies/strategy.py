@@ -10,8 +10,8 @@ from typing import ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.config import Section
 from fedrec.protocol.adapters import Model, State
+from fedrec.settings import Section
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ import pytest
 from typer.testing import CliRunner
 
 from fedrec import options
+from fedrec.commands.base import build
+from fedrec.commands.vault import import_
 from fedrec.data import commands
 from fedrec.errors import FedrecError
-from fedrec.models.commands import build
-from fedrec.vault.commands import import_
-from server.commands import simulate
+from server.commands.simulate import simulate
 from tests.data.files import text, write_ml_100k
 from tests.data.rows import ratings_frame
 from unlearning.commands import compare

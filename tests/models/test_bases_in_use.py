@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
+from fedrec.commands.base import _facts
 from fedrec.config import LoraConfig
 from fedrec.ensemble.answers import encoder_of
 from fedrec.models.bank import AdapterBank, Routed
 from fedrec.models.base import load_base
-from fedrec.models.commands import _facts
 from fedrec.models.targets import check_targets
 from fedrec.store import Run
 from tests import cli

@@ -21,8 +21,8 @@ from fedrec.errors import FedrecError, UsageError
 from fedrec.recommend import recommend
 from fedrec.store import Run, open_run
 from fedrec.vault.tombstones import tombstones_of
+from server.commands.forget import app
 from server.federated_executor import FederatedExecutor
-from server.forget_commands import app
 from server.prepare import prepare
 from server.simulation import simulate
 from server.transports.in_process import LocalGrid

@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from fedrec.errors import FedrecError
 from fedrec.lock import only_writer
 from fedrec.store import Run
-from server.commands import simulate
-from server.forget_commands import app
-from server.report_commands import report
+from server.commands.forget import app
+from server.commands.report import report
+from server.commands.simulate import simulate
 from tests.cli import run as fedrec
 from tests.cli import start, until
 from tests.server.test_federated_executor import Copy, asked, finished, of

@@ -16,12 +16,12 @@ from fedrec.errors import FedrecError
 from fedrec.models.adapter import digest_of
 from fedrec.recommend import recommend
 from fedrec.store import Run, open_run
-from server.commands import simulate
+from server.commands.export import export
+from server.commands.forget import app
+from server.commands.recommend import recommend as recommend_command
+from server.commands.simulate import simulate
 from server.current import check_current
-from server.export_commands import export
 from server.federation import Federation
-from server.forget_commands import app
-from server.recommend_commands import recommend as recommend_command
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
 from tests.unlearning.workflow.test_copies import compared
 from unlearning.requests.decisions import Decision

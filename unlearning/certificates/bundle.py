@@ -19,8 +19,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fedrec.config import Section
 from fedrec.files import replacing_folder
+from fedrec.settings import Section
 from unlearning.certificates.canonical import canonical, parse
 from unlearning.certificates.chain import Line, linked
 from unlearning.certificates.fields import Count, Digest

@@ -19,8 +19,8 @@ from typing import Annotated, Any, Literal
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, model_validator
 
-from fedrec.config import Section
 from fedrec.files import replacing
+from fedrec.settings import Section
 from unlearning.certificates.canonical import canonical, digest
 from unlearning.certificates.fields import (
     Code,

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from fedrec.config import Section
+from fedrec.settings import Section
 from unlearning.certificates.canonical import canonical, digest
 from unlearning.certificates.certificate import Approval, Certificate
 from unlearning.keys import Role, key_id, read_public, verify

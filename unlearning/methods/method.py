@@ -8,8 +8,8 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
-from fedrec.config import Section, validated
 from fedrec.ensemble.aggregators import AGGREGATORS, AggregationConfig, Aggregator
+from fedrec.settings import Section, validated
 from unlearning.jobs import Assignment, Forgotten, Trained
 from unlearning.partition import PARTITIONERS, Partitioner
 from unlearning.pool import Work

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from fedrec.config import Section
+from fedrec.settings import Section
 
 
 class Policy(Section):

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fedrec.config import Section
 from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json
+from fedrec.settings import Section
 from unlearning import audit
 from unlearning.certificates.canonical import digest
 from unlearning.certificates.certificate import SignedCertificate

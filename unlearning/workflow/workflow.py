@@ -18,10 +18,10 @@ from typing import Any, Unpack
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import Field
 
-from fedrec.config import Section, validated
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json
+from fedrec.settings import Section, validated
 from unlearning.audit import AuditLog
 from unlearning.certificates.canonical import digest
 from unlearning.certificates.signatures import Signed

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
 from fedrec.store import Run
-from server.forget_commands import app
+from server.commands.forget import app
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
 from unlearning.certificates.verify import verify_chain
 from unlearning.workflow.findings import findings, refuse_altered

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError, UnknownSigner
 from fedrec.store import Run
-from server.forget_commands import app
+from server.commands.forget import app
 from tests.cli import ROOT
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of
 from unlearning.workflow.workflow import Workflow

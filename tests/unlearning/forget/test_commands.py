@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from fedrec.errors import FedrecError
 from fedrec.reporting.erasure_section import KINDS, STATES
 from fedrec.store import Run, open_run
-from server.forget_commands import app
-from server.report_commands import report
+from server.commands.forget import app
+from server.commands.report import report
 from tests.reporting.pages import Page
 from tests.server.test_federated_executor import Copy, finished, served
 from unlearning.requests.scope import Kind

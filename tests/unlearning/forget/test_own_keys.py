@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
 from fedrec.store import Run
-from server.forget_commands import app
+from server.commands.forget import app
 from tests.server.test_federated_executor import Copy, finished
 from unlearning.workflow import passphrases
 

@@ -16,7 +16,7 @@ from fedrec.errors import UsageError
 from fedrec.learned import changed_shards, teaches
 from fedrec.store import Run
 from fedrec.vault.vault import Vault
-from server.forget_commands import app
+from server.commands.forget import app
 from tests.server.test_federated_executor import Copy, asked, execution, finished, forget, of, served, verified
 from unlearning.workflow.workflow import Workflow
 

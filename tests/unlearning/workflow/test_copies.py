@@ -17,7 +17,7 @@ from fedrec.errors import FedrecError, UsageError
 from fedrec.protocol.adapters import State
 from fedrec.recommend import recommend
 from fedrec.store import Run, open_run
-from server.commands import simulate
+from server.commands.simulate import simulate
 from server.federated_executor import FederatedExecutor
 from server.prepare import prepare
 from tests.conftest import Settings

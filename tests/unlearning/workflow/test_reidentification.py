@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from fedrec.data.commands import app as data_app
+from fedrec.commands.data import app as data_app
 from fedrec.data.selection import Selection, without
 from fedrec.data.table import Interactions
 from fedrec.store import Run, open_run

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from fedrec.commands.vault import app
 from fedrec.errors import FedrecError, UsageError
-from fedrec.vault.commands import app
 
 
 def vault(path: Path, command: str, *arguments: object) -> str:

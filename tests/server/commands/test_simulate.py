@@ -17,7 +17,7 @@ from fedrec.data.table import Dataset
 from fedrec.errors import Interrupted, UsageError
 from fedrec.store import Run
 from server import prepare
-from server.commands import simulate
+from server.commands.simulate import simulate
 from server.launch import NOBODY, Listener, configured, created, reopened, start
 from server.transports.in_process import InProcess
 from tests.conftest import Settings

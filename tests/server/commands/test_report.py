@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
-from server.report_commands import report
+from server.commands.report import report
 from tests.reporting.results import write_run
 
 app = typer.Typer()
@@ -45,7 +45,7 @@ def test_an_unfinished_run_says_how_to_finish_it(tmp_path):
 
 def test_the_command_imports_nothing_heavy():
     code = (
-        "import server.report_commands, sys;"
+        "import server.commands.report, sys;"
         "print({'torch', 'matplotlib', 'jinja2', 'numpy', 'sqlalchemy'} & sys.modules.keys())"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from fedrec.commands.data import app
 from fedrec.config import DataConfig, RunConfig, WorldConfig
-from fedrec.data.commands import app
 from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection
 from fedrec.data.summary import summarise
@@ -151,6 +151,6 @@ def test_truth_beats_the_trivial_scorers() -> None:
 
 def test_help_needs_no_heavy_import() -> None:
     heavy = {"torch", "pandas", "sklearn", "pyarrow"}
-    code = "import sys, fedrec.data.commands; print(*sys.modules)"
+    code = "import sys, fedrec.commands.data; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not heavy & set(done.stdout.split())
