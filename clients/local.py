@@ -28,7 +28,6 @@ from fedrec.files import replacing, storing
 from fedrec.learned import teaches
 from fedrec.metrics import measure
 from fedrec.models.adapter import State
-from fedrec.models.bank import AdapterBank
 from fedrec.models.base import Base
 from fedrec.pooled import ScoredRows
 from fedrec.progress import bar, working
@@ -37,7 +36,9 @@ from fedrec.protocol.answers import InventoryAnswer, Measures, TrainAnswer
 from fedrec.store import Run
 from fedrec.strategies import strategy_of
 from fedrec.strategies.strategy import Learnt
-from fedrec.training import Task, train
+from fedrec.training.lesson import Lesson
+from fedrec.training.loop import train
+from fedrec.training.step import Learning
 
 
 class Client:
@@ -184,23 +185,22 @@ class _Learner:
         trained: Model = []
         losses: list[float] = []
         counts: list[int] = []
-        with AdapterBank(client.base.model, config.lora, width=1) as bank:
-            for shard, state, centre in zip(self.shards, start, anchor or start, strict=True):
-                checkpoint = client.store.folder / "training" / f"{prefix}shard-{shard}.pt"
-                task = Task(
-                    client.encoder.windows(rows, shard_of == shard), rows.label, client.encoder.template.answers,
-                    (config.seed, prefix + client.name, shard, number), number - 1, config.federation.rounds,
-                )  # fmt: skip
-                client.store.record_use(client.run.name, shard, number, rows.take(read & (shard_of_all == shard)))
-                with bar(f"{client.name} round {number}") as tick:
-                    outcome = train(
-                        client.base.model, bank, _tensors([state])[0], task, config.train,
-                        prox=pull, anchor=_tensors([centre])[0], checkpoint=checkpoint, on_step=tick,
-                    )  # fmt: skip
-                checkpoint.unlink(missing_ok=True)
-                trained.append({name: tensor.numpy() for name, tensor in outcome.state.items()})
-                losses.append(outcome.loss)
-                counts.append(outcome.rows // config.train.epochs)
+        for shard, state, centre in zip(self.shards, start, anchor or start, strict=True):
+            lesson = Lesson(
+                client.encoder.windows(rows, shard_of == shard), rows.label, rows.user,
+                client.encoder.template.answers, (config.seed, prefix + client.name, shard, number), number - 1,
+                config.federation.rounds,
+            )  # fmt: skip
+            begin, towards = _tensors([state, centre])
+            learning = Learning(client.base.model, config.lora, begin, lesson, config.train, pull, towards)
+            checkpoint = client.store.folder / "training" / f"{prefix}shard-{shard}.pt"
+            client.store.record_use(client.run.name, shard, number, rows.take(read & (shard_of_all == shard)))
+            with bar(f"{client.name} round {number}") as tick:
+                outcome = train(learning, checkpoint=checkpoint, on_step=tick)
+            checkpoint.unlink(missing_ok=True)
+            trained.append({name: tensor.numpy() for name, tensor in outcome.state.items()})
+            losses.append(outcome.loss)
+            counts.append(outcome.rows // config.train.epochs)
         return Learnt(trained, tuple(losses), tuple(counts))
 
     def keep(self, role: str, model: Model) -> None:

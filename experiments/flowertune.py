@@ -31,7 +31,8 @@ from fedrec.data.prompts import PromptEncoder, Window
 from fedrec.data.table import HISTORY, TRAIN
 from fedrec.models.peft_folder import CONFIG, WEIGHTS
 from fedrec.store import Run
-from fedrec.training import bucketed, learning_rate
+from fedrec.training.batches import bucketed
+from fedrec.training.loop import learning_rate
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,9 @@ from fedrec.models.peft_folder import load_peft
 from fedrec.protocol.questions import Train
 from fedrec.scoring import score_windows
 from fedrec.store import Run
-from fedrec.training import Task, answer_positions, batches, learning_rate, pad
+from fedrec.training.batches import answer_positions, batches, pad
+from fedrec.training.lesson import Lesson
+from fedrec.training.loop import learning_rate
 from server.prepare import prepare
 from server.simulation import run_rounds
 from server.transports.in_process import LocalGrid
@@ -99,12 +101,12 @@ class Setting:
     def encoder_for(self, prompt: PromptConfig) -> PromptEncoder:
         return PromptEncoder(self.base.tokenizer, self.run.catalogue.titles, prompt, self.base.context)
 
-    def _task(self, number: int, name: str) -> Task:
+    def _task(self, number: int, name: str) -> Lesson:
         rows = self.run.client(name).interactions()
         rows = rows.take(np.isin(rows.split, (TRAIN, HISTORY)))
         windows = self.encoder.windows(rows, rows.split == TRAIN)
         key = (self.config.seed, name, 0, number)
-        return Task(windows, rows.label, self.encoder.template.answers, key, number - 1, self.rounds)
+        return Lesson(windows, rows.label, rows.user, self.encoder.template.answers, key, number - 1, self.rounds)
 
     def evaluate(self, bank: AdapterBank, routing: Any, prompt: PromptConfig) -> float:
         """AUC over all clients' test rows pooled, read through prompts of this kind."""

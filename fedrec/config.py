@@ -14,6 +14,7 @@ from fedrec.errors import UsageError
 from fedrec.settings import AnySection, Section, validated
 from fedrec.strategies import STRATEGIES
 from fedrec.text import read_text
+from fedrec.training import STEPS
 
 StrategyName = Annotated[str, STRATEGIES]
 ErrorReading = Literal["probability", "absolute", "squared", "logloss"]
@@ -108,6 +109,7 @@ class LoraConfig(Section):
 class TrainConfig(Section):
     """Local training."""
 
+    step: Annotated[str, STEPS] = Field("plain", description="what a batch is, and what it does to the adapter")
     lr: float = Field(1.5e-3, gt=0, description="peak learning rate of AdamW")
     epochs: int = Field(2, ge=1, description="passes over the client's rows in a round")
     batch: int = Field(2, ge=1, description="windows in a batch")

@@ -18,8 +18,9 @@ from fedrec.config import LoraConfig, RunConfig, TrainConfig
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.table import HISTORY, TRAIN, Interactions
 from fedrec.models.adapter import State
-from fedrec.models.bank import AdapterBank
-from fedrec.training import Task, task_digest, train
+from fedrec.training.lesson import Lesson
+from fedrec.training.loop import train
+from fedrec.training.step import Learning
 from unlearning.places import Places
 
 _ABOUT = "~"  # before the digest of a shard that was made to be about as if it had been trained from those rows
@@ -34,12 +35,12 @@ class Job:
     """
 
     shard: int
-    tasks: tuple[Task, ...]
+    lessons: tuple[Lesson, ...]
     digests: tuple[str, ...]
 
     @property
     def windows(self) -> int:
-        return sum(len(task.windows) for task in self.tasks)
+        return sum(len(lesson.windows) for lesson in self.lessons)
 
     def told(self, trained: Trained) -> tuple[str, ...]:
         """The digests to keep with what came of it."""
@@ -68,7 +69,7 @@ class Forgotten:
     """What a trained shard is to forget: its adapter, and the lesson of the rows that go."""
 
     adapter: State
-    lesson: Task
+    lesson: Lesson
 
 
 def make_jobs(
@@ -90,16 +91,22 @@ def make_jobs(
     settings = slice_settings(config.train, slices)
     jobs = []
     for shard in shards:
-        tasks, digests, before = [], [], origin
+        lessons, digests, before = [], [], origin
         for upto in range(slices):
             windows = encoder.windows(rows, where.learned(shard, upto))
-            task = Task(
-                windows, rows.label, encoder.template.answers, (config.seed, "shard", shard, upto), upto, slices
+            lesson = Lesson(
+                windows,
+                rows.label,
+                rows.user,
+                encoder.template.answers,
+                (config.seed, "shard", shard, upto),
+                upto,
+                slices,
             )
-            before = hashlib.sha256(f"{before} {task_digest(task, settings)}".encode()).hexdigest()
-            tasks.append(task)
+            before = hashlib.sha256(f"{before} {lesson.digest(settings)}".encode()).hexdigest()
+            lessons.append(lesson)
             digests.append(before)
-        jobs.append(Job(shard, tuple(tasks), tuple(digests)))
+        jobs.append(Job(shard, tuple(lessons), tuple(digests)))
     return jobs
 
 
@@ -134,13 +141,12 @@ class Assignment:
         """Train. `on_step` is called with (steps done, steps) of each slice."""
         began = time.perf_counter()
         states, state, rows, steps = [], self.start, 0, 0
-        with AdapterBank(model, self.lora, width=1) as bank:
-            for task in self.job.tasks[self.first :]:
-                outcome = train(model, bank, state, task, self.settings, on_step=on_step)
-                state = outcome.state
-                states.append(state)
-                rows += outcome.rows
-                steps += outcome.steps
+        for lesson in self.job.lessons[self.first :]:
+            outcome = train(Learning(model, self.lora, state, lesson, self.settings), on_step=on_step)
+            state = outcome.state
+            states.append(state)
+            rows += outcome.rows
+            steps += outcome.steps
         return Trained(self.shard, self.first, tuple(states), rows, steps, time.perf_counter() - began)
 
 

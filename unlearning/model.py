@@ -256,8 +256,8 @@ class ShardedModel:
         places = self.table.places.only(selection.mask(rows, self.catalogue))
         jobs = make_jobs(rows, places, self.encoder, self.shards, 1, self.config, self.origin)
         states = {job.shard: shard_folder(self.folder, job.shard).adapter() for job in jobs if job.windows}
-        tasks = {job.shard: job.tasks[0] for job in jobs}
-        return {shard: Forgotten(state, tasks[shard]) for shard, state in states.items() if state is not None}
+        lessons = {job.shard: job.lessons[0] for job in jobs}
+        return {shard: Forgotten(state, lessons[shard]) for shard, state in states.items() if state is not None}
 
     # within
 

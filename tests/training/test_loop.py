@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from fedrec.config import LoraConfig, TrainConfig
 from fedrec.data.prompts import Window
 from fedrec.models.bank import AdapterBank, Routed, initial_state, state_hash
-from fedrec.training import Outcome, Task, bucketed, learning_rate, train
+from fedrec.training.batches import bucketed
+from fedrec.training.lesson import Lesson
+from fedrec.training.loop import Outcome, learning_rate, train
+from fedrec.training.step import Learning
 from tests.models.families import family
 from tests.models.tiny import tiny_model
 
@@ -24,7 +27,7 @@ MODEL = tiny_model("llama")
 START = initial_state(MODEL, LORA, 1)
 
 
-def task(n: int = 20, key: tuple[int, str, int, int] = (1, "a", 0, 1)) -> Task:
+def task(n: int = 20, key: tuple[int, str, int, int] = (1, "a", 0, 1)) -> Lesson:
     """Windows in which the token two before the answer gives the answer away."""
     random = np.random.default_rng(3)
     windows, labels = [], []
@@ -34,12 +37,11 @@ def task(n: int = 20, key: tuple[int, str, int, int] = (1, "a", 0, 1)) -> Task:
         ids[-2] = 3 + label
         windows.append(Window(ids, np.array([len(ids) - 1]), np.array([row])))
         labels.append(label)
-    return Task(windows, np.array(labels, np.int8), (1, 2), key, 0, 1)
+    return Lesson(windows, np.array(labels, np.int8), np.arange(n, dtype=np.int32) // 3, (1, 2), key, 0, 1)
 
 
-def run(config: TrainConfig = CONFIG, job: Task | None = None, **options: object) -> Outcome:
-    with AdapterBank(MODEL, LORA, width=1) as bank:
-        return train(MODEL, bank, START, job or task(), config, **options)  # type: ignore[arg-type]
+def run(config: TrainConfig = CONFIG, job: Lesson | None = None, *, pull: float = 0.0, **options: object) -> Outcome:
+    return train(Learning(MODEL, LORA, START, job or task(), config, pull), **options)  # type: ignore[arg-type]
 
 
 def test_equal_keys_give_equal_adapters_and_other_keys_do_not() -> None:
@@ -111,7 +113,7 @@ def test_the_loss_of_a_row_does_not_depend_on_how_long_the_others_are() -> None:
             with torch.no_grad(), bank.use(Routed(0)):
                 logits = MODEL(torch.tensor(window.ids[None])).logits[0, -1, [1, 2]]
             losses.append(-logits.log_softmax(-1)[label].item())
-        outcome = train(MODEL, bank, start, task(), config)
+    outcome = train(Learning(MODEL, lora, start, task(), config))
     assert outcome.loss == pytest.approx(np.mean(losses), abs=1e-5)
 
 
@@ -119,22 +121,21 @@ def test_a_layer_that_no_token_came_by_is_pulled_to_the_anchor_alone() -> None:
     """As an expert may be in a batch: here the MLP of a layer that waits for images."""
     model, lora = family("mllama"), LoraConfig(rank=2, targets="up_proj")
     start, anchor = initial_state(model, lora, 1), initial_state(model, lora, 2)
-    with AdapterBank(model, lora) as bank:
-        free = train(model, bank, start, task(), CONFIG).state
-        held = train(model, bank, start, task(), CONFIG, prox=0.5, anchor=anchor).state
+    free = train(Learning(model, lora, start, task(), CONFIG)).state
+    held = train(Learning(model, lora, start, task(), CONFIG, pull=0.5, anchor=anchor)).state
     idle = "model.layers.3.mlp.up_proj.A"
     assert torch.equal(free[idle], start[idle])
     assert (held[idle] - anchor[idle]).norm() < (start[idle] - anchor[idle]).norm()
 
 
 def test_a_strong_proximal_term_holds_the_adapter_at_its_anchor() -> None:
-    free, held = run(), run(CONFIG.model_copy(update={"clip": 1e9}), prox=1e4)
+    free, held = run(), run(CONFIG.model_copy(update={"clip": 1e9}), pull=1e4)
 
     def moved(outcome: Outcome) -> float:
         return sum((outcome.state[name] - START[name]).square().sum().item() for name in START) ** 0.5
 
     assert moved(held) < moved(free) / 2
-    assert state_hash(run(prox=0.0).state) == state_hash(free.state)
+    assert state_hash(run(pull=0.0).state) == state_hash(free.state)
 
 
 @given(st.lists(st.integers(1, 500), min_size=1, max_size=300), st.integers(1, 9), st.integers(0, 5))

@@ -1,0 +1,82 @@
+"""The plain step: AdamW on the mean loss of a batch's rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from fedrec.data.prompts import Window
+from fedrec.models.adapter import State
+from fedrec.models.bank import AdapterBank, Routed
+from fedrec.training.batches import batches
+from fedrec.training.step import Learning, Step
+
+
+class Plain(Step):
+    """One adapter, which learns from batches of windows of similar length."""
+
+    def __init__(self, learning: Learning) -> None:
+        super().__init__(learning)
+        config = learning.config
+        self.bank = AdapterBank(learning.model, learning.lora)
+        self.parameters = list(self.bank.parameters())
+        self._anchors: list[Tensor] = []
+        if learning.pull:
+            self.bank.load(0, learning.anchor or learning.start)
+            self._anchors = [parameter.detach().clone() for parameter in self.parameters]
+        self.bank.load(0, learning.start)
+        self.bank.train()
+        self.optimiser = torch.optim.AdamW(self.parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True)
+
+    @property
+    def steps(self) -> int:
+        config = self.learning.config
+        return math.ceil(len(self.learning.lesson.windows) / config.batch) * config.epochs
+
+    def batches(self) -> Iterator[list[Window]]:
+        return batches(self.learning.lesson, self.learning.config)
+
+    def take(self, batch: list[Window], rate: float) -> tuple[float, int]:
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        told = self.backward(batch)
+        self._pull()
+        torch.nn.utils.clip_grad_norm_(self.parameters, self.learning.config.clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        return told
+
+    def backward(self, batch: list[Window]) -> tuple[float, int]:
+        """Add the gradients of the mean loss of a batch's rows to the parameters'; the sum, and the number of rows."""
+        mean, rows = self.learning.loss(batch, self.bank, Routed(0)), sum(len(window.rows) for window in batch)
+        mean.backward()
+        return mean.item() * rows, rows
+
+    def state(self) -> State:
+        return self.bank.state(0)
+
+    def content(self) -> dict[str, Any]:
+        return {
+            "parameters": [parameter.detach() for parameter in self.parameters],
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def restore(self, content: dict[str, Any]) -> None:
+        with torch.no_grad():
+            for parameter, value in zip(self.parameters, content["parameters"], strict=True):
+                parameter.copy_(value)
+        self.optimiser.load_state_dict(content["optimiser"])
+
+    def close(self) -> None:
+        self.bank.close()
+
+    def _pull(self) -> None:
+        """Add the gradient of mu/2 |theta - anchor|^2; there are no anchors where there is no such term."""
+        for parameter, centre in zip(self.parameters, self._anchors, strict=False):
+            if parameter.grad is None:  # no token of this batch came by its layer, such as an expert
+                parameter.grad = torch.zeros_like(parameter)
+            parameter.grad.add_(parameter.detach() - centre, alpha=self.learning.pull)

@@ -1,0 +1,106 @@
+"""What a step of training is: it chooses batches, and changes an adapter by each; the loop does the rest."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fedrec.config import LoraConfig, TrainConfig
+from fedrec.data.prompts import Window
+from fedrec.hardware import autocast
+from fedrec.models.adapter import State
+from fedrec.models.bank import AdapterBank, Routing
+from fedrec.models.body import hidden_states
+from fedrec.models.head import answer_logits
+from fedrec.training.batches import answer_positions, pad
+from fedrec.training.lesson import Lesson
+
+
+@dataclass(frozen=True)
+class Learning:
+    """An adapter and what it is to learn.
+
+    Attributes:
+        model: the frozen base.
+        start: the adapter to begin with.
+        pull: weight mu of the proximal term mu/2 |theta - anchor|^2 (FedProx, Li et al. 2020).
+        anchor: the adapter it pulls towards; none = `start`.
+    """
+
+    model: torch.nn.Module
+    lora: LoraConfig
+    start: State
+    lesson: Lesson
+    config: TrainConfig
+    pull: float = 0.0
+    anchor: State | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all of it but the model: what a checkpoint goes on with."""
+        digest = hashlib.sha256(f"{self.lesson.digest(self.config)} {self.pull}".encode())
+        for state in (self.start, self.anchor or {}):
+            for name in sorted(state):
+                digest.update(state[name].numpy().tobytes())
+        return digest.hexdigest()
+
+    def loss(self, batch: list[Window], bank: AdapterBank, routing: Routing, each: bool = False) -> Tensor:
+        """Mean cross-entropy of the rows that a batch answers by adapters of a bank, in nats.
+
+        Args:
+            each: (k,) of each row instead, window after window.
+        """
+        lesson, device = self.lesson, next(self.model.parameters()).device
+        labels = torch.from_numpy(lesson.labels[np.concatenate([window.rows for window in batch])]).long()
+        with bank.use(routing):
+            with autocast(device, self.config.precision):
+                hidden = hidden_states(self.model, pad(batch, device))
+            logits = answer_logits(self.model, hidden[answer_positions(batch, device)], lesson.answers)
+        how = "none" if each else "mean"
+        return torch.nn.functional.cross_entropy(logits.float(), labels.to(device), reduction=how)
+
+
+class Step(ABC):
+    """The steps of one training. It has banks over the model as long as it is open: one slot, or as many as it needs.
+
+    All randomness is torch's global generator, which the loop seeds, and generators seeded by the lesson.
+    """
+
+    def __init__(self, learning: Learning) -> None:
+        self.learning = learning
+
+    @property
+    @abstractmethod
+    def steps(self) -> int:
+        """How many there will be, at most."""
+
+    @abstractmethod
+    def batches(self) -> Iterator[list[Window]]:
+        """What each step reads; again the same when asked again."""
+
+    @abstractmethod
+    def take(self, batch: list[Window], rate: float) -> tuple[float, int]:
+        """Change the adapter by a batch; the sum of the losses of its rows (nats), and their number."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """The adapter as it is now."""
+
+    @abstractmethod
+    def content(self) -> dict[str, Any]:
+        """All that later steps depend on, as `torch.save` takes it."""
+
+    @abstractmethod
+    def restore(self, content: dict[str, Any]) -> None:
+        """Go on from there."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Detach from the model."""
