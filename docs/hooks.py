@@ -1,4 +1,4 @@
-"""What mkdocs adds to the pages that are written by hand: README as the first, and a reference page for each package."""
+"""What mkdocs adds to the pages written by hand: README as the first, and a reference page for each package."""
 
 from __future__ import annotations
 

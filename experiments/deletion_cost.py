@@ -39,11 +39,12 @@ import typer
 
 from experiments.common import last_result, run_command, tiny_base, write_result
 from experiments.workers import started
+from fedrec.bases.named import base_name
 from fedrec.config import RunConfig, load
 from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection
 from fedrec.data.table import TRAIN
-from fedrec.preparation import base_name, resolve
+from fedrec.preparation import resolve
 from unlearning.compare import draw
 from unlearning.costs import Deletion
 from unlearning.jobs import slice_settings

@@ -38,6 +38,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from experiments.common import run_command, write_result
+from fedrec.bases.named import base_name
 from fedrec.config import LoraConfig, WorldConfig, load
 from fedrec.data.load import load_dataset
 from fedrec.models.adapter import State
@@ -45,7 +46,6 @@ from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import load_base
 from fedrec.models.body import hidden_states
 from fedrec.models.pretraining import new_llama
-from fedrec.preparation import base_name
 
 LORA = LoraConfig(rank=8, alpha=16.0, targets=("q_proj", "v_proj"))
 ADAPTERS, BATCH = 8, 64

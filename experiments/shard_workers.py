@@ -36,10 +36,11 @@ from experiments.common import run_command, tiny_base, write_result
 from experiments.models import content
 from experiments.processes import runs
 from experiments.workers import started
+from fedrec.bases.named import base_name
 from fedrec.config import RunConfig, WorldConfig, load
 from fedrec.data.load import load_dataset
 from fedrec.models.adapter import initial_state, state_hash
-from fedrec.preparation import base_name, resolve
+from fedrec.preparation import resolve
 from unlearning.jobs import Assignment, slice_settings
 from unlearning.methods import method_named
 from unlearning.model import ShardedModel

@@ -26,12 +26,13 @@ import typer
 from numpy.typing import NDArray
 
 from experiments.common import run_command, write_result
+from fedrec.bases.named import base_name
 from fedrec.config import load
 from fedrec.data.load import load_dataset
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection
 from fedrec.ensemble.answers import Answers
-from fedrec.preparation import base_name, resolve
+from fedrec.preparation import resolve
 from unlearning.compare import draw
 from unlearning.methods import method_named
 from unlearning.model import ShardedModel

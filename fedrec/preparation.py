@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import hardware
-from fedrec.config import DataConfig, RunConfig
-from fedrec.data.generated import World
-from fedrec.data.table import TEST, Catalogue, Dataset, Interactions
+from fedrec.config import RunConfig
+from fedrec.data.table import TEST, Dataset, Interactions
 from fedrec.data.trivial import trivial_auc
 from fedrec.metrics import auc
-from fedrec.models.base import Base
 
 
 def resolve(config: RunConfig) -> RunConfig:
@@ -32,42 +30,6 @@ def resolve(config: RunConfig) -> RunConfig:
 
 def _absolute(path: str | None) -> str | None:
     return None if path is None else str(Path(path).resolve())
-
-
-def base_name(dataset: Dataset, config: RunConfig) -> str:
-    """The base model that is named, or the folder of the embedded one for this catalogue."""
-    base = config.base
-    if base and (not Path(base).is_absolute() or Path(base).is_dir()):
-        return base
-    if base and not is_embedded(base, dataset.catalogue, config.data):
-        return base  # which is not there
-    return str(embedded_base(dataset.catalogue, config.data))
-
-
-def embedded_base(catalogue: Catalogue, data: DataConfig) -> Path:
-    """The folder of the embedded base model for these data; built where it is not there."""
-    from fedrec.models.embedded import ensure_embedded
-
-    return ensure_embedded(catalogue, world_of(data))
-
-
-def is_embedded(base: str, catalogue: Catalogue, data: DataConfig) -> bool:
-    """Whether a folder, wherever the cache was then, is that of the embedded base model for these data."""
-    from fedrec.models.embedded import embedded_folder
-
-    return Path(base).name == embedded_folder(catalogue, world_of(data)).name
-
-
-def world_of(data: DataConfig) -> World | None:
-    """The generated world, where the data are from it."""
-    from fedrec.data.generated import make_world
-
-    return make_world(data.world) if data.path is None else None
-
-
-def with_base(config: RunConfig, name: str, base: Base) -> RunConfig:
-    """The configuration with its base model, and with the number of threads that is best for it."""
-    return config.model_copy(update={"base": name, "train": hardware.settle_threads(config.train, base.model)})
 
 
 def facts_of(dataset: Dataset, measured: NDArray[np.bool_] | None = None) -> dict[str, object]:

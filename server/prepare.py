@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import hardware
+from fedrec.bases.checks import check_base
+from fedrec.bases.named import base_name, with_base
+from fedrec.bases.recorded import find_base, record_base
 from fedrec.config import RunConfig
 from fedrec.data import partition
 from fedrec.data.evaluated import evaluated, share_in_round, share_of_people
@@ -18,12 +21,10 @@ from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from fedrec.models.adapter import initial_state
 from fedrec.models.base import Base, load_base
-from fedrec.models.checks import check_base
 from fedrec.models.peft_folder import load_peft, save_peft
-from fedrec.models.recorded import find_base, record_base
 from fedrec.models.targets import check_targets
 from fedrec.models.vectors import item_vectors
-from fedrec.preparation import base_name, facts_of, resolve, with_base
+from fedrec.preparation import facts_of, resolve
 from fedrec.protocol.adapters import State
 from fedrec.store import Run, create_run, remove_run
 

@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import hardware
+from fedrec.bases.checks import check_base
+from fedrec.bases.named import base_name, with_base
+from fedrec.bases.recorded import keep_base
 from fedrec.data.load import load_dataset
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.selection import Selection, row_keys
@@ -20,10 +23,8 @@ from fedrec.errors import UsageError
 from fedrec.files import read_json, write_json
 from fedrec.metrics import measure
 from fedrec.models.base import load_base
-from fedrec.models.checks import check_base
-from fedrec.models.recorded import keep_base
 from fedrec.models.targets import check_targets
-from fedrec.preparation import base_name, facts_of, with_base
+from fedrec.preparation import facts_of
 from unlearning.comparison_folder import PLAN, RESULT, Plan
 from unlearning.exactness import exactness
 from unlearning.folder import METHOD

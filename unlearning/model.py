@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import hardware
+from fedrec.bases.recorded import base_of, record_base
 from fedrec.config import RunConfig
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.selection import Selection
@@ -32,7 +33,6 @@ from fedrec.ensemble.validation import Judgement, judge, read_judgement
 from fedrec.files import write_json
 from fedrec.models.adapter import State, initial_state, state_hash
 from fedrec.models.base import Base, fingerprint, load_base
-from fedrec.models.recorded import base_of, record_base
 from fedrec.scoring import by_person
 from fedrec.vault.vault import Vault
 from unlearning.costs import Cost, Deletion

@@ -91,12 +91,12 @@ def _show(name: str, json: str | None) -> None:
 
 
 def _facts(name: str) -> dict[str, Any]:
+    from fedrec.bases.checks import check_base
     from fedrec.config import LoraConfig, PromptConfig
     from fedrec.data.prompts import template_of
     from fedrec.models.adapter import target_layers
     from fedrec.models.base import load_base, width_of
     from fedrec.models.branching import continues
-    from fedrec.models.checks import check_base
     from fedrec.models.reach import ends
     from fedrec.models.targets import barred
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fedrec.bases.recorded import base_of
 from fedrec.config import AggregationConfig, LoraConfig, PromptConfig
 from fedrec.data.prompts import PromptEncoder, Tokens, Window
 from fedrec.ensemble.aggregators import (
@@ -28,7 +29,6 @@ from fedrec.ensemble.aggregators import (
 from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import Base
-from fedrec.models.recorded import base_of
 from fedrec.scoring import Batches, by_length, row_vectors, score_candidates, score_windows
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from clients.app import app as client_app
+from fedrec.bases.recorded import RECORD, base_of, keep_base, record_base
 from fedrec.config import RunConfig, load
 from fedrec.data.selection import Selection
 from fedrec.data.table import Catalogue
@@ -21,7 +22,6 @@ from fedrec.errors import FedrecError
 from fedrec.models import embedded, recorded
 from fedrec.models.base import load_base
 from fedrec.models.files import model_files
-from fedrec.models.recorded import RECORD, base_of, keep_base, record_base
 from fedrec.recommend import recommend
 from fedrec.store import Run
 from server.federated_executor import FederatedExecutor

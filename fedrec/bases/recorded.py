@@ -9,13 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fedrec.bases.named import embedded_base, is_embedded
 from fedrec.config import RunConfig
 from fedrec.data.table import Catalogue
 from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
 from fedrec.models.base import Base, load_base
 from fedrec.models.files import folder_of, model_files, sha256, stamp
-from fedrec.preparation import embedded_base, is_embedded
 
 RECORD = "base.json"
 

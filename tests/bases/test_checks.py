@@ -9,12 +9,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Phi3Config
 
+from fedrec.bases import checks
+from fedrec.bases.checks import check_base
 from fedrec.config import PromptConfig
 from fedrec.errors import FedrecError
-from fedrec.models import checks
 from fedrec.models.base import context_of, load_base, width_of
 from fedrec.models.body import hidden_states
-from fedrec.models.checks import check_base
 from fedrec.models.vectors import item_vectors
 from tests import cli
 from tests.models.saved import SIZES, save_base

@@ -1,0 +1,47 @@
+"""Which base model a configuration means: the one that is named, or the embedded one for its catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fedrec import hardware
+from fedrec.config import DataConfig, RunConfig
+from fedrec.data.generated import World
+from fedrec.data.table import Catalogue, Dataset
+from fedrec.models.base import Base
+
+
+def base_name(dataset: Dataset, config: RunConfig) -> str:
+    """The base model that is named, or the folder of the embedded one for this catalogue."""
+    base = config.base
+    if base and (not Path(base).is_absolute() or Path(base).is_dir()):
+        return base
+    if base and not is_embedded(base, dataset.catalogue, config.data):
+        return base  # which is not there
+    return str(embedded_base(dataset.catalogue, config.data))
+
+
+def embedded_base(catalogue: Catalogue, data: DataConfig) -> Path:
+    """The folder of the embedded base model for these data; built where it is not there."""
+    from fedrec.models.embedded import ensure_embedded
+
+    return ensure_embedded(catalogue, world_of(data))
+
+
+def is_embedded(base: str, catalogue: Catalogue, data: DataConfig) -> bool:
+    """Whether a folder, wherever the cache was then, is that of the embedded base model for these data."""
+    from fedrec.models.embedded import embedded_folder
+
+    return Path(base).name == embedded_folder(catalogue, world_of(data)).name
+
+
+def world_of(data: DataConfig) -> World | None:
+    """The generated world, where the data are from it."""
+    from fedrec.data.generated import make_world
+
+    return make_world(data.world) if data.path is None else None
+
+
+def with_base(config: RunConfig, name: str, base: Base) -> RunConfig:
+    """The configuration with its base model, and with the number of threads that is best for it."""
+    return config.model_copy(update={"base": name, "train": hardware.settle_threads(config.train, base.model)})
