@@ -45,7 +45,7 @@ from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection
 from fedrec.data.table import TRAIN
 from fedrec.preparation import resolve
-from unlearning.compare import draw
+from unlearning.comparison.compare import draw
 from unlearning.costs import Deletion
 from unlearning.jobs import slice_settings
 from unlearning.methods import method_named

@@ -21,9 +21,9 @@ from experiments.common import last_result, run_command, write_result
 from fedrec import config as configuration
 from fedrec.output import warn
 from fedrec.preparation import resolve
-from unlearning.compare import Telling, compare
-from unlearning.comparison_folder import Plan, claim
-from unlearning.comparison_progress import line
+from unlearning.comparison.compare import Telling, compare
+from unlearning.comparison.folder import Plan, claim
+from unlearning.comparison.progress import line
 from unlearning.pool import Pool, silent
 
 PAPER = "sisa,grapheraser,receraser,apa-d,apa-nd"

@@ -36,8 +36,8 @@ from fedrec.models.base import load_base
 from fedrec.store import Run, open_run
 from server.prepare import prepare
 from server.simulation import simulate
-from unlearning.audit import check
 from unlearning.certificates.verify import verify_certificate, verify_chain
+from unlearning.records.audit import check
 from unlearning.requests.states import State
 from unlearning.workflow.workflow import Workflow
 

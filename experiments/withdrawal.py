@@ -33,7 +33,7 @@ from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection
 from fedrec.ensemble.answers import Answers
 from fedrec.preparation import resolve
-from unlearning.compare import draw
+from unlearning.comparison.compare import draw
 from unlearning.methods import method_named
 from unlearning.model import ShardedModel
 

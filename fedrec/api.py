@@ -21,7 +21,7 @@ from fedrec.handles import Comparison, Erasure, Run
 if TYPE_CHECKING:
     from server.launch import Listener
     from server.transports.transport import Transport
-    from unlearning.compare import Telling
+    from unlearning.comparison.compare import Telling
     from unlearning.methods.method import Unit
 
 __all__ = ["Comparison", "Erasure", "Run", "compare", "open_run", "resume", "simulate"]
@@ -135,8 +135,8 @@ def compare(
     from fedrec.config import load
     from fedrec.preparation import resolve
     from fedrec.workers import parse_workers
-    from unlearning.comparing import METHODS, SILENT, carry_out, where
-    from unlearning.comparison_folder import Plan
+    from unlearning.comparison.carry_out import METHODS, SILENT, carry_out, where
+    from unlearning.comparison.folder import Plan
 
     overrides = {**(settings or {}), **_given({"data.path": data, "base": base})}
     plan = Plan(

@@ -12,14 +12,14 @@ import fedrec.commands.base
 import fedrec.commands.data
 import fedrec.commands.vault
 import server.commands.simulate
-import unlearning.commands
+import unlearning.commands.unlearn
 from fedrec.config import RunConfig, load
 from fedrec.options import StandsFor, given
 from fedrec.settings import all_settings
 
 COMMANDS = [
     server.commands.simulate.simulate,
-    unlearning.commands.compare,
+    unlearning.commands.unlearn.compare,
     fedrec.commands.base.build,
     fedrec.commands.data.inspect,
     fedrec.commands.vault.import_,

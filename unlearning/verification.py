@@ -16,7 +16,7 @@ from pydantic import Field
 
 from fedrec.metrics import Scores, auc
 from fedrec.settings import Section
-from unlearning.certificates.fields import Count, Outcome
+from unlearning.records.fields import Count, Outcome
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 

@@ -36,7 +36,7 @@ def _write(runs: list[Path] | None, run: Path | None, database: str | None) -> P
     from fedrec.reporting.run_result import beside
     from fedrec.store import open_run
     from server.erasure_facts import erasures
-    from unlearning.comparison_folder import is_comparison, show_again
+    from unlearning.comparison.folder import is_comparison, show_again
 
     folders = [path for path in (run, *(runs or ())) if path is not None]
     if any(is_comparison(folder) for folder in folders):

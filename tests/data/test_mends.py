@@ -22,7 +22,7 @@ from fedrec.errors import FedrecError
 from server.commands.simulate import simulate
 from tests.data.files import text, write_ml_100k
 from tests.data.rows import ratings_frame
-from unlearning.commands import compare
+from unlearning.commands.unlearn import compare
 
 HEAD = "user,item,rating,title\n"
 ROWS = "".join(f"u{i % 3},i{i},{1 + i % 5},T{i}\n" for i in range(30))

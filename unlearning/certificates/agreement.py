@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from unlearning.certificates.canonical import digest
 from unlearning.certificates.certificate import Certificate, claimed_threshold
-from unlearning.certificates.chain import breaks
+from unlearning.records.canonical import digest
+from unlearning.records.chain import breaks
 
 Parts = Mapping[str, Any]
 

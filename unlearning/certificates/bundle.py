@@ -8,7 +8,7 @@ participation.jsonl  who took part in each round run again: `participation`
 adapters.json        hashes before and after, as in the certificate
 data_manifest.json   `before` and `after`: what each client's rows are known by, under a key of the client's
 verification.json    `unlearning.verification.Report`
-audit.jsonl          `unlearning.audit.excerpt` for the request
+audit.jsonl          `unlearning.records.audit.excerpt` for the request
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import Any
 
 from fedrec.files import replacing_folder
 from fedrec.settings import Section
-from unlearning.certificates.canonical import canonical, parse
-from unlearning.certificates.chain import Line, linked
-from unlearning.certificates.fields import Count, Digest
+from unlearning.records.canonical import canonical, parse
+from unlearning.records.chain import Line, linked
+from unlearning.records.fields import Count, Digest
 
 MANIFEST = "MANIFEST.json"
 PARTS = (

@@ -21,8 +21,9 @@ from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, mode
 
 from fedrec.files import replacing
 from fedrec.settings import Section
-from unlearning.certificates.canonical import canonical, digest
-from unlearning.certificates.fields import (
+from unlearning.operators.keys import key_id, write_public
+from unlearning.records.canonical import canonical, digest
+from unlearning.records.fields import (
     Code,
     Condition,
     Count,
@@ -35,7 +36,6 @@ from unlearning.certificates.fields import (
     RequestId,
     Seconds,
 )
-from unlearning.keys import key_id, write_public
 
 RETRAINED = "retrained without"
 NEVER_LEARNED = "never learned from"

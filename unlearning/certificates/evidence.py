@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from unlearning.audit import check_excerpt
 from unlearning.certificates.agreement import (
     adapters_fault,
     configuration_fault,
@@ -18,9 +17,10 @@ from unlearning.certificates.agreement import (
     plan_fault,
 )
 from unlearning.certificates.bundle import MANIFEST, PARTS, read_manifest
-from unlearning.certificates.canonical import digest, parse
 from unlearning.certificates.certificate import NOTHING_FOUND, Certificate, claimed_threshold
 from unlearning.certificates.signatures import approval_fault, asking_fault, planning_fault
+from unlearning.records.audit import check_excerpt
+from unlearning.records.canonical import digest, parse
 from unlearning.verification import Report, verdict
 
 Parts = Mapping[str, Any]

@@ -15,10 +15,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 from fedrec.settings import Section
-from unlearning.certificates.canonical import canonical, digest
 from unlearning.certificates.certificate import Approval, Certificate
-from unlearning.keys import Role, key_id, read_public, verify
-from unlearning.registry import Operator
+from unlearning.operators.keys import Role, key_id, read_public, verify
+from unlearning.operators.registry import Operator
+from unlearning.records.canonical import canonical, digest
 
 Parts = Mapping[str, Any]
 Says = Literal["asked", "approved", "planned"]

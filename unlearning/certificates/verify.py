@@ -12,10 +12,10 @@ from typing import Literal
 from pydantic import ValidationError
 
 from fedrec.errors import FedrecError
-from unlearning.certificates.canonical import canonical, parse
 from unlearning.certificates.certificate import APPROVALS, Approval, SignedCertificate
 from unlearning.certificates.evidence import Check, check_bundle
-from unlearning.keys import key_id, read_public, verify, write_public
+from unlearning.operators.keys import key_id, read_public, verify, write_public
+from unlearning.records.canonical import canonical, parse
 
 _WHO = "who signed: no trusted keys were given"
 Signer = Literal["trusted", "untrusted", "unknown"]

@@ -16,8 +16,8 @@ from fedrec.options import Run
 if TYPE_CHECKING:
     from fedrec.terminal import Terminal
     from unlearning.executor import Host
-    from unlearning.keyring import Keyring
-    from unlearning.keys import Role
+    from unlearning.operators.keyring import Keyring
+    from unlearning.operators.keys import Role
     from unlearning.workflow.workflow import Workflow
 
 RunOption = Run

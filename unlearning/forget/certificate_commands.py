@@ -23,7 +23,7 @@ def verify(
     from fedrec.output import write_result
     from fedrec.terminal import terminal
     from unlearning.certificates.verify import verify_certificate
-    from unlearning.keys import key_id
+    from unlearning.operators.keys import key_id
 
     console = terminal(json == "-")
     trusted = None
@@ -67,7 +67,7 @@ def keys(
     run: RunOption = None,
 ) -> None:
     """The operators of a run and their public keys. Private keys are kept by their owners, outside the run."""
-    from unlearning.keys import ROLES
+    from unlearning.operators.keys import ROLES
 
     workflow, console = open_workflow(run, None, None)
     operators = workflow.operators
@@ -87,7 +87,7 @@ def keys(
 
 
 def _publics(path: Path) -> list[bytes]:
-    from unlearning.keys import read_publics
+    from unlearning.operators.keys import read_publics
 
     try:
         return read_publics(path.read_bytes())

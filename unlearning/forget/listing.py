@@ -12,7 +12,7 @@ from unlearning.forget.audit_commands import warn_altered
 
 if TYPE_CHECKING:
     from fedrec.terminal import Terminal
-    from unlearning.certificates.fields import Condition
+    from unlearning.records.fields import Condition
     from unlearning.requests.request import Request
     from unlearning.requests.scope import Kind, Scope
     from unlearning.workflow.workflow import Workflow

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from fedrec.errors import FedrecError
-from unlearning.keys import Role
+from unlearning.operators.keys import Role
 from unlearning.requests import persistence
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Request

@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from unlearning.certificates.canonical import digest
-from unlearning.certificates.chain import Line
-from unlearning.registry import Operator
+from unlearning.operators.registry import Operator
+from unlearning.records.canonical import digest
+from unlearning.records.chain import Line
 from unlearning.requests.request import Request, Signature
 from unlearning.requests.signing import fingerprint
 from unlearning.requests.states import State

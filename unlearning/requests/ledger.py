@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
 from fedrec.vault.chain import Link
-from unlearning.keys import Role
+from unlearning.operators.keys import Role
 from unlearning.requests import chains, persistence, transitions
 from unlearning.requests.admission import Rejected, check_amount, check_four_eyes, check_signature
 from unlearning.requests.batches import BATCHED, Batch, into_batches, is_due

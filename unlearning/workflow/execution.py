@@ -23,10 +23,10 @@ from fedrec.progress import working
 from fedrec.protocol.adapters import Model
 from fedrec.protocol.record import BadMessage
 from fedrec.text import one_line
-from unlearning.audit import excerpt
 from unlearning.certificates.certificate import NOTHING_FOUND
 from unlearning.certificates.row import newest
 from unlearning.executor import Executor, Retrained, Say
+from unlearning.records.audit import excerpt
 from unlearning.requests.batches import BATCHED
 from unlearning.requests.request import Request
 from unlearning.requests.states import PATH, STOPPED, WITHDRAWN, State

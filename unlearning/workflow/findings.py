@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json
 from fedrec.settings import Section
-from unlearning import audit
-from unlearning.certificates.canonical import digest
 from unlearning.certificates.certificate import SignedCertificate
-from unlearning.certificates.fields import Count, Digest
 from unlearning.certificates.row import heads
 from unlearning.certificates.verify import read_signed, verify_certificate, verify_chain
+from unlearning.records import audit
+from unlearning.records.canonical import digest
+from unlearning.records.fields import Count, Digest
 from unlearning.requests.crosscheck import of_operators, of_requests
 from unlearning.requests.request import Request
 from unlearning.requests.states import OPEN, TERMINAL, State

@@ -14,7 +14,7 @@ from getpass import getpass
 from pathlib import Path
 
 from fedrec.errors import FedrecError, UsageError
-from unlearning.keyring import Keyring
+from unlearning.operators.keyring import Keyring
 
 FOLDER, FILE, TEXT = "FEDREC_KEYS", "FEDREC_PASSPHRASE_FILE", "FEDREC_PASSPHRASE"
 

@@ -18,9 +18,9 @@ from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
 from fedrec.models.adapter import digest_of
 from fedrec.protocol.adapters import Model
-from unlearning.certificates.canonical import canonical, digest
 from unlearning.executor import Executor, Retrained
-from unlearning.keys import verify
+from unlearning.operators.keys import verify
+from unlearning.records.canonical import canonical, digest
 
 _SAYS = "progress"  # so that no other signature of the operator's is one of these
 

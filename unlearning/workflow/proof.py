@@ -12,12 +12,12 @@ import numpy as np
 from fedrec.files import finite
 from fedrec.models.adapter import digest_of
 from fedrec.protocol.adapters import Model
-from unlearning.audit import excerpt
 from unlearning.certificates.bundle import participation, write_bundle
-from unlearning.certificates.canonical import digest
 from unlearning.certificates.certificate import SignedCertificate, issue
 from unlearning.certificates.signatures import approval_of
 from unlearning.executor import Executor, Retrained
+from unlearning.records.audit import excerpt
+from unlearning.records.canonical import digest
 from unlearning.requests.request import Request
 from unlearning.verification import (
     Measures,

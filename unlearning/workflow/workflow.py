@@ -22,13 +22,13 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json
 from fedrec.settings import Section, validated
-from unlearning.audit import AuditLog
-from unlearning.certificates.canonical import digest
 from unlearning.certificates.signatures import Signed
 from unlearning.executor import TrainedModel
-from unlearning.keyring import Keyring
-from unlearning.keys import ROLES, Role, key_id
-from unlearning.registry import Operator, Registry
+from unlearning.operators.keyring import Keyring
+from unlearning.operators.keys import ROLES, Role, key_id
+from unlearning.operators.registry import Operator, Registry
+from unlearning.records.audit import AuditLog
+from unlearning.records.canonical import digest
 from unlearning.requests.decisions import Decision
 from unlearning.requests.ledger import Asked, Ledger
 from unlearning.requests.policy import Policy

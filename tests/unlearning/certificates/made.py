@@ -3,15 +3,15 @@
 from datetime import date
 from hashlib import sha256
 
-from unlearning.audit import AuditLog, excerpt
 from unlearning.certificates.bundle import Round, participation, write_bundle
-from unlearning.certificates.canonical import canonical, digest
 from unlearning.certificates.certificate import RETRAINED, issue
 from unlearning.certificates.document import Beside
 from unlearning.certificates.letters import Head
-from unlearning.keyring import Keyring
-from unlearning.keys import ROLES, key_id, write_public
-from unlearning.registry import Operator
+from unlearning.operators.keyring import Keyring
+from unlearning.operators.keys import ROLES, key_id, write_public
+from unlearning.operators.registry import Operator
+from unlearning.records.audit import AuditLog, excerpt
+from unlearning.records.canonical import canonical, digest
 from unlearning.verification import Measures, Thresholds, verdict
 
 REQUEST = "11111111-2222-4333-8444-555555555555"

@@ -9,10 +9,10 @@ import pytest
 from fedrec.errors import FedrecError
 from tests.unlearning.certificates.made import ADAPTERS, BESIDE, GOOD, PERSON, REQUEST, keyring, made, trusted
 from unlearning.certificates.bundle import MANIFEST, write_bundle
-from unlearning.certificates.canonical import canonical, digest
 from unlearning.certificates.certificate import APPROVALS, approximately, issue
 from unlearning.certificates.document import page
 from unlearning.certificates.verify import verify_certificate, verify_chain
+from unlearning.records.canonical import canonical, digest
 from unlearning.verification import Thresholds
 
 

@@ -12,7 +12,7 @@ from fedrec.output import warn
 from fedrec.reporting.comparison_result import EXACTNESS
 from fedrec.reporting.formatting import duration, number
 from fedrec.terminal import Terminal, terminal
-from unlearning.compare import RETRAINING, Row, Telling
+from unlearning.comparison.compare import RETRAINING, Row, Telling
 from unlearning.methods.method import Unit
 from unlearning.partition import PARTITIONERS
 

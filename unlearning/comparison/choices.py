@@ -7,7 +7,7 @@ from rich.text import Text
 
 from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.reporting.terminal_table import table_of
-from unlearning.compare import RETRAINING
+from unlearning.comparison.compare import RETRAINING
 from unlearning.methods import METHODS
 from unlearning.partition import PARTITIONERS
 

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from unlearning.keys import key_id, read_public, read_publics, verify, write_public
+from unlearning.operators.keys import key_id, read_public, read_publics, verify, write_public
 
 KEYS = [Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in range(3)]
 PUBLIC = [key.public_key().public_bytes_raw() for key in KEYS]

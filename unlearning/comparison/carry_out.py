@@ -12,8 +12,8 @@ from fedrec.lock import only_writer
 from fedrec.store import RUNS
 from fedrec.workers import AUTO
 from unlearning.beside import Beside
-from unlearning.compare import Telling, compare
-from unlearning.comparison_folder import Plan, claim, write_page
+from unlearning.comparison.compare import Telling, compare
+from unlearning.comparison.folder import Plan, claim, write_page
 from unlearning.pool import Pool, Workers
 
 METHODS = ("sisa", "grapheraser", "receraser", "apa-d", "apa-nd", "strict", "strict-hash")

@@ -9,7 +9,7 @@ import pytest
 
 from fedrec.data.selection import Selection
 from tests.unlearning.models import Maker
-from unlearning.exactness import exactness
+from unlearning.comparison.exactness import exactness
 from unlearning.folder import shard_folder
 from unlearning.model import ShardedModel
 

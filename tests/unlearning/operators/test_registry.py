@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from fedrec.errors import FedrecError, UsageError
-from unlearning.keyring import Keyring
-from unlearning.keys import key_id, read_public
-from unlearning.registry import Registry
+from unlearning.operators.keyring import Keyring
+from unlearning.operators.keys import key_id, read_public
+from unlearning.operators.registry import Registry
 
 
 class Office:

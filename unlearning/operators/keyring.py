@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from fedrec.errors import FedrecError
 from fedrec.files import replacing, write_bytes
-from unlearning.keys import read_public, write_public
+from unlearning.operators.keys import read_public, write_public
 
 Ask = Callable[[Path, bool], str]
 """Gives the passphrase of a key file; the second argument says whether the key is new, so that it is being chosen."""

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from fedrec.errors import FedrecError
-from unlearning.keyring import Keyring
-from unlearning.keys import verify
+from unlearning.operators.keyring import Keyring
+from unlearning.operators.keys import verify
 
 
 class Asked:

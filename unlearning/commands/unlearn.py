@@ -67,7 +67,7 @@ def compare(
         raise UsageError(f"--unit {unit}: choose row or user")
     console = terminal(json == "-")
     if methods.strip() == "?":
-        from unlearning.methods.choices import choices
+        from unlearning.comparison.choices import choices
 
         console.print(choices())
         return
@@ -75,7 +75,7 @@ def compare(
     from fedrec import api
     from fedrec.output import write_result
     from fedrec.reporting.comparison_console import results
-    from unlearning.comparison_progress import telling
+    from unlearning.comparison.progress import telling
 
     with telling(console, cast("Unit", unit)) as told:
         done = api.compare(

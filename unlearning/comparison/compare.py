@@ -25,10 +25,10 @@ from fedrec.metrics import measure
 from fedrec.models.base import load_base
 from fedrec.models.targets import check_targets
 from fedrec.preparation import facts_of
-from unlearning.comparison_folder import PLAN, RESULT, Plan
-from unlearning.exactness import exactness
+from unlearning.comparison.exactness import exactness
+from unlearning.comparison.folder import PLAN, RESULT, Plan
+from unlearning.comparison.latency import FORMS, seconds_per_row
 from unlearning.folder import METHOD
-from unlearning.inference import FORMS, seconds_per_row
 from unlearning.material import fill_vectors, partition_rows
 from unlearning.memory import Memory
 from unlearning.methods.method import Method, Unit

@@ -1,0 +1,1 @@
+"""Methods of unlearning side by side: from a plan to a page."""
