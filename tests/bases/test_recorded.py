@@ -19,7 +19,8 @@ from fedrec.config import RunConfig, load
 from fedrec.data.selection import Selection
 from fedrec.data.table import Catalogue
 from fedrec.errors import FedrecError
-from fedrec.models import embedded, recorded
+from fedrec.bases import recorded
+from fedrec.models import embedded
 from fedrec.models.base import load_base
 from fedrec.models.files import model_files
 from fedrec.recommend import recommend
