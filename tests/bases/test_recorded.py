@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from clients.app import app as client_app
+from fedrec.bases import recorded
 from fedrec.bases.recorded import RECORD, base_of, keep_base, record_base
 from fedrec.config import RunConfig, load
 from fedrec.data.selection import Selection
 from fedrec.data.table import Catalogue
 from fedrec.errors import FedrecError
-from fedrec.bases import recorded
 from fedrec.models import embedded
 from fedrec.models.base import load_base
 from fedrec.models.files import model_files

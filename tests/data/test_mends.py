@@ -15,9 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 from fedrec import options
+from fedrec.commands import data as commands
 from fedrec.commands.base import build
 from fedrec.commands.vault import import_
-from fedrec.commands import data as commands
 from fedrec.errors import FedrecError
 from server.commands.simulate import simulate
 from tests.data.files import text, write_ml_100k
