@@ -1,11 +1,12 @@
 # make demo    sets everything up and runs the main job
-# make test    sets everything up, checks format, types and lint, and passes the tests
+# make test    sets everything up, checks format, types and lint, builds the docs, and passes the tests
+# make docs    the documentation as pages, build/docs/index.html
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: export FEDREC_KEYS = runs/demo-keys
 demo: $(VENV)/ready
@@ -19,7 +20,7 @@ demo: $(VENV)/ready
 	$(BIN)/fedrec forget keys --run runs/demo --export demo > $(FEDREC_KEYS)/demo.pem
 	$(BIN)/fedrec forget verify runs/demo/erasure/certificates/*.json --bundle runs/demo/erasure/bundles/*/ --key $(FEDREC_KEYS)/demo.pem
 
-test: lint
+test: lint docs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/ready
@@ -27,6 +28,9 @@ lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+docs: $(VENV)/ready
+	$(BIN)/python -m mkdocs build -q
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
