@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from clients.held import discard, held, hold
 from clients.local import Client
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, of_some_people, row_keys
 from fedrec.data.table import TEST, TRAIN, VALID, Interactions, sort_rows
 from fedrec.ensemble.answers import Answers, Judged
+from fedrec.ensemble.erased_rows import discard, held, hold
 from fedrec.ensemble.validation import judged_users, read_judgement, write_judgement
 from fedrec.files import sync
 from fedrec.learned import teaches

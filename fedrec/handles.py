@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fedrec.config import RunConfig
-    from fedrec.recommend import Recommendation
+    from fedrec.ensemble.ranking import Recommendation
     from fedrec.store import Run as StoredRun
     from unlearning.certificates.verify import Verdict
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,17 +9,9 @@ from fedrec import hardware
 from fedrec.client_store import ClientStore
 from fedrec.data.ids import named
 from fedrec.ensemble.answers import encoder_of, run_base
+from fedrec.ensemble.ranking import Recommendation
 from fedrec.errors import UsageError, command, did_you_mean
 from fedrec.store import Run
-
-
-@dataclass(frozen=True)
-class Recommendation:
-    """An item and the probability that the user likes it."""
-
-    item: str
-    title: str
-    score: float
 
 
 def recommend(run: Run, user: str, top: int) -> tuple[str, list[Recommendation]]:

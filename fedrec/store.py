@@ -58,6 +58,11 @@ class Run:
     def config(self) -> RunConfig:
         return parse(read_json(self.folder / "config.json"))
 
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """Every setting, and how many rounds train a shard, as an erasure's certificate has it."""
+        return {**self.config.model_dump(mode="json"), "rounds": self.config.federation.rounds}
+
     @cached_property
     def home(self) -> Run:
         """The run whose data these are: of a baseline the one that it stands beside, else itself."""

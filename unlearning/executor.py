@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from fedrec.config import RunConfig
 from fedrec.data.selection import Selection
@@ -116,6 +116,10 @@ class TrainedModel(Protocol):
 
     @property
     def config(self) -> RunConfig: ...
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """All that its training depends on, as it is certified: at least `shards`, `seed`, and `rounds` of a shard."""
 
     @property
     def clients(self) -> tuple[str, ...]:

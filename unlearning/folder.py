@@ -6,7 +6,9 @@ base.json            the files of the base model
 vault.db             the private rows, with tombstones of those that were erased (`fedrec.vault`)
 table.safetensors    what is known of each row beside it (`unlearning.table`)
 shards/0003/         slice-0.safetensors …: the adapter after each slice; shard.json: what they were made from
-manifest.json, served/, judged.safetensors   the model that is served (`fedrec.ensemble.stored`)
+manifest.json, served/, judged.safetensors, scores.npz   the model that is served (`fedrec.ensemble.stored`)
+facts.json, result.json, report.html   what is known of the data and the training, what was measured, and the page
+erasure/             requests, certificates (`unlearning.workflow`)
 """
 
 from __future__ import annotations
@@ -15,25 +17,31 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from fedrec.config import RunConfig, parse
+from fedrec.data.selection import Selection
 from fedrec.data.table import Catalogue
 from fedrec.ensemble.stored import Ensemble
+from fedrec.errors import FedrecError, command
 from fedrec.files import read_json, replacing, storing, write_json
 from fedrec.models.adapter import State, state_hash
 from fedrec.vault.vault import Vault
 from unlearning.jobs import agreeing
 from unlearning.methods import method_from
 from unlearning.methods.method import Method
+from unlearning.places import reads
+from unlearning.table import Table, load_table
 
-METHOD = "method.json"
+METHOD, RESULT, VAULT, TABLE = "method.json", "result.json", "vault.db", "table.safetensors"
+CENTRAL = "central"  # who holds the rows, where a federation has its clients
 
 
 class ModelFolder:
-    """The folder of one model."""
+    """The folder of one model: what requests and questions about it need, without the base model."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,7 +60,7 @@ class ModelFolder:
 
     @property
     def vault(self) -> Vault:
-        return Vault(vault_path(self.folder))
+        return Vault(self.folder / VAULT)
 
     @property
     def ensemble(self) -> Ensemble:
@@ -64,14 +72,75 @@ class ModelFolder:
 
     @property
     def resume(self) -> str:
-        return f"`fedrec unlearn train --resume {self.folder}`"
+        return command("unlearn train --resume", self.folder)
 
     @property
     def mend(self) -> str:
-        return f"`fedrec forget run --run {self.folder}` has it serve what is newest"
+        return f"{command('forget run --run', self.folder)} has it serve what is newest"
+
+    @property
+    def clients(self) -> tuple[str, ...]:
+        return (CENTRAL,)
+
+    @property
+    def rounds(self) -> int:
+        """Those of a shard's training: its slices."""
+        return self.method.slices
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        config, method = self.config.model_dump(mode="json"), self.method.model_dump(mode="json")
+        return {**config, "method": method, "rounds": self.rounds}
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What was measured.
+
+        Raises:
+            FedrecError: the model is not trained to its end.
+        """
+        if not (self.folder / RESULT).exists():
+            raise FedrecError(f"{self.folder} is not finished: {self.resume} goes on")
+        result: dict[str, Any] = read_json(self.folder / RESULT)
+        return result
 
     def users(self) -> list[str]:
         return [user for user, _ in self.vault.users()]
+
+    def clients_of(self) -> dict[str, tuple[str, ...]]:
+        return dict.fromkeys(self.users(), self.clients)
+
+    def holds(self, selection: Selection, client: str | None) -> bool:
+        return bool(selection.mask(self.table.interactions, self.catalogue).any())
+
+    def changed_shards(self) -> dict[str, tuple[int, ...]]:
+        """The shards that are served and learnt from other rows than they would be trained on now."""
+        table, vault = self.table, self.vault
+        used = {use.shard: (use.rows, use.digest) for use in vault.uses() if use.run == CENTRAL}
+        changed = []
+        for shard in self.ensemble.named():
+            rows, digest = used.get(shard, (-1, None))
+            present = table.interactions.take(reads(table.interactions, table.places.shard == shard))
+            if rows != len(present) or digest not in (None, vault.known_by(present, self.catalogue)):
+                changed.append(shard)
+        return {CENTRAL: tuple(changed)} if changed else {}
+
+    def note_use(self, shards: Collection[int]) -> None:
+        """Have the vault know the rows that some shards learn from, before they do."""
+        table, vault = self.table, self.vault
+        for shard in shards:
+            rows = table.interactions.take(reads(table.interactions, table.places.shard == shard))
+            vault.record_use(CENTRAL, shard, self.rounds, rows, self.catalogue)
+
+    @property
+    def table(self) -> Table:
+        """The rows, and what is known of each."""
+        return load_table(self.folder / TABLE, self.vault.interactions(self.catalogue), self.catalogue)
+
+    def kept(self) -> dict[int, str]:
+        """The hash of the adapter that training left, by shard."""
+        hashes = {shard: shard_folder(self.folder, shard).hashes for shard in range(self.method.shards)}
+        return {shard: each[-1] for shard, each in hashes.items() if each}
 
     def allowed(self) -> set[tuple[int, str]]:
         return self.vault.allowed("")
@@ -80,12 +149,9 @@ class ModelFolder:
         self.vault.allow("", adapters)
 
 
-def vault_path(folder: Path) -> Path:
-    return folder / "vault.db"
-
-
-def table_path(folder: Path) -> Path:
-    return folder / "table.safetensors"
+def is_model(folder: Path) -> bool:
+    """Whether the folder is one of a sharded model."""
+    return (folder / METHOD).exists()
 
 
 @dataclass(frozen=True)

@@ -36,14 +36,14 @@ from fedrec.models.base import Base, fingerprint, load_base
 from fedrec.scoring import by_person
 from fedrec.vault.vault import Vault
 from unlearning.costs import Cost, Deletion
-from unlearning.folder import METHOD, ModelFolder, shard_folder, table_path, vault_path
+from unlearning.folder import METHOD, TABLE, VAULT, ModelFolder, shard_folder
 from unlearning.jobs import Assignment, Forgotten, Job, make_jobs, slice_settings
 from unlearning.judging import alone_in
 from unlearning.material import fill_vectors, partition_rows
 from unlearning.methods.method import Method
 from unlearning.places import Places, place, shards_that_saw
 from unlearning.pool import Crew, OnStep, Pool, Workers, silent
-from unlearning.table import Table, load_table, save_table
+from unlearning.table import Table, save_table
 
 
 class ShardedModel:
@@ -53,9 +53,8 @@ class ShardedModel:
         self.folder, self.at_rest = folder, ModelFolder(folder)
         self.config, self.method, self.catalogue = self.at_rest.config, self.at_rest.method, self.at_rest.catalogue
         self.vault, self.ensemble = self.at_rest.vault, self.at_rest.ensemble
-        self.table: Table = self._read_table()
+        self.table: Table = self.at_rest.table
         hardware.use_threads(self.config.train)
-        self.answers = self.answers_by(self.method)
 
     @classmethod
     def create(
@@ -90,8 +89,8 @@ class ShardedModel:
             places = place(rows, material, method.partitioner, method.shards, method.slices, config.seed)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "catalogue.json", dataset.catalogue.content())
-        Vault.create(vault_path(folder)).import_rows(rows, dataset.catalogue)
-        save_table(table_path(folder), Table(rows, places, vectors), dataset.catalogue)
+        Vault.create(folder / VAULT).import_rows(rows, dataset.catalogue)
+        save_table(folder / TABLE, Table(rows, places, vectors), dataset.catalogue)
         record_base(folder, base)
         write_json(folder / METHOD, {"run": config.model_dump(mode="json"), "method": method.model_dump()})
         return cls(folder)
@@ -111,15 +110,20 @@ class ShardedModel:
     # training
 
     def train(
-        self, pool: Workers | None = None, on_step: OnStep = silent, forgotten: Mapping[int, Forgotten] | None = None
+        self,
+        pool: Workers | None = None,
+        on_step: OnStep = silent,
+        forgotten: Mapping[int, Forgotten] | None = None,
+        but: Collection[int] = (),
     ) -> Cost:
         """Train what is missing, judge it on the validation rows, and serve it.
 
         Args:
             forgotten: what shards are to forget, if the method can have them forget.
+            but: shards that stay withdrawn.
         """
         began = time.perf_counter()
-        jobs = {job.shard: job for job in self.jobs()}
+        jobs = {job.shard: job for job in self.jobs() if job.shard not in but}
         states: dict[int, State] = {}
         todo = []
         for shard, job in jobs.items():
@@ -128,6 +132,7 @@ class ShardedModel:
                 states[shard] = state
             else:
                 todo.append(self.method.work(self.assignment(job, kept, state), (forgotten or {}).get(shard)))
+        self.at_rest.note_use([each.shard for each in todo])
         rows = steps = 0
         with (pool or Pool()).crew(self.base, self.config.train) as crew:
             for done in crew.run(todo, on_step):
@@ -182,6 +187,11 @@ class ShardedModel:
 
     # answers
 
+    @cached_property
+    def answers(self) -> Answers:
+        """The shards that are served, together: a snapshot, replaced whenever others are."""
+        return self.answers_by(self.method)
+
     def scores(self, wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
         """(n,) like-probability of the wanted rows, each from its user's rows before it; NaN for other rows.
 
@@ -227,15 +237,20 @@ class ShardedModel:
 
     def withdraw_shards(self, shards: Collection[int], users: Collection[str]) -> None:
         """Stop serving some shards, and being judged by some users' rows."""
+        answers = self.answers
         self.ensemble.withdraw(shards, users)
-        self.answers = self.answers.without(shards, self._judged(self.method))
+        self.answers = answers.without(shards, self._judged(self.method))
 
     def erase(self, selection: Selection, request: str) -> int:
         """Delete the rows for good; how many they were. What learnt from them is withdrawn already."""
         deleted = self.vault.erase(selection, request).rows
-        self.table = self._read_table()
-        self._write_table()
+        self.reload()
         return deleted
+
+    def reload(self) -> None:
+        """The rows as the vault has them now, with what is known of each."""
+        self.table = self.at_rest.table
+        self._write_table()
 
     def forget(self, selection: Selection, pool: Workers | None = None, on_step: OnStep = silent) -> Deletion:
         """Withdraw what saw the selected rows, delete them, train the touched shards again and serve them."""
@@ -263,17 +278,18 @@ class ShardedModel:
 
     def _judged(self, method: Method) -> Judged:
         """The rows that weigh the shards, with the shards' centres."""
-        table, judged = self.table, self.ensemble.judged(self.method.shards, method.aggregator)
+        return replace(self.ensemble.judged(self.method.shards, method.aggregator), centres=self.centres())
+
+    def centres(self) -> NDArray[np.float32]:
+        """(S, d) the mean vector of each shard's training rows."""
+        table = self.table
         centres = np.zeros((len(self.shards), table.vectors.shape[1]), np.float32)
         for shard in np.unique(table.places.shard[table.places.shard >= 0]):
             centres[shard] = table.vectors[table.places.shard == shard].mean(axis=0)
-        return replace(judged, centres=centres)
-
-    def _read_table(self) -> Table:
-        return load_table(table_path(self.folder), self.vault.interactions(self.catalogue), self.catalogue)
+        return centres
 
     def _write_table(self) -> None:
-        save_table(table_path(self.folder), self.table, self.catalogue)
+        save_table(self.folder / TABLE, self.table, self.catalogue)
 
 
 def _judging(rows: Interactions, method: Method, seed: int) -> NDArray[np.bool_]:

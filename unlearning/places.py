@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.data.shards import by_hash
-from fedrec.data.table import TRAIN, Interactions
+from fedrec.data.table import HISTORY, TRAIN, Interactions
 from unlearning.partition import Partitioner
 from unlearning.partition.rows import Rows
 
@@ -61,7 +61,16 @@ def place(
 
 def shards_that_saw(interactions: Interactions, places: Places, gone: NDArray[np.bool_]) -> tuple[int, ...]:
     """The shards that learnt from a row that goes, or from a later row of its user, whose history it stands in."""
+    read = gone & np.isin(interactions.split, (TRAIN, HISTORY))
     first = np.full(len(interactions.user_ids), len(interactions), np.int64)
-    np.minimum.at(first, interactions.user[gone], np.flatnonzero(gone))
+    np.minimum.at(first, interactions.user[read], np.flatnonzero(read))
     saw = np.arange(len(interactions)) >= first[interactions.user]
     return tuple(int(shard) for shard in np.unique(places.shard[saw]) if shard != NOWHERE)
+
+
+def reads(interactions: Interactions, taught: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(n,) the rows that training on some rows (n,) reads: those, and those of histories before a person's last one."""
+    last = np.full(len(interactions.user_ids), -1)
+    np.maximum.at(last, interactions.user[taught], np.flatnonzero(taught))
+    before = np.arange(len(interactions)) <= last[interactions.user]
+    return np.asarray(before & np.isin(interactions.split, (TRAIN, HISTORY)), bool)

@@ -163,14 +163,15 @@ class Answers:
     def candidates(self, past: Tokens, questions: Sequence[Tokens]) -> NDArray[np.float64]:
         """(m,) like-probabilities of m candidates after one past, which has one set of weights.
 
-        Raises:
-            ValueError: the outputs of K passes are to be combined, which candidates of one past cannot share.
+        Where the outputs of K passes are combined, each candidate is asked with the past before it.
         """
+        form = self._aggregator.form
+        if len(self.shards) > 1 and form not in ("ND", "D"):
+            prompts = [np.array(past + question) for question in questions]
+            windows = [Window(ids, np.array([len(ids) - 1]), np.array([row])) for row, ids in enumerate(prompts)]
+            return self.scores(windows, len(windows))
         routing: Routing | None = Routed(0) if self.shards else None
         if len(self.shards) > 1:
-            form = self._aggregator.form
-            if form not in ("ND", "D"):
-                raise ValueError(f"aggregator {self._aggregator.name} needs a pass for each shard")
             end = Window(np.array(past), np.array([len(past) - 1]), np.array([0], np.intp))
             weights = self._weights([end], 1, by_length)[0] if past else np.zeros(0)
             routing = Mixed(torch.from_numpy(weights).float(), "ND" if form == "ND" else "D")

@@ -4,6 +4,7 @@ manifest.json               folder and hash of each shard's adapter, null where 
 served/3-1f0c…/             an adapter as a PEFT folder, called by its shard and hash
 judged.safetensors          validation rows as the adapters answer them
 rehearsed.safetensors       what is known already of adapters that are to be served next
+scores.npz                  what the adapters said of the test rows
 
 The manifest is replaced atomically: a shard that is null in it is never read again. Before it changes, whoever holds
 the rows says which adapters may be served: an old manifest put back serves nothing.
@@ -20,6 +21,7 @@ from fedrec.config import LoraConfig, RunConfig
 from fedrec.data.prompts import PromptEncoder
 from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.ensemble.answers import Answers, Judged
+from fedrec.ensemble.scores import ScoreFile
 from fedrec.ensemble.validation import Judgement, read_judgement, write_judgement
 from fedrec.errors import FedrecError
 from fedrec.files import read_json, replacing_folder, sync, write_json
@@ -61,6 +63,7 @@ class Ensemble:
     def __init__(self, folder: Path, keeper: Keeper) -> None:
         self.folder, self.keeper = folder, keeper
         self.judged_path, self.rehearsed_path = folder / "judged.safetensors", folder / "rehearsed.safetensors"
+        self.scores = ScoreFile(folder / "scores.npz")
 
     @property
     def entries(self) -> list[dict[str, str] | None] | None:

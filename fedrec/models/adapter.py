@@ -121,7 +121,17 @@ def state_hash(state: Mapping[str, Tensor]) -> str:
 
 def digest_of(arrays: Mapping[str, NDArray[np.float32]]) -> str:
     """`state_hash` of an adapter as it travels: as arrays."""
-    return state_hash({name: torch.from_numpy(array) for name, array in arrays.items()})
+    return state_hash(to_state(arrays))
+
+
+def to_state(arrays: Mapping[str, NDArray[np.float32]]) -> State:
+    """An adapter from as it travels: from arrays."""
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def to_arrays(state: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:
+    """An adapter as it travels."""
+    return {name: tensor.numpy() for name, tensor in state.items()}
 
 
 def model_hash(adapters: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""`fedrec forget` over a federation's runs: the one place that hands the commands what they forget in."""
+"""`fedrec forget` over runs and sharded models: the one place that hands the commands what they forget in."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from unlearning.forget.commands import commands_over
 
 
 def _open(path: Path | None) -> Host:
+    from unlearning.folder import ModelFolder, is_model
+
+    if path is not None and is_model(path):
+        from unlearning.central.executor import CentralHost
+
+        return CentralHost(ModelFolder(path))
     from fedrec.store import open_run
     from server.forgetting import RunHost
 

@@ -25,12 +25,20 @@ def recommend(
     from fedrec.progress import working
     from fedrec.reporting.formatting import clean
     from fedrec.terminal import terminal
+    from unlearning.folder import ModelFolder, is_model
 
-    opened = open_run(one_run(folder, run))
+    path = one_run(folder, run)
     with working("ranking the titles"):
-        client, found = opened.recommend_at(user, top)
+        if path is not None and is_model(path):
+            from unlearning.central.asking import recommend as of_model
+
+            client, found = of_model(ModelFolder(path), user, top)
+        else:
+            opened = open_run(path)
+            path = opened.folder
+            client, found = opened.recommend_at(user, top)
     shown = [vars(item) for item in found]
-    write_result({"run": opened.folder.name, "user": user, "client": client, "items": shown}, json)
+    write_result({"run": path.name, "user": user, "client": client, "items": shown}, json)
     if json == "-":
         return
     table = Table(title=f"for user {escape(clean(user))} of {escape(client)}", title_justify="left")

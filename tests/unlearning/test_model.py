@@ -260,4 +260,4 @@ def test_a_changed_adapter_is_not_served(maker: Maker, tmp_path: Path) -> None:
     data[-1] ^= 1
     path.write_bytes(bytes(data))
     with pytest.raises(FedrecError, match="its content has changed"):
-        ShardedModel(model.folder)
+        ShardedModel(model.folder).test_scores()

@@ -36,14 +36,14 @@ def plan_fault(certificate: Certificate, parts: Parts) -> str:
 
 
 def configuration_fault(certificate: Certificate, parts: Parts) -> str:
-    """The run that was certified has those shards, rounds and seeds."""
+    """The model that was certified has those shards, rounds of each shard's training, and seeds."""
     config = parts["config.json"]
     if digest(config) != certificate.config:
         return "config.json is not the one certified"
     if any(shard >= config["shards"] for shard in certificate.shards):
         return "the certificate names a shard that the run does not have"
-    if certificate.shards and certificate.rounds != config["federation"]["rounds"]:
-        return "the shards were not trained for all rounds of the run"
+    if certificate.shards and certificate.rounds != config["rounds"]:
+        return "the shards were not trained for all rounds of their training"
     seeds = {line["seed"] for line in parts["participation.jsonl"]} | {certificate.seeds["run"]}
     return "" if seeds == {config["seed"]} else "the seed is not the run's"
 

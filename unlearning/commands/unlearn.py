@@ -9,16 +9,13 @@ import typer
 
 from fedrec.errors import UsageError
 from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, Workers, given
+from unlearning.commands.train import train
 
 if TYPE_CHECKING:
     from unlearning.methods.method import Unit
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Methods of unlearning side by side.")
-
-
-@app.callback()
-def _group() -> None:
-    """Methods of unlearning side by side."""
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Sharded models, and methods of unlearning.")
+app.command()(train)
 
 
 @app.command()

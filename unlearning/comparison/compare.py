@@ -11,19 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec import hardware
-from fedrec.bases.checks import check_base
-from fedrec.bases.named import base_name, with_base
 from fedrec.bases.recorded import keep_base
-from fedrec.data.load import load_dataset
-from fedrec.data.prompts import PromptEncoder
 from fedrec.data.selection import Selection, row_keys
 from fedrec.data.table import TEST, TRAIN, Dataset
 from fedrec.errors import UsageError
 from fedrec.files import read_json, write_json
 from fedrec.metrics import measure
-from fedrec.models.base import load_base
-from fedrec.models.targets import check_targets
 from fedrec.preparation import facts_of
 from unlearning.comparison.exactness import exactness
 from unlearning.comparison.folder import PLAN, RESULT, Plan
@@ -35,6 +28,7 @@ from unlearning.methods.method import Method, Unit
 from unlearning.model import ShardedModel
 from unlearning.partition import describe
 from unlearning.pool import OnStep, Workers
+from unlearning.ready import get_ready
 
 RETRAINING = "retraining"
 INFERENCE_SHARDS = (1, 4, 8, 16)
@@ -107,16 +101,8 @@ class Bench:
 
     def __init__(self, plan: Plan, seed: int) -> None:
         self.plan = plan
-        config = plan.config.model_copy(update={"seed": seed})
-        self.dataset = load_dataset(config.data, seed)
-        named = base_name(self.dataset, config)
-        self.base = load_base(named, device=config.train.device, precision=config.train.precision)
-        self.config = with_base(config, named, self.base)
-        hardware.use_threads(self.config.train)
-        catalogue = self.dataset.catalogue
-        check_base(self.base, config.prompt, catalogue.titles)
-        check_targets(self.base.model, config.lora)
-        self.encoder = PromptEncoder(self.base.tokenizer, catalogue.titles, config.prompt, self.base.context)
+        ready = get_ready(plan.config.model_copy(update={"seed": seed}))
+        self.dataset, self.base, self.config, self.encoder = ready.dataset, ready.base, ready.config, ready.encoder
         self.vectors = fill_vectors(self.base, self.encoder, self.dataset.interactions)
         self.selection = draw(self.dataset, plan.unit, plan.forget, seed)
 

@@ -124,7 +124,7 @@ def _evidence(
         },
         "signatures.json": {says: each.model_dump(mode="json") for says, each in workflow.signatures(request).items()},
         "plan.json": plan,
-        "config.json": workflow.model.config.model_dump(mode="json"),
+        "config.json": workflow.model.configuration,
         "participation.jsonl": participation([each for each in retrained.participation if each.shard in places]),
         "adapters.json": [
             {

@@ -109,7 +109,7 @@ def made(
         },
         "signatures.json": who,
         "plan.json": plan,
-        "config.json": {"seed": 1, "shards": 4, "federation": {"rounds": 2}},
+        "config.json": {"seed": 1, "shards": 4, "rounds": 2},
         "participation.jsonl": participation(
             [Round(shard=3, round=k, seed=1, models={a["client"]: a["after"] for a in ADAPTERS}) for k in (1, 2)]
         ),

@@ -166,7 +166,7 @@ def _adapters(*adapters):
 
 
 def _config(**changes):
-    config = {"seed": 1, "shards": 4, "federation": {"rounds": 2}, **changes}
+    config = {"seed": 1, "shards": 4, "rounds": 2, **changes}
     return {"config": digest(config), "change": lambda parts: parts.update({"config.json": config})}
 
 
@@ -187,7 +187,7 @@ AFTER = {**BEFORE, "client-0": "bb" * 32}
         ({"exceptions": []}, "agreement"),
         ({"planned": {"elsewhere": ["exports"]}}, "agreement"),
         (_config(shards=3), "configuration"),
-        (_config(federation={"rounds": 3}), "configuration"),
+        (_config(rounds=3), "configuration"),
         (_config(seed=2), "configuration"),
         ({"seeds": {"run": 2}}, "configuration"),
         ({"planned": {"data_before": AFTER}}, "data"),

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,6 +40,10 @@ class Counts:
     def trained(self) -> dict[str, np.ndarray]:
         total = np.float32(sum(self.rows.values()))
         return {"layer.A": np.full((1, 2), total), "layer.B": np.full((2, 1), total)}
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        return {"shards": 1, "rounds": 1, "seed": self.config.seed}
 
     def changed_shards(self) -> Mapping[str, Collection[int]]:
         return {}

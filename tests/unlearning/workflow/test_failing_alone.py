@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from clients import erasure
-from clients.held import discard, held, hold
 from clients.local import Client
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection
+from fedrec.ensemble.erased_rows import discard, held, hold
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from fedrec.recommend import recommend

@@ -1,0 +1,245 @@
+"""What a holder of rows does when somebody is to be forgotten: say what it holds, stop serving it, erase it, look back.
+
+The holder is a client of a federation, or a model that is trained in one place. Every step can be repeated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec.config import RunConfig
+from fedrec.data.prompts import PromptEncoder, Window
+from fedrec.data.selection import Selection, of_some_people, row_keys
+from fedrec.data.table import TEST, TRAIN, VALID, Catalogue, Interactions
+from fedrec.ensemble.answers import Answers, Judged
+from fedrec.ensemble.erased_rows import discard, held, hold
+from fedrec.ensemble.stored import Ensemble
+from fedrec.ensemble.validation import Judgement, judged_users, read_judgement, write_judgement
+from fedrec.files import sync
+from fedrec.metrics import auc
+from fedrec.models.adapter import State, state_hash
+from fedrec.models.base import Base
+from fedrec.vault.vault import Vault
+
+
+class Holder(Protocol):
+    """Who holds rows, and an ensemble that learned from them."""
+
+    @property
+    def config(self) -> RunConfig: ...
+
+    @property
+    def catalogue(self) -> Catalogue: ...
+
+    @property
+    def base(self) -> Base: ...
+
+    @property
+    def encoder(self) -> PromptEncoder: ...
+
+    @property
+    def vault(self) -> Vault: ...
+
+    @property
+    def ensemble(self) -> Ensemble: ...
+
+    @property
+    def interactions(self) -> Interactions:
+        """The rows as they were when the step began."""
+
+    def learned(self, gone: NDArray[np.bool_]) -> tuple[int, ...]:
+        """The shards whose training read one of these rows (n,)."""
+
+    def members(self, shards: Collection[int]) -> NDArray[np.bool_]:
+        """(users,) who teaches one of these shards."""
+
+    def judged_by(self, adapters: Mapping[int, State]) -> Judgement:
+        """What weighs these adapters, by shard, against each other."""
+
+    def answers_of(self, adapters: Mapping[int, State], judged: Judged | None = None) -> Answers:
+        """How these adapters answer together; without judged rows they count equally."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is held of a selection.
+
+    Attributes:
+        rows: its rows; users: whose they are.
+        shards: that learnt from them, because one taught the shard or stood in the history of one that did.
+        left: what is still found of it besides the rows: scores of its rows, and judged rows that are not there.
+    """
+
+    rows: int
+    users: tuple[str, ...]
+    shards: tuple[int, ...]
+    left: int
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """How adapters look that are not served yet.
+
+    Attributes:
+        forgotten, unseen: log-likelihoods, by these adapters together, of erased rows and of rows never learnt from.
+        before, after: AUC of all shards, as they were and as they will be served, on the test rows of the people who
+            teach these; of so many `liked` and `disliked` rows.
+    """
+
+    forgotten: tuple[float, ...]
+    unseen: tuple[float, ...]
+    before: float
+    after: float
+    liked: int
+    disliked: int
+
+
+def locate(holder: Holder, selection: Selection) -> Held:
+    """What is here of it."""
+    rows = holder.interactions
+    gone = selection.mask(rows, holder.catalogue)
+    users = tuple(rows.user_ids[user] for user in np.unique(rows.user[gone]))
+    return Held(int(gone.sum()), users, holder.learned(gone), _left(holder, selection))
+
+
+def withdraw(holder: Holder, selection: Selection, shards: Collection[int]) -> tuple[list[int], int]:
+    """Serve without those shards, and let nobody of the selection judge the others.
+
+    Returns:
+        The shards that are left, and how many rows of the selection are here.
+    """
+    here = locate(holder, selection)
+    return holder.ensemble.withdraw(shards, here.users), here.rows
+
+
+def erase(holder: Holder, selection: Selection, request: str) -> int:
+    """Delete the rows for good, and what was made of them; the prompts wait, encrypted, for `rehearse`.
+
+    Returns:
+        Rows deleted.
+    """
+    _hold(holder, selection, request)
+    deleted = holder.vault.erase(selection, request).rows
+    forget_made(holder)
+    return deleted
+
+
+def forget_made(holder: Holder) -> None:
+    """Remove what was made of rows that are in the vault no longer, but for what is served."""
+    ensemble, rows = holder.ensemble, holder.vault.interactions(holder.catalogue)
+    ensemble.scores.retain(row_keys(rows.take(rows.split == TEST), holder.catalogue))
+    if (gone := _overjudged(holder, rows)) and (judged := read_judgement(ensemble.judged_path)):
+        write_judgement(ensemble.judged_path, judged.without(list(gone)))
+    _sweep(holder)
+    written = [path for path in (ensemble.scores.path, ensemble.judged_path) if path.exists()]
+    for path in (*written, ensemble.folder):
+        sync(path)  # before anybody is told that it is gone
+
+
+def rehearse(holder: Holder, requests: Sequence[str], retrained: Mapping[int, State], unseen: int) -> Rehearsed:
+    """How erased rows and rows never seen look to adapters, by shard, that are not served yet.
+
+    What weighs the adapters is found out here already, and kept for `serve`.
+
+    Args:
+        unseen: how many rows never seen are enough; people's test rows are taken whole.
+    """
+    forgotten: list[float] = []
+    for request in requests:
+        windows, labels = held(_waiting(holder), request)
+        if windows:
+            scores = _together(holder, retrained, windows, len(labels))
+            forgotten += _log_likelihood(scores, np.array(labels)).tolist()
+    rows, encoder = holder.interactions, holder.encoder
+    test = rows.split == TEST
+    some = of_some_people(rows, test, unseen, holder.config.seed)
+    scores = _together(holder, retrained, encoder.windows(rows, some), len(rows))[some]
+    never_seen = _log_likelihood(scores, rows.label[some]).tolist()
+
+    everything = {**holder.ensemble.adapters(), **retrained}
+    judgement = holder.judged_by(everything)
+    write_judgement(holder.ensemble.rehearsed_path, judgement)
+    answers = holder.answers_of(everything, judgement.judged)
+    known = holder.ensemble.scores.said_of(row_keys(rows.take(test), holder.catalogue), answers.shards)
+    theirs = test & holder.members(retrained)[rows.user]
+    if not np.isnan(known).all():
+        theirs[test] &= ~np.isnan(known)  # the people who are measured
+    label, after = rows.label[theirs], answers.scores(encoder.windows(rows, theirs), len(rows))[theirs]
+    answers.close()
+    before = known[theirs[test]]
+    liked = int(label.sum())
+    return Rehearsed(
+        tuple(forgotten), tuple(never_seen), auc(before, label), auc(after, label), liked, len(label) - liked
+    )
+
+
+def serve(holder: Holder, retrained: Mapping[int, State]) -> None:
+    """Serve retrained adapters, by shard, from now on, beside those that are served."""
+    ensemble, served = holder.ensemble, holder.ensemble.hashes()
+    judgement = read_judgement(ensemble.rehearsed_path)
+    if judgement is None or not judgement.is_of(served | {s: state_hash(state) for s, state in retrained.items()}):
+        judgement = holder.judged_by({**ensemble.adapters(), **retrained})
+    ensemble.serve(retrained, judgement, holder.config.lora, holder.base.source, beside=served)
+
+
+def discard_held(holder: Holder, requests: Sequence[str]) -> None:
+    """Destroy what `erase` kept for the verification."""
+    for request in requests:
+        discard(_waiting(holder), request)
+    _sweep(holder)
+
+
+def _hold(holder: Holder, selection: Selection, request: str) -> None:
+    rows = holder.interactions
+    gone = selection.mask(rows, holder.catalogue) & (rows.split == TRAIN)
+    if not gone.any():
+        return  # nothing was learnt, or it is deleted already and waits
+    windows = holder.encoder.windows(rows, gone)
+    number = np.cumsum(gone) - 1
+    numbered = [replace(window, rows=number[window.rows].astype(np.intp)) for window in windows]
+    hold(_waiting(holder), request, numbered, rows.label[gone].tolist())
+
+
+def _waiting(holder: Holder) -> Path:
+    return holder.ensemble.folder / "held"
+
+
+def _sweep(holder: Holder) -> None:
+    """Remove adapters that nothing answers from, and what safetensors leaves when it is killed while it writes."""
+    holder.ensemble.sweep()
+    for path in holder.ensemble.folder.rglob(".tmp*"):
+        path.unlink(missing_ok=True)
+
+
+def _left(holder: Holder, selection: Selection) -> int:
+    if selection == Selection():
+        return 0
+    scored = holder.ensemble.scores.met(selection, holder.catalogue)
+    return scored + sum(_overjudged(holder, holder.interactions).values())
+
+
+def _overjudged(holder: Holder, rows: Interactions) -> Counter[str]:
+    """By person, how many judged rows there are more than the vault has to judge by."""
+    there = Counter(rows.user_ids[user] for user in rows.user[rows.split == VALID].tolist())
+    return Counter(judged_users(holder.ensemble.judged_path)) - there
+
+
+def _together(holder: Holder, adapters: Mapping[int, State], windows: Sequence[Window], n: int) -> NDArray[np.float64]:
+    """(n,) like-probabilities by some adapters with equal weights."""
+    answers = holder.answers_of(adapters)
+    try:
+        return answers.scores(windows, n)
+    finally:
+        answers.close()
+
+
+def _log_likelihood(scores: NDArray[np.float64], labels: NDArray[np.int8]) -> NDArray[np.float64]:
+    likelihood = np.where(labels == 1, scores, 1 - scores)
+    return np.asarray(np.log(np.clip(likelihood, 1e-7, 1)))

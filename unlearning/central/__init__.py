@@ -1,0 +1,1 @@
+"""A sharded model of one place: trained, measured, asked, and asked to forget."""

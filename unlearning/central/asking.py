@@ -1,0 +1,46 @@
+"""Asking a sharded model, as long as it has done every erasure that its ledger remembers."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from fedrec.data.ids import named
+from fedrec.ensemble.ranking import Recommendation, best_unseen
+from fedrec.errors import FedrecError, UsageError, did_you_mean
+from unlearning.central.executor import behind, refuse
+from unlearning.folder import CENTRAL, ModelFolder
+from unlearning.model import ShardedModel
+from unlearning.workflow.workflow import Workflow, certificates_of
+
+
+def recommend(model: ModelFolder, user: str, top: int) -> tuple[str, list[Recommendation]]:
+    """Who holds the user's rows, and the `top` unseen items.
+
+    Raises:
+        UsageError: the model has no such user.
+        FedrecError: it is not trained yet, or is an old copy that was put back.
+    """
+    held = model.clients_of()
+    if (known := named("--user", user, held)) not in held:
+        raise UsageError(f"--user {user}: no such user in {model.folder}{did_you_mean(known, held)}")
+    check_current(model)
+    opened = ShardedModel(model.folder)
+    opened.ensemble.hashes()
+    try:
+        rows = opened.table.interactions
+        return CENTRAL, best_unseen(opened.answers, opened.encoder, opened.catalogue, rows, known, top)
+    finally:
+        opened.answers.close()
+
+
+def check_current(model: ModelFolder) -> None:
+    """
+    Raises:
+        FedrecError: the model is an old copy, which was put back: nothing may answer from it.
+    """
+    if Workflow.is_open(model):
+        with closing(Workflow(model).ledger) as ledger:
+            refuse(model, behind(model, ledger))
+    elif any(certificates_of(model).glob("*.json")):
+        where = f"{model.folder / 'erasure' / 'ledger.db'}: not there, and certificates are"
+        raise FedrecError(f"{where}; restore it from a backup, or name the ledger by FEDREC_LEDGER")

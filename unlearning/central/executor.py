@@ -1,0 +1,248 @@
+"""Erasure in a sharded model that is trained in one place: its rows are in one vault, and its shards are trained anew.
+
+A model knows of each kept adapter what it was made from (`Job.digests`). So whatever was put back as it was before is
+not believed: with the rows that are to be there it is made from others, and is trained again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fedrec.data.selection import Selection
+from fedrec.ensemble import forgetting
+from fedrec.errors import FedrecError, command
+from fedrec.models.adapter import State, to_arrays, to_state
+from fedrec.progress import say as to_stderr
+from fedrec.protocol.adapters import Model
+from fedrec.vault.chain import ORIGIN
+from unlearning.central.holder import ModelHolder
+from unlearning.central.measured import measure, write_page
+from unlearning.certificates.bundle import Round
+from unlearning.comparison.carry_out import where
+from unlearning.executor import Cost, Located, OnRound, Rehearsal, Retrained, Say, silent
+from unlearning.folder import CENTRAL, ModelFolder, ShardFolder, shard_folder
+from unlearning.model import ShardedModel
+from unlearning.pool import Workers
+from unlearning.requests.ledger import Ledger
+from unlearning.requests.states import State as RequestState
+from unlearning.workflow.published import differ, published
+
+_METHOD = "sharded-retraining"
+_UNSEEN = 1000  # rows never learnt from that erased ones are held against: many times a person's
+
+
+class CentralExecutor:
+    """The executor of one model."""
+
+    def __init__(self, model: ShardedModel, workers: Workers, ledger: Ledger | None = None) -> None:
+        """
+        Args:
+            ledger: what remembers the vault's erasures; with none, nobody sees that an old copy was put back.
+        """
+        self._model, self._workers, self.ledger = model, workers, ledger
+        self._holder = ModelHolder(model)
+
+    @property
+    def model(self) -> ModelFolder:
+        return self._model.at_rest
+
+    @property
+    def baselines(self) -> list[str]:
+        return []
+
+    def check_current(self) -> None:
+        """
+        Raises:
+            FedrecError: the vault lacks erasures that it had done, or what was withdrawn would be served.
+        """
+        if self.ledger is not None:
+            refuse(self.model, behind(self.model, self.ledger))
+
+    def catch_up(self, say: Say = to_stderr) -> None:
+        """The vault lacks no erasure that it had done when this returns, and nothing of before one is served."""
+        if (ledger := self.ledger) is None:
+            return
+        why, chain = behind(self.model, ledger), ledger.chain(CENTRAL)
+        rows = 0
+        if why:
+            self._model.ensemble.withdraw_all(self._model.method.shards)
+            rows = self._model.vault.repeat(chain)
+            forgetting.forget_made(self._holder)
+            closed = {request.id for request in ledger.list(RequestState.CLOSED)}
+            forgetting.discard_held(self._holder, [link.request for link in chain if link.request in closed])
+            self._model.reload()
+        newest, out = published(self.model, ledger), ledger.shards_out()
+        stale = differ(newest, {CENTRAL: self.model.kept()}) if chain else {}
+        for shard, request in stale.items():
+            say(f"shard {shard} is of before erasure {request}, as if it had been put back: trained again")
+            shutil.rmtree(shard_folder(self.model.folder, shard).path)
+        lacks = {*self._model.shards} - out - self._model.ensemble.named().keys()
+        if why or stale or (chain and lacks):
+            self._model.train(self._workers, but=out)
+            measure(self._model)
+        for shard, request in differ(newest, {CENTRAL: self.model.kept()}).items():
+            self._model.ensemble.withdraw([shard], [])
+            raise FedrecError(
+                f"{self.model.folder}: shard {shard} is of before erasure {request}, and training it again does not"
+                " give what the certificate names, as on another machine; restore it as it was after that"
+            )
+        if why:
+            ledger.note_repeated(rows)
+            say(
+                f"{self.model.called} {why}, as if an old copy had been put back: {rows} rows erased again, and served"
+                " anew"
+            )
+
+    def locate(self, selection: Selection, client: str | None = None) -> Located:
+        """What is held of it."""
+        if client not in (None, CENTRAL):
+            raise FedrecError(f"client {client}: not in {self.model.called}, which has {CENTRAL}")
+        held, changed = forgetting.locate(self._holder, selection), self.model.changed_shards()
+        served = self._model.ensemble.hashes()
+        return Located(
+            rows={CENTRAL: held.rows} if held.rows else {},
+            shards=tuple(sorted({*held.shards, *changed.get(CENTRAL, ())})),
+            changed={name: tuple(shards) for name, shards in changed.items()},
+            left={CENTRAL: held.left},
+            data={CENTRAL: self._model.vault.manifest()["digest"] or ""},
+            adapters={CENTRAL: [served.get(shard, "") for shard in self._model.shards]},
+        )
+
+    def cost(self, shards: Sequence[int]) -> Cost:
+        """Estimated from the training as it went: what the shards are of all shards."""
+        seconds = self.model.result["seconds"] * len(shards) / self._model.method.shards
+        return Cost([CENTRAL] if shards else [], self.model.rounds if shards else 0, seconds)
+
+    def withdraw(self, selection: Selection, client: str | None, shards: Collection[int]) -> list[str]:
+        """Nobody is answered by the shards any more when this returns."""
+        self._model.withdraw_shards(shards, forgetting.locate(self._holder, selection).users)
+        return []
+
+    def erase(self, selection: Selection, client: str | None, request: str) -> dict[str, int]:
+        """Delete the rows, and the adapters that learnt from them."""
+        rows = forgetting.erase(self._holder, selection, request)
+        served = self._model.ensemble.named()
+        for shard in self._model.shards:
+            if shard not in served:
+                shutil.rmtree(shard_folder(self.model.folder, shard).path, ignore_errors=True)
+        self._model.reload()
+        if self.ledger is not None:
+            behind(self.model, self.ledger)
+        return {CENTRAL: rows}
+
+    def retrain(self, shards: Sequence[int], folder: Path, on_round: OnRound = silent) -> dict[str, Model]:
+        """The shards trained from their start; finished ones are kept in `folder`."""
+        jobs = {job.shard: job for job in self._model.jobs() if job.shard in shards}
+        done = {shard: shard_folder(folder, shard).agreeing(job.digests)[0] for shard, job in jobs.items()}
+        todo = [self._model.assignment(job) for shard, job in jobs.items() if done[shard] < len(job.digests)]
+        self.model.note_use(shards)
+        with self._workers.crew(self._model.base, self._model.config.train) as crew:
+            for trained in crew.run(todo):
+                shard_folder(folder, trained.shard).write(0, trained.states, jobs[trained.shard].digests)
+                on_round()
+        return self.retrained(shards, folder).adapters
+
+    def retrained(self, shards: Sequence[int], folder: Path) -> Retrained:
+        """What is in the folder; every slice of a shard counts as a round of it."""
+        kept = {shard: shard_folder(folder, shard) for shard in shards}
+        seed, participation = self._model.config.seed, []
+        for shard, each in kept.items():
+            for number, digest in enumerate(each.hashes, 1):
+                participation.append(Round(shard=shard, round=number, seed=seed, models={CENTRAL: digest}))
+        if not kept or not all(each.hashes for each in kept.values()):
+            return Retrained(_METHOD, {}, 0, participation)
+        models = [to_arrays(_whole(each)) for each in kept.values()]
+        return Retrained(_METHOD, {CENTRAL: models}, self.model.rounds, participation)
+
+    def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
+        """How retrained adapters answer erased rows and others, before they serve."""
+        found = forgetting.rehearse(self._holder, requests, self._states(shards, models), _UNSEEN)
+        ranked = not np.isnan(found.after - found.before)
+        utility = (found.before, found.after, found.liked, found.disliked) if ranked else None
+        return Rehearsal(list(found.forgotten), list(found.unseen), utility)
+
+    def discard_erased(self, requests: Sequence[str]) -> None:
+        """Nothing that waited for the verification is kept any longer."""
+        forgetting.discard_held(self._holder, requests)
+
+    def serve(self, shards: Sequence[int], models: Mapping[str, Model], withdrawn: Collection[int] = ()) -> None:
+        """The retrained shards answer beside the others when this returns, but for those that stay withdrawn."""
+        states = self._states(shards, models)
+        forgetting.serve(self._holder, {shard: state for shard, state in states.items() if shard not in withdrawn})
+
+    def measure(self, shards: Sequence[int], models: Mapping[str, Model], folder: Path) -> None:
+        """Keep what is served as the model's, and write its result anew."""
+        for shard in shards:
+            again = shard_folder(folder, shard)
+            states = [_whole(again, number) for number in range(len(again.hashes))]
+            shard_folder(self.model.folder, shard).write(0, states, again.digests)
+        measure(self._model)
+
+    def _states(self, shards: Sequence[int], models: Mapping[str, Model]) -> dict[int, State]:
+        return {shard: to_state(model) for shard, model in zip(shards, models.get(CENTRAL, ()), strict=True)}
+
+
+def behind(model: ModelFolder, ledger: Ledger) -> str | None:
+    """What a model lacks of the erasures that the ledger remembers; what is new of them the ledger remembers then."""
+    number, head = ledger.chain_ends().get(CENTRAL, (0, ORIGIN))
+    here, links = model.vault.chain(number)
+    if here != head:
+        return "lacks erasures that it had done"
+    if links:
+        ledger.extend_chain(CENTRAL, links)
+    ensemble = model.ensemble
+    if ensemble.entries is None or (
+        ensemble.is_allowed() and ensemble.is_judged_here() and ensemble.scores.users() <= {*model.users()}
+    ):
+        return None
+    return "would serve what was withdrawn, or be judged by erased rows"
+
+
+def refuse(model: ModelFolder, why: str | None) -> None:
+    """
+    Raises:
+        FedrecError: it is behind.
+    """
+    if why:
+        again = command("forget run --run", model.folder)
+        raise FedrecError(f"{model.called} {why}, as if an old copy had been put back: {again} repeats it")
+
+
+def _whole(folder: ShardFolder, slice_: int = -1) -> State:
+    state = folder.adapter(slice_)
+    if state is None:
+        raise FedrecError(f"{folder.path}: its content has changed; remove it and train again")
+    return state
+
+
+@dataclass(frozen=True)
+class CentralHost:
+    """A model on this machine."""
+
+    model: ModelFolder
+
+    @contextmanager
+    def executor(self, ledger: Ledger, workers: str | int = 0) -> Iterator[CentralExecutor]:
+        """
+        Args:
+            workers: as `parse_workers` gives it.
+        """
+        self.model.result  # noqa: B018  # of one that is not finished
+        model = ShardedModel(self.model.folder)
+        yield CentralExecutor(model, where(workers, self.model.method.shards), ledger)
+
+    def put_back(self, ledger: Ledger) -> Iterator[tuple[str, str]]:
+        mend = f"{command('forget run --run', self.model.folder)} puts that right"
+        newest = published(self.model, ledger)
+        for name, hashes in (("shards", self.model.kept()), ("manifest.json", self.model.ensemble.named())):
+            for shard, request in differ(newest, {CENTRAL: hashes}).items():
+                yield name, f"shard {shard} is of before erasure {request}; {mend}"
+
+    def publish(self, database: str | None) -> None:
+        write_page(self.model)

@@ -1,0 +1,101 @@
+"""What a sharded model is like: scores of its test rows, and result.json in the form that a run of a federation has.
+
+facts.json   what is known since the training: of the data and the base, the time it took, and what was measured before
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fedrec.data.table import TEST, TRAIN, Dataset
+from fedrec.files import read_json, write_json
+from fedrec.metrics import measure as metrics_of
+from fedrec.models.adapter import model_hash
+from fedrec.preparation import facts_of, measured_on
+from fedrec.reporting.run_page import write_report
+from fedrec.scoring import by_person
+from unlearning.folder import CENTRAL, RESULT, ModelFolder
+from unlearning.model import ShardedModel
+
+_FACTS, _PAGE = "facts.json", "report.html"
+_ERASED = "rows were erased after training: what was measured on them before is left out"
+
+
+def note_facts(model: ShardedModel, dataset: Dataset) -> None:
+    """Write down what is known before the training, and what the untrained model is like."""
+    facts = {"base": model.base.name, **facts_of(dataset), "start": _measured(model), "seconds": 0.0}
+    write_json(model.folder / _FACTS, {**facts, "rows": len(model.table.interactions)})
+
+
+def note_seconds(model: ShardedModel, seconds: float) -> None:
+    """Add to the time that the training took."""
+    facts = read_json(model.folder / _FACTS)
+    write_json(model.folder / _FACTS, {**facts, "seconds": facts["seconds"] + seconds})
+
+
+def measure(model: ShardedModel) -> dict[str, Any]:
+    """Measure what is served on the test rows, and write the result."""
+    rows, facts, method = model.table.interactions, read_json(model.folder / _FACTS), model.method
+    now, erased = _measured(model, keep=True), len(rows) < facts["rows"]
+    trained = int((rows.split == TRAIN).sum())
+    start = {"round": 0, **_told({} if erased else facts["start"]), "seconds": 0.0}
+    last = {"round": method.slices, **_told(now), "seconds": facts["seconds"]}
+    result = {
+        "run": model.at_rest.name,
+        "strategy": CENTRAL,
+        "rounds": method.slices,
+        "shards": method.shards,
+        "seed": model.config.seed,
+        "data": facts["data"],
+        "base": facts["base"],
+        "method": method.model_dump(mode="json"),
+        "clients": [{"id": CENTRAL, "users": len(rows.user_ids), "train_rows": trained, **now}],
+        "overall": last["overall"],
+        "measured": 1.0,
+        **measured_on(rows, rows.split == TEST),
+        "history": [start, last],
+        "bytes_up": 0,
+        "bytes_down": 0,
+        "seconds": facts["seconds"],
+        "adapter_hash": model_hash(list(model.ensemble.hashes().values())),
+        "config": model.config.model_dump(mode="json"),
+        "notes": [*facts["notes"], *([_ERASED] if erased else [])],
+        "baselines": [],
+    }
+    write_json(model.folder / RESULT, result)
+    return result
+
+
+def write_page(model: ModelFolder) -> None:
+    """Write the page of what was measured."""
+    write_report(model.result, model.folder / _PAGE)
+
+
+def _measured(model: ShardedModel, keep: bool = False) -> dict[str, float]:
+    """The metrics of what is served.
+
+    Args:
+        keep: the scores, in the model's folder.
+    """
+    rows = model.table.interactions
+    test = rows.split == TEST
+    answers = model.answers_by(model.method)
+    scores = answers.scores(model.encoder.windows(rows, test), len(rows), by_person(rows.user))[test]
+    answers.close()
+    tested = rows.take(test)
+    if keep:
+        model.ensemble.scores.keep(model.method.slices, answers.shards, tested, model.catalogue, scores)
+    return dict(metrics_of(scores, tested.label, tested.user).as_dict())
+
+
+def _told(metrics: dict[str, float]) -> dict[str, Any]:
+    """A round as a federation's history tells it."""
+    auc = metrics.get("auc", np.nan)
+    spread = {"mean_auc": auc, "worst_auc": auc, "std_auc": 0.0} if metrics else {}
+    clients = [{"id": CENTRAL, **metrics}] if metrics else []
+    return {
+        "participants": [CENTRAL], "dropped": [], "clients": clients, "overall": {**metrics, **spread},
+        "bytes_up": 0, "bytes_down": 0, "share": 1.0,
+    }  # fmt: skip

@@ -1,0 +1,70 @@
+"""A sharded model from its configuration to one that can be asked, and asked to forget."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from fedrec import lock
+from fedrec.config import RunConfig
+from fedrec.errors import Interrupted, UsageError, command
+from fedrec.files import read_json
+from fedrec.store import RUNS
+from unlearning.central.measured import measure, note_facts, note_seconds, write_page
+from unlearning.folder import RESULT, is_model
+from unlearning.methods.method import Method
+from unlearning.model import ShardedModel
+from unlearning.pool import OnStep, Workers
+from unlearning.ready import get_ready
+
+
+def new_folder(folder: Path | None, method: Method) -> Path:
+    """Where a new model goes; None = one under runs/."""
+    return folder or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{method.name}"
+
+
+def create(folder: Path, config: RunConfig, method: Method, replace: bool = False) -> list[str]:
+    """A new model, untrained; the warnings of its data.
+
+    Raises:
+        UsageError: something is there already.
+    """
+    if replace and is_model(folder):
+        lock.empty(folder)
+    if is_model(folder):
+        go_on = command("unlearn train --resume", folder)
+        raise UsageError(
+            f"{folder} holds a model: continue it with {go_on}, throw it away with --replace, or choose another --out"
+        )
+    if lock.content(folder):
+        raise UsageError(f"{folder} is not empty: choose another --out")
+    ready = get_ready(config)
+    try:
+        note_facts(ShardedModel.create(folder, ready.config, method, ready.dataset), ready.dataset)
+    except BaseException:
+        lock.empty(folder)  # half made, it is none
+        raise
+    return list(ready.dataset.warnings)
+
+
+def train(folder: Path, pool: Workers, on_step: OnStep) -> dict[str, Any]:
+    """Train what is missing of a model, measure it, and write its page; the result. A finished one stays as it is.
+
+    Raises:
+        UsageError: no model is there.
+        Interrupted: stopped; the same again goes on.
+    """
+    if not is_model(folder):
+        raise UsageError(f"{folder}: no sharded model there; `fedrec unlearn train` makes one")
+    if (folder / RESULT).exists():
+        result: dict[str, Any] = read_json(folder / RESULT)
+        return result
+    model = ShardedModel(folder)
+    try:
+        note_seconds(model, model.train(pool, on_step).seconds)
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped; continue with {model.at_rest.resume}") from None
+    result = measure(model)
+    write_page(model.at_rest)
+    return result

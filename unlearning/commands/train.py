@@ -1,0 +1,70 @@
+"""`fedrec unlearn train`: a sharded model that can be asked, and asked to forget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fedrec.errors import UsageError
+from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, Workers, given
+
+
+def train(
+    data: Data = None,
+    form: Format = None,
+    items: Items = None,
+    like_above: LikeAbove = None,
+    skip_bad_rows: SkipBadRows = False,
+    method: Annotated[
+        str, typer.Option(help="A method, or PARTITIONER+AGGREGATOR; `compare --methods ?` shows all.")
+    ] = "strict-hash",
+    shards: Annotated[int, typer.Option(help="Shards, each trained alone.", min=1, max=256)] = 4,
+    slices: Annotated[int, typer.Option(help="Slices of a shard, with a checkpoint after each.", min=1, max=64)] = 1,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of everything random.", show_default="42"), StandsFor("seed")
+    ] = None,
+    workers: Workers = "auto",
+    gpus: Annotated[float, typer.Option(help="Part of a GPU that a shard needs, with workers on Ray.", min=0)] = 0.0,
+    base: Base = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the model. None: a new one under runs/.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue this model where it stopped.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Throw away the model that --out holds.")] = False,
+    config: Annotated[Path | None, typer.Option(help="Configuration, TOML.")] = None,
+    set_: Set = None,
+    json: Json = None,
+) -> None:
+    """Train a sharded model in one place; `recommend`, `forget` and `report` take its folder as --run."""
+    from fedrec.lock import only_writer
+    from fedrec.output import warn, write_result
+    from fedrec.progress import side_by_side, working
+    from fedrec.terminal import terminal
+    from fedrec.workers import get_ready, parse_workers
+
+    overrides, processes = given(train, locals()), parse_workers(workers)
+    get_ready(processes, "unlearning.beside", "unlearning.model")
+    from fedrec import config as configuration
+    from fedrec.preparation import resolve
+    from fedrec.reporting.run_console import print_results
+    from unlearning.central import training
+    from unlearning.comparison.carry_out import where
+    from unlearning.methods import method_named
+
+    if resume is not None and (overrides or config or set_ or out):
+        raise UsageError("--resume continues a model as it was configured: give it no other settings")
+    resolved = resolve(configuration.load(config, overrides, tuple(set_ or ())))
+    chosen = method_named(method, shards, slices, resolved.aggregation)
+    folder = resume or training.new_folder(out, chosen)
+    with only_writer(folder):
+        if resume is None:
+            with working("preparing: data, base model, shards"):
+                warnings = training.create(folder, resolved, chosen, replace)
+            warn(warnings)
+        with side_by_side() as tell:
+            pool = where(processes, shards, gpus)
+            result = training.train(folder, pool, lambda shard, step, steps: tell(f"shard {shard}", step, steps))
+    console = terminal(json == "-")
+    print_results(console, result)
+    console.print("report", folder / "report.html", markup=False, soft_wrap=True)
+    write_result(result, json)

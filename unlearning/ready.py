@@ -1,0 +1,41 @@
+"""From a configuration to its data and its base model, both found good: what every model of one place begins with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fedrec import hardware
+from fedrec.bases.checks import check_base
+from fedrec.bases.named import base_name, with_base
+from fedrec.config import RunConfig
+from fedrec.data.load import load_dataset
+from fedrec.data.prompts import PromptEncoder
+from fedrec.data.table import Dataset
+from fedrec.models.base import Base, load_base
+from fedrec.models.targets import check_targets
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A configuration, settled by its base model, and what it names."""
+
+    config: RunConfig
+    dataset: Dataset
+    base: Base
+    encoder: PromptEncoder
+
+
+def get_ready(config: RunConfig) -> Ready:
+    """
+    Raises:
+        FedrecError: the data cannot be read, or the base model is none for them.
+    """
+    dataset = load_dataset(config.data, config.seed)
+    named = base_name(dataset, config)
+    base = load_base(named, device=config.train.device, precision=config.train.precision)
+    config = with_base(config, named, base)
+    hardware.use_threads(config.train)
+    titles = dataset.catalogue.titles
+    check_base(base, config.prompt, titles)
+    check_targets(base.model, config.lora)
+    return Ready(config, dataset, base, PromptEncoder(base.tokenizer, titles, config.prompt, base.context))
