@@ -12,14 +12,16 @@ from flwr.app import Array, ArrayRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from clients import erasure, local
-from fedrec.learned import changed_shards
+from clients.client_run import ClientRun
+from clients.home import Home, homes_in, open_home
+from clients.learned import changed_shards
+from fedrec.errors import FedrecError
 from fedrec.models.adapter import model_hash
 from fedrec.pooled import shared
 from fedrec.protocol import answers as a
 from fedrec.protocol import questions as q
 from fedrec.protocol.record import BadMessage, Content, Record
 from fedrec.protocol.wire import pack, unpack
-from fedrec.store import Run
 
 app = ClientApp()
 
@@ -35,9 +37,13 @@ def answers(kind: type[Asked]) -> Callable[[Answering[Asked]], Answering[Asked]]
 
     def register(answering: Answering[Asked]) -> Answering[Asked]:
         def reply(message: Message, context: Context) -> Message:
-            question = kind.of(content_of(message))
-            client = _client(question.run, context)
-            return Message(carried(answering(client, question)), reply_to=message)
+            question, home = kind.of(content_of(message)), _home(context)
+            if home is None:
+                return Message(carried(a.InventoryAnswer(client="", users=0, examples=())), reply_to=message)
+            run = ClientRun(home, question.run)
+            if lacks := run.lacks(question.facts):
+                return Message(carried(a.Lacks(client=home.name, lacks=lacks)), reply_to=message)
+            return Message(carried(answering(local.Client(run), question)), reply_to=message)
 
         category, action = kind.kind.split(".")
         getattr(app, category)(action)(reply)
@@ -66,8 +72,15 @@ def carried(record: Record) -> RecordDict:
 
 @answers(q.Inventory)
 def inventory(client: local.Client, question: q.Inventory) -> a.InventoryAnswer:
-    """Who is behind this node, and how much there is to learn from; a node too many is nobody."""
-    return client.inventory() if client.name else a.InventoryAnswer(client="", users=0, examples=())
+    """Who is behind this node, and how much there is to learn from."""
+    return client.inventory()
+
+
+@answers(q.Inform)
+def inform(client: local.Client, question: q.Inform) -> a.InformAnswer:
+    """Keep what is told of the run."""
+    client.store.keep(question.told)
+    return a.InformAnswer(client=client.name)
 
 
 @answers(q.Train)
@@ -97,7 +110,7 @@ def serve(client: local.Client, question: q.Serve) -> a.ServeAnswer:
 @answers(q.Locate)
 def locate(client: local.Client, question: q.Locate) -> a.LocateAnswer:
     """What is here of a selection: counts and shards; and hashes of the data and of what is served."""
-    held, changed = erasure.locate(client, question.selection), changed_shards(client.run, client.name)
+    held, changed = erasure.locate(client, question.selection), changed_shards(client.store)
     data = client.store.vault.manifest()["digest"] or ""
     return a.LocateAnswer(
         client=client.name, rows=held.rows, shards=held.shards, changed=changed,
@@ -139,6 +152,13 @@ def chain(client: local.Client, question: q.Chain) -> a.ChainAnswer:
     return a.ChainAnswer(client=client.name, head=head or "", links=tuple(links), serves=serves)
 
 
+@answers(q.Leave)
+def leave(client: local.Client, question: q.Leave) -> a.LeaveAnswer:
+    """Have nothing of the run any longer."""
+    client.store.leave()
+    return a.LeaveAnswer(client=client.name)
+
+
 @answers(q.Repeat)
 def repeat(client: local.Client, question: q.Repeat) -> a.RepeatAnswer:
     """Serve nothing until `serve`, and erase again what is missing here of the links that come along."""
@@ -151,29 +171,27 @@ def _served(client: local.Client) -> tuple[str, ...]:
     return tuple(hashes.get(shard, "") for shard in range(client.config.shards))
 
 
-def _client(folder: str, context: Context) -> local.Client:
-    run = _run(Path(folder))
-    return local.Client(run, _name(run, context))
+def _home(context: Context) -> Home | None:
+    """The home of this node, as its own configuration says; in a simulation of Flower's one of those in a folder, by
+    its number, and none for a node too many.
 
-
-def _run(folder: Path) -> Run:
-    """The run, whose configuration, catalogue and clients are read once a process and not once a message."""
-    written = (folder / "config.json").stat()
-    return _opened(folder, (written.st_ino, written.st_mtime_ns))
-
-
-@lru_cache(maxsize=8)
-def _opened(folder: Path, written: tuple[int, int]) -> Run:
-    return Run(folder)
-
-
-def _name(run: Run, context: Context) -> str:
-    """The client's name in the partition: its own configuration says who it is, never a node id.
-
-    A node too many is nobody, and has no name.
+    Raises:
+        FedrecError: nothing says where it is.
     """
-    own = context.node_config.get("client")
-    if own:
-        return str(own)
-    names, place = run.clients, int(context.node_config["partition-id"])
-    return names[place] if place < len(names) else ""
+    told, of_run = context.node_config, context.run_config
+    if home := told.get("home"):
+        base, facts = (str(told.get(key) or "") for key in ("base", "facts"))
+        return _opened(Path(str(home)), base or None, Path(facts) if facts else None)
+    if not (folder := of_run.get("homes")):
+        raise FedrecError(
+            "this node has no home: flower-supernode --node-config 'home=\"/path/to/home\"', or in a simulation "
+            "flwr run -c 'homes=\"/path/to/homes\"'"
+        )
+    homes, place = homes_in(Path(str(folder))), int(told["partition-id"])
+    return homes[place] if place < len(homes) else None
+
+
+@lru_cache(maxsize=1024)
+def _opened(folder: Path, base: str | None, facts: Path | None) -> Home:
+    """The home, whose settings are read once a process and not once a message."""
+    return open_home(folder, base, facts)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from clients.learned import teaches
 from clients.local import Client
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, of_some_people, row_keys
@@ -21,7 +22,6 @@ from fedrec.ensemble.answers import Answers, Judged
 from fedrec.ensemble.erased_rows import discard, held, hold
 from fedrec.ensemble.validation import judged_users, read_judgement, write_judgement
 from fedrec.files import sync
-from fedrec.learned import teaches
 from fedrec.metrics import auc
 from fedrec.models.adapter import State, state_hash
 from fedrec.protocol.adapters import Model
@@ -48,7 +48,7 @@ class Held:
 def locate(client: Client, selection: Selection) -> Held:
     """What is here of it."""
     rows = client.interactions
-    gone = selection.mask(rows, client.run.catalogue)
+    gone = selection.mask(rows, client.store.catalogue)
     users = tuple(rows.user_ids[user] for user in np.unique(rows.user[gone]))
     taught = np.unique(rows.user[gone & teaches(rows)])
     shards = tuple(map(int, np.unique(client.shard_of_users()[taught])))
@@ -165,7 +165,7 @@ def discard_held(client: Client, requests: Sequence[str]) -> None:
 
 def _hold(client: Client, selection: Selection, request: str) -> None:
     rows = client.interactions
-    gone = selection.mask(rows, client.run.catalogue) & (rows.split == TRAIN)
+    gone = selection.mask(rows, client.store.catalogue) & (rows.split == TRAIN)
     if not gone.any():
         return  # nothing was learnt, or it is deleted already and waits
     windows = client.encoder.windows(rows, gone)
@@ -191,7 +191,7 @@ def _left(client: Client, selection: Selection) -> int:
     if scores is None:
         scored = int(client.store.has_scores)  # what cannot be read may hold anybody
     else:
-        scored = int(selection.mask(_rows_of(scores), client.run.catalogue).sum())
+        scored = int(selection.mask(_rows_of(scores), client.store.catalogue).sum())
     return scored + sum(_overjudged(client, client.interactions).values())
 
 
@@ -230,7 +230,7 @@ def _forget_judged(client: Client) -> None:
 
 def _test_rows(client: Client, rows: Interactions) -> NDArray[np.str_]:
     """The keys of the test rows among some rows."""
-    return row_keys(rows.take(rows.split == TEST), client.run.catalogue)
+    return row_keys(rows.take(rows.split == TEST), client.store.catalogue)
 
 
 def _scores_before(client: Client, shards: tuple[int, ...]) -> NDArray[np.float64]:

@@ -13,19 +13,20 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from clients.client_run import ClientRun
+from clients.learned import teaches
 from fedrec import hardware
 from fedrec.config import RunConfig, Sharing
 from fedrec.data.evaluated import evaluated
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.selection import row_keys
-from fedrec.data.shards import drawn, numbered
+from fedrec.data.shards import drawn, numbered, shard_of
 from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.ensemble.aggregators import AGGREGATORS
-from fedrec.ensemble.answers import encoder_of, run_base
+from fedrec.ensemble.answers import encoder_of
 from fedrec.ensemble.validation import Judgement, judge, read_judgement
 from fedrec.errors import FedrecError
 from fedrec.files import replacing, storing
-from fedrec.learned import teaches
 from fedrec.metrics import measure
 from fedrec.models.adapter import State
 from fedrec.models.base import Base
@@ -33,7 +34,6 @@ from fedrec.pooled import ScoredRows
 from fedrec.progress import bar, working
 from fedrec.protocol.adapters import Model, from_arrays, to_arrays
 from fedrec.protocol.answers import InventoryAnswer, Measures, TrainAnswer
-from fedrec.store import Run
 from fedrec.strategies import strategy_of
 from fedrec.strategies.strategy import Learnt
 from fedrec.training.lesson import Lesson
@@ -42,23 +42,25 @@ from fedrec.training.step import Learning
 
 
 class Client:
-    """One client of a run, on its own side.
+    """One client in a run, on its own side."""
 
-    Attributes:
-        sharing: how much of its test rows' scores it may tell at most.
-    """
-
-    sharing: Sharing = "scores"
-
-    def __init__(self, run: Run, name: str) -> None:
-        self.run, self.name = run, name
-        self.store = run.client(name)
-        self.config: RunConfig = run.config
-        hardware.use_threads(self.config.train)
+    def __init__(self, store: ClientRun) -> None:
+        self.store, self.name = store, store.name
 
     @cached_property
+    def config(self) -> RunConfig:
+        config = self.store.config
+        hardware.use_threads(config.train)
+        return config
+
+    @property
     def base(self) -> Base:
-        return run_base(self.run)
+        return self.store.base
+
+    @property
+    def sharing(self) -> Sharing:
+        """How much of its test rows' scores it may tell at most."""
+        return self.store.home.settings.policy.scores
 
     @cached_property
     def interactions(self) -> Interactions:
@@ -66,12 +68,12 @@ class Client:
 
     @cached_property
     def encoder(self) -> PromptEncoder:
-        return encoder_of(self.run, self.base)
+        return encoder_of(self.config, self.store.catalogue, self.base)
 
     def inventory(self) -> InventoryAnswer:
         """Counts only: users, and train rows of each shard."""
-        rows, shard_of = self.train_rows()
-        counts = np.bincount(shard_of[shard_of >= 0], minlength=self.config.shards)
+        rows, place = self.train_rows()
+        counts = np.bincount(place[place >= 0], minlength=self.config.shards)
         return InventoryAnswer(client=self.name, users=len(rows.user_ids), examples=tuple(counts.tolist()))
 
     def train(self, number: int, model: Model, shards: Sequence[int]) -> TrainAnswer:
@@ -80,6 +82,7 @@ class Client:
         Args:
             model: the adapters to start from, one of each of those shards; none = those published last, of all shards.
         """
+        self._agrees()
         learner = _Learner(self, number, tuple(shards))
         learnt = strategy_of(self.config).train(learner, model or self._published(number - 1))
         return TrainAnswer(
@@ -124,7 +127,7 @@ class Client:
         self.store.write_scores(
             round=np.array(number), shards=np.array(str(answers.shards)), scores=scores, labels=tested.label,
             users=np.array(rows.user_ids, dtype=np.str_)[tested.user], items=tested.item, times=tested.time,
-            group=group, rows=row_keys(tested, self.run.catalogue),
+            group=group, rows=row_keys(tested, self.store.catalogue),
         )  # fmt: skip
         metrics: dict[str, Measures] = {}
         for index, name in enumerate(rows.client_ids or (self.name,)):
@@ -138,15 +141,26 @@ class Client:
         scored = set() if scores is None else set(map(str, scores["users"]))
         return scored <= set(self.store.users()) and self.store.ensemble.is_judged_here()
 
+    def _agrees(self) -> None:
+        """
+        Raises:
+            FedrecError: the client's policy does not allow the run's training.
+        """
+        strategy, allowed = self.config.strategy, self.store.home.settings.policy.strategies
+        if strategy not in allowed:
+            raise FedrecError(
+                f"client {self.name} takes no part in {strategy}: its client.toml allows {', '.join(allowed) or 'none'}"
+            )
+
     def shard_of_users(self) -> NDArray[np.int32]:
         """(users,) the shard of each user here."""
-        return self.run.shard_of(self.interactions.user_ids)
+        return shard_of(self.interactions.user_ids, self.config)
 
     def train_rows(self) -> tuple[Interactions, NDArray[np.int32]]:
         """The rows to learn from and those that only stand in histories; the shard of each row, -1 for the latter."""
         rows = self.interactions.take(np.isin(self.interactions.split, (TRAIN, HISTORY)))
-        shard_of = self.shard_of_users()[rows.user]
-        return rows, np.where(rows.split == TRAIN, shard_of, -1)
+        place = self.shard_of_users()[rows.user]
+        return rows, np.where(rows.split == TRAIN, place, -1)
 
     def _published(self, number: int) -> Model:
         path = self.store.folder / "published.safetensors"
@@ -180,21 +194,21 @@ class _Learner:
     def learn(self, start: Model, *, anchor: Model | None = None, pull: float = 0.0, role: str = "") -> Learnt:
         client, config, number = self.client, self.client.config, self.round
         prefix = f"{role}-" if role else ""
-        rows, shard_of = client.train_rows()
-        read, shard_of_all = teaches(rows), client.shard_of_users()[rows.user]
+        rows, place = client.train_rows()
+        read, place_of_all = teaches(rows), client.shard_of_users()[rows.user]
         trained: Model = []
         losses: list[float] = []
         counts: list[int] = []
         for shard, state, centre in zip(self.shards, start, anchor or start, strict=True):
             lesson = Lesson(
-                client.encoder.windows(rows, shard_of == shard), rows.label, rows.user,
+                client.encoder.windows(rows, place == shard), rows.label, rows.user,
                 client.encoder.template.answers, (config.seed, prefix + client.name, shard, number), number - 1,
                 config.federation.rounds,
             )  # fmt: skip
             begin, towards = _tensors([state, centre])
             learning = Learning(client.base.model, config.lora, begin, lesson, config.train, pull, towards)
             checkpoint = client.store.folder / "training" / f"{prefix}shard-{shard}.pt"
-            client.store.record_use(client.run.name, shard, number, rows.take(read & (shard_of_all == shard)))
+            client.store.record_use(shard, number, rows.take(read & (place_of_all == shard)))
             with bar(f"{client.name} round {number}") as tick:
                 outcome = train(learning, checkpoint=checkpoint, on_step=tick)
             checkpoint.unlink(missing_ok=True)

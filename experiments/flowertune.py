@@ -30,9 +30,9 @@ from fedrec.config import PromptConfig
 from fedrec.data.prompts import PromptEncoder, Window
 from fedrec.data.table import HISTORY, TRAIN
 from fedrec.models.peft_folder import CONFIG, WEIGHTS
-from fedrec.store import Run
 from fedrec.training.batches import bucketed
 from fedrec.training.loop import learning_rate
+from server.simulated_run import SimulatedRun
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Plan:
     steps: Sequence[int]
 
 
-def client_app(run: Run, plan: Plan) -> ClientApp:
+def client_app(run: SimulatedRun, plan: Plan) -> ClientApp:
     """The ClientApp over a prepared run's clients."""
     app = ClientApp()
 
@@ -68,7 +68,7 @@ def client_app(run: Run, plan: Plan) -> ClientApp:
     return app
 
 
-def serve(grid: Grid, run: Run, out: Path, measure: Callable[[Path], float]) -> float:
+def serve(grid: Grid, run: SimulatedRun, out: Path, measure: Callable[[Path], float]) -> float:
     """All rounds by Flower's FedAvg, from the run's initial adapter.
 
     Args:
@@ -95,7 +95,7 @@ def serve(grid: Grid, run: Run, out: Path, measure: Callable[[Path], float]) -> 
     return float(result.evaluate_metrics_serverapp[rounds]["score"])
 
 
-def load(run: Run) -> tuple[Any, Any]:
+def load(run: SimulatedRun) -> tuple[Any, Any]:
     """The base from disk with a new LoRA adapter around it, and its tokenizer."""
     config = run.config
     base = AutoModelForCausalLM.from_pretrained(config.base, dtype=torch.float32, trust_remote_code=False).to(
@@ -108,12 +108,12 @@ def load(run: Run) -> tuple[Any, Any]:
     return get_peft_model(base, lora), AutoTokenizer.from_pretrained(config.base, trust_remote_code=False)
 
 
-def fit(model: Any, tokenizer: Any, run: Run, plan: Plan, client: int, number: int) -> tuple[float, int]:
+def fit(model: Any, tokenizer: Any, run: SimulatedRun, plan: Plan, client: int, number: int) -> tuple[float, int]:
     """Train on a client's rows in round `number` (from 1); the mean loss, and the rows of a pass."""
     config = run.config.train
     hardware.use_threads(config)
     encoder = PromptEncoder(tokenizer, run.catalogue.titles, plan.prompt, model.config.max_position_embeddings)
-    rows = run.client(run.clients[client]).interactions()
+    rows = run.rows_of(run.clients[client])
     rows = rows.take(np.isin(rows.split, (TRAIN, HISTORY)))
     windows = encoder.windows(rows, rows.split == TRAIN)
     steps = plan.steps[client] * config.epochs

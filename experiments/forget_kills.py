@@ -33,8 +33,8 @@ from experiments.erasing import asked, carried_out
 from experiments.kills import WORLD, kill_after, served, settings
 from fedrec.config import load
 from fedrec.models.base import load_base
-from fedrec.store import Run, open_run
 from server.prepare import prepare
+from server.simulated_run import SimulatedRun, open_run
 from server.simulation import simulate
 from unlearning.certificates.verify import verify_certificate, verify_chain
 from unlearning.records.audit import check
@@ -75,7 +75,7 @@ def forget(folder: Path) -> None:
     carried_out(open_run(folder), print)
 
 
-def prepared(folder: Path, base: Path) -> Run:
+def prepared(folder: Path, base: Path) -> SimulatedRun:
     """A trained run with its requests approved."""
 
     def make(place: Path) -> None:
@@ -89,7 +89,7 @@ def prepared(folder: Path, base: Path) -> Run:
     return open_run(folder)
 
 
-def _three(run: Run) -> list[str]:
+def _three(run: SimulatedRun) -> list[str]:
     """Two users of one shard, and one of another."""
     users = sorted(run.clients_of())
     shard_of = dict(zip(users, run.shard_of(users).tolist(), strict=True))
@@ -98,7 +98,7 @@ def _three(run: Run) -> list[str]:
     return [*mine[0][:2], mine[1][0]]
 
 
-def content_of(run: Run) -> dict[str, Any]:
+def content_of(run: SimulatedRun) -> dict[str, Any]:
     """Everything that must be equal.
 
     Left out of a certificate are `ANEW`: its times, and the digests of what says when (the audit log, the evidence that
@@ -137,7 +137,7 @@ def _kept(path: Path) -> bool:
     return path.is_file() and not path.name.endswith(("-wal", "-shm"))
 
 
-def faults_at_the_end(run: Run) -> list[str]:
+def faults_at_the_end(run: SimulatedRun) -> list[str]:
     """What no comparison shows: chains that do not hold, and requests not closed exactly once."""
     workflow, faults = Workflow(run), []
     ids = [request.id for request in workflow.ledger.list()]
@@ -163,7 +163,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def served_wrongly(run: Run, before: dict[str, list[str | None]]) -> list[str]:
+def served_wrongly(run: SimulatedRun, before: dict[str, list[str | None]]) -> list[str]:
     """Adapters that a killed run serves though the ledger says that they are withdrawn, or exchanged for others.
 
     Args:
@@ -182,7 +182,7 @@ def served_wrongly(run: Run, before: dict[str, list[str | None]]) -> list[str]:
     return faults
 
 
-def doing(run: Run) -> str:
+def doing(run: SimulatedRun) -> str:
     """What a killed run was about: how far each of its requests is."""
     workflow = Workflow(run)
     states = [request.state.value for request in workflow.ledger.list()]
@@ -190,9 +190,9 @@ def doing(run: Run) -> str:
     return " ".join(states)
 
 
-def one(number: int, moments: list[float], ready: Run, whole: dict[str, Any], life: float) -> dict[str, Any]:
+def one(number: int, moments: list[float], ready: SimulatedRun, whole: dict[str, Any], life: float) -> dict[str, Any]:
     """A copy killed at those parts of a life, and resumed to its end."""
-    run = Run(ready.folder.with_name(f"killed-{number}"))
+    run = SimulatedRun(ready.folder.with_name(f"killed-{number}"))
     shutil.copytree(ready.folder, run.folder)
     before = {name: served(ready, name) for name in ready.clients}
     kills, wrong = [], []
@@ -237,7 +237,7 @@ def main(
         load_base(str(base), device="cpu", precision="fp32")  # every fork has it
         began = time.monotonic()
         ready = prepared(place / "ready", base)
-        alone = Run(shutil.copytree(ready.folder, place / "alone"))
+        alone = SimulatedRun(shutil.copytree(ready.folder, place / "alone"))
         _, life = in_child(forget, alone.folder)
         if faults := faults_at_the_end(alone):
             raise SystemExit(f"the run left alone: {faults[0]}")

@@ -20,12 +20,12 @@ import typer
 from experiments.common import portable, run_command, write_result
 from experiments.erasing import asked, carried_out, workflow_of
 from fedrec.config import load
-from fedrec.store import Run
 from server.prepare import prepare
+from server.simulated_run import SimulatedRun
 from server.simulation import simulate
 
 
-def forget_one(run: Run, user: str) -> dict[str, Any]:
+def forget_one(run: SimulatedRun, user: str) -> dict[str, Any]:
     """The request of one user, from its submission on."""
     workflow_of(run)
     gc.collect()  # what the training left in this process is not the request's

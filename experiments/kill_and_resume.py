@@ -32,8 +32,8 @@ from experiments.kills import WORLD, Settings, kill_after, served, settings
 from fedrec.config import RunConfig, load
 from fedrec.files import read_json
 from fedrec.protocol.questions import Train
-from fedrec.store import Run, open_run
 from server.prepare import prepare
+from server.simulated_run import SimulatedRun, open_run
 from server.simulation import run_rounds
 from server.transports.in_process import LocalGrid
 
@@ -178,14 +178,14 @@ def bad_replies(strategy: str, folder: Path, configured: Settings) -> list[dict[
     return rows
 
 
-def with_replies(spoil: Callable[[Arrays, Metrics], Wire], config: RunConfig, folder: Path) -> Run:
+def with_replies(spoil: Callable[[Arrays, Metrics], Wire], config: RunConfig, folder: Path) -> SimulatedRun:
     """A run in which one client's replies are passed through `spoil`."""
     run = prepare(config, folder)
-    run_rounds(LocalGrid(Corrupting(spoil, AWAY), len(run.clients)), run)
+    run_rounds(LocalGrid(Corrupting(spoil, AWAY), run.nodes()), run)
     return run
 
 
-def same_models(one: Run, other: Run) -> bool:
+def same_models(one: SimulatedRun, other: SimulatedRun) -> bool:
     """Whether all clients' models after the last round are equal to the last bit."""
     mine, theirs = (run.rounds.models(run.config.federation.rounds) for run in (one, other))
     return mine.keys() == theirs.keys() and all(

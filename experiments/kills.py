@@ -12,7 +12,7 @@ import psutil
 from fedrec.config import WorldConfig
 from fedrec.models.adapter import state_hash
 from fedrec.models.peft_folder import load_peft
-from fedrec.store import Run
+from server.simulated_run import SimulatedRun
 
 WORLD = WorldConfig(users=30, items=60, rows=15, cohort=10)
 Settings = dict[str, Any]
@@ -41,7 +41,7 @@ def kill_after(seconds: float, pid: int, ended: Callable[[], bool]) -> None:
         time.sleep(0.002)
 
 
-def served(run: Run, name: str) -> list[str | None]:
+def served(run: SimulatedRun, name: str) -> list[str | None]:
     """What a client has on its disk to serve: each shard's hash, computed anew; none where it is withdrawn."""
     client = run.client(name)
     entries = client.ensemble.entries or []

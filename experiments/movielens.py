@@ -21,8 +21,8 @@ from experiments.common import run_command, write_result
 from fedrec import config as configuration
 from fedrec.data.table import TRAIN
 from fedrec.metrics import auc
-from fedrec.store import Run, open_run
 from server.prepare import finish, prepare
+from server.simulated_run import SimulatedRun, open_run
 from server.simulation import simulate
 
 OVERALL = ("auc", "warm_auc", "mean_auc", "worst_auc", "std_auc", "uauc", "logloss")
@@ -31,7 +31,7 @@ OVERALL = ("auc", "warm_auc", "mean_auc", "worst_auc", "std_auc", "uauc", "loglo
 def run_one(folder: Path, settings: dict[str, Any], sets: tuple[str, ...]) -> dict[str, Any]:
     """The result of one run, which is continued if it was begun."""
     if (folder / "config.json").exists():
-        run: Run = finish(open_run(folder))
+        run: SimulatedRun = finish(open_run(folder))
     else:
         run = prepare(configuration.load(overrides=settings, sets=sets), folder)
     if run.rounds.last() != run.config.federation.rounds or not (folder / "result.json").exists():
@@ -41,9 +41,9 @@ def run_one(folder: Path, settings: dict[str, Any], sets: tuple[str, ...]) -> di
     return result
 
 
-def warm_auc(run: Run) -> float:
+def warm_auc(run: SimulatedRun) -> float:
     """AUC over the test rows whose user and item both have train rows."""
-    rows = {name: run.client(name).interactions() for name in run.clients}
+    rows = {name: run.rows_of(name) for name in run.clients}
     scores = {name: run.client(name).scores() for name in run.clients}
     items = {int(item) for r in rows.values() for item in r.item[r.split == TRAIN]}
     users = {r.user_ids[user] for r in rows.values() for user in set(r.user[r.split == TRAIN].tolist())}

@@ -13,8 +13,11 @@ _HEAD = """# The protocol
 The server asks, clients answer; nobody else says anything, and a client asks nothing. Every message is one record
 (`fedrec/protocol/`): values by name as JSON; adapters as named float32 arrays, `shard/{s}/{layer}.A` and `.B`; scores
 as `scored/…` or `histogram/…` (`fedrec/pooled.py`); together in the bytes of a safetensors file. A record has a
-version; one that is not known is refused with one line, and so is whatever is no record. `run` is in every question,
-`client` in every answer. Written by `python -m experiments.protocol_table`.
+version; one that is not known is refused with one line, and so is whatever is no record. `run`, its id, is in every
+question, and in most are `facts`, the SHA-256 of each thing that a client has to know of the run: configuration,
+catalogue, base model (`fedrec/protocol/facts.py`). A client that has not got one of them answers `Lacks` with its
+name, is told it by `query.inform`, keeps it in its home, and is asked again. No path travels. `client` is in every
+answer. Written by `python -m experiments.protocol_table`.
 
 """
 _COLUMNS = (
@@ -33,14 +36,14 @@ def _row(question: type[Question]) -> list[str]:
     said = (question.__doc__ or "").strip().splitlines()[0]
     answer = question.answer
     return [
-        f"`{question.kind}`", said, str(question.version), _fields(question, "run"), question.reveals,
+        f"`{question.kind}`", said, str(question.version), _fields(question, "run", "facts"), question.reveals,
         _fields(answer, "client"), str(answer.version), answer.reveals,
     ]  # fmt: skip
 
 
-def _fields(record: type[Record], common: str) -> str:
+def _fields(record: type[Record], *common: str) -> str:
     names = sorted(record.model_fields, key=lambda name: name == "adapters")
-    return ", ".join(f"`{name}`" for name in names if name != common) or "nothing more"
+    return ", ".join(f"`{name}`" for name in names if name not in common) or "nothing more"
 
 
 if __name__ == "__main__":

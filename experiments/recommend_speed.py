@@ -1,6 +1,6 @@
 """`recommend` over a whole catalogue: the history computed once, against every prompt scored alone.
 
-    recommend     what `fedrec recommend` computes, adapters and catalogue read from disk      score_items
+    recommend     what `fedrec recommend` computes, adapters and catalogue read from disk      Answers.candidates
     shared        its scoring alone: one history, many candidates                              score_candidates
     batched       each candidate's whole prompt, as many in a batch as scoring ever takes      score_windows
     one by one    each candidate's whole prompt by itself
@@ -28,18 +28,17 @@ import torch
 import typer
 from numpy.typing import NDArray
 
+from clients.client_run import ClientRun
 from experiments.common import portable, run_command, write_result
-from fedrec.client_store import ClientStore
 from fedrec.config import load
 from fedrec.data.prompts import Window
 from fedrec.ensemble.answers import encoder_of
 from fedrec.files import write_json
 from fedrec.models.bank import AdapterBank, Mixed, Routed
 from fedrec.models.base import load_base
-from fedrec.recommend import score_items
 from fedrec.scoring import score_candidates, score_windows
-from fedrec.store import Run
 from server.prepare import prepare
+from server.simulated_run import SimulatedRun
 from server.simulation import simulate
 
 Scores = NDArray[np.float64]
@@ -51,13 +50,13 @@ FULL = 20  # rows a user must have
 class Person:
     """A user's client and history."""
 
-    client: ClientStore
+    client: ClientRun
     user: str
     items: list[int]
     labels: list[int]
 
 
-def people(run: Run, count: int) -> list[Person]:
+def people(run: SimulatedRun, count: int) -> list[Person]:
     """So many users of the first client with a history worth the name, the longest first."""
     client = run.client(run.clients[0])
     rows = client.interactions()
@@ -76,11 +75,11 @@ def timed(compute: Callable[[], Scores]) -> tuple[float, Scores]:
     return perf_counter() - began, scores
 
 
-def repetition(run: Run, person: Person, part: slice, backwards: bool) -> dict[str, Any]:
+def repetition(run: SimulatedRun, person: Person, part: slice, backwards: bool) -> dict[str, Any]:
     """Seconds per candidate of each way, and the largest differences of their scores."""
     config = run.config
     base = load_base(str(config.base), device=config.train.device, precision=config.train.precision)
-    encoder = encoder_of(run, base)
+    encoder = encoder_of(run.config, run.catalogue, base)
     catalogue = list(range(len(run.catalogue)))
     past = encoder.past_of(person.items, person.labels)
     questions = [encoder.question(item) for item in catalogue]
@@ -111,7 +110,11 @@ def repetition(run: Run, person: Person, part: slice, backwards: bool) -> dict[s
             return score_candidates(base.model, past, questions, answers, **how)
 
         def recommend() -> Scores:
-            return score_items(run, person.client, person.items, person.labels, catalogue)
+            answers = person.client.ensemble.answers(config, person.client.base, encoder)
+            try:
+                return answers.candidates(past, questions)
+            finally:
+                answers.close()
 
         ways = {"recommend": recommend, "shared": shared, "batched": batched, "one by one": one_by_one}
         timings = {name: timed(ways[name]) for name in (reversed(ways) if backwards else ways)}
@@ -127,7 +130,7 @@ def repetition(run: Run, person: Person, part: slice, backwards: bool) -> dict[s
     }
 
 
-def compare(run: Run, repeats: int) -> dict[str, Any]:
+def compare(run: SimulatedRun, repeats: int) -> dict[str, Any]:
     rows = [
         repetition(run, person, slice(part, None, repeats), part % 2 == 1)
         for part, person in enumerate(people(run, repeats))
@@ -147,12 +150,12 @@ def compare(run: Run, repeats: int) -> dict[str, Any]:
     }
 
 
-def in_precision(run: Run, precision: str, folder: Path) -> Run:
+def in_precision(run: SimulatedRun, precision: str, folder: Path) -> SimulatedRun:
     """A copy of the run that computes in this precision."""
     shutil.copytree(run.folder, folder)
     train = run.config.train.model_copy(update={"precision": precision})
     write_json(folder / "config.json", run.config.model_copy(update={"train": train}).model_dump(mode="json"))
-    return Run(folder)
+    return SimulatedRun(folder)
 
 
 def main(

@@ -47,11 +47,11 @@ from fedrec.models.head import answer_logits
 from fedrec.models.peft_folder import load_peft
 from fedrec.protocol.questions import Train
 from fedrec.scoring import score_windows
-from fedrec.store import Run
 from fedrec.training.batches import answer_positions, batches, pad
 from fedrec.training.lesson import Lesson
 from fedrec.training.loop import learning_rate
 from server.prepare import prepare
+from server.simulated_run import SimulatedRun
 from server.simulation import run_rounds
 from server.transports.in_process import LocalGrid
 
@@ -85,7 +85,7 @@ class Timed:
 class Setting:
     """One prepared run, which every variant starts from."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: SimulatedRun) -> None:
         self.run, self.config = run, run.config
         train = self.config.train
         self.base = load_base(str(self.config.base), device=train.device, precision=train.precision)
@@ -102,7 +102,7 @@ class Setting:
         return PromptEncoder(self.base.tokenizer, self.run.catalogue.titles, prompt, self.base.context)
 
     def _task(self, number: int, name: str) -> Lesson:
-        rows = self.run.client(name).interactions()
+        rows = self.run.rows_of(name)
         rows = rows.take(np.isin(rows.split, (TRAIN, HISTORY)))
         windows = self.encoder.windows(rows, rows.split == TRAIN)
         key = (self.config.seed, name, 0, number)
@@ -112,7 +112,7 @@ class Setting:
         """AUC over all clients' test rows pooled, read through prompts of this kind."""
         encoder, found, labels = self.encoder_for(prompt), [], []
         for name in self.run.clients:
-            rows = self.run.client(name).interactions()
+            rows = self.run.rows_of(name)
             wanted = rows.split == TEST
             scores = score_windows(
                 self.base.model, encoder.windows(rows, wanted), encoder.template.answers, len(rows),
@@ -125,8 +125,8 @@ class Setting:
 
 def fedrec(setting: Setting, folder: Path) -> Measured:
     shutil.copytree(setting.run.folder, folder)
-    run, app, marks = Run(folder), Timed(fedrec_app), []
-    run_rounds(LocalGrid(app, len(run.clients)), run, lambda entry: marks.append(perf_counter()))  # type: ignore[arg-type]
+    run, app, marks = SimulatedRun(folder), Timed(fedrec_app), []
+    run_rounds(LocalGrid(app, run.nodes()), run, lambda entry: marks.append(perf_counter()))  # type: ignore[arg-type]
     return Measured(app.seconds[Train.kind], marks[-1] - marks[0], run.rounds.history()[-1]["overall"]["auc"])
 
 
@@ -139,7 +139,7 @@ def plain(prompt: PromptConfig, micro: int) -> Callable[[Setting, Path], Measure
                 return setting.evaluate(bank, Routed(0), prompt)
 
         app = Timed(flowertune.client_app(setting.run, flowertune.Plan(prompt, micro, setting.steps)))
-        grid = LocalGrid(app, len(setting.run.clients))  # type: ignore[arg-type]
+        grid = LocalGrid(app, setting.run.nodes())  # type: ignore[arg-type]
         began = perf_counter()
         reached = flowertune.serve(grid, setting.run, folder, measure)
         return Measured(app.seconds["train"], perf_counter() - began, reached)

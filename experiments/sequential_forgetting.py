@@ -30,15 +30,15 @@ from fedrec.config import RunConfig, load
 from fedrec.data.selection import Selection
 from fedrec.files import write_json
 from fedrec.metrics import auc
-from fedrec.store import Run
 from server.prepare import prepare
+from server.simulated_run import SimulatedRun
 from server.simulation import simulate
 
 DEFAULTS = {"train.threads": 1, "train.epochs": 1, "seed": 1}
 SMALL_WORLD = {"data.world.users": 100}  # each one in a hundred
 
 
-def trained(config: RunConfig, folder: Path, gone: Sequence[str] = ()) -> Run:
+def trained(config: RunConfig, folder: Path, gone: Sequence[str] = ()) -> SimulatedRun:
     """A run from scratch whose clients never trained on some users."""
     shutil.rmtree(folder, ignore_errors=True)
     run = prepare(config, folder)
@@ -48,7 +48,7 @@ def trained(config: RunConfig, folder: Path, gone: Sequence[str] = ()) -> Run:
     return run
 
 
-def auc_without(run: Run, gone: Sequence[str]) -> float:
+def auc_without(run: SimulatedRun, gone: Sequence[str]) -> float:
     """By what the run serves, over the test rows of all who stay, pooled."""
     kept = [found for name in run.clients if (found := run.client(name).scores()) is not None]
     users, scores, labels = (np.concatenate([each[key] for each in kept]) for key in ("users", "scores", "labels"))
@@ -56,7 +56,9 @@ def auc_without(run: Run, gone: Sequence[str]) -> float:
     return auc(scores[stay], labels[stay])
 
 
-def step(run: Run, original: Run, going: Sequence[str], gone: Sequence[str], folder: Path) -> dict[str, Any]:
+def step(
+    run: SimulatedRun, original: SimulatedRun, going: Sequence[str], gone: Sequence[str], folder: Path
+) -> dict[str, Any]:
     """Forget some, and compare.
 
     Args:
@@ -125,7 +127,7 @@ def main(
     config = load(overrides={**DEFAULTS, **world, **given}, sets=tuple(set_ or ()))
     run = trained(config, folder / "run")
     write_json(run.folder / "erasure" / "policy.json", {"ledger": {"max_submissions_per_hour": 1_000_000}})
-    original = Run(folder / "original")
+    original = SimulatedRun(folder / "original")
     shutil.rmtree(original.folder, ignore_errors=True)
     shutil.copytree(run.folder, original.folder)
     alone = trained(run.config.model_copy(update={"shards": 1}), folder / "alone")

@@ -30,6 +30,7 @@ __all__ = ["Comparison", "Erasure", "Run", "compare", "open_run", "resume", "sim
 def simulate(
     data: str | None = None,
     *,
+    homes: Path | str | None = None,
     clients: int | None = None,
     rounds: int | None = None,
     strategy: str | Sequence[str] = (),
@@ -49,6 +50,7 @@ def simulate(
 
     Args:
         data: file or folder; None = a generated world of films.
+        homes: a folder of clients' homes, filled by `fedrec vault import`, to train with; they say what data there is.
         strategy: pplr, fedavg, fedprox, ditto, local or central; of several the others run as baselines.
         base: Hugging Face id or folder of the base model; None = the embedded Llama.
         settings: any others by their names, such as `{"train.lr": 1e-3}`; `fedrec settings` lists them.
@@ -70,7 +72,7 @@ def simulate(
     overrides = {**(settings or {}), **_given({**words, "base": base})}
     strategies = (strategy,) if isinstance(strategy, str) else strategy
     reached = _transport(transport, workers)
-    resolved = configured(overrides, strategies, config, sets)
+    resolved = configured(overrides, strategies, config, sets, _path(homes))
     return Run(start(resolved, _path(out), reached, listener or NOBODY, replace))
 
 
@@ -94,7 +96,7 @@ def open_run(folder: Path | str | None = None) -> Run:
     Raises:
         UsageError: there is none.
     """
-    from fedrec.store import open_run as stored
+    from server.simulated_run import open_run as stored
 
     return Run(stored(folder))
 

@@ -20,10 +20,11 @@ from fedrec.visible import visible
 COMMANDS = {
     "simulate": ("server.commands.simulate:simulate", "Federated rounds on this machine: the main job."),
     "data": ("fedrec.commands.data:app", "What is in a data set."),
-    "vault": ("fedrec.commands.vault:app", "A client's private data: keep, erase, back up."),
+    "client": ("clients.commands.client:app", "A client's home: who it is, what may leave it."),
+    "vault": ("clients.commands.vault:app", "A client's private data: keep, erase, back up."),
     "base": ("fedrec.commands.base:app", "The base model: build the embedded one, or look at any."),
     "recommend": ("server.commands.recommend:recommend", "The best unseen items for one user."),
-    "evaluate": ("fedrec.commands.evaluate:evaluate", "A run's metrics, per client and overall."),
+    "evaluate": ("server.commands.evaluate:evaluate", "A run's metrics, per client and overall."),
     "export": ("server.commands.export:export", "A client's adapter with base and tokenizer, for PEFT."),
     "forget": ("server.commands.forget:app", '"Delete me": from the request to the certificate.'),
     "unlearn": ("unlearning.commands.unlearn:app", "Methods of unlearning side by side."),

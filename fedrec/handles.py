@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from fedrec.config import RunConfig
     from fedrec.ensemble.ranking import Recommendation
-    from fedrec.store import Run as StoredRun
+    from server.simulated_run import SimulatedRun
     from unlearning.certificates.verify import Verdict
 
 
@@ -54,7 +54,7 @@ class Erasure:
 class Run:
     """A run: a federation's data, rounds, model and result, in a folder."""
 
-    def __init__(self, stored: StoredRun) -> None:
+    def __init__(self, stored: SimulatedRun) -> None:
         self._stored = stored
 
     def __repr__(self) -> str:
@@ -96,11 +96,10 @@ class Run:
             UsageError: the run has no such user.
             FedrecError: the user's client serves no model, or one that was withdrawn.
         """
-        from fedrec.recommend import recommend
         from server.current import check_current
 
         check_current(self._stored)
-        return recommend(self._stored, user, top)
+        return self._stored.recommend(user, top)
 
     def scores(self) -> pd.DataFrame:
         """A row for each test row that was measured last: client, user, item, time (Unix seconds), label, score."""
@@ -163,7 +162,7 @@ class Run:
         workflow = Workflow(self._stored)
         first = workflow.ensure_one()[0] if None in (requester, approver, signer) else ""
         part = part_of(workflow, client, items, since, until)
-        users = known_users(workflow.model, client, {"user": user}) if user is not None else ()
+        users = known_users(self._stored, client, {"user": user}) if user is not None else ()
         selection = part.model_copy(update={"users": users, "everything": part.everything and not users})
         request = workflow.submit(
             selection, client=client, channel="python", ground=ground, requester=requester or first

@@ -11,6 +11,8 @@ import typer
 
 from fedrec.errors import UsageError
 
+RUNS = Path("runs")  # where commands make new ones, and find the newest
+
 
 @dataclass(frozen=True)
 class StandsFor:

@@ -65,7 +65,7 @@ def all_settings(section: type[Section], prefix: str = "") -> Iterator[Setting]:
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             yield from all_settings(field.annotation, f"{key}.")
         else:
-            default = field.get_default(call_default_factory=True)
+            default = None if field.is_required() else field.get_default(call_default_factory=True)
             shown = "none" if default is None else json.dumps(default, ensure_ascii=False).strip('"')
             names = next((" | ".join(each) for each in field.metadata if isinstance(each, Choices)), None)
             yield Setting(key, shown, names or _kind(field.annotation), field.description or "")

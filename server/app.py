@@ -1,6 +1,7 @@
 """The Flower ServerApp: prepares the run named by the run configuration, or continues it, and runs its rounds.
 
-flwr run . local --stream -c 'config="/path/to/run.toml" out="/path/to/run"' --federation-config 'num-supernodes=5'
+flwr run . local --stream -c 'config="/path/to/run.toml" out="/path/to/run" homes="/path/to/homes"' \
+    --federation-config 'num-supernodes=5'
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from fedrec import config as configuration
 from fedrec.errors import FedrecError, UsageError
 from fedrec.lock import only_writer
 from fedrec.reporting.run_console import ROUND_HEADER, round_line
-from fedrec.store import Run
 from fedrec.visible import visible
+from server.run import Run
+from server.simulated_run import SimulatedRun
 from server.simulation import run_rounds
 
 app = ServerApp()
@@ -31,7 +33,7 @@ def main(grid: Grid, context: Context) -> None:
         if out is None:
             raise UsageError("out is empty: name the run's folder, flwr run -c 'out=\"/path/to/run\"'")
         with only_writer(out):
-            run = _run(config, out)
+            run = _run(config, out, _path(context, "homes"))
             print(f"{run.config.strategy} in {run.folder}", ROUND_HEADER, sep="\n", flush=True)
             run_rounds(grid, run, lambda entry: print(visible(round_line(entry)), flush=True))
             print(visible(f"fedrec report {shlex.quote(str(out))} writes the page"), flush=True)
@@ -40,12 +42,14 @@ def main(grid: Grid, context: Context) -> None:
         raise
 
 
-def _run(config: Path | None, out: Path) -> Run:
+def _run(config: Path | None, out: Path, homes: Path | None) -> Run:
+    """The run, prepared: on one machine together with its clients' homes, which are nobody's business otherwise."""
     from server.prepare import finish, prepare
 
-    if (out / "config.json").exists():
-        return finish(Run(out))
-    return prepare(configuration.load(config), out)
+    run = SimulatedRun(out)
+    if not (out / "config.json").exists():
+        return prepare(configuration.load(config), out, homes)
+    return Run(out) if run.prepared else finish(run)
 
 
 def _path(context: Context, key: str) -> Path | None:

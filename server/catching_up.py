@@ -15,10 +15,10 @@ from fedrec.progress import say as to_stderr
 from fedrec.protocol.adapters import Model
 from fedrec.protocol.answers import ChainAnswer, DiscardAnswer, LocateAnswer, RepeatAnswer, ServeAnswer
 from fedrec.protocol.questions import Chain, Discard, Locate, Repeat, Serve
-from fedrec.store import Run
 from fedrec.vault.chain import ORIGIN, Link
 from server.exchange import answers
 from server.renewal import renew
+from server.run import Run
 from unlearning.executor import Say
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.states import State

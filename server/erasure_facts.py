@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from fedrec.reporting.erasure_section import Closed, Erasures, Waiting
-from fedrec.store import Run
+from server.run import Run
 from unlearning.requests.request import Request
 from unlearning.requests.states import OPEN, WITHDRAWN, State
 from unlearning.workflow.workflow import Workflow
@@ -75,6 +75,5 @@ def _ended(request: Request) -> datetime:
 
 def _people(run: Run) -> Mapping[str, list[int]]:
     """By client, how many people are in each shard; only of clients whose vaults are on this machine."""
-    stores = [run.client(name) for name in run.clients]
-    shards = {store.name: run.shard_of(store.users()) for store in stores if store.has_vault}
+    shards = {name: run.shard_of(users) for name, users in run.people().items()}
     return {name: np.bincount(found, minlength=run.config.shards).tolist() for name, found in shards.items()}

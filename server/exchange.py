@@ -13,12 +13,12 @@ from flwr.app import Array, ArrayRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
 from fedrec.errors import FedrecError
-from fedrec.protocol.answers import Answer
-from fedrec.protocol.questions import Question
+from fedrec.protocol.answers import Answer, Lacks
+from fedrec.protocol.questions import Inform, Question
 from fedrec.protocol.record import BadMessage, Content, Record
 from fedrec.protocol.wire import pack, unpack
-from fedrec.store import Run
 from fedrec.text import one_line
+from server.run import Run
 
 _PATIENCE = 600.0  # seconds for all clients to answer what none of them may leave out
 _POLL = 0.05  # seconds; Flower's own loop sleeps 3
@@ -28,7 +28,7 @@ Answered = TypeVar("Answered", bound=Answer)
 
 def call(run: Run, question: Question, node: int) -> Message:
     """A message to a client of the run."""
-    asked = question.model_copy(update={"run": str(run.folder.resolve())})
+    asked = question.model_copy(update={"run": run.id, "facts": run.fact_hashes if question.informed else {}})
     return Message(carried(asked), dst_node_id=node, message_type=question.kind, group_id=question.kind)
 
 
@@ -54,9 +54,14 @@ def content_of(message: Message) -> Content:
 
 
 def ask(
-    grid: Grid, calls: Mapping[str, Message], accept: Callable[[str, Message], bool], needed: int, deadline: float
+    grid: Grid,
+    run: Run,
+    calls: Mapping[str, Message],
+    accept: Callable[[str, Message], bool],
+    needed: int,
+    deadline: float,
 ) -> list[str]:
-    """Send each client its message.
+    """Send each client its message, and where it lacks facts of the run, those and the message again.
 
     Args:
         accept: told (client, reply) of every reply; says whether it is good.
@@ -66,6 +71,51 @@ def ask(
     Returns:
         The clients that had not answered by then.
     """
+    end, good = time.monotonic() + deadline, 0
+    informing: dict[str, Message] = {}
+
+    def take(client: str, reply: Message) -> bool:
+        nonlocal good
+        lacks = _lacks(reply)
+        if lacks is None:
+            done = accept(client, reply)
+            good += done
+            return done
+        told = {name: run.facts[name] for name in lacks.lacks if name in run.facts}
+        informing[client] = call(run, Inform(told=told), calls[client].metadata.dst_node_id)
+        return False
+
+    def told(client: str, reply: Message) -> bool:
+        return not reply.has_error() or accept(client, reply)
+
+    late = _replies(grid, calls, take, needed, deadline)
+    if informing and good < needed:
+        late += _replies(grid, informing, told, len(informing), end - time.monotonic())
+        again = {client: _again(calls[client]) for client in informing}
+        late += _replies(grid, again, accept, needed - good, end - time.monotonic())
+    return sorted({*late})
+
+
+def _lacks(reply: Message) -> Lacks | None:
+    """What a client says that it does not know; None where it answers what it was asked."""
+    try:
+        return Lacks.of(content_of(reply))
+    except BadMessage:
+        return None
+
+
+def _again(message: Message) -> Message:
+    """The same message, to be sent once more."""
+    about = message.metadata
+    return Message(
+        message.content, dst_node_id=about.dst_node_id, message_type=about.message_type, group_id=about.group_id
+    )
+
+
+def _replies(
+    grid: Grid, calls: Mapping[str, Message], accept: Callable[[str, Message], bool], needed: int, deadline: float
+) -> list[str]:
+    """Send each client its message; as `ask`."""
     end = time.monotonic() + deadline
     pushed = dict(zip(grid.push_messages(list(calls.values())), calls, strict=True))
     good = 0
@@ -77,7 +127,7 @@ def ask(
                 good += accept(client, reply)
         if not replies:  # a grid that waits itself is asked again at once
             time.sleep(max(0.0, began + _POLL - time.monotonic()))
-    return sorted(pushed.values())
+    return list(pushed.values())
 
 
 def answers(
@@ -106,6 +156,6 @@ def answers(
         return True
 
     calls = {name: call(run, question, nodes[name]) for name, question in questions.items()}
-    if silent := ask(grid, calls, accept, len(calls), _PATIENCE):
+    if silent := ask(grid, run, calls, accept, len(calls), _PATIENCE):
         raise FedrecError(f"client {silent[0]} does not answer: see that it runs, and run this again")
     return said

@@ -20,13 +20,13 @@ from fedrec.protocol.adapters import Model
 from fedrec.protocol.answers import (
     DiscardAnswer,
     EraseAnswer,
+    LeaveAnswer,
     LocateAnswer,
     RehearseAnswer,
     ServeAnswer,
     WithdrawAnswer,
 )
-from fedrec.protocol.questions import AboutShards, Discard, Erase, Locate, Question, Rehearse, Serve, Withdraw
-from fedrec.store import Rounds, Run
+from fedrec.protocol.questions import AboutShards, Discard, Erase, Leave, Locate, Question, Rehearse, Serve, Withdraw
 from fedrec.strategies import strategy_of
 from server.catching_up import catch_up, refuse, remember
 from server.exchange import Answered, answers
@@ -34,6 +34,8 @@ from server.federation import Entry, Federation
 from server.meeting import meet
 from server.prepare import initial_of
 from server.renewal import keep, whole
+from server.rounds import Rounds
+from server.run import Run
 from unlearning.certificates.bundle import Round
 from unlearning.executor import Cost, Located, OnRound, Rehearsal, Retrained, Say, silent
 from unlearning.requests.ledger import Ledger
@@ -121,7 +123,7 @@ class FederatedExecutor:
                 if left := sorted(set(chosen) & set(said.shards)):
                     raise FedrecError(f"client {name} still serves shard {left[0]}: see its log, and run this again")
                 found += said.rows
-        return self.run.remove_baselines() if found or chosen else []
+        return self._leave_baselines() if found or chosen else []
 
     def erase(self, selection: Selection, client: str | None, request: str) -> dict[str, int]:
         """Delete the rows at every client, or at one.
@@ -189,6 +191,13 @@ class FederatedExecutor:
             folder: the rounds in which the shards were trained again.
         """
         keep(self.federation, shards, whole(self.run, shards, models), folder)
+
+    def _leave_baselines(self) -> list[str]:
+        """Nobody has anything of the baselines any longer; their names."""
+        for baseline in self.run.baselines:
+            questions = dict.fromkeys(self._nodes, Leave())
+            answers(self.grid, baseline, self._nodes, questions, LeaveAnswer)
+        return self.run.remove_baselines()
 
     def _concerned(
         self, selection: Selection, client: str | None

@@ -18,7 +18,6 @@ from fedrec.protocol.adapters import Model, State, size_of, to_arrays
 from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
 from fedrec.protocol.questions import Evaluate, Train
 from fedrec.protocol.record import BadMessage
-from fedrec.store import Rounds, Run
 from fedrec.strategies import balance, strategy_of
 from fedrec.strategies.strategy import Trained
 from server import results
@@ -26,6 +25,8 @@ from server.exchange import Answered, ask, call, content_of
 from server.kept import Asking, Kept, Known
 from server.meeting import meet
 from server.replies import Limits, check, check_together, same_reason
+from server.rounds import Rounds
+from server.run import Run
 from server.sampling import choose
 
 Entry = dict[str, Any]
@@ -223,7 +224,7 @@ class Federation:
 
         if good >= needed:
             return []
-        return ask(self.grid, calls, accept, needed - good, self.config.federation.deadline)
+        return ask(self.grid, self.run, calls, accept, needed - good, self.config.federation.deadline)
 
     def _finish(
         self, number: int, models: Mapping[str, Model], shards: Sequence[int] | None, entry: Entry, began: float
@@ -269,8 +270,8 @@ class Federation:
         if fault is not None and (len(asked) > 1 or len(self.nodes) == 1):
             raise FedrecError(
                 f"round {number}: every client fails ({fault}); mend that and go on, "
-                f"{command('simulate --resume', self.run.home.folder)} or "
-                f"{command('forget run --run', self.run.home.folder)}, or start again with other settings"
+                f"{command('simulate --resume', self.run.main.folder)} or "
+                f"{command('forget run --run', self.run.main.folder)}, or start again with other settings"
             )
 
     def groups(self, client: str) -> list[str]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from fedrec.store import Run
 from server.federated_executor import FederatedExecutor
 from server.renewal import put_back
+from server.simulated_run import SimulatedRun
 from server.simulation import write_result_and_page
 from server.transports.processes import SideBySide
 from unlearning.requests.ledger import Ledger
@@ -18,7 +18,7 @@ from unlearning.requests.ledger import Ledger
 class RunHost:
     """The host of a run whose clients are on this machine."""
 
-    model: Run
+    model: SimulatedRun
 
     @contextmanager
     def executor(self, ledger: Ledger, workers: str | int = 0) -> Iterator[FederatedExecutor]:

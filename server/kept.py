@@ -88,10 +88,9 @@ class Kept:
 
 
 def question_of(question: AboutShards) -> str:
-    """SHA-256 of all that an answer depends on, besides the client: whatever is said, but for where the run lies."""
+    """SHA-256 of all that an answer depends on, besides the client and the run."""
     content = question.content()
-    values = {name: value for name, value in content.values.items() if name != "run"}
-    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(content.values, sort_keys=True).encode())
     for name, array in content.arrays.items():
         digest.update(name.encode() + array.tobytes())
     return digest.hexdigest()

@@ -11,11 +11,14 @@ from typing import Any
 
 from fedrec import config as configuration
 from fedrec.config import RunConfig, parse
-from fedrec.errors import FedrecError, Interrupted, command, os_fault
+from fedrec.errors import FedrecError, Interrupted, UsageError, command, os_fault
 from fedrec.lock import only_writer
+from fedrec.options import RUNS
 from fedrec.preparation import resolve
 from fedrec.progress import working
-from fedrec.store import BASELINES, RUNS, Run, create_run, open_run, remove_run
+from fedrec.strategies import strategy_of
+from server.run import BASELINES, find_run, remove_run
+from server.simulated_run import FILLED, SimulatedRun, create_run, open_run
 from server.transports.transport import Transport
 
 Result = dict[str, Any]
@@ -33,7 +36,7 @@ class Listener:
     """
 
     on_warnings: Callable[[Sequence[str]], None] = lambda warnings: None
-    on_run: Callable[[Run, int], None] = lambda run, processes: None
+    on_run: Callable[[SimulatedRun, int], None] = lambda run, processes: None
     on_round: Callable[[Entry], None] = lambda entry: None
 
 
@@ -41,13 +44,18 @@ NOBODY = Listener()
 
 
 def configured(
-    overrides: Mapping[str, Any], strategies: Sequence[str], path: Path | None = None, sets: Sequence[str] = ()
+    overrides: Mapping[str, Any],
+    strategies: Sequence[str],
+    path: Path | None = None,
+    sets: Sequence[str] = (),
+    homes: Path | None = None,
 ) -> RunConfig:
     """The configuration; a mistake in a baseline's is told as well, before anything is written.
 
     Args:
         overrides, path, sets: as `config.load` takes them.
         strategies: the run's and its baselines'; none = as configured.
+        homes: of the clients, filled before; none = the data are split into homes.
 
     Raises:
         UsageError: names every wrong key and value.
@@ -55,14 +63,24 @@ def configured(
     named = (
         dict(zip(("strategy", "baselines"), (strategies[0], list(strategies[1:])), strict=True)) if strategies else {}
     )
-    main = resolve(configuration.load(path, {**overrides, **named}, tuple(sets)))
+    filled = _of_homes(homes, overrides) if homes is not None else {}
+    main = resolve(configuration.load(path, {**overrides, **named, **filled}, tuple(sets)))
+    if homes is not None and strategy_of(main).pools:
+        raise UsageError(f"--homes {homes}: {main.strategy} has no home of its own; name it last, pplr,{main.strategy}")
     _baselines(main)
     return main
 
 
+def _of_homes(homes: Path, overrides: Mapping[str, Any]) -> dict[str, str]:
+    """What the configuration says of homes that were filled before; UsageError where other data are named, too."""
+    if said := sorted(key for key in overrides if key.startswith(("data.", "clients."))):
+        raise UsageError(f"--homes {homes}: data and clients are those of the homes; leave out {said[0]}")
+    return {"data.path": str(homes), "data.format": FILLED}
+
+
 def start(
     config: RunConfig, folder: Path | None, transport: Transport, listener: Listener, replace: bool = False
-) -> Run:
+) -> SimulatedRun:
     """A new run, with its result.
 
     Args:
@@ -85,15 +103,15 @@ def start(
         return _carried_out(prepared, transport, listener)
 
 
-def resume(folder: Path, transport: Transport, listener: Listener) -> Run:
+def resume(folder: Path, transport: Transport, listener: Listener) -> SimulatedRun:
     """A run that was stopped, with its result; otherwise as `start`."""
-    with _writing(folder := open_run(folder).folder):
+    with _writing(folder := find_run(folder)):
         with working(f"opening {folder}"):
             runs = reopened(folder)
         return _carried_out(_prepared(runs, listener), transport, listener)
 
 
-def created(config: RunConfig, folder: Path, replace: bool = False) -> list[Run]:
+def created(config: RunConfig, folder: Path, replace: bool = False) -> list[SimulatedRun]:
     """The run and its baselines, not prepared."""
     if replace:
         remove_run(folder)
@@ -101,7 +119,7 @@ def created(config: RunConfig, folder: Path, replace: bool = False) -> list[Run]
     return [run, *(create_run(folder / BASELINES / name, each) for name, each in _baselines(config).items())]
 
 
-def reopened(folder: Path) -> list[Run]:
+def reopened(folder: Path) -> list[SimulatedRun]:
     """The run and its baselines."""
     run = open_run(folder)
     return [run, *_beside(run)]
@@ -116,7 +134,7 @@ def _writing(folder: Path) -> Iterator[None]:
             raise Interrupted(f"stopped; continue with {command('simulate --resume', folder)}") from None
 
 
-def _prepared(runs: Sequence[Run], listener: Listener) -> list[Run]:
+def _prepared(runs: Sequence[SimulatedRun], listener: Listener) -> list[SimulatedRun]:
     with working("preparing: data, base model, clients"):
         from server.prepare import finish_all
 
@@ -125,7 +143,7 @@ def _prepared(runs: Sequence[Run], listener: Listener) -> list[Run]:
     return prepared
 
 
-def _carried_out(runs: Sequence[Run], transport: Transport, listener: Listener) -> Run:
+def _carried_out(runs: Sequence[SimulatedRun], transport: Transport, listener: Listener) -> SimulatedRun:
     """All rounds of all runs. What the system refuses, a full disk most likely, loses nothing: it says how to go on."""
     run = runs[0]
     try:
@@ -146,14 +164,14 @@ def _carried_out(runs: Sequence[Run], transport: Transport, listener: Listener) 
     return run
 
 
-def _rounds(run: Run, transport: Transport, listener: Listener) -> None:
+def _rounds(run: SimulatedRun, transport: Transport, listener: Listener) -> None:
     from server.simulation import simulate
 
     listener.on_run(run, transport.processes(run))
     simulate(run, transport, listener.on_round)
 
 
-def _beside(run: Run) -> list[Run]:
+def _beside(run: SimulatedRun) -> list[SimulatedRun]:
     """A run's baselines, where a kill may have come before some were created, or an erasure removed them.
 
     Raises:

@@ -11,9 +11,9 @@ from fedrec.errors import FedrecError
 from fedrec.protocol.answers import InventoryAnswer
 from fedrec.protocol.questions import Inventory
 from fedrec.protocol.record import BadMessage
-from fedrec.store import Run
 from fedrec.text import one_line, shown
 from server.exchange import ask, call, content_of
+from server.run import Run
 
 _PATIENCE = 20.0  # seconds without a new node, after which no more are expected
 _MEET = 120.0  # seconds for all clients to say who they are
@@ -51,7 +51,7 @@ def meet(grid: Grid, run: Run) -> tuple[dict[str, int], dict[str, list[int]]]:
         nodes[client], announced[client] = int(node), list(said.examples)
         return True
 
-    ask(grid, calls, accept, len(names), _MEET)
+    ask(grid, run, calls, accept, len(names), _MEET)
     if missing := sorted(set(names) - set(nodes)):
         why = faults[0] if faults else f"no answer within {_MEET:g} s"
         raise FedrecError(f"clients {', '.join(missing)} are not there: {why}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from fedrec.config import RunConfig
 from fedrec.data import partition
 from fedrec.data.evaluated import evaluated, share_in_round, share_of_people
 from fedrec.data.load import load_dataset
-from fedrec.data.table import TRAIN, Dataset, Interactions
+from fedrec.data.table import Catalogue, Dataset, Interactions
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from fedrec.models.adapter import initial_state
@@ -26,12 +27,19 @@ from fedrec.models.targets import check_targets
 from fedrec.models.vectors import item_vectors
 from fedrec.preparation import facts_of, resolve
 from fedrec.protocol.adapters import State
-from fedrec.store import Run, create_run, remove_run
+from server.run import Run, remove_run
+from server.simulated_run import FILLED, SimulatedRun, create_run, facts_of_clients
 
 
-def prepare(config: RunConfig, folder: Path) -> Run:
-    """A new run in `folder`; nothing is left there if it cannot be prepared, so the mended one finds the place free."""
+def prepare(config: RunConfig, folder: Path, homes: Path | None = None) -> SimulatedRun:
+    """A new run in `folder`; nothing is left there if it cannot be prepared, so the mended one finds the place free.
+
+    Args:
+        homes: where the clients' homes are, or are made; none = in the run's folder.
+    """
     run = create_run(folder, resolve(config))
+    if homes is not None:
+        run.place_homes(homes)
     try:
         return finish(run)
     except FedrecError:
@@ -39,32 +47,34 @@ def prepare(config: RunConfig, folder: Path) -> Run:
         raise
 
 
-def finish(run: Run) -> Run:
+def finish(run: SimulatedRun) -> SimulatedRun:
     """Whatever is missing of a run's preparation; killed at any point, it is simply done again."""
     return finish_all([run])[0]
 
 
-def finish_all(runs: Sequence[Run]) -> list[Run]:
+def finish_all(runs: Sequence[SimulatedRun]) -> list[SimulatedRun]:
     """The same for a run and its baselines, which share its data, base model and first adapter."""
     config = runs[0].config
     if runs[0].prepared:
         find_base(runs[0].folder, config, runs[0].catalogue)  # what is wrong with it is told once, not by each client
         return list(runs)
-    dataset = load_dataset(config.data, config.seed)
+    filled = config.data.format == FILLED
+    dataset = runs[0].gathered() if filled else load_dataset(config.data, config.seed)
     named = base_name(dataset, config)
     base = load_base(named, device=config.train.device, precision=config.train.precision)
     runs = [_settled(run, with_base(run.config, named, base)) for run in runs]
     hardware.use_threads(runs[0].config.train)
     check_base(base, config.prompt, dataset.catalogue.titles)
     check_targets(base.model, config.lora)
-    names, client_of = _partition(dataset, config, base)
-    rows = dataset.interactions
+    rows = dataset.interactions if filled else _partitioned(dataset, config, base)
+    facts = _facts_of(rows)
     initial, share = initial_state(base.model, config.lora, config.seed), share_of_people(rows, config.evaluate)
     shown = share_in_round(config.federation.rounds, config.federation.rounds, share, config.evaluate)
     reference = facts_of(dataset, evaluated(rows, shown, config.seed))
     run = runs[0]
     write_json(run.folder / "catalogue.json", dataset.catalogue.content())
-    facts = _write_clients(run, dataset, names, client_of)
+    if not filled:
+        _fill_homes(run, rows, dataset.catalogue)
     save_peft(run.folder / "initial", initial, config.lora, base.source)
     record_base(run.folder, base)
     reference["warnings"] = [*dataset.warnings, *_too_large(config, len(rows.user_ids), base.context)]
@@ -82,30 +92,31 @@ def _too_large(config: RunConfig, people: int, context: int) -> list[str]:
     return found
 
 
-def remove_old_baselines(run: Run) -> list[str]:
+def remove_old_baselines(run: SimulatedRun) -> list[str]:
     """Remove the baselines that an erasure had removed, and that were put back from an old copy; their names."""
     begun = [baseline for baseline in run.baselines if baseline.rounds.last() is not None]
     old = [each.name for each in begun if not all(each.client(name).ensemble.is_allowed() for name in each.clients)]
-    return run.remove_baselines(old)
+    return run.leave_baselines(old)
 
 
 def initial_of(run: Run) -> State:
     """The shared initial adapter."""
-    state, _ = load_peft(run.home.folder / "initial")
+    state, _ = load_peft(run.main.folder / "initial")
     return {name: tensor.numpy() for name, tensor in state.items()}
 
 
-def _settled(run: Run, config: RunConfig) -> Run:
+def _settled(run: SimulatedRun, config: RunConfig) -> SimulatedRun:
     """The run with what its base model decided."""
     if config == run.config:
         return run
     write_json(run.folder / "config.json", config.model_dump(mode="json"))
-    return Run(run.folder)
+    return SimulatedRun(run.folder)
 
 
-def _partition(dataset: Dataset, config: RunConfig, base: Base) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-    """The clients' names, and each user's client."""
+def _partitioned(dataset: Dataset, config: RunConfig, base: Base) -> Interactions:
+    """The rows, each with its client."""
     rows = dataset.interactions
+    names = partition.client_names(config.clients.count)
     match config.clients.by:
         case "hash":
             of = partition.by_hash(rows.user_ids, config.clients.count)
@@ -113,38 +124,33 @@ def _partition(dataset: Dataset, config: RunConfig, base: Base) -> tuple[tuple[s
             vectors = item_vectors(base, dataset.catalogue.titles)
             of = partition.by_taste(rows, vectors, config.clients.count, config.seed)
         case "column":
-            return rows.client_ids, partition.by_column(rows)
-    return partition.client_names(config.clients.count), of
+            names, of = rows.client_ids, partition.by_column(rows)
+    return replace(rows, client=of[rows.user], client_ids=names)
 
 
-def _write_clients(
-    run: Run, dataset: Dataset, names: tuple[str, ...], client_of: NDArray[np.int32]
-) -> list[dict[str, int | str]]:
-    """Each client's own rows in its own folder; with central training one client holds all, measured by group."""
-    rows = dataset.interactions
-    client = client_of[rows.user]
-    order = np.argsort(client, kind="stable")
-    borders = np.searchsorted(client[order], np.arange(1, len(names)))
-    facts: list[dict[str, int | str]] = []
-    for name, mine in zip(names, np.split(order, borders), strict=True):
-        users, trained = len(np.unique(rows.user[mine])), int((rows.split[mine] == TRAIN).sum())
-        if not trained:
-            raise FedrecError(f"client {name} has no train rows: use fewer clients (--clients) or another partition")
-        facts.append({"id": name, "users": users, "train_rows": trained})
-        if not run.pools:
-            run.client(name).write_interactions(_of_users(rows, mine))
-    if run.pools:
-        run.client(run.config.strategy).write_interactions(_of_users(rows, np.arange(len(rows)), client, names))
+def _facts_of(rows: Interactions) -> list[dict[str, int | str]]:
+    """As `facts_of_clients`; FedrecError where one has nothing to learn from."""
+    facts = facts_of_clients(rows)
+    if without := [fact["id"] for fact in facts if not fact["train_rows"]]:
+        raise FedrecError(f"client {without[0]} has no train rows: use fewer clients (--clients) or another partition")
     return facts
 
 
-def _of_users(
-    rows: Interactions, mine: NDArray[np.intp], group: NDArray[np.int32] | None = None, groups: tuple[str, ...] = ()
-) -> Interactions:
+def _fill_homes(run: SimulatedRun, rows: Interactions, catalogue: Catalogue) -> None:
+    """Each client's own rows in its own home; with central training one client holds all, measured by group."""
+    if run.pools:
+        run.make_home(run.config.strategy).write_interactions(_of_users(rows, np.arange(len(rows))), catalogue)
+        return
+    assert rows.client is not None
+    order = np.argsort(rows.client, kind="stable")
+    borders = np.searchsorted(rows.client[order], np.arange(1, len(rows.client_ids)))
+    for name, mine in zip(rows.client_ids, np.split(order, borders), strict=True):
+        own = replace(_of_users(rows, mine), client=None, client_ids=())
+        run.make_home(name).write_interactions(own, catalogue)
+
+
+def _of_users(rows: Interactions, mine: NDArray[np.intp]) -> Interactions:
     """The chosen rows with user ids of their own, so that no client's file names another's users."""
     users, index = np.unique(rows.user[mine], return_inverse=True)
-    return Interactions(
-        index.astype(np.int32), rows.item[mine], rows.label[mine], rows.time[mine], rows.split[mine],
-        tuple(rows.user_ids[user] for user in users), group, groups,
-        None if rows.truth is None else rows.truth[mine],
-    )  # fmt: skip
+    chosen = rows.take(mine)
+    return replace(chosen, user=index.astype(np.int32), user_ids=tuple(rows.user_ids[user] for user in users))

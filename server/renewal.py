@@ -17,11 +17,12 @@ from safetensors import SafetensorError
 from fedrec.errors import FedrecError, command
 from fedrec.models.adapter import digest_of
 from fedrec.protocol.adapters import Model
-from fedrec.store import MODELS, Rounds, Run
 from server.federation import Entry, Federation
 from server.prepare import initial_of
 from server.restating import restate
 from server.results import write_result
+from server.rounds import MODELS, Rounds
+from server.run import Run
 from unlearning.executor import Say
 from unlearning.requests.ledger import Ledger
 from unlearning.workflow.published import Newest, differ, published
@@ -117,8 +118,8 @@ def put_back(run: Run, ledger: Ledger) -> Iterator[tuple[str, str]]:
     mend = f"{command('forget run --run', run.folder)} puts that right"
     for shard, request in stale_in_rounds(run, newest).items():
         yield str(_models_path(run).relative_to(run.folder)), f"shard {shard} is of before erasure {request}; {mend}"
-    for name in run.clients:
-        for shard, request in differ(newest, {name: run.client(name).ensemble.named()}).items():
+    for name, hashes in run.served().items():
+        for shard, request in differ(newest, {name: hashes}).items():
             yield f"clients/{name}", f"serves shard {shard} of before erasure {request}; {mend}"
 
 

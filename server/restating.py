@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from fedrec.data.evaluated import evaluated, share_in_round
-from fedrec.data.table import TRAIN, Interactions
+from fedrec.data.evaluated import share_in_round
 from fedrec.files import write_json
-from fedrec.preparation import measured_on
-from fedrec.store import Rounds, Run
+from server.rounds import Rounds
+from server.run import Run
 
 Entry = dict[str, Any]
 
@@ -24,16 +21,14 @@ _GONE: Entry = {"clients": [], "overall": {}}
 
 
 def restate(run: Run, shards: Sequence[int], again: Rounds) -> None:
-    """Users, rows and trivial scorers from the vaults here; the rounds before the last without what they measured.
+    """Users, rows and trivial scorers as far as they are known here; earlier rounds without what they measured.
 
     Args:
         shards: those that were trained again, in the rounds `again`.
     """
-    rows = run.home.interactions()
     last = run.rounds.last() or 0
     share = share_in_round(last, last, run.reference["measured"], run.config.evaluate)
-    facts = {"clients": facts_of_clients(rows), **measured_on(rows, evaluated(rows, share, run.config.seed))}
-    write_json(run.home.folder / "reference.json", {**run.reference, **facts})
+    write_json(run.main.folder / "reference.json", {**run.reference, **run.main.measured_anew(share)})
     for number in range(last + 1):
         entry = run.rounds.entry(number)
         if number:
@@ -55,15 +50,3 @@ def retold(entry: Entry, again: Entry, shards: Sequence[int]) -> Entry:
     if whole and len(shards) == len(entry.get("heating", [None])):  # every shard: the mean over them is known
         told["train_loss"] = again["train_loss"]
     return told
-
-
-def facts_of_clients(rows: Interactions) -> list[dict[str, int | str]]:
-    """How many people and train rows each client has."""
-    facts: list[dict[str, int | str]] = []
-    if rows.client is None:  # of central training nobody is left
-        return facts
-    for index, name in enumerate(rows.client_ids):
-        mine = rows.client == index
-        trained = int((rows.split[mine] == TRAIN).sum())
-        facts.append({"id": name, "users": len(np.unique(rows.user[mine])), "train_rows": trained})
-    return facts

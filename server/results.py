@@ -12,7 +12,7 @@ from fedrec.files import write_json
 from fedrec.pooled import pool
 from fedrec.protocol.answers import EvaluateAnswer
 from fedrec.protocol.record import BadMessage
-from fedrec.store import Run
+from server.run import Run
 
 _ERASED = "rows were erased after training: what rounds before the last had measured on them is left out"
 _HIGHEST = {"auc": 1.0, "uauc": 1.0, "logloss": 100.0}

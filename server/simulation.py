@@ -10,13 +10,14 @@ from flwr.serverapp import Grid
 
 from fedrec.progress import working
 from fedrec.reporting.run_page import write_report
-from fedrec.store import Run
 from server.catching_up import catch_up
 from server.erasure_facts import erasures
 from server.federation import Entry, Federation
 from server.meeting import meet
 from server.prepare import initial_of
 from server.results import write_result
+from server.run import Run
+from server.simulated_run import SimulatedRun
 from server.transports.in_process import InProcess
 from server.transports.transport import Transport
 from unlearning.workflow.findings import refuse_altered
@@ -49,7 +50,7 @@ def _write_page(run: Run, result: dict[str, Any], database: str | None = None) -
 
 
 def simulate(
-    run: Run, transport: Transport | None = None, on_round: Callable[[Entry], None] = lambda entry: None
+    run: SimulatedRun, transport: Transport | None = None, on_round: Callable[[Entry], None] = lambda entry: None
 ) -> None:
     """Run the federation over a transport, in this process without one, then write its page."""
     with (transport or InProcess()).reach(run) as grid:

@@ -8,9 +8,9 @@ from typing import Any, get_type_hints
 
 import pytest
 
+import clients.commands.vault
 import fedrec.commands.base
 import fedrec.commands.data
-import fedrec.commands.vault
 import server.commands.simulate
 import unlearning.commands.unlearn
 from fedrec.config import RunConfig, load
@@ -22,7 +22,7 @@ COMMANDS = [
     unlearning.commands.unlearn.compare,
     fedrec.commands.base.build,
     fedrec.commands.data.inspect,
-    fedrec.commands.vault.import_,
+    clients.commands.vault.import_,
 ]
 EVERY = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__module__)
 READING = {"data.path", "data.format", "data.items.path", "data.like_above", "data.skip_bad_rows"}

@@ -64,10 +64,11 @@ def test_a_disk_that_fills_up_in_a_round_says_how_to_go_on(tmp_path: Path, small
 
 
 def test_a_vault_on_a_full_disk_takes_the_rows_when_there_is_room(tmp_path: Path, ratings: Path) -> None:
-    code, _, err = run("vault", "import", ratings, "--vault", "v.db", cwd=tmp_path, limit=20_000)
+    assert run("client", "init", "home", "--name", "ada", cwd=tmp_path)[0] == 0
+    code, _, err = run("vault", "import", "home", "--data", ratings, cwd=tmp_path, limit=20_000)
     assert code == 1
     assert "make room on it, or mend it, and repeat the command" in one_line(err)
-    code, out, _ = run("vault", "import", ratings, "--vault", "v.db", "--json", "-", cwd=tmp_path)
+    code, out, _ = run("vault", "import", "home", "--data", ratings, "--json", "-", cwd=tmp_path)
     assert (code, json.loads(out)["added"]) == (0, 288)
 
 
@@ -87,8 +88,9 @@ def test_a_terminal_without_the_letters_loses_no_result(encoding: str, tmp_path:
     code, out, err = call("data", "inspect", "b.csv")
     assert code == 1
     assert "line 32" in one_line(err)
-    assert call("vault", "import", "a.csv", "--vault", "v.db")[0] == 0
-    code, out, err = call("vault", "list", "--vault", "v.db")
+    assert call("client", "init", "home", "--name", "ada")[0] == 0
+    assert call("vault", "import", "home", "--data", "a.csv")[0] == 0
+    code, out, err = call("vault", "list", "home")
     assert (code, err, len(out.splitlines())) == (0, "", 3)
 
 

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from fedrec import progress
-from fedrec.commands.evaluate import evaluate
 from fedrec.reporting import run_page
-from fedrec.store import Run
+from server.commands.evaluate import evaluate
 from server.commands.report import report
+from server.simulated_run import SimulatedRun
 from tests.reporting.results import write_run
 from tests.test_progress import until
 
 COMMANDS: dict[str, tuple[Callable[[Path], Any], object, str, str]] = {
-    "evaluate": (lambda folder: evaluate(folder=folder), Run, "result", "reading {folder}, "),
+    "evaluate": (lambda folder: evaluate(folder=folder), SimulatedRun, "result", "reading {folder}, "),
     "report": (lambda folder: report(runs=[folder]), run_page, "write_report", "writing the page, "),
 }
 

@@ -18,16 +18,15 @@ from rich.table import Table
 from rich.text import Text
 from typer.testing import CliRunner
 
+from clients.commands.vault import app as vault_app
+from clients.home import Settings, create_home
 from fedrec import cli
 from fedrec.commands.data import app as data_app
-from fedrec.commands.vault import app as vault_app
 from fedrec.config import RunConfig
 from fedrec.data.table import Catalogue, sort_rows
+from fedrec.ensemble.ranking import Recommendation
 from fedrec.errors import UsageError
-from fedrec.files import write_json
 from fedrec.output import write_result
-from fedrec.recommend import Recommendation
-from fedrec.store import create_run
 from fedrec.terminal import Terminal
 from fedrec.visible import visible
 from tests.cli import ROOT
@@ -95,18 +94,16 @@ def test_messages_results_and_lists_are_visible(
     assert not steering(told.out) and not steering(told.err) and r"\x1b[2J" in told.err
     assert json.loads(told.out) == {"title": NASTY, NASTY: 1}
 
-    run = create_run(tmp_path / "run", RunConfig())
     catalogue = Catalogue((NASTY,), (NASTY,))
-    write_json(run.folder / "catalogue.json", catalogue.content())
     first, liked = np.zeros(1, np.int32), np.ones(1, np.int8)
     rows = sort_rows(first, first, liked, np.zeros(1, np.int64), liked, (NASTY,))
-    run.client("client-0").write_interactions(rows)
-    vault = str(run.client("client-0").vault_path)
+    home = create_home(tmp_path / "client-0", Settings(name="client-0"))
+    home.write_interactions(rows, catalogue)
     for app, arguments in (
-        (vault_app, ["list", "--vault", vault]),
-        (vault_app, ["status", "--vault", vault]),
-        (data_app, ["inspect", "--run", str(run.folder), "--users", "3"]),
-        (data_app, ["inspect", "--run", str(run.folder), "--users", "3", "--json", "-"]),
+        (vault_app, ["list", str(home.folder)]),
+        (vault_app, ["status", str(home.folder)]),
+        (data_app, ["inspect", "--homes", str(tmp_path), "--users", "3"]),
+        (data_app, ["inspect", "--homes", str(tmp_path), "--users", "3", "--json", "-"]),
     ):
         called = CliRunner().invoke(app, arguments)
         assert called.exit_code == 0, called.exception
@@ -116,12 +113,13 @@ def test_messages_results_and_lists_are_visible(
 def test_recommended_titles_are_visible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from typer import Typer
 
-    from server import recommend_commands
+    from server.commands.recommend import recommend
+    from server.simulated_run import SimulatedRun, create_run
 
     create_run(tmp_path / "run", RunConfig())
-    monkeypatch.setattr("fedrec.recommend.recommend", lambda *_: (NASTY, [Recommendation(NASTY, NASTY, 0.5)]))
+    monkeypatch.setattr(SimulatedRun, "recommend", lambda *_: (NASTY, [Recommendation(NASTY, NASTY, 0.5)]))
     app = Typer()
-    app.command()(recommend_commands.recommend)
+    app.command()(recommend)
     for options in ([], ["--json", "-"]):
         called = CliRunner().invoke(app, ["--user", NASTY, "--run", str(tmp_path / "run"), *options])
         assert called.exit_code == 0, called.exception

@@ -128,6 +128,10 @@ class TrainedModel(Protocol):
     @property
     def catalogue(self) -> Catalogue: ...
 
+
+class HeldModel(TrainedModel, Protocol):
+    """One whose clients' rows are on this machine, where somebody may look for a person before asking the clients."""
+
     def clients_of(self) -> Mapping[str, Collection[str]]:
         """The clients that hold rows of each user."""
 
@@ -193,7 +197,7 @@ class Host(Protocol):
     """Where a trained model is: what starts its executor there, and shows what came of it."""
 
     @property
-    def model(self) -> TrainedModel: ...
+    def model(self) -> HeldModel: ...
 
     def executor(self, ledger: Ledger, workers: str | int = 0) -> AbstractContextManager[Executor]:
         """

@@ -1,11 +1,13 @@
 """The base model that results were made over: recorded beside them, and held against its files at every load.
 
-A file whose size and times are as they were is believed; any other is read. An embedded base that is gone is built
-again by its recipe, which gives the same bytes on the same machine, and is held against the record like any other.
+A file whose size and times are as they were when it was read last is believed; any other is read. An embedded base
+that is gone is built again by its recipe, which gives the same bytes on the same machine, and is held against the
+record like any other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,15 @@ from fedrec.models.base import Base, load_base
 from fedrec.models.files import folder_of, model_files, sha256, stamp
 
 RECORD = "base.json"
+_STAMPS = "base.stamps.json"  # of the files on this machine, when they were read last
 
 
 def record_base(folder: Path, base: Base) -> None:
     """Write down in `folder` which files the base model is read from, and the hub's revision of them."""
     files = model_files(_found(base.source, base.revision))
-    facts = {name: {"sha256": sha256(path), "stamp": stamp(path)} for name, path in files.items()}
-    write_json(folder / RECORD, {"base": base.source, "revision": base.revision, "files": facts})
+    hashes = {name: sha256(path) for name, path in files.items()}
+    write_json(folder / RECORD, {"base": base.source, "revision": base.revision, "files": hashes})
+    _believe(folder, files)
 
 
 def keep_base(folder: Path, base: Base) -> None:
@@ -39,13 +43,16 @@ def keep_base(folder: Path, base: Base) -> None:
         raise FedrecError(f"{wrong}; put it back, or start again elsewhere")
 
 
-def base_of(folder: Path, config: RunConfig, catalogue: Catalogue) -> Base:
+def base_of(folder: Path, config: RunConfig, catalogue: Catalogue, here: str | None = None) -> Base:
     """The base model recorded in `folder`, loaded on the device and in the precision of `config.train`.
+
+    Args:
+        here: its folder on this machine; none = as it is recorded.
 
     Raises:
         FedrecError: it is not there, not the one that was recorded, or none was recorded.
     """
-    source, revision = find_base(folder, config, catalogue)
+    source, revision = find_base(folder, config, catalogue, here)
     cached = folder_of(source, revision) is not None
     base = load_base(source, revision=revision, device=config.train.device, precision=config.train.precision)
     if not cached and (wrong := _difference(folder, _found(source, revision))):  # fetched from the hub just now
@@ -53,7 +60,7 @@ def base_of(folder: Path, config: RunConfig, catalogue: Catalogue) -> Base:
     return base
 
 
-def find_base(folder: Path, config: RunConfig, catalogue: Catalogue) -> tuple[str, str | None]:
+def find_base(folder: Path, config: RunConfig, catalogue: Catalogue, here: str | None = None) -> tuple[str, str | None]:
     """The source and the hub's revision of the base model recorded in `folder`; its files, where they are, are held
     against the record, and those of the embedded one, where they are gone, are built again.
 
@@ -61,13 +68,16 @@ def find_base(folder: Path, config: RunConfig, catalogue: Catalogue) -> tuple[st
         FedrecError: as `base_of`.
     """
     record = _record(folder)
-    source, revision = record["base"], record["revision"]
+    source, revision = (here, None) if here is not None else (record["base"], record["revision"])
     there = folder_of(source, revision)
     if there is None and revision is not None:
         return source, revision  # to be fetched
     if there is None:
         if not is_embedded(source, catalogue, config.data):
-            raise FedrecError(f"{source}: no such folder; put the base model back that {folder} was made over")
+            raise FedrecError(
+                f"{source}: no such folder; put the base model there that {folder} was made over, or name its folder"
+                " as `base` in the client's client.toml"
+            )
         there = embedded_base(catalogue, config.data)
     if wrong := _difference(folder, there):
         mend = "put it back, or start again"
@@ -87,13 +97,22 @@ def _record(folder: Path) -> dict[str, Any]:
 def _difference(folder: Path, there: Path) -> str | None:
     """What is otherwise among the files of a base than the record in `folder` has it."""
     record, files = _record(folder), model_files(there)
-    for name, facts in record["files"].items():
+    believed = read_json(folder / _STAMPS) if (folder / _STAMPS).exists() else {}
+    for name, digest in record["files"].items():
         if name not in files:
             return f"{there / name}: no such file, though {folder} was made over it"
-        if list(stamp(files[name])) != facts["stamp"] and sha256(files[name]) != facts["sha256"]:
+        if list(stamp(files[name])) != believed.get(name) and sha256(files[name]) != digest:
             return f"{there / name} is not the file that {folder} was made over"
-    new = sorted(files.keys() - record["files"].keys()) if record["revision"] is None else []
-    return f"{there / new[0]} was not there when {folder} was made" if new else None
+    if record["revision"] is None and (new := sorted(files.keys() - record["files"].keys())):
+        return f"{there / new[0]} was not there when {folder} was made"
+    if not believed:
+        _believe(folder, files)
+    return None
+
+
+def _believe(folder: Path, files: Mapping[str, Path]) -> None:
+    """Whatever was read just now need not be read again."""
+    write_json(folder / _STAMPS, {name: stamp(path) for name, path in files.items()})
 
 
 def _found(source: str, revision: str | None) -> Path:

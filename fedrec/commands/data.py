@@ -27,7 +27,9 @@ def inspect(
     path: Annotated[
         str | None, typer.Argument(help="File or folder; left out = the generated world."), StandsFor("data.path")
     ] = None,
-    run: Annotated[Path | None, typer.Option(help="A run: the rows that its clients hold now.")] = None,
+    homes: Annotated[
+        Path | None, typer.Option(help="A folder of clients' homes, RUN/clients: the rows that they hold now.")
+    ] = None,
     users: Annotated[int, typer.Option(min=0, help="List this many users.")] = 0,
     form: Format = None,
     items: Items = None,
@@ -46,15 +48,15 @@ def inspect(
     from fedrec.progress import working
 
     overrides = given(inspect, locals())
-    if run is not None and (overrides or sets):
-        raise UsageError("--run reads the data of the run: leave out PATH, --set and the options of reading")
+    if homes is not None and (overrides or sets):
+        raise UsageError("--homes reads what clients hold: leave out PATH, --set and the options of reading")
     config = load(None, overrides, tuple(sets or ()))
     client_of: dict[str, str] = {}
-    with working(f"reading {run or config.data.path or 'the generated world'}"):
-        if run is None:
+    with working(f"reading {homes or config.data.path or 'the generated world'}"):
+        if homes is None:
             dataset = load_dataset(config.data, config.seed)
         else:
-            dataset, client_of = _held(run)
+            dataset, client_of = _held(homes)
         summary = summarise(dataset)
     listed = summarise_users(dataset.interactions, users, client_of)
     write_result(asdict(summary) | {"users_listed": [asdict(user) for user in listed]}, out)
@@ -62,15 +64,23 @@ def inspect(
         _print(summary, listed)
 
 
-def _held(run: Path) -> tuple[Dataset, dict[str, str]]:
-    """What the clients of a run hold now, and user id → its clients; whoever was erased is in neither."""
+def _held(homes: Path) -> tuple[Dataset, dict[str, str]]:
+    """What the clients hold now whose homes are in a folder, and user id → its clients; nobody who was erased."""
+    from fedrec.data.pooling import pooled, united
     from fedrec.data.table import Dataset
-    from fedrec.store import open_run
+    from fedrec.vault.vault import Vault
 
-    opened = open_run(run)
-    notes = (f"as the clients of {opened.folder} hold it now",)
-    dataset = Dataset(opened.name, opened.interactions(), opened.catalogue, notes=notes)
-    return dataset, {user: ", ".join(clients) for user, clients in opened.clients_of().items()}
+    vaults = {path.parent.name: Vault(path) for path in sorted(homes.glob("*/vault.db"))}
+    if not vaults:
+        raise UsageError(f"--homes {homes}: no client's home is in it; a run has them in RUN/clients")
+    catalogue = united([vault.catalogue() for vault in vaults.values()])
+    clients: dict[str, list[str]] = {}
+    for name, vault in vaults.items():
+        for user, _ in vault.users():
+            clients.setdefault(user, []).append(name)
+    rows = pooled({name: vault.interactions(catalogue) for name, vault in vaults.items()})
+    dataset = Dataset(homes.name, rows, catalogue, notes=(f"as the clients in {homes} hold it now",))
+    return dataset, {user: ", ".join(names) for user, names in clients.items()}
 
 
 def _print(summary: Summary, users: list[UserSummary]) -> None:

@@ -1,15 +1,15 @@
-"""Several clients' rows as one table, which central training reads."""
+"""Several clients' rows as one table, and their titles as one catalogue."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pyarrow as pa
 
 from fedrec.data.readers.arrow import taken
 from fedrec.data.readers.values import natural_order
-from fedrec.data.table import Interactions, sort_rows
+from fedrec.data.table import Catalogue, Interactions, sort_rows
 
 
 def pooled(parts: Mapping[str, Interactions]) -> Interactions:
@@ -29,3 +29,14 @@ def pooled(parts: Mapping[str, Interactions]) -> Interactions:
     truths = [rows.truth for rows in parts.values() if rows.truth is not None]
     truth = np.concatenate(truths) if truths and sum(map(len, truths)) == len(item) else None
     return sort_rows(np.concatenate(theirs), item, label, time, split, users, client, tuple(parts), truth)
+
+
+def united(parts: Iterable[Catalogue]) -> Catalogue:
+    """Every item of some catalogues, in the natural order of their ids; of several titles the first in the alphabet."""
+    titles: dict[str, str] = {}
+    for part in parts:
+        for item, title in zip(part.ids, part.titles, strict=True):
+            titles[item] = min(titles.get(item, title), title)
+    items = pa.array(sorted(titles), pa.string())
+    ids = tuple(taken(items, natural_order(items)).to_pylist())
+    return Catalogue(ids, tuple(titles[item] for item in ids))

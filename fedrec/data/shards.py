@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.data.table import Interactions
+
+if TYPE_CHECKING:
+    from fedrec.config import RunConfig
 
 _PARTS = 10_000
 
@@ -26,6 +30,11 @@ def numbered(user_ids: Sequence[str], key: str = "number") -> NDArray[np.int64]:
 
 def _digest(user: str, key: str) -> int:
     return int.from_bytes(hmac.digest(key.encode(), user.encode(), hashlib.sha256)[:8], "big")
+
+
+def shard_of(user_ids: Sequence[str], config: RunConfig) -> NDArray[np.int32]:
+    """(users,) shard of each user in a run: nobody moves when somebody goes."""
+    return by_hash(user_ids, config.shards, str(config.seed))
 
 
 def drawn(rows: Interactions, part: float, seed: int, purpose: str = "validation") -> NDArray[np.bool_]:

@@ -104,6 +104,7 @@ class Dataset:
         skipped: bad rows that `--skip-bad-rows` dropped.
         notes: facts of the reading a person should see (format recognised, threshold used, split rule).
         warnings: what is most likely not meant, each with the option that decides.
+        listed: whether the catalogue is a list of its own, and tells nothing of the rows.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Dataset:
     skipped: int = 0
     notes: tuple[str, ...] = field(default=())
     warnings: tuple[str, ...] = field(default=())
+    listed: bool = True
 
 
 def sort_rows(

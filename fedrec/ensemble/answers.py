@@ -9,15 +9,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fedrec.bases.recorded import base_of
-from fedrec.config import AggregationConfig, LoraConfig, PromptConfig
+from fedrec.config import AggregationConfig, LoraConfig, PromptConfig, RunConfig
 from fedrec.data.prompts import PromptEncoder, Tokens, Window
+from fedrec.data.table import Catalogue
 from fedrec.ensemble.aggregators import (
     AGGREGATORS,
     Evidence,
@@ -30,9 +30,6 @@ from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import Base
 from fedrec.scoring import Batches, by_length, row_vectors, score_candidates, score_windows
-
-if TYPE_CHECKING:
-    from fedrec.store import Run
 
 
 @dataclass(frozen=True)
@@ -206,18 +203,9 @@ class Answers:
         )  # fmt: skip
 
 
-def run_base(run: Run) -> Base:
-    """The base model that the run was made over.
-
-    Raises:
-        FedrecError: it is gone, or has changed since.
-    """
-    return base_of(run.home.folder, run.config, run.catalogue)
-
-
-def encoder_of(run: Run, base: Base) -> PromptEncoder:
-    """How the run's timelines become tokens of its base model."""
-    return _encoder(base.tokenizer, run.catalogue.titles, run.config.prompt, base.context)
+def encoder_of(config: RunConfig, catalogue: Catalogue, base: Base) -> PromptEncoder:
+    """How a run's timelines become tokens of its base model."""
+    return _encoder(base.tokenizer, catalogue.titles, config.prompt, base.context)
 
 
 @lru_cache(maxsize=4)

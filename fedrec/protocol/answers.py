@@ -64,6 +64,30 @@ class InventoryAnswer(Answer):
     examples: tuple[Whole, ...]
 
 
+class Lacks(Answer):
+    """What any question is answered with by a client that does not know what it has to.
+
+    Attributes:
+        lacks: the facts of the run that it asks for.
+    """
+
+    reveals = "who is behind the node, and that it has not heard of the run"
+
+    lacks: tuple[Text, ...]
+
+
+class InformAnswer(Answer):
+    """Done."""
+
+    reveals = "nothing"
+
+
+class LeaveAnswer(Answer):
+    """Done."""
+
+    reveals = "nothing"
+
+
 class TrainAnswer(Answer, WithAdapters):
     """
     Attributes:

@@ -5,29 +5,35 @@ A question is a message of its `kind`, which clients answer with the record `ans
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from fedrec.config import Sharing
 from fedrec.data.selection import Selection
 from fedrec.protocol import answers
 from fedrec.protocol.adapters import Model
 from fedrec.protocol.links import Links
-from fedrec.protocol.record import Finite, Record, Text, Whole, WithAdapters
+from fedrec.protocol.record import Finite, Hash, Record, Text, Whole, WithAdapters
 
 
 class Question(Record):
     """What every question says.
 
+    A client that lacks a fact that is named answers `answers.Lacks` instead, and is asked again after `Inform`.
+
     Attributes:
-        run: the folder of the run, as long as clients read it; `server.exchange.call` fills it in.
+        run: its id.
+        facts: of the run, each by its hash (`fedrec.protocol.facts`); `server.exchange.call` fills in both.
     """
 
     kind: ClassVar[str]
     answer: ClassVar[type[answers.Answer]]
+    informed: ClassVar[bool] = True
+    """whether a client has to know the run's facts to answer"""
 
     run: Text = ""
+    facts: dict[Text, Hash] = Field(default_factory=dict)
 
 
 class AboutShards(Question, WithAdapters):
@@ -57,6 +63,17 @@ class Inventory(Question):
     kind = "query.inventory"
     answer = answers.InventoryAnswer
     reveals = "nothing"
+
+
+class Inform(Question):
+    """Keep these public facts of the run."""
+
+    kind = "query.inform"
+    answer = answers.InformAnswer
+    informed = False
+    reveals = "the run's configuration, the catalogue, and which base model it is: nobody's rows"
+
+    told: dict[Text, Any]
 
 
 class Train(AboutShards):
@@ -158,6 +175,15 @@ class Chain(Question):
     after: Whole
 
 
+class Leave(Question):
+    """Have nothing of the run any longer, and serve nothing of it from the first moment on."""
+
+    kind = "query.leave"
+    answer = answers.LeaveAnswer
+    informed = False
+    reveals = "nothing"
+
+
 class Repeat(Question):
     """Serve nothing until `Serve`, and erase again what is missing of these links."""
 
@@ -169,5 +195,5 @@ class Repeat(Question):
 
 
 QUESTIONS: tuple[type[Question], ...] = (
-    Inventory, Train, Evaluate, Serve, Locate, Withdraw, Erase, Rehearse, Discard, Chain, Repeat,
+    Inventory, Inform, Train, Evaluate, Serve, Locate, Withdraw, Erase, Rehearse, Discard, Chain, Repeat, Leave,
 )  # fmt: skip

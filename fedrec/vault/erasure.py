@@ -44,11 +44,12 @@ def count_refused(db: sqlite3.Connection, rows: Iterable[tuple[str, int]]) -> No
 
 
 def delete_rows(db: sqlite3.Connection, refusal: Refusal) -> int:
-    """Delete the refused rows, and the users and clients who have none left; how many rows."""
+    """Delete the refused rows, and the users, clients and titles that have none left; how many rows."""
     db.create_function("refused_by", 3, refusal.by, deterministic=True)
     gone = db.execute(f"DELETE FROM rows WHERE refused_by({ROW.format('main')}) NOT NULL").rowcount
     db.execute("DELETE FROM users WHERE id NOT IN (SELECT user FROM rows)")
     db.execute("DELETE FROM groups WHERE id NOT IN (SELECT client FROM rows WHERE client NOT NULL)")
+    db.execute("DELETE FROM items WHERE NOT listed AND id NOT IN (SELECT item FROM rows)")
     return gone
 
 
@@ -82,5 +83,8 @@ def replace_rows(db: sqlite3.Connection, refusal: Refusal) -> tuple[int, int]:
     taken = db.execute(f"INSERT INTO rows SELECT * FROM backup.rows WHERE may_come({ROW.format('backup')})").rowcount
     db.execute("INSERT INTO users SELECT * FROM backup.users WHERE id IN (SELECT user FROM main.rows)")
     db.execute("INSERT INTO groups SELECT * FROM backup.groups WHERE id IN (SELECT client FROM main.rows)")
+    db.execute("DELETE FROM main.items WHERE NOT listed")
+    titles = "SELECT * FROM backup.items WHERE listed OR id IN (SELECT item FROM main.rows)"
+    db.execute(f"INSERT OR IGNORE INTO main.items {titles}")
     count_refused(db, refused.items())
     return taken, refused.total()

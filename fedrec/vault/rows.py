@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fedrec.data.pooling import united
 from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError
 
@@ -81,7 +82,7 @@ def _renumber(numbers: Sequence[int], of: Sequence[tuple[int, str]]) -> NDArray[
 
 
 def insert(db: sqlite3.Connection, rows: Interactions, catalogue: Catalogue, nth: NDArray[np.int64]) -> int:
-    """Add the rows that are not there yet.
+    """Add the rows that are not there yet, and the titles of their items.
 
     Args:
         nth: (n,) as `occurrences` counts, of the rows before any was left out.
@@ -89,6 +90,7 @@ def insert(db: sqlite3.Connection, rows: Interactions, catalogue: Catalogue, nth
     Returns:
         How many were added.
     """
+    insert_titles(db, catalogue, np.unique(rows.item).tolist(), listed=False)
     users = _numbers(db, "users", rows.user_ids, np.unique(rows.user))
     client: list[int | None] = [None] * len(rows)
     if rows.client is not None:
@@ -102,6 +104,24 @@ def insert(db: sqlite3.Connection, rows: Interactions, catalogue: Catalogue, nth
     )  # fmt: skip
     added = db.executemany("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", zip(*columns, strict=True))
     return max(added.rowcount, 0)  # -1 where there was nothing to insert
+
+
+def titles_in(db: sqlite3.Connection) -> Catalogue:
+    """All titles that were kept, by the natural order of their items' ids."""
+    return united(Catalogue((item,), (title,)) for item, title in db.execute("SELECT id, title FROM items"))
+
+
+def insert_titles(db: sqlite3.Connection, catalogue: Catalogue, items: Iterable[int], listed: bool) -> None:
+    """Keep the titles of some items; of several of one item the first in the alphabet.
+
+    Args:
+        listed: whether a public list has them, so that they stay when nobody has a row of theirs.
+    """
+    db.executemany(
+        """INSERT INTO items VALUES (?1, ?2, ?3)
+            ON CONFLICT (id) DO UPDATE SET title = min(title, ?2), listed = max(listed, ?3)""",
+        ((catalogue.ids[item], catalogue.titles[item], listed) for item in items),
+    )
 
 
 def _numbers(db: sqlite3.Connection, table: str, names: Sequence[str], wanted: NDArray[np.intp]) -> dict[int, int]:

@@ -3,6 +3,7 @@
 rows         an interaction; `nth` tells apart rows of the same user, item and time
 users        the users who have rows, in the order they came: the index that `Interactions` uses
 groups       the same for the clients that a source names
+items        titles: those of the rows, which go with the last row of their item, and those of a public list
 tombstones   what must not come back, as a keyed digest; `refused` counts the rows that tried
 erasures     what each request erased, each with the hash of the one before (`chain`)
 allowed      the adapters that may be served of those that learned from these rows: of the run itself, and of baselines
@@ -23,13 +24,14 @@ from pathlib import Path
 
 from fedrec.errors import FedrecError, UsageError, command
 
-VERSION = "2"
+VERSION = "3"
 DESTROYED = "destroyed"
 WAIT = 30.0  # seconds for another process to finish
 
 TABLES = (
     "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
     "CREATE TABLE groups (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    "CREATE TABLE items (id TEXT PRIMARY KEY, title TEXT NOT NULL, listed INTEGER NOT NULL) WITHOUT ROWID",
     """CREATE TABLE rows (
         user INTEGER NOT NULL REFERENCES users, time INTEGER NOT NULL, item TEXT NOT NULL, nth INTEGER NOT NULL,
         label INTEGER NOT NULL, split INTEGER NOT NULL, client INTEGER REFERENCES groups, truth REAL,
@@ -170,7 +172,7 @@ def copy(path: Path, target: Path) -> None:
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection for one piece of work; what is not committed at its end is undone."""
     if not path.is_file():
-        raise FedrecError(f"{path}: no vault there; {command('vault import SOURCE --vault', path)} makes one")
+        raise FedrecError(f"{path}: no vault there; {command('vault import --data FILE', path.parent)} makes one")
     with _explained(path), closing(connect(path)) as db:
         yield db
 

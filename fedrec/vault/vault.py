@@ -31,7 +31,7 @@ from fedrec.vault.erasure import (
     tombstones_in,
 )
 from fedrec.vault.results import Entry, Erased, Imported, Restored, Use
-from fedrec.vault.rows import content_hash, insert, named, occurrences, to_interactions
+from fedrec.vault.rows import content_hash, insert, insert_titles, named, occurrences, titles_in, to_interactions
 from fedrec.vault.schema import DESTROYED, check_schema, copy, create, meta, reading, scrub, set_meta, writing
 from fedrec.vault.tombstones import Refusal, tombstones_of
 
@@ -61,12 +61,9 @@ class Vault:
     # rows
 
     def import_rows(self, rows: Interactions, catalogue: Catalogue) -> Imported:
-        """Add the rows that are not there yet and that no tombstone refuses.
+        """Add the rows that are not there yet and that no tombstone refuses, and their titles.
 
         A row is known by user, item and time; the n-th of several such rows in one import is the n-th in the vault.
-
-        Raises:
-            FedrecError: the key is missing or destroyed.
         """
         with writing(self.path) as db:
             refusal = self._refusal(db)
@@ -88,6 +85,16 @@ class Vault:
             users = db.execute("SELECT id, name FROM users ORDER BY id").fetchall()
             groups = db.execute("SELECT id, name FROM groups ORDER BY id").fetchall()
         return to_interactions(records, users, groups, catalogue)
+
+    def add_titles(self, catalogue: Catalogue) -> None:
+        """Keep the titles of a public list, whether anybody here has said anything of them or not."""
+        with writing(self.path) as db:
+            insert_titles(db, catalogue, range(len(catalogue)), listed=True)
+
+    def catalogue(self) -> Catalogue:
+        """The titles here, by the natural order of their ids."""
+        with reading(self.path) as db:
+            return titles_in(db)
 
     def users(self) -> list[tuple[str, int]]:
         """Each user and how many rows they have."""
@@ -125,23 +132,19 @@ class Vault:
 
     def tombstones(self) -> list[Entry]:
         """The oldest first."""
+        oldest_first = "SELECT id, request, kind, since, until, made, refused FROM tombstones ORDER BY made, id"
         with reading(self.path) as db:
-            found = db.execute(
-                "SELECT id, request, kind, since, until, made, refused FROM tombstones ORDER BY made, id"
-            )
-            return [Entry(*entry) for entry in found]
+            return [Entry(*entry) for entry in db.execute(oldest_first)]
 
     def chain(self, after: int) -> tuple[str | None, list[Link]]:
         """The head after so many erasures, None where there were fewer; and the links that follow."""
         later = "SELECT number, request, head FROM erasures WHERE number > ? ORDER BY number"
         with reading(self.path) as db:
             key = self._key(db)
-            found = [
-                Link(
-                    number, request, head, b"" if key is None else chain.seal(key, request, tombstones_in(db, request))
-                )
-                for number, request, head in db.execute(later, (after,)).fetchall()
-            ]
+            found = []
+            for number, request, head in db.execute(later, (after,)).fetchall():
+                sealed = chain.seal(key, request, tombstones_in(db, request)) if key is not None else b""
+                found.append(Link(number, request, head, sealed))
             return chain.head_at(db, after), found
 
     def repeat(self, links: Sequence[Link]) -> int:

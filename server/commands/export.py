@@ -21,16 +21,15 @@ def export(
     """What a client serves, in one folder that `AutoPeftModelForCausalLM.from_pretrained` loads."""
     from fedrec.output import write_result
     from fedrec.progress import working
-    from fedrec.store import open_run
     from fedrec.terminal import terminal
+    from server.simulated_run import open_run
 
     opened = open_run(one_run(folder, run))
     with working(f"writing {to}"):
-        from fedrec.export import export as write
         from server.current import check_current
 
         check_current(opened)
-        written = write(opened, client, to, shard)
+        written = opened.export(client, to, shard)
     write_result(written, json)
     if json != "-":
         terminal().print(f"adapter, base model and tokenizer of {client} are in {to}", markup=False, soft_wrap=True)

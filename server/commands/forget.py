@@ -16,8 +16,8 @@ def _open(path: Path | None) -> Host:
         from unlearning.central.executor import CentralHost
 
         return CentralHost(ModelFolder(path))
-    from fedrec.store import open_run
     from server.forgetting import RunHost
+    from server.simulated_run import open_run
 
     return RunHost(open_run(path))
 

@@ -34,8 +34,8 @@ def _write(runs: list[Path] | None, run: Path | None, database: str | None) -> P
     from fedrec.lock import only_writer
     from fedrec.reporting.run_page import write_report
     from fedrec.reporting.run_result import beside
-    from fedrec.store import open_run
     from server.erasure_facts import erasures
+    from server.simulated_run import open_run
     from unlearning.comparison.folder import is_comparison, show_again
 
     folders = [path for path in (run, *(runs or ())) if path is not None]

@@ -13,9 +13,9 @@ from fedrec.strategies import STRATEGIES
 from server.transports import TRANSPORTS
 
 if TYPE_CHECKING:
-    from fedrec.store import Run
     from fedrec.terminal import Terminal
     from server.launch import Listener
+    from server.simulated_run import SimulatedRun
 
 
 def simulate(
@@ -45,6 +45,9 @@ def simulate(
     ] = None,
     base: Base = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. None: a new one under runs/.")] = None,
+    homes: Annotated[
+        Path | None, typer.Option(help="A folder of clients' homes, filled by `fedrec vault import`, to train with.")
+    ] = None,
     workers: Workers = "auto",
     transport: Annotated[str, typer.Option(help=f"How clients are reached: {', '.join(TRANSPORTS)}.")] = "processes",
     resume: Annotated[Path | None, typer.Option(help="Continue this run where it stopped.")] = None,
@@ -66,13 +69,13 @@ def simulate(
     console = terminal(json == "-")
     telling = _telling(console)
     if resume is not None:
-        if settings or strategy or config or set_ or out:
+        if settings or strategy or config or set_ or out or homes:
             raise UsageError("--resume continues a run as it was configured: give it no other settings")
         run = api.resume(resume, workers=workers, transport=transport, listener=telling)
     else:
         names = [name.strip() for name in strategy.split(",")] if strategy else ()
         run = api.simulate(
-            strategy=names, settings=settings, sets=set_ or (), config=config, out=out, workers=workers,
+            homes=homes, strategy=names, settings=settings, sets=set_ or (), config=config, out=out, workers=workers,
             transport=transport, replace=replace, listener=telling,
         )  # fmt: skip
     console.print()
@@ -91,7 +94,7 @@ def _telling(console: Terminal) -> Listener:
     from fedrec.workers import crowding
     from server.launch import Listener
 
-    def on_run(run: Run, processes: int) -> None:
+    def on_run(run: SimulatedRun, processes: int) -> None:
         if hint := crowding(processes, run.config.train.threads):
             console.print(hint, style="dim", soft_wrap=True)
         console.print(Text.assemble((run.config.strategy, "bold"), f" in {run.folder}"), soft_wrap=True)

@@ -6,7 +6,7 @@ A message runs when its reply is pulled, one at a time, so a debugger steps from
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from flwr.app import Context, Error, Message, RecordDict
@@ -18,7 +18,7 @@ from flwr.supercore.task_identity import TaskIdentity
 
 from fedrec.choices import attribute
 from fedrec.progress import working
-from fedrec.store import Run
+from server.simulated_run import SimulatedRun
 from server.transports.transport import CLIENTS, Transport
 
 
@@ -26,27 +26,31 @@ class InProcess(Transport):
     """The clients live in this process, whatever the number of workers."""
 
     @contextmanager
-    def reach(self, run: Run) -> Iterator[Grid]:
+    def reach(self, run: SimulatedRun) -> Iterator[Grid]:
         with working("loading the clients"):
             app = attribute(CLIENTS)
-        yield LocalGrid(app, len(run.clients))
+        yield LocalGrid(app, run.nodes())
 
 
 class LocalGrid(Grid):
-    """A grid of `nodes` clients that live in this process; node i has partition id i."""
+    """A grid of clients that live in this process."""
 
-    def __init__(self, client_app: ClientApp, nodes: int) -> None:
+    def __init__(self, client_app: ClientApp, nodes: Sequence[Mapping[str, str]]) -> None:
+        """
+        Args:
+            nodes: what each is told when it starts.
+        """
         self._app = client_app
         self._run = FlowerRun.create_empty(run_id=1)
         self._contexts = {
             node + 1: Context(
                 run_id=1,
                 node_id=node + 1,
-                node_config={"partition-id": node, "num-partitions": nodes},
+                node_config=dict(config),
                 state=RecordDict(),
                 run_config={},
             )
-            for node in range(nodes)
+            for node, config in enumerate(nodes)
         }
         self._waiting: dict[str, Message] = {}
         _be(SUPERLINK_NODE_ID)

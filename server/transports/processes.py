@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from itertools import islice
@@ -17,8 +17,8 @@ from fedrec import progress
 from fedrec.choices import attribute
 from fedrec.processes import Done, Processes, Tell
 from fedrec.protocol.questions import Evaluate, Rehearse, Serve, Train
-from fedrec.store import Run
 from fedrec.workers import processes_for
+from server.simulated_run import SimulatedRun
 from server.transports.in_process import InProcess, LocalGrid, answer, node_of
 from server.transports.transport import CLIENTS, Transport
 
@@ -30,17 +30,17 @@ class SideBySide(Transport):
     """As many processes as there are workers; with none of them the clients live in this process."""
 
     @contextmanager
-    def reach(self, run: Run) -> Iterator[Grid]:
+    def reach(self, run: SimulatedRun) -> Iterator[Grid]:
         count = self.processes(run)
         if count == 0:
             with InProcess().reach(run) as grid:
                 yield grid
         else:
             few = run.config.federation.oversample or run.config.federation.min_replies
-            with ProcessGrid(CLIENTS, len(run.clients), count, in_order=few > 0) as grid:
+            with ProcessGrid(CLIENTS, run.nodes(), count, in_order=few > 0) as grid:
                 yield grid
 
-    def processes(self, run: Run) -> int:
+    def processes(self, run: SimulatedRun) -> int:
         return processes_for(self.workers, run.config.train, len(run.clients))
 
 
@@ -51,7 +51,9 @@ class ProcessGrid(LocalGrid):
     message at a time, and what nobody waits for any more is not begun.
     """
 
-    def __init__(self, client_app: str, nodes: int, workers: int, in_order: bool = False) -> None:
+    def __init__(
+        self, client_app: str, nodes: Sequence[Mapping[str, str]], workers: int, in_order: bool = False
+    ) -> None:
         """
         Args:
             client_app: as `module:name`, for processes to find.

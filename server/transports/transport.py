@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from flwr.serverapp import Grid
 
-from fedrec.store import Run
 from fedrec.workers import AUTO
+from server.simulated_run import SimulatedRun
 
 CLIENTS = "clients.app:app"
 """The ClientApp, by name: the server imports no client."""
@@ -25,9 +25,9 @@ class Transport(ABC):
     workers: str | int = AUTO
 
     @abstractmethod
-    def reach(self, run: Run) -> AbstractContextManager[Grid]:
+    def reach(self, run: SimulatedRun) -> AbstractContextManager[Grid]:
         """A Flower Grid with a node for each client of the run."""
 
-    def processes(self, run: Run) -> int:
+    def processes(self, run: SimulatedRun) -> int:
         """How many processes beside this one compute for the clients of a run on this machine."""
         return 0

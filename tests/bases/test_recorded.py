@@ -23,10 +23,9 @@ from fedrec.errors import FedrecError
 from fedrec.models import embedded
 from fedrec.models.base import load_base
 from fedrec.models.files import model_files
-from fedrec.recommend import recommend
-from fedrec.store import Run
 from server.federated_executor import FederatedExecutor
 from server.prepare import finish, prepare
+from server.simulated_run import SimulatedRun
 from server.simulation import simulate
 from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
@@ -141,16 +140,16 @@ def test_a_hub_id_stays_at_its_revision(kept: tuple[Path, RunConfig], monkeypatc
         base_of(hub, config, NOTHING)
 
 
-USES: dict[str, Callable[[Run], object]] = {
+USES: dict[str, Callable[[SimulatedRun], object]] = {
     "resume": finish,
-    "recommend": lambda run: recommend(run, "u03", 3),
+    "recommend": lambda run: run.recommend("u03", 3),
     "retrain": lambda run: _erased(run),
 }
 
 
-def _erased(run: Run) -> dict[str, int]:
+def _erased(run: SimulatedRun) -> dict[str, int]:
     """Forget a person by the federation's own means; how many rows that were."""
-    erasure = FederatedExecutor(run, LocalGrid(client_app, len(run.clients)))
+    erasure = FederatedExecutor(run, LocalGrid(client_app, run.nodes()))
     chosen = Selection(users=("u07",))
     shards = erasure.locate(chosen).shards
     erasure.withdraw(chosen, None, shards)
@@ -188,20 +187,20 @@ def test_the_embedded_base_comes_back_wherever_the_cache_is(
 ) -> None:
     run = prepare(load(overrides=small(base=None, federation__rounds=1)), tmp_path / "run")
     simulate(run)
-    before = recommend(run, "u03", 5)
+    before = run.recommend("u03", 5)
     shutil.rmtree(tmp_path / "cache")
-    assert recommend(Run(run.folder), "u03", 5) == before
+    assert SimulatedRun(run.folder).recommend("u03", 5) == before
     shutil.rmtree(tmp_path / "cache")
     monkeypatch.setenv("FEDREC_CACHE", str(tmp_path / "elsewhere"))
-    assert sum(_erased(Run(run.folder)).values()) > 0
+    assert sum(_erased(SimulatedRun(run.folder)).values()) > 0
     assert not (tmp_path / "cache").exists()
 
     base = embedded.ensure_embedded(run.catalogue)
     altered(base / "model.safetensors")
     with pytest.raises(FedrecError, match=f"is not the file .*; remove {base}, and it is built again"):
-        recommend(run, "u03", 5)
+        run.recommend("u03", 5)
     shutil.rmtree(base)
-    recommend(run, "u03", 5)
+    run.recommend("u03", 5)
 
 
 def test_what_cannot_be_built_again_is_said(
@@ -232,5 +231,5 @@ def test_a_preparation_broken_off_builds_its_base_again(
     base = embedded.ensure_embedded(run.catalogue)
     (run.folder / "reference.json").unlink()
     shutil.rmtree(tmp_path / "cache")
-    assert finish(Run(run.folder)).prepared
+    assert finish(SimulatedRun(run.folder)).prepared
     assert base.is_dir()

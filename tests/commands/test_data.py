@@ -14,14 +14,13 @@ import pytest
 from typer.testing import CliRunner
 
 from fedrec.commands.data import app
-from fedrec.config import DataConfig, RunConfig, WorldConfig
+from fedrec.config import DataConfig, WorldConfig
 from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection
 from fedrec.data.summary import summarise
 from fedrec.data.table import HISTORY, TEST, TRAIN
 from fedrec.errors import DataError, UsageError
-from fedrec.files import write_json
-from fedrec.store import create_run
+from fedrec.vault.vault import Vault
 from tests.data.rows import ratings_frame
 
 
@@ -109,24 +108,25 @@ def test_the_generated_world_is_the_default() -> None:
     assert tree["best_possible_auc"] > 0.6
 
 
-def test_a_run_tells_what_its_clients_hold(film_file: Path, tmp_path: Path) -> None:
-    config = RunConfig(data=DataConfig(path=str(film_file), like_above=4))
-    run, data = create_run(tmp_path / "run", config), load_dataset(config.data, 1)
-    write_json(run.folder / "catalogue.json", data.catalogue.content())
-    rows = data.interactions
+def test_homes_tell_what_their_clients_hold(film_file: Path, tmp_path: Path) -> None:
+    data = load_dataset(DataConfig(path=str(film_file), like_above=4), 1)
+    rows, vaults = data.interactions, []
     for number in range(2):
-        mine = rows.take(rows.user % 2 == number)
-        run.client(f"client-{number}").write_interactions(mine)
-    tree = figures("--run", run.folder, "--users", 2)
+        vaults.append(Vault.create(tmp_path / "homes" / f"client-{number}" / "vault.db"))
+        vaults[-1].import_rows(rows.take(rows.user % 2 == number), data.catalogue)
+    homes = tmp_path / "homes"
+    tree = figures("--homes", homes, "--users", 2)
     assert tree == figures(film_file, "--like-above", 4, "--users", 2) | {
-        "name": "run", "notes": tree["notes"], "users_listed": tree["users_listed"]
+        "name": "homes", "notes": tree["notes"], "users_listed": tree["users_listed"]
     }  # fmt: skip
     assert [user["client"] for user in tree["users_listed"]] == ["client-0", "client-1"]
-    assert "client-1" in inspect("--run", run.folder, "--users", 2)
-    run.client("client-0").vault.erase(Selection(users=("1",)), "r")
-    assert [user["user"] for user in figures("--run", run.folder, "--users", 2)["users_listed"]] == ["2", "3"]
-    with pytest.raises(UsageError, match="--run reads the data of the run"):
-        inspect(film_file, "--run", run.folder)
+    assert "client-1" in inspect("--homes", homes, "--users", 2)
+    vaults[0].erase(Selection(users=("1",)), "r")
+    assert [user["user"] for user in figures("--homes", homes, "--users", 2)["users_listed"]] == ["2", "3"]
+    with pytest.raises(UsageError, match="--homes reads what clients hold"):
+        inspect(film_file, "--homes", homes)
+    with pytest.raises(UsageError, match="no client's home is in it"):
+        inspect("--homes", tmp_path)
 
 
 def test_train_rows_leaves_test_rows_alone(film_file: Path) -> None:

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from clients.commands.vault import import_
 from fedrec import options
 from fedrec.commands import data as commands
 from fedrec.commands.base import build
-from fedrec.commands.vault import import_
 from fedrec.errors import FedrecError
 from server.commands.simulate import simulate
 from tests.data.files import text, write_ml_100k

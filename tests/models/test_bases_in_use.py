@@ -15,7 +15,7 @@ from fedrec.ensemble.answers import encoder_of
 from fedrec.models.bank import AdapterBank, Routed
 from fedrec.models.base import load_base
 from fedrec.models.targets import check_targets
-from fedrec.store import Run
+from server.simulated_run import SimulatedRun
 from tests import cli
 from tests.conftest import Settings
 from tests.models.saved import SIZES, save_base
@@ -42,7 +42,7 @@ def test_recommended_titles_have_the_scores_of_their_prompts(
     code, out, err = cli.run("recommend", "run", "--user", "u07", "--top", 5, "--json", "-", cwd=tmp_path)
     assert code == 0, err
     told = json.loads(out)
-    right = scores_of_prompts(Run(tmp_path / "run"), told["client"], "u07", precision)
+    right = scores_of_prompts(SimulatedRun(tmp_path / "run"), told["client"], "u07", precision)
     assert len(told["items"]) == 5
     for item in told["items"]:
         assert item["score"] == pytest.approx(right[item["item"]], abs=1e-4 if precision == "fp32" else 0.02)
@@ -67,11 +67,11 @@ def test_what_is_told_of_a_base_is_what_a_run_takes(tmp_path: Path) -> None:
     check_targets(load_base(str(base)).model, LoraConfig(targets=",".join(facts["targets"])))
 
 
-def scores_of_prompts(run: Run, client: str, user: str, precision: str) -> dict[str, float]:
+def scores_of_prompts(run: SimulatedRun, client: str, user: str, precision: str) -> dict[str, float]:
     """By item, what the client's adapter makes the whole model say after the user's history, prompt by prompt."""
     store = run.client(client)
     base = load_base(str(run.config.base), precision=precision)
-    encoder = encoder_of(run, base)
+    encoder = encoder_of(run.config, run.catalogue, base)
     rows = store.interactions()
     mine = rows.user == rows.user_ids.index(user)
     past = encoder.past_of(rows.item[mine].tolist(), rows.label[mine].tolist())

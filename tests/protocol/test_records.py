@@ -19,6 +19,7 @@ from fedrec.protocol.answers import (
     ChainAnswer,
     EraseAnswer,
     EvaluateAnswer,
+    Lacks,
     LocateAnswer,
     Measures,
     RehearseAnswer,
@@ -31,7 +32,7 @@ from fedrec.protocol.record import BadMessage, Content, Record
 from fedrec.protocol.wire import pack, unpack
 from fedrec.vault.chain import Link
 
-RECORDS = [record for question in QUESTIONS for record in (question, question.answer)]
+RECORDS = [record for question in QUESTIONS for record in (question, question.answer)] + [Lacks]
 TEXTS = st.text(max_size=20)
 WHOLE = st.integers(-(2**70), 2**70)
 FLOATS = st.floats()
@@ -74,7 +75,8 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "adapters": st.lists(STATES, min_size=2, max_size=2), "links": st.lists(LINKS).map(tuple),
     "selection": SELECTIONS, "serves": st.booleans(), "before": AUC,
     "metrics": st.dictionaries(TEXTS, MEASURES),
-    "sharing": st.sampled_from(LEAST_FIRST), "scores": SCORES,
+    "sharing": st.sampled_from(LEAST_FIRST), "scores": SCORES, "facts": st.dictionaries(TEXTS, HASHES),
+    "told": st.dictionaries(TEXTS, st.dictionaries(TEXTS, TEXTS)), "lacks": st.lists(TEXTS).map(tuple),
 }  # fmt: skip
 VALUES |= {"unseen list": VALUES["forgotten"], "served": st.lists(HASHES).map(tuple)}
 
@@ -119,7 +121,7 @@ def test_what_is_said_is_what_is_heard(record: Record) -> None:
 @pytest.mark.parametrize("record", RECORDS)
 def test_every_record_says_what_it_reveals_and_questions_and_answers_are_in_pairs(record: type[Record]) -> None:
     assert record.reveals and record.version >= 1
-    assert len({each.__name__ for each in RECORDS}) == len(RECORDS) == 2 * len({each.kind for each in QUESTIONS})
+    assert len({each.__name__ for each in RECORDS}) == len(RECORDS) == 1 + 2 * len({each.kind for each in QUESTIONS})
 
 
 @pytest.mark.parametrize("version", [0, 2, True, "1", None, 10**70, [1]])
@@ -212,7 +214,7 @@ def test_a_record_is_frozen() -> None:
 
 def test_a_value_as_json_says_nothing_that_is_not_in_the_record() -> None:
     assert json.loads(json.dumps(Chain(run="r", after=3).content().values)) == {
-        "record": "Chain", "version": 1, "run": "r", "after": 3,
+        "record": "Chain", "version": 1, "run": "r", "facts": {}, "after": 3,
     }  # fmt: skip
 
 

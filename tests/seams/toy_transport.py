@@ -9,15 +9,15 @@ from flwr.app import Message
 from flwr.serverapp import Grid
 
 from clients.app import app
-from fedrec.store import Run
+from server.simulated_run import SimulatedRun
 from server.transports.in_process import LocalGrid
 from server.transports.transport import Transport
 
 
 class LastFirst(Transport):
     @contextmanager
-    def reach(self, run: Run) -> Iterator[Grid]:
-        yield _Grid(app, len(run.clients))
+    def reach(self, run: SimulatedRun) -> Iterator[Grid]:
+        yield _Grid(app, run.nodes())
 
 
 class _Grid(LocalGrid):

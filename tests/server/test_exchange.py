@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,12 @@ from hypothesis import given, settings
 from clients import app as client
 from fedrec.errors import FedrecError
 from fedrec.protocol.answers import ChainAnswer
+from fedrec.protocol.facts import FACTS
 from fedrec.protocol.questions import QUESTIONS, Chain, Question, Train
 from fedrec.protocol.record import BadMessage, Content, Record
 from fedrec.protocol.wire import pack
-from fedrec.store import Run
 from server import exchange
+from server.simulated_run import SimulatedRun
 from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
 from tests.protocol.test_records import records, same
@@ -28,7 +28,7 @@ from tests.server.test_federation import made
 @pytest.fixture(scope="module", autouse=True)
 def process() -> None:
     """Flower makes messages only in a process that a grid has said who it is."""
-    LocalGrid(client.app, 1)
+    LocalGrid(client.app, [{}])
 
 
 def message(content: RecordDict, kind: str = "query.chain") -> Message:
@@ -64,7 +64,7 @@ def of_bytes(array: Array, data: bytes | None = None) -> RecordDict:
 @pytest.mark.parametrize("junk", JUNK)
 @pytest.mark.parametrize("kind", QUESTIONS)
 def test_a_client_answers_what_is_no_question_with_one_line(junk: str, kind: type[Question]) -> None:
-    grid = LocalGrid(client.app, 1)
+    grid = LocalGrid(client.app, [{}])
     (reply,) = grid.send_and_receive([message(JUNK[junk](), kind.kind)])
     assert reply.has_error() and len(str(reply.error.reason).splitlines()) == 1
 
@@ -82,7 +82,7 @@ def test_a_failure_is_one_line_as_well() -> None:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> Run:
+def run(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> SimulatedRun:
     return made(tmp_path_factory.mktemp("exchange") / "run", small())
 
 
@@ -97,16 +97,16 @@ def answering(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[M
     return answer
 
 
-def test_a_client_of_another_version_is_named_with_the_mend(run: Run) -> None:
-    grid = LocalGrid(answering(lambda values: {**values, "version": 2}), 3)  # type: ignore[arg-type]
+def test_a_client_of_another_version_is_named_with_the_mend(run: SimulatedRun) -> None:
+    grid = LocalGrid(answering(lambda values: {**values, "version": 2}), run.nodes())  # type: ignore[arg-type]
     with pytest.raises(
         FedrecError, match=r"^client client-0 gives no answer: ChainAnswer has version 2, and only 1 is"
     ):
         exchange.answers(grid, run, {"client-0": 1}, {"client-0": Chain(after=0)}, ChainAnswer)
 
 
-def test_a_server_of_another_version_is_told_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    grid = LocalGrid(client.app, 3)
+def test_a_server_of_another_version_is_told_so(run: SimulatedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = LocalGrid(client.app, run.nodes())
     with monkeypatch.context() as patch:
         patch.setattr(Train, "version", 2)
         asked = exchange.call(run, Train(round=1, shards=(0,)), 1)
@@ -114,19 +114,18 @@ def test_a_server_of_another_version_is_told_so(run: Run, monkeypatch: pytest.Mo
     assert "Train has version 2, and only 1 is known here: install the same fedrec" in str(reply.error.reason)
 
 
-def test_the_run_is_named_in_one_field_by_one_function(run: Run) -> None:
+def test_run_and_facts_are_named_by_one_function(run: SimulatedRun) -> None:
     content = client.content_of(exchange.call(run, Chain(after=3), 1))
-    named = {name for name, value in content.values.items() if str(run.folder) in str(value)}
-    assert named == {"run"} and Path(content.values["run"]).is_absolute()
-    assert Chain(after=3).content().values["run"] == ""
+    assert content.values["run"] == run.id and set(content.values["facts"]) == set(FACTS)
+    assert Chain(after=3).content().values["run"] == "" and Chain(after=3).content().values["facts"] == {}
 
 
-def test_a_node_that_says_no_inventory_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_node_that_says_no_inventory_is_named(run: SimulatedRun, monkeypatch: pytest.MonkeyPatch) -> None:
     from server.meeting import meet
 
-    grid = LocalGrid(answering(lambda values: {**values, "users": "many"}), 3)  # type: ignore[arg-type]
+    grid = LocalGrid(answering(lambda values: {**values, "users": "many"}), run.nodes())  # type: ignore[arg-type]
     with pytest.raises(FedrecError, match="are not there: node 1 gives no answer: users 'many' is not an integer"):
         meet(grid, run)
-    grid = LocalGrid(answering(lambda values: {**values, "examples": []}), 3)  # type: ignore[arg-type]
+    grid = LocalGrid(answering(lambda values: {**values, "examples": []}), run.nodes())  # type: ignore[arg-type]
     with pytest.raises(FedrecError, match="client client-0 does not say how many rows it has in each shard"):
         meet(grid, run)

@@ -18,12 +18,11 @@ from fedrec.config import load
 from fedrec.data.selection import Selection
 from fedrec.ensemble.validation import judged_users
 from fedrec.errors import FedrecError, UsageError
-from fedrec.recommend import recommend
-from fedrec.store import Run, open_run
 from fedrec.vault.tombstones import tombstones_of
 from server.commands.forget import app
 from server.federated_executor import FederatedExecutor
 from server.prepare import prepare
+from server.simulated_run import SimulatedRun, open_run
 from server.simulation import simulate
 from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
@@ -31,11 +30,11 @@ from unlearning.certificates.verify import verify_certificate, verify_chain
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.workflow import Workflow
 
-Copy = Callable[[Path], Run]
+Copy = Callable[[Path], SimulatedRun]
 Served = dict[str, list[str]]
 
 
-def trained(folder: Path, settings: dict[str, Any]) -> Run:
+def trained(folder: Path, settings: dict[str, Any]) -> SimulatedRun:
     run = prepare(load(overrides=settings), folder)
     simulate(run)
     return run
@@ -46,9 +45,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> Copy:
     """Copies of one run of two shards."""
     original = trained(tmp_path_factory.mktemp("finished") / "run", small(shards=2, train__epochs=1))
 
-    def copy(folder: Path) -> Run:
+    def copy(folder: Path) -> SimulatedRun:
         shutil.copytree(original.folder, folder)
-        return Run(folder)
+        return SimulatedRun(folder)
 
     return copy
 
@@ -74,14 +73,14 @@ def without(ratings: Path, folder: Path, users: set[str] = frozenset(), items: s
     return str(path)
 
 
-def execution(run: Run, said: list[str] | None = None) -> Execution:
+def execution(run: SimulatedRun, said: list[str] | None = None) -> Execution:
     workflow = Workflow(run)
     operator, _ = workflow.ensure_one()
-    erasure = FederatedExecutor(run, LocalGrid(client_app, len(run.clients)), workflow.ledger)
+    erasure = FederatedExecutor(run, LocalGrid(client_app, run.nodes()), workflow.ledger)
     return Execution(workflow, erasure, operator, (said if said is not None else []).append)
 
 
-def asked(run: Run, *selections: Selection, client: str | None = None) -> list[str]:
+def asked(run: SimulatedRun, *selections: Selection, client: str | None = None) -> list[str]:
     """Requests handed in and approved."""
     workflow = Workflow(run)
     operator, _ = workflow.ensure_one()
@@ -93,7 +92,7 @@ def asked(run: Run, *selections: Selection, client: str | None = None) -> list[s
     return found
 
 
-def forget(run: Run, *words: str) -> None:
+def forget(run: SimulatedRun, *words: str) -> None:
     """A command of `fedrec forget`, as it is typed."""
     result = CliRunner().invoke(app, [*words, "--run", str(run.folder)])
     if result.exception:
@@ -106,7 +105,7 @@ def verified(workflow: Workflow, id_: str) -> bool:
     return verify_certificate(path, bundle=workflow.bundle(id_), trusted=trusted).ok
 
 
-def served(run: Run, but: str = "") -> Served:
+def served(run: SimulatedRun, but: str = "") -> Served:
     """The hash of every shard's adapter, by client."""
     found: Served = {}
     for name in run.clients:
@@ -116,12 +115,12 @@ def served(run: Run, but: str = "") -> Served:
     return found
 
 
-def naming(run: Run, user: str) -> list[Path]:
+def naming(run: SimulatedRun, user: str) -> list[Path]:
     """The files of a run in which a user's name stands, as text or as NumPy keeps it."""
     return holding(run, user.encode(), user.encode("utf-32-le"))
 
 
-def holding(run: Run, *traces: bytes) -> list[Path]:
+def holding(run: SimulatedRun, *traces: bytes) -> list[Path]:
     """The files of a run in which one of the traces stands."""
     files = [path for path in run.folder.rglob("*") if path.is_file()]
     return [path for path in files if any(trace in path.read_bytes() for trace in traces)]
@@ -147,7 +146,7 @@ def test_the_restored_federation_never_had_them(
     for name in run.clients:
         for one, other in zip(mine[name], theirs[name], strict=True):
             assert all((one[key] == other[key]).all() for key in one)
-        ours, others = (r.client(name).interactions() for r in (run, never))
+        ours, others = (r.rows_of(name) for r in (run, never))
         assert all((getattr(ours, c) == getattr(others, c)).all() for c in ("user", "item", "label", "time", "split"))
 
 
@@ -157,9 +156,9 @@ def test_a_user_of_two_clients_is_gone_from_both(tmp_path: Path, small: Settings
     run = prepare(load(overrides=settings), tmp_path / "run")
     (home,) = run.clients_of()["u07"]
     other, third = (name for name in run.clients if name != home)
-    rows = run.client(home).interactions()
+    rows = run.rows_of(home)
     mine = np.flatnonzero(rows.user == rows.user_ids.index("u07"))
-    run.client(other).write_interactions(rows.take(mine[::2]))
+    run.homes[other].write_interactions(rows.take(mine[::2]), run.catalogue)
     assert set(run.clients_of()["u07"]) == {home, other}
     simulate(run)
     before = served(run)
@@ -191,7 +190,7 @@ def test_an_item_goes_from_every_client(tmp_path: Path, finished: Copy) -> None:
     run = finished(tmp_path / "run")
     asked(run, Selection(items=("i4",)))
     assert execution(run).run()[0]["state"] == "closed"
-    left = {row for name in run.clients for row in run.client(name).interactions().item.tolist()}
+    left = {row for name in run.clients for row in run.rows_of(name).item.tolist()}
     assert run.catalogue.ids.index("i4") not in left
 
 
@@ -223,7 +222,7 @@ def test_withdrawn_at_once_and_never_served_again(tmp_path: Path, small: Setting
         ensemble = run.client(name).ensemble
         assert set(range(4)) - set(ensemble.hashes()) == set(located.shards)
         assert "u07" not in judged_users(ensemble.judged_path)
-    assert recommend(run, "u08", 3)[1]  # answers go on from the rest
+    assert run.recommend("u08", 3)[1]  # answers go on from the rest
     asked(run, selection)
     execution(run).run()
     assert gone.isdisjoint({digest for hashes in served(run).values() for digest in hashes})
@@ -233,7 +232,7 @@ def test_with_one_shard_the_base_model_answers_meanwhile(tmp_path: Path, small: 
     run = trained(tmp_path / "run", small(train__epochs=1))
     means = execution(run).executor
     means.withdraw(Selection(users=("u07",)), None, (0,))
-    assert recommend(run, "u08", 3)[1]
+    assert run.recommend("u08", 3)[1]
 
 
 def test_nothing_of_the_person_is_left(tmp_path: Path, finished: Copy) -> None:
@@ -252,7 +251,7 @@ def test_nothing_of_the_person_is_left(tmp_path: Path, finished: Copy) -> None:
 
 def test_not_even_an_hmac_is_left_once_the_key_is_destroyed(tmp_path: Path, finished: Copy) -> None:
     run = finished(tmp_path / "run")
-    client = Client(run, run.clients_of()["u07"][0])
+    client = Client(run.client(run.clients_of()["u07"][0]))
     vault, rows = client.store.vault, client.interactions
     mine = rows.user == rows.user_ids.index("u07")
     (first, *_) = client.encoder.windows(rows, mine)
@@ -271,11 +270,11 @@ def test_not_even_an_hmac_is_left_once_the_key_is_destroyed(tmp_path: Path, fini
 
 def test_what_was_erased_does_not_come_back(tmp_path: Path, finished: Copy) -> None:
     run = finished(tmp_path / "run")
-    before = {name: run.client(name).interactions() for name in run.clients}
+    before = {name: run.rows_of(name) for name in run.clients}
     asked(run, *of("u07"))
     execution(run).run()
     for name, rows in before.items():  # a stale replica is imported again
-        run.client(name).write_interactions(rows)
+        run.homes[name].write_interactions(rows, run.catalogue)
     assert "u07" not in run.clients_of()
     assert sum(stone.refused for name in run.clients for stone in run.client(name).vault.tombstones()) == 12
 

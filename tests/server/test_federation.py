@@ -15,15 +15,15 @@ from clients.local import Client
 from experiments.bad_replies import BAD_REPLIES, Corrupting
 from fedrec.config import load
 from fedrec.errors import FedrecError
-from fedrec.store import Run, open_run
 from fedrec.strategies import STRATEGIES
 from server import prepare
+from server.simulated_run import SimulatedRun, open_run
 from server.simulation import run_rounds, simulate
 from server.transports.in_process import LocalGrid
 from tests.conftest import TITLES, Settings
 
 
-def made(folder: Path, settings: dict[str, Any]) -> Run:
+def made(folder: Path, settings: dict[str, Any]) -> SimulatedRun:
     return prepare.prepare(load(overrides=settings), folder)
 
 
@@ -33,7 +33,7 @@ def ran(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
     return result_of(run)
 
 
-def result_of(run: Run) -> dict[str, Any]:
+def result_of(run: SimulatedRun) -> dict[str, Any]:
     return json.loads((run.folder / "result.json").read_text())
 
 
@@ -111,10 +111,9 @@ def test_a_shard_is_the_same_alone_as_in_company(tmp_path: Path, small: Settings
     both = made(tmp_path / "both", small(shards=2))
     alone = made(tmp_path / "alone", small(shards=2))
     for name in alone.clients:
-        store = alone.client(name)
-        rows = store.interactions()
-        (store.folder / "vault.db").unlink()
-        store.write_interactions(rows.take(by_hash(rows.user_ids, 2, "42")[rows.user] == 0))
+        home, rows = alone.homes[name], alone.rows_of(name)
+        home.vault_path.unlink()
+        home.write_interactions(rows.take(by_hash(rows.user_ids, 2, "42")[rows.user] == 0), alone.catalogue)
     for run in (both, alone):
         simulate(run)
     for name in both.clients:
@@ -126,7 +125,7 @@ def test_a_shard_is_the_same_alone_as_in_company(tmp_path: Path, small: Settings
 @pytest.mark.parametrize("kind", ["nan", "error reply"])  # tests/server/test_replies.py has every kind
 def test_a_bad_reply_is_dropped_and_named_and_poisons_nothing(kind: str, tmp_path: Path, small: Settings) -> None:
     run = made(tmp_path / "run", small(federation__rounds=1))
-    run_rounds(LocalGrid(Corrupting(BAD_REPLIES[kind]), 3), run)  # type: ignore[arg-type]
+    run_rounds(LocalGrid(Corrupting(BAD_REPLIES[kind]), run.nodes()), run)  # type: ignore[arg-type]
     entry = result_of(run)["history"][1]
     assert entry["participants"] == ["client-0", "client-2"]
     assert [drop["client"] for drop in entry["dropped"]] == ["client-1"]
@@ -139,7 +138,7 @@ def test_a_bad_reply_is_dropped_and_named_and_poisons_nothing(kind: str, tmp_pat
 
 def test_a_round_without_enough_good_replies_leaves_the_models(tmp_path: Path, small: Settings) -> None:
     run = made(tmp_path / "run", small(federation__rounds=1, federation__min_replies=3))
-    run_rounds(LocalGrid(Corrupting(BAD_REPLIES["nan"]), 3), run)  # type: ignore[arg-type]
+    run_rounds(LocalGrid(Corrupting(BAD_REPLIES["nan"]), run.nodes()), run)  # type: ignore[arg-type]
     last = result_of(run)["history"][-1]
     assert "2 good replies, 3 needed" in last["skipped"]
     initial = prepare.initial_of(run)
@@ -213,7 +212,7 @@ def test_a_killed_run_resumes_to_the_same_hash(strategy: str, alive: int, tmp_pa
     whole = ran(tmp_path / "whole", small(strategy=strategy))
     run = made(tmp_path / "killed", small(strategy=strategy))
     with pytest.raises(KeyboardInterrupt):
-        run_rounds(LocalGrid(Dying(alive), 3), run)  # type: ignore[arg-type]
+        run_rounds(LocalGrid(Dying(alive), run.nodes()), run)  # type: ignore[arg-type]
     again = open_run(run.folder)
     simulate(prepare.finish(again))
     assert result_of(again)["adapter_hash"] == whole["adapter_hash"]
@@ -225,7 +224,7 @@ def test_a_killed_run_resumes_to_the_same_hash(strategy: str, alive: int, tmp_pa
 def test_clients_by_taste_in_both_precisions(precision: str, tmp_path: Path, small: Settings) -> None:
     run = made(tmp_path / "run", small(clients__by="kmeans", clients__count=2, train__precision=precision))
     simulate(run)
-    tastes = [{int(user[1:]) % 2 for user in run.client(name).interactions().user_ids} for name in run.clients]
+    tastes = [{int(user[1:]) % 2 for user in run.rows_of(name).user_ids} for name in run.clients]
     assert tastes in ([{0}, {1}], [{1}, {0}])  # the people who like what the others do not
 
 
@@ -248,12 +247,12 @@ def test_too_few_nodes_is_one_clear_line(tmp_path: Path, small: Settings, monkey
     monkeypatch.setattr("server.meeting._PATIENCE", 0.1)
     run = made(tmp_path / "run", small())
     with pytest.raises(FedrecError, match=r"3 clients but 2 nodes.*num-supernodes=3"):
-        run_rounds(LocalGrid(client_app, 2), run)
+        run_rounds(LocalGrid(client_app, run.nodes()[:2]), run)
 
 
 def test_no_client_folder_names_another_clients_people(tmp_path: Path, small: Settings) -> None:
     run = made(tmp_path / "run", small())
-    people = [set(run.client(name).interactions().user_ids) for name in run.clients]
+    people = [set(run.rows_of(name).user_ids) for name in run.clients]
     assert sum(map(len, people)) == len(set.union(*people)) == 24
     public = [run.folder / name for name in ("catalogue.json", "reference.json", "config.json")]
     assert not any("u07" in path.read_text() for path in public)

@@ -45,7 +45,7 @@ def _reply(message: Message, **said: int | float | str) -> Message:
 
 @pytest.fixture(params=[False, True], ids=["as-they-come", "in-order"])
 def grid(request: pytest.FixtureRequest) -> Iterator[ProcessGrid]:
-    with ProcessGrid(f"{__name__}:app", 3, 2, in_order=request.param) as grid:
+    with ProcessGrid(f"{__name__}:app", [{}] * 3, 2, in_order=request.param) as grid:
         yield grid
 
 

@@ -12,9 +12,9 @@ from clients.app import app as client_app
 from fedrec.protocol.adapters import Model
 from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
 from fedrec.protocol.questions import Evaluate, Inventory, Train
-from fedrec.store import open_run
 from server.exchange import content_of
 from server.kept import Kept, Known, question_of
+from server.simulated_run import open_run
 from server.simulation import run_rounds
 from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
@@ -45,14 +45,14 @@ def test_a_server_killed_at_any_message_asks_nobody_twice(strategy: str, tmp_pat
     """What a client answered is kept with the round, and its bytes are counted once."""
     settings = small(strategy=strategy, federation__rounds=1)
     whole, once = made(tmp_path / "whole", settings), Counting()
-    run_rounds(LocalGrid(once, 3), whole)  # type: ignore[arg-type]
+    run_rounds(LocalGrid(once, whole.nodes()), whole)  # type: ignore[arg-type]
     expected = result_of(whole)
     for alive in range(3, 3 + len(once.answered)):
         run, first, second = made(tmp_path / str(alive), settings), Counting(alive), Counting()
         with pytest.raises(KeyboardInterrupt):
-            run_rounds(LocalGrid(first, 3), run)  # type: ignore[arg-type]
+            run_rounds(LocalGrid(first, run.nodes()), run)  # type: ignore[arg-type]
         again = open_run(run.folder)
-        run_rounds(LocalGrid(second, 3), again)  # type: ignore[arg-type]
+        run_rounds(LocalGrid(second, run.nodes()), again)  # type: ignore[arg-type]
         assert sorted(first.answered + second.answered) == sorted(once.answered)
         found = result_of(again)
         assert (found["adapter_hash"], found["bytes_up"]) == (expected["adapter_hash"], expected["bytes_up"])

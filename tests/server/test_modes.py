@@ -21,8 +21,8 @@ from click.testing import CliRunner
 from experiments.processes import runs
 from fedrec.cli import cli
 from fedrec.data.selection import Selection
-from fedrec.store import Run
 from server.federated_executor import FederatedExecutor
+from server.simulated_run import SimulatedRun
 from server.simulation import run_rounds, simulate
 from server.transports.in_process import LocalGrid
 from server.transports.processes import ProcessGrid, SideBySide
@@ -91,8 +91,8 @@ def test_what_is_trained_again_side_by_side_is_the_same(tmp_path: Path, small: S
     simulate(trained)
     hashes = []
     for workers in (0, 2):
-        with SideBySide(workers).reach(Run(shutil.copytree(trained.folder, tmp_path / str(workers)))) as grid:
-            erasure = FederatedExecutor(grid=grid, run=Run(tmp_path / str(workers)))
+        with SideBySide(workers).reach(SimulatedRun(shutil.copytree(trained.folder, tmp_path / str(workers)))) as grid:
+            erasure = FederatedExecutor(grid=grid, run=SimulatedRun(tmp_path / str(workers)))
             shards = erasure.locate(Selection(users=("u07",))).shards
             erasure.withdraw(Selection(users=("u07",)), None, shards)
             erasure.erase(Selection(users=("u07",)), None, "a request")
@@ -105,7 +105,7 @@ def test_what_is_trained_again_side_by_side_is_the_same(tmp_path: Path, small: S
 def test_a_run_begun_in_this_process_ends_with_processes(tmp_path: Path, small: Settings, expected: str) -> None:
     begun = made(tmp_path / "run", small())
     with pytest.raises(KeyboardInterrupt):
-        run_rounds(LocalGrid(Dying(8), 3), begun)  # type: ignore[arg-type]
+        run_rounds(LocalGrid(Dying(8), begun.nodes()), begun)  # type: ignore[arg-type]
     assert begun.rounds.last() == 0
     assert run("simulate", "--resume", begun.folder, "--workers", 2, cwd=tmp_path)[0] == 0
     assert hash_of(begun.folder) == expected
@@ -168,11 +168,11 @@ def test_flwr_run_gives_the_same_hash(flower: Flower, tmp_path: Path, small: Set
     """Even where it was begun with too few nodes, which is one clear line, soon."""
     config, folder = as_toml(small(), tmp_path / "run.toml"), tmp_path / "run"
     began = time.monotonic()
-    told = flower.run(2, config=config, out=folder)
+    told = flower.run(2, config=config, out=folder, homes=folder / "clients")
     assert "the run has 3 clients but 2 nodes are connected: start 3 (flwr run: --federation-config num-sup" in told
     assert "Traceback" not in told
     assert time.monotonic() - began < 150
-    told = flower.run(4, config=config, out=folder)  # a node too many does no harm
+    told = flower.run(4, config=config, out=folder, homes=folder / "clients")  # a node too many does no harm
     assert hash_of(folder) == expected, told
     assert f"\nfedrec report {folder} writes the page" in told, "a bundle carries no templates"
     assert not (folder / "report.html").exists()

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
 from fedrec.lock import only_writer
-from fedrec.store import Run
 from server.commands.forget import app
 from server.commands.report import report
 from server.commands.simulate import simulate
+from server.simulated_run import SimulatedRun
 from tests.cli import run as fedrec
 from tests.cli import start, until
 from tests.server.test_federated_executor import Copy, asked, finished, of
@@ -29,13 +29,13 @@ def state(folder: Path) -> dict[Path, tuple[int, int]]:
     return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in files if "ledger" not in path.name}
 
 
-def forget_run(run: Run) -> None:
+def forget_run(run: SimulatedRun) -> None:
     result = CliRunner().invoke(app, ["run", "--run", str(run.folder)])
     if result.exception:
         raise result.exception
 
 
-COMMANDS: dict[str, Callable[[Run], None]] = {
+COMMANDS: dict[str, Callable[[SimulatedRun], None]] = {
     "forget run": forget_run,
     "simulate --resume": lambda run: simulate(resume=run.folder),
     "simulate --replace": lambda run: simulate(out=run.folder, replace=True),

@@ -14,14 +14,13 @@ from typer.testing import CliRunner
 from fedrec.ensemble.validation import judged_users
 from fedrec.errors import FedrecError
 from fedrec.models.adapter import digest_of
-from fedrec.recommend import recommend
-from fedrec.store import Run, open_run
 from server.commands.export import export
 from server.commands.forget import app
 from server.commands.recommend import recommend as recommend_command
 from server.commands.simulate import simulate
 from server.current import check_current
 from server.federation import Federation
+from server.simulated_run import SimulatedRun, open_run
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
 from tests.unlearning.workflow.test_copies import compared
 from unlearning.requests.decisions import Decision
@@ -37,7 +36,7 @@ def whole_clients(old: Path, run: Path) -> None:
 
 
 def one_client(old: Path, run: Path) -> None:
-    home = Run(old).clients_of()["u07"][0]
+    home = SimulatedRun(old).clients_of()["u07"][0]
     shutil.rmtree(run / "clients" / home)
     shutil.copytree(old / "clients" / home, run / "clients" / home)
 
@@ -50,7 +49,7 @@ def vaults(old: Path, run: Path) -> None:
 
 
 def models(old: Path, run: Path) -> None:
-    for path in (old / "clients").glob("*/*"):
+    for path in (old / "clients").glob("*/runs/*/*"):
         if path.name in ("manifest.json", "served"):
             shutil.rmtree(run / path.relative_to(old), ignore_errors=True)
             (shutil.copytree if path.is_dir() else shutil.copy)(path, run / path.relative_to(old))
@@ -97,7 +96,7 @@ def test_the_withdrawn_model_is_not_served_again_from_the_rounds(
     assert said == [] and not (run.folder / "renewed").exists()
 
 
-def digests(run: Run) -> dict[str, list[str]]:
+def digests(run: SimulatedRun) -> dict[str, list[str]]:
     found = run.rounds.models(run.config.federation.rounds)
     return {name: [digest_of(state) for state in model] for name, model in found.items()}
 
@@ -150,7 +149,7 @@ def test_what_is_put_back_is_not_served_and_not_learned_from(tmp_path: Path, fin
 
     with pytest.raises(FedrecError, match="put back"):
         check_current(run)
-        recommend(run, "u11", 3)
+        run.recommend("u11", 3)
     with pytest.raises(FedrecError, match=r"as if an old copy had been put back: `fedrec forget run --run"):
         execution(run).executor.check_current()
 
@@ -161,7 +160,7 @@ def test_what_is_put_back_is_not_served_and_not_learned_from(tmp_path: Path, fin
     assert served(run) == right
     assert [run.client(name).vault.manifest()["digest"] for name in run.clients] == data
     check_current(run)
-    assert recommend(run, "u11", 3)[1]
+    assert run.recommend("u11", 3)[1]
     said.clear()
     execution(run, said).run()
     assert said == []
@@ -206,10 +205,10 @@ def test_a_baseline_that_is_put_back_answers_nobody_and_is_trained_anew(tmp_path
     shutil.copytree(old.folder / "baselines", run.folder / "baselines", dirs_exist_ok=True)
     for baseline in run.baselines:
         with pytest.raises(FedrecError, match="would serve what was withdrawn"):
-            recommend(baseline, "u11", 3)
+            baseline.recommend("u11", 3)
     simulate(resume=run.folder)
     for baseline, before in zip(run.baselines, old.baselines, strict=True):
-        assert recommend(baseline, "u11", 3)[1]
+        assert baseline.recommend("u11", 3)[1]
         mine, theirs = (each.client(each.clients[0]).ensemble.hashes() for each in (baseline, before))
         assert mine != theirs
 
@@ -240,9 +239,9 @@ def test_a_vault_of_another_key_is_refused_in_one_line_and_serves_nothing(tmp_pa
     asked(run, *of("u07"))
     execution(run).run()
     name = run.clients[0]
-    rows = other.client(name).interactions()
+    rows = other.rows_of(name)
     shutil.rmtree(run.folder / "clients" / name)
-    run.client(name).write_interactions(rows)
+    run.make_home(name).write_interactions(rows, run.catalogue)
     with pytest.raises(FedrecError, match="erased from another vault than this one; put that vault and its key back"):
         execution(run).run()
     assert run.client(name).ensemble.hashes() == {}
@@ -263,7 +262,7 @@ def test_nothing_is_recommended_or_exported_from_an_old_copy(tmp_path: Path, fin
     assert not (tmp_path / "out").exists()
 
 
-def forget(run: Run, *arguments: object) -> Result:
+def forget(run: SimulatedRun, *arguments: object) -> Result:
     return CliRunner().invoke(app, [*map(str, arguments), "--run", str(run.folder)])
 
 
@@ -290,7 +289,7 @@ def test_judged_rows_put_back_are_noticed_and_so_is_a_ledger_that_is_gone(tmp_pa
     right = served(run)
     (home,) = old.clients_of()["u07"]
     for name in ("judged.safetensors", "scores.npz"):
-        shutil.copy(old.folder / "clients" / home / name, run.folder / "clients" / home / name)
+        shutil.copy(old.client(home).folder / name, run.client(home).folder / name)
     assert "u07" in judged_users(run.client(home).ensemble.judged_path) or "u07" in run.client(home).scores()["users"]  # type: ignore[index]
     said: list[str] = []
     execution(run, said).run()

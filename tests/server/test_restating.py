@@ -13,21 +13,21 @@ from fedrec.data.table import TEST
 from fedrec.data.trivial import trivial_auc
 from fedrec.metrics import auc
 from fedrec.reporting.run_page import render
-from fedrec.store import Run
 from server.prepare import prepare
 from server.restating import retold
+from server.simulated_run import SimulatedRun
 from server.simulation import write_result_and_page
 from tests.conftest import Settings
 from tests.server.test_federated_executor import asked, execution, trained, without
 
 
-def forget(run: Run, selection: Selection) -> None:
+def forget(run: SimulatedRun, selection: Selection) -> None:
     asked(run, selection)
     (outcome,) = execution(run).run()
     assert outcome["state"] == "closed", outcome["reason"]
 
 
-def earlier(run: Run) -> list[dict[str, object]]:
+def earlier(run: SimulatedRun) -> list[dict[str, object]]:
     return [{key: entry[key] for key in ("clients", "overall")} for entry in run.result["history"][:-1]]
 
 

@@ -13,7 +13,7 @@ from clients.local import Client
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.protocol.adapters import Model
-from fedrec.store import Run, open_run
+from server.simulated_run import SimulatedRun, open_run
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
 from unlearning.requests.decisions import Decision
 from unlearning.workflow.workflow import Workflow
@@ -21,7 +21,7 @@ from unlearning.workflow.workflow import Workflow
 __all__ = ["finished"]  # a fixture
 
 
-def shard_0(run: Run) -> dict[str, Model]:
+def shard_0(run: SimulatedRun) -> dict[str, Model]:
     return {client: model[:1] for client, model in run.rounds.models(2).items()}
 
 

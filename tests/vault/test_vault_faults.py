@@ -66,7 +66,7 @@ def test_another_version(vault: Vault, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "backup") as db:
         db.execute("UPDATE meta SET value = '9' WHERE name = 'schema'")
     db.close()
-    fails(tmp_path / "backup", "a vault of version 9, this fedrec reads 2")
+    fails(tmp_path / "backup", "a vault of version 9, this fedrec reads 3")
     with pytest.raises(FedrecError, match="version 9"):
         vault.restore(tmp_path / "backup")
 

@@ -10,7 +10,7 @@ from fedrec import lock
 from fedrec.config import RunConfig
 from fedrec.errors import Interrupted, UsageError, command
 from fedrec.files import read_json
-from fedrec.store import RUNS
+from fedrec.options import RUNS
 from unlearning.central.measured import measure, note_facts, note_seconds, write_page
 from unlearning.folder import RESULT, is_model
 from unlearning.methods.method import Method

@@ -9,7 +9,7 @@ from typing import Any
 
 from fedrec.errors import Interrupted
 from fedrec.lock import only_writer
-from fedrec.store import RUNS
+from fedrec.options import RUNS
 from fedrec.workers import AUTO
 from unlearning.beside import Beside
 from unlearning.comparison.compare import Telling, compare

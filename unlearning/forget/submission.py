@@ -14,11 +14,11 @@ import typer
 
 from fedrec.errors import UsageError
 from fedrec.options import Json
-from unlearning.forget.arguments import Database, Operator, RunOption, acting, open_workflow
+from unlearning.forget.arguments import Database, Operator, RunOption, acting, open_host
 
 if TYPE_CHECKING:
     from fedrec.data.selection import Selection
-    from unlearning.executor import TrainedModel
+    from unlearning.executor import HeldModel
     from unlearning.workflow.workflow import Workflow
 
 _SHOWN = 50  # bad lines that are told one by one
@@ -49,15 +49,15 @@ def submit(
     if file is not None and user is not None:
         raise UsageError("--user and --file: give one of them")
     came = _received(received)
-    workflow, console = open_workflow(run, database, json)
+    host, workflow, console = open_host(run, database, json)
     if by is not None:
         workflow.operators.operator(by)
     part = part_of(workflow, client, item or (), since, until)
     users: list[tuple[str, ...]] = [()]
     if file is not None:
-        users = [(each,) for each in _users_in(file, workflow.model, client)]
+        users = [(each,) for each in _users_in(file, host.model, client)]
     elif user is not None:
-        users = [known_users(workflow.model, client, {"--user": user})]
+        users = [known_users(host.model, client, {"--user": user})]
     selections = [part.model_copy(update={"users": who, "everything": part.everything and not who}) for who in users]
     requester = acting(workflow, by, "requester", console)
     found = workflow.submit_all(
@@ -66,7 +66,7 @@ def submit(
     for request in found:
         console.print(f"{request.id}  {request.state.value}, to be answered by {request.due_at}")
     for request, selection in zip(found, selections, strict=True):
-        if not selection.everything and not workflow.model.holds(selection, client):
+        if not selection.everything and not host.model.holds(selection, client):
             console.print(f"{request.id}  no record of it is found now; the request is taken all the same")
     told = [request.public() for request in found]
     write_result(told[0] if file is None else {"requests": told}, json)
@@ -91,7 +91,7 @@ def part_of(
     return Selection(items=_items(workflow, items), since=first, until=last, everything=whole)
 
 
-def known_users(model: TrainedModel, client: str | None, given: Mapping[str, str]) -> tuple[str, ...]:
+def known_users(model: HeldModel, client: str | None, given: Mapping[str, str]) -> tuple[str, ...]:
     """Users in the data's own spelling, who are there, or whom the model may have learned from.
 
     Args:
@@ -121,7 +121,7 @@ def _items(workflow: Workflow, given: Collection[str]) -> tuple[str, ...]:
 class _Known:
     """Who may be named: at one client, or at all."""
 
-    model: TrainedModel
+    model: HeldModel
     client: str | None
 
     @cached_property
@@ -155,7 +155,7 @@ def _user(option: str, given: str, known: _Known) -> str:
     return user
 
 
-def _users_in(path: Path, model: TrainedModel, client: str | None) -> list[str]:
+def _users_in(path: Path, model: HeldModel, client: str | None) -> list[str]:
     """The users in a file; one UsageError names every line that is wrong."""
     known, users, faults = _Known(model, client), [], []
     for number, line in _lines(path):

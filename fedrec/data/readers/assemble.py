@@ -69,7 +69,7 @@ def assemble(source: Source, config: DataConfig) -> Dataset:
         notes.append(f"{skipped} bad rows skipped")
     rows = _sorted(columns, {role: column.take(good) for role, column in table.columns.items()})
     told = tuple(warning for warning in warnings if warning)
-    return Dataset(source.name, rows, catalogue, skipped, tuple(notes), told)
+    return Dataset(source.name, rows, catalogue, skipped, tuple(notes), told, listed=source.items is not None)
 
 
 def _parsed(table: RawTable, time_unit: str) -> tuple[Columns, list[Check], str]:

@@ -15,10 +15,10 @@ from fedrec.config import DataConfig, RunConfig
 from fedrec.data.load import load_dataset
 from fedrec.data.table import Dataset
 from fedrec.errors import Interrupted, UsageError
-from fedrec.store import Run
 from server import prepare
 from server.commands.simulate import simulate
 from server.launch import NOBODY, Listener, configured, created, reopened, start
+from server.simulated_run import SimulatedRun
 from server.transports.in_process import InProcess
 from tests.conftest import Settings
 
@@ -60,21 +60,21 @@ def test_a_run_and_its_baselines_are_prepared_from_one_reading(
     pplr, local, central = (run.reference for run in runs)
     assert pplr == local == central
     for name in runs[0].clients:
-        assert runs[0].client(name).interactions().user_ids == runs[1].client(name).interactions().user_ids
+        assert runs[0].rows_of(name).user_ids == runs[1].rows_of(name).user_ids
     assert runs[2].clients == ("central",)
 
 
 def test_doubts_about_the_data_are_told_before_the_first_round(tmp_path: Path, small: Settings) -> None:
     told: list[str] = []
 
-    def stop(run: Run, processes: int) -> None:
+    def stop(run: SimulatedRun, processes: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(Interrupted, match=f"stopped; continue with `fedrec simulate --resume {tmp_path / 'run'}`"):
         start(configured(small(data__like_above=0), ()), tmp_path / "run", InProcess(), Listener(told.extend, stop))
     assert [line.startswith("288 of 288 rows are likes above 0 (as given); ") for line in told] == [True]
     assert "--like-above" in told[0]
-    assert Run(tmp_path / "run").reference["notes"][0].startswith("warning: 288 of 288 rows are likes")
+    assert SimulatedRun(tmp_path / "run").reference["notes"][0].startswith("warning: 288 of 288 rows are likes")
 
 
 def test_nothing_is_reported_home() -> None:

@@ -14,8 +14,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
-from fedrec.store import Run
 from server.commands.forget import app
+from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
 from unlearning.certificates.verify import verify_chain
 from unlearning.workflow.findings import findings, refuse_altered
@@ -25,7 +25,7 @@ __all__ = ["finished"]  # a fixture
 
 
 @pytest.fixture(scope="module")
-def done(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def done(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> SimulatedRun:
     """A run that forgot two people, one after the other, and has a third approved and a fourth waiting."""
     run = finished(tmp_path_factory.mktemp("done") / "run")
     for user in ("u07", "u11"):
@@ -41,41 +41,41 @@ def done(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 @pytest.fixture
-def run(done: Run, tmp_path: Path) -> Run:
+def run(done: SimulatedRun, tmp_path: Path) -> SimulatedRun:
     """A copy of it."""
-    return Run(shutil.copytree(done.folder, tmp_path / "run"))
+    return SimulatedRun(shutil.copytree(done.folder, tmp_path / "run"))
 
 
-def audit(run: Run, *options: object, command: str = "audit") -> tuple[Result, dict[str, Any]]:
+def audit(run: SimulatedRun, *options: object, command: str = "audit") -> tuple[Result, dict[str, Any]]:
     result = CliRunner().invoke(app, [command, "--run", str(run.folder), *map(str, options), "--json", "-"])
     return result, json.loads(result.stdout) if result.stdout else {}
 
 
-def log_of(run: Run) -> Path:
+def log_of(run: SimulatedRun) -> Path:
     return Workflow(run).audit.path
 
 
-def lines_of(run: Run) -> list[bytes]:
+def lines_of(run: SimulatedRun) -> list[bytes]:
     return log_of(run).read_bytes().splitlines(keepends=True)
 
 
-def certificates(run: Run) -> list[Path]:
+def certificates(run: SimulatedRun) -> list[Path]:
     """In the order in which they were issued."""
     paths = list(Workflow(run).certificates.glob("*.json"))
     return sorted(paths, key=lambda path: json.loads(path.read_bytes())["certificate"]["previous"] is not None)
 
 
-def edit(run: Run, statement: str, *values: object) -> None:
+def edit(run: SimulatedRun, statement: str, *values: object) -> None:
     with sqlite3.connect(run.folder / "erasure" / "ledger.db") as database:
         assert database.execute(statement, values).rowcount == 1
 
 
-def id_in(run: Run, state: str) -> str:
+def id_in(run: SimulatedRun, state: str) -> str:
     return next(request.id for request in Workflow(run).ledger.list() if request.state == state)
 
 
-def without_line(index: int) -> Callable[[Run], None]:
-    def change(run: Run) -> None:
+def without_line(index: int) -> Callable[[SimulatedRun], None]:
+    def change(run: SimulatedRun) -> None:
         lines = lines_of(run)
         del lines[index]
         log_of(run).write_bytes(b"".join(lines))
@@ -83,22 +83,22 @@ def without_line(index: int) -> Callable[[Run], None]:
     return change
 
 
-def swapped(run: Run) -> None:
+def swapped(run: SimulatedRun) -> None:
     lines = lines_of(run)
     lines[3], lines[4] = lines[4], lines[3]
     log_of(run).write_bytes(b"".join(lines))
 
 
-def cut_to(part: float) -> Callable[[Run], None]:
-    def change(run: Run) -> None:
+def cut_to(part: float) -> Callable[[SimulatedRun], None]:
+    def change(run: SimulatedRun) -> None:
         lines = lines_of(run)
         log_of(run).write_bytes(b"".join(lines[: int(part * len(lines))]))
 
     return change
 
 
-def registry(**changes: Any) -> Callable[[Run], None]:
-    def change(run: Run) -> None:
+def registry(**changes: Any) -> Callable[[SimulatedRun], None]:
+    def change(run: SimulatedRun) -> None:
         path = Workflow(run).operators.folder / "operators.json"
         operators = json.loads(path.read_text())
         operators[-1] |= changes
@@ -107,32 +107,32 @@ def registry(**changes: Any) -> Callable[[Run], None]:
     return change
 
 
-def operator_gone(run: Run) -> None:
+def operator_gone(run: SimulatedRun) -> None:
     path = Workflow(run).operators.folder / "operators.json"
     path.write_text(json.dumps(json.loads(path.read_text())[:-1]))
 
 
-def closed_again(run: Run) -> None:
+def closed_again(run: SimulatedRun) -> None:
     edit(run, "UPDATE requests SET state = 'published' WHERE id = ?", certificates(run)[-1].stem)
 
 
-def other_certificate(run: Run) -> None:
+def other_certificate(run: SimulatedRun) -> None:
     edit(run, "UPDATE requests SET certificate = ? WHERE id = ?", "00" * 32, certificates(run)[-1].stem)
 
 
 APPROVED = "UPDATE requests SET state = 'identified', decision = 'approved', approver = ? WHERE id = ?"
 
 
-def row_gone(run: Run) -> None:
+def row_gone(run: SimulatedRun) -> None:
     edit(run, "DELETE FROM requests WHERE id = ?", id_in(run, "received"))
 
 
-def evidence_altered(run: Run) -> None:
+def evidence_altered(run: SimulatedRun) -> None:
     path = Workflow(run).bundle(certificates(run)[0].stem) / "plan.json"
     path.write_bytes(path.read_bytes().replace(b'"exact"', b'"exacd"'))
 
 
-def private_key(run: Run) -> None:
+def private_key(run: SimulatedRun) -> None:
     (Workflow(run).operators.folder / "operator.key").write_text("-----BEGIN PRIVATE KEY-----")
 
 
@@ -160,14 +160,14 @@ WHOLE = {
 }  # fmt: skip
 
 
-def test_what_was_left_alone_is_as_it_was(run: Run) -> None:
+def test_what_was_left_alone_is_as_it_was(run: SimulatedRun) -> None:
     result, told = audit(run)
     assert result.exit_code == 0, result.output
     assert told == {"ok": True, "findings": []}
 
 
 @pytest.mark.parametrize("what", WHOLE)
-def test_it_is_found_and_nothing_is_done(run: Run, what: str) -> None:
+def test_it_is_found_and_nothing_is_done(run: SimulatedRun, what: str) -> None:
     change, words = WHOLE[what]
     before = served(run)
     change(run)
@@ -183,13 +183,13 @@ def test_it_is_found_and_nothing_is_done(run: Run, what: str) -> None:
     assert status.exit_code == 0 and "fedrec forget audit" in status.stderr.replace("\n", " ")
 
 
-def test_altered_evidence_is_found(run: Run) -> None:
+def test_altered_evidence_is_found(run: SimulatedRun) -> None:
     evidence_altered(run)
     result, _ = audit(run)
     assert result.exit_code == 1 and "plan.json was altered" in result.stderr.replace("\n", " ")
 
 
-def test_an_open_request_that_was_edited_is_found_and_fails_alone(run: Run) -> None:
+def test_an_open_request_that_was_edited_is_found_and_fails_alone(run: SimulatedRun) -> None:
     id_ = id_in(run, "received")
     edit(run, APPROVED, "gone", id_)
     result, told = audit(run)
@@ -200,7 +200,7 @@ def test_an_open_request_that_was_edited_is_found_and_fails_alone(run: Run) -> N
     assert not [finding for finding in findings(Workflow(run)) if "log" in finding.about]
 
 
-def test_a_chain_does_not_begin_anew(run: Run) -> None:
+def test_a_chain_does_not_begin_anew(run: SimulatedRun) -> None:
     """There is no other note of the newest certificate that could be deleted: the row itself says what comes next."""
     assert not (Workflow(run).folder / "newest.json").exists()
     execution(run).run()
@@ -209,7 +209,7 @@ def test_a_chain_does_not_begin_anew(run: Run) -> None:
     assert len(firsts) == 1 and len(certificates(run)) == 3
 
 
-def test_what_was_accepted_lets_the_work_go_on_and_stays_known(run: Run) -> None:
+def test_what_was_accepted_lets_the_work_go_on_and_stays_known(run: SimulatedRun) -> None:
     without_line(7)(run)
     result, told = audit(run, "--accept")
     assert result.exit_code == 0 and told["ok"] and all(finding["accepted"] for finding in told["findings"])
@@ -224,7 +224,7 @@ def test_what_was_accepted_lets_the_work_go_on_and_stays_known(run: Run) -> None
         refuse_altered(Workflow(run))
 
 
-def test_what_is_altered_again_after_it_was_accepted_is_found_again(run: Run) -> None:
+def test_what_is_altered_again_after_it_was_accepted_is_found_again(run: SimulatedRun) -> None:
     registry = next((run.folder / "erasure").rglob("operators.json"))
     for role, code in (("approver", 0), ("signer", 0)):
         operators = json.loads(registry.read_text())
@@ -236,7 +236,7 @@ def test_what_is_altered_again_after_it_was_accepted_is_found_again(run: Run) ->
             assert audit(run)[0].exit_code == 0
 
 
-def test_accepting_is_no_approval(run: Run) -> None:
+def test_accepting_is_no_approval(run: SimulatedRun) -> None:
     id_ = id_in(run, "received")
     edit(
         run, "UPDATE requests SET state = 'identified', decision = 'approved', approver = 'operator' WHERE id = ?", id_
@@ -246,7 +246,7 @@ def test_accepting_is_no_approval(run: Run) -> None:
     assert "u03" in run.clients_of()
 
 
-def test_a_kept_head_finds_what_was_cut_or_written_anew(run: Run, done: Run, tmp_path: Path) -> None:
+def test_a_kept_head_finds_what_was_cut_or_written_anew(run: SimulatedRun, done: SimulatedRun, tmp_path: Path) -> None:
     head = tmp_path / "head.json"
     assert audit(run, "--head", head)[0].exit_code == 0
     assert audit(run, "--since", head)[0].exit_code == 0
@@ -264,7 +264,7 @@ def test_a_kept_head_finds_what_was_cut_or_written_anew(run: Run, done: Run, tmp
     assert isinstance(wrong, FedrecError) and wrong.exit_code == 2 and "not what" in str(wrong)
 
 
-def test_a_crash_is_no_fault(run: Run) -> None:
+def test_a_crash_is_no_fault(run: SimulatedRun) -> None:
     """A line that was cut short, and a line whose change was never committed."""
     path = log_of(run)
     path.write_bytes(path.read_bytes() + b'{"at":"2026')

@@ -12,8 +12,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError, UnknownSigner
-from fedrec.store import Run
 from server.commands.forget import app
+from server.simulated_run import SimulatedRun
 from tests.cli import ROOT
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of
 from unlearning.workflow.workflow import Workflow
@@ -22,7 +22,7 @@ __all__ = ["finished"]  # a fixture
 
 
 @pytest.fixture(scope="module")
-def done(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def done(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> SimulatedRun:
     """A run that forgot u07."""
     run = finished(tmp_path_factory.mktemp("done") / "run")
     asked(run, *of("u07"))
@@ -30,7 +30,7 @@ def done(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run
 
 
-def verify(run: Run, *options: object) -> tuple[Result, dict[str, object]]:
+def verify(run: SimulatedRun, *options: object) -> tuple[Result, dict[str, object]]:
     """`verify` of the run's one certificate with its evidence; the result, and what `--json` told."""
     (certificate,) = Workflow(run).certificates.glob("*.json")
     bundle = ("--bundle", Workflow(run).bundle(certificate.stem))
@@ -39,7 +39,7 @@ def verify(run: Run, *options: object) -> tuple[Result, dict[str, object]]:
     return result, json.loads(result.stdout) if result.stdout else {}
 
 
-def pem(run: Run, path: Path, *others: str) -> Path:
+def pem(run: SimulatedRun, path: Path, *others: str) -> Path:
     """A file with the public keys of others, and then of the operator."""
     path.write_text("".join([*others, Workflow(run).operators.export("operator")]))
     return path
@@ -52,7 +52,7 @@ def stranger(tmp_path: Path, finished: Copy) -> str:
     return workflow.operators.export("stranger")
 
 
-def test_one_key_that_did_everything_is_said_as_such(done: Run, tmp_path: Path) -> None:
+def test_one_key_that_did_everything_is_said_as_such(done: SimulatedRun, tmp_path: Path) -> None:
     result, told = verify(done, "--key", pem(done, tmp_path / "one.pem"))
     words = "one key asked, approved and signed"
     assert told["approval"] == "one-key" and words in result.stderr.replace("\n", " ")
@@ -77,7 +77,7 @@ def test_two_operators_are_four_eyes(tmp_path: Path, finished: Copy) -> None:
     assert (told["ok"], told["approval"], told["unchecked"]) == (True, "four-eyes", [])
 
 
-def test_without_a_trusted_key_it_is_neither_ok_nor_a_failure(done: Run) -> None:
+def test_without_a_trusted_key_it_is_neither_ok_nor_a_failure(done: SimulatedRun) -> None:
     result, told = verify(done)
     assert isinstance(result.exception, UnknownSigner) and result.exception.exit_code == 3
     assert "\n" not in str(result.exception) and "--key" in str(result.exception)
@@ -86,7 +86,7 @@ def test_without_a_trusted_key_it_is_neither_ok_nor_a_failure(done: Run) -> None
 
 
 def test_with_the_operators_key_it_is_ok_wherever_it_stands_in_the_file(
-    done: Run, tmp_path: Path, finished: Copy
+    done: SimulatedRun, tmp_path: Path, finished: Copy
 ) -> None:
     other = stranger(tmp_path, finished)
     for file in (pem(done, tmp_path / "one.pem"), pem(done, tmp_path / "two.pem", other)):
@@ -95,14 +95,14 @@ def test_with_the_operators_key_it_is_ok_wherever_it_stands_in_the_file(
         assert (told["ok"], told["signer"]) == (True, "trusted")
 
 
-def test_with_somebody_elses_key_it_fails(done: Run, tmp_path: Path, finished: Copy) -> None:
+def test_with_somebody_elses_key_it_fails(done: SimulatedRun, tmp_path: Path, finished: Copy) -> None:
     (tmp_path / "other.pem").write_text(stranger(tmp_path, finished))
     result, told = verify(done, "--key", tmp_path / "other.pem")
     assert isinstance(result.exception, FedrecError) and result.exception.exit_code == 1
     assert (told["ok"], told["signer"]) == (False, "untrusted")
 
 
-def test_a_broken_second_key_is_not_passed_over(done: Run, tmp_path: Path) -> None:
+def test_a_broken_second_key_is_not_passed_over(done: SimulatedRun, tmp_path: Path) -> None:
     file = pem(done, tmp_path / "two.pem")
     file.write_text(file.read_text() + "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n")
     result, _ = verify(done, "--key", file)

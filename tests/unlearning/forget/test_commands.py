@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
 from fedrec.reporting.erasure_section import KINDS, STATES
-from fedrec.store import Run, open_run
 from server.commands.forget import app
 from server.commands.report import report
+from server.simulated_run import SimulatedRun, open_run
 from tests.reporting.pages import Page
 from tests.server.test_federated_executor import Copy, finished, served
 from unlearning.requests.scope import Kind
@@ -26,12 +26,12 @@ Forget = Callable[..., Result]
 
 
 @pytest.fixture
-def run(tmp_path: Path, finished: Copy) -> Run:
+def run(tmp_path: Path, finished: Copy) -> SimulatedRun:
     return finished(tmp_path / "run")
 
 
 @pytest.fixture
-def forget(run: Run) -> Forget:
+def forget(run: SimulatedRun) -> Forget:
     def call(*arguments: object, fails: bool = False) -> Result:
         command, *others = map(str, arguments)
         where = [] if command == "verify" else ["--run", str(run.folder)]
@@ -46,7 +46,7 @@ def said(result: Result) -> str:
     return str(result.exception) if isinstance(result.exception, FedrecError) else result.output
 
 
-def test_from_the_request_to_the_certificate(run: Run, forget: Forget, tmp_path: Path) -> None:
+def test_from_the_request_to_the_certificate(run: SimulatedRun, forget: Forget, tmp_path: Path) -> None:
     before = served(run)
     submitted = forget("submit", "--user", "u07", "--json", tmp_path / "s.json")
     assert "made an operator 'operator'" in submitted.output
@@ -86,7 +86,7 @@ def test_from_the_request_to_the_certificate(run: Run, forget: Forget, tmp_path:
     assert "not in the data" in said(forget("submit", "--user", "u07", fails=True))
 
 
-def test_a_part_of_a_person_from_the_command_line(run: Run, forget: Forget) -> None:
+def test_a_part_of_a_person_from_the_command_line(run: SimulatedRun, forget: Forget) -> None:
     rows = run.interactions()
     theirs = rows.take(rows.user == rows.user_ids.index("u07"))
     first, last = (run.catalogue.ids[theirs.item[place]] for place in (0, -1))  # one to learn from, and one of the test
@@ -103,7 +103,7 @@ def test_a_part_of_a_person_from_the_command_line(run: Run, forget: Forget) -> N
     assert "a user, named by person, items" in forget("show", tested).output
 
 
-def test_a_file_of_many_is_one_batch(run: Run, forget: Forget, tmp_path: Path) -> None:
+def test_a_file_of_many_is_one_batch(run: SimulatedRun, forget: Forget, tmp_path: Path) -> None:
     (tmp_path / "who.txt").write_text("u01\nu02\n\nu03\n")
     found = json.loads(forget("submit", "--file", tmp_path / "who.txt", "--json", "-").stdout)["requests"]
     assert all(request["id"] in forget("approve").output for request in found[:1])
@@ -125,7 +125,7 @@ def test_another_must_approve_where_there_are_two(forget: Forget) -> None:
     assert "revoked" in forget("keys").output
 
 
-def test_decisions_are_signed_and_in_the_audit_log(run: Run, forget: Forget) -> None:
+def test_decisions_are_signed_and_in_the_audit_log(run: SimulatedRun, forget: Forget) -> None:
     forget("keys", "--create", "anna")
     forget("keys", "--create", "ben")
     id_ = json.loads(forget("submit", "--user", "u05", "--json", "-").stdout)["id"]
@@ -145,7 +145,7 @@ def test_decisions_are_signed_and_in_the_audit_log(run: Run, forget: Forget) -> 
     assert all(line["facts"]["request"] == id_ for line in lines[2:])
 
 
-def test_who_may_not_decide_gets_one_line(run: Run, forget: Forget) -> None:
+def test_who_may_not_decide_gets_one_line(run: SimulatedRun, forget: Forget) -> None:
     forget("keys", "--create", "anna")
     forget("keys", "--create", "max", "--role", "requester")
     forget("keys", "--create", "gone")
@@ -170,7 +170,7 @@ def test_who_may_not_decide_gets_one_line(run: Run, forget: Forget) -> None:
     assert len(rejected) == len(decisions) and all("wrong-role" in line for line in rejected)
 
 
-def test_the_page_tells_of_the_requests_and_of_nobody(run: Run, forget: Forget) -> None:
+def test_the_page_tells_of_the_requests_and_of_nobody(run: SimulatedRun, forget: Forget) -> None:
     people = set(run.clients_of())
     done = json.loads(forget("submit", "--user", "u07", "--json", "-").stdout)["id"]
     forget("approve", done)
@@ -198,7 +198,7 @@ def test_the_page_has_words_for_every_state_and_kind() -> None:
 
 
 def test_the_page_is_of_the_ledger_that_is_named(
-    run: Run, forget: Forget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: SimulatedRun, forget: Forget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = f"sqlite:///{tmp_path / 'elsewhere.db'}"
     id_ = json.loads(forget("submit", "--user", "u07", "--database", elsewhere, "--json", "-").stdout)["id"]
@@ -220,7 +220,7 @@ def test_a_request_that_no_row_meets_is_taken_and_says_so(forget: Forget) -> Non
     assert "withdrawn at once" not in said(forget("plan", json.loads(submitted.stdout)["id"]))
 
 
-def test_an_item_given_by_its_title_is_told_by_its_id(run: Run, forget: Forget) -> None:
+def test_an_item_given_by_its_title_is_told_by_its_id(run: SimulatedRun, forget: Forget) -> None:
     id, title = run.catalogue.ids[0], run.catalogue.titles[0]
     assert f"that is the title of {id}: give --item {id}" in said(forget("submit", "--item", title, fails=True))
 

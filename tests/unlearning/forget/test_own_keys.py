@@ -11,8 +11,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
-from fedrec.store import Run
 from server.commands.forget import app
+from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import Copy, finished
 from unlearning.workflow import passphrases
 
@@ -22,7 +22,7 @@ Forget = Callable[..., Result]
 
 
 @pytest.fixture
-def run(tmp_path: Path, finished: Copy) -> Run:
+def run(tmp_path: Path, finished: Copy) -> SimulatedRun:
     return finished(tmp_path / "run")
 
 
@@ -36,7 +36,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def forget(run: Run) -> Forget:
+def forget(run: SimulatedRun) -> Forget:
     def call(*arguments: object, fails: bool = False, own: tuple[object, ...] = ()) -> Result:
         result = CliRunner().invoke(app, [*map(str, (*own, *arguments)), "--run", str(run.folder)])
         assert (result.exit_code != 0) == fails, (result.output, result.exception)
@@ -55,7 +55,9 @@ def private(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and b"PRIVATE KEY" in path.read_bytes()]
 
 
-def test_no_private_key_is_in_the_run(run: Run, forget: Forget, alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_private_key_is_in_the_run(
+    run: SimulatedRun, forget: Forget, alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("FEDREC_PASSPHRASE", "of anna")
     told = forget("keys", "--create", "anna").output
     mine = alone / ".config" / "fedrec" / "keys" / "anna.key"
@@ -129,7 +131,7 @@ def test_a_passphrase_is_asked_for_on_a_terminal_once_a_command(
     assert asked == ["Passphrase"]
 
 
-def test_without_a_way_to_a_passphrase_no_key_is_made(run: Run, forget: Forget, alone: Path) -> None:
+def test_without_a_way_to_a_passphrase_no_key_is_made(run: SimulatedRun, forget: Forget, alone: Path) -> None:
     for command in (("submit", "--user", "u05"), ("keys", "--create", "operator")):
         assert "--no-passphrase" in said(forget(*command, fails=True))
     assert private(alone) == [] and private(run.folder) == []

@@ -12,8 +12,7 @@ import pytest
 from click.testing import Result
 
 from fedrec.errors import UsageError
-from fedrec.recommend import recommend
-from fedrec.store import Run, open_run
+from server.simulated_run import SimulatedRun, open_run
 from tests.server.test_federated_executor import finished
 from tests.unlearning.forget.test_commands import Forget, forget, run, said
 from unlearning.requests.states import State
@@ -38,7 +37,7 @@ def asked(result: Result) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("content", LISTS.values(), ids=LISTS)
-def test_a_list_is_read_as_programs_write_it(run: Run, forget: Forget, tmp_path: Path, content: bytes) -> None:
+def test_a_list_is_read_as_programs_write_it(run: SimulatedRun, forget: Forget, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "who.txt").write_bytes(content)
     ids = {request["id"] for request in asked(forget("submit", "--file", tmp_path / "who.txt", "--json", "-"))}
     ledger = Workflow(open_run(run.folder)).ledger
@@ -46,7 +45,9 @@ def test_a_list_is_read_as_programs_write_it(run: Run, forget: Forget, tmp_path:
     assert len(ledger.list()) == 2
 
 
-def test_a_list_with_bad_lines_submits_nothing_and_names_each(run: Run, forget: Forget, tmp_path: Path) -> None:
+def test_a_list_with_bad_lines_submits_nothing_and_names_each(
+    run: SimulatedRun, forget: Forget, tmp_path: Path
+) -> None:
     path = tmp_path / "who.txt"
     path.write_text("u01\nnobody\n\nu02\nU03\nu0\u200b4\nu05\x1b[2J\n", "utf-8")
     told = said(forget("submit", "--file", path, fails=True))
@@ -62,7 +63,7 @@ def test_a_list_with_bad_lines_submits_nothing_and_names_each(run: Run, forget: 
     assert "cannot be read as UTF-8 or UTF-16" in said(forget("submit", "--file", tmp_path / "raw.txt", fails=True))
 
 
-def test_a_list_that_is_too_long_submits_nothing(run: Run, forget: Forget, tmp_path: Path) -> None:
+def test_a_list_that_is_too_long_submits_nothing(run: SimulatedRun, forget: Forget, tmp_path: Path) -> None:
     (run.folder / "erasure").mkdir(exist_ok=True)
     (run.folder / "erasure" / "policy.json").write_text('{"ledger": {"max_submissions_per_hour": 2}}')
     (tmp_path / "who.txt").write_text("u01\nu02\nu03\n")
@@ -100,7 +101,7 @@ def test_a_last_day_that_is_near_or_over_is_warned_of(forget: Forget, today: Cal
     assert "warning: 1 open request due" in forget("status").output
 
 
-def test_the_beginning_of_an_id_is_enough_everywhere(run: Run, forget: Forget) -> None:
+def test_the_beginning_of_an_id_is_enough_everywhere(run: SimulatedRun, forget: Forget) -> None:
     whole = json.loads(forget("submit", "--user", "u07", "--json", "-").stdout)["id"]
     short = whole[:6]
     for command in (("plan",), ("show",), ("hold", "--reason", "a duty"), ("release",), ("extend", "--reason", "many")):
@@ -116,7 +117,7 @@ def test_the_beginning_of_an_id_is_enough_everywhere(run: Run, forget: Forget) -
     assert str(Workflow(run).certificates / f"{whole}.json") in forget("certificate", short).output.replace("\n", "")
 
 
-def test_a_cancelled_request_changes_nothing_and_can_be_asked_again(run: Run, forget: Forget) -> None:
+def test_a_cancelled_request_changes_nothing_and_can_be_asked_again(run: SimulatedRun, forget: Forget) -> None:
     id_ = json.loads(forget("submit", "--user", "u07", "--json", "-").stdout)["id"]
     forget("approve", id_)
     assert (
@@ -129,7 +130,7 @@ def test_a_cancelled_request_changes_nothing_and_can_be_asked_again(run: Run, fo
     assert not list((run.folder / "erasure" / "subjects").rglob(f"{id_}*"))
 
 
-def test_all_that_is_known_of_one_request_is_shown_and_nobody_is_named(run: Run, forget: Forget) -> None:
+def test_all_that_is_known_of_one_request_is_shown_and_nobody_is_named(run: SimulatedRun, forget: Forget) -> None:
     id_ = json.loads(forget("submit", "--user", "u07", "--channel", "a letter", "--json", "-").stdout)["id"]
     forget("extend", id_, "--reason", "many requests")
     forget("approve", id_, "--identity", "passport")
@@ -144,7 +145,7 @@ def test_all_that_is_known_of_one_request_is_shown_and_nobody_is_named(run: Run,
     assert Workflow(run).ledger.get(id_).state is State.CLOSED
 
 
-def test_decisions_leave_a_letter(run: Run, forget: Forget, today: Callable[[int], str]) -> None:
+def test_decisions_leave_a_letter(run: SimulatedRun, forget: Forget, today: Callable[[int], str]) -> None:
     (run.folder / "erasure").mkdir(exist_ok=True)
     id_ = json.loads(forget("submit", "--user", "u07", "--received", today(-7), "--json", "-").stdout)["id"]
     told = forget("extend", id_, "--reason", "many requests").output
@@ -168,7 +169,7 @@ def test_decisions_leave_a_letter(run: Run, forget: Forget, today: Callable[[int
         assert name == "extension" or "From: Films Ltd" in text
 
 
-def test_whoever_is_named_is_named_in_the_datas_spelling(run: Run) -> None:
-    assert recommend(run, "\ufeffu07 ", 3) == recommend(run, "u07", 3)
+def test_whoever_is_named_is_named_in_the_datas_spelling(run: SimulatedRun) -> None:
+    assert run.recommend("\ufeffu07 ", 3) == run.recommend("u07", 3)
     with pytest.raises(UsageError, match="--user: id 'U07' looks like id 'u07'"):
-        recommend(run, "U07", 3)
+        run.recommend("U07", 3)

@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from clients.learned import changed_shards, teaches
 from fedrec.data.selection import Selection
 from fedrec.data.table import TEST, TRAIN
 from fedrec.errors import UsageError
-from fedrec.learned import changed_shards, teaches
-from fedrec.store import Run
 from fedrec.vault.vault import Vault
 from server.commands.forget import app
+from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, finished, forget, of, served, verified
 from unlearning.workflow.workflow import Workflow
 
 __all__ = ["finished"]  # a fixture
 
 
-def remove(run: Run, client: str, seed: int, count: int) -> set[int]:
+def remove(run: SimulatedRun, client: str, seed: int, count: int) -> set[int]:
     """Delete some rows of a client's vault with a tool of SQLite; the shards that had learned from them."""
-    rows = run.client(client).interactions()
+    rows = run.rows_of(client)
     gone = np.zeros(len(rows), bool)
     gone[np.random.default_rng(seed).choice(len(rows), count, replace=False)] = True
     with sqlite3.connect(run.client(client).vault_path) as database:
@@ -70,7 +70,7 @@ def test_whoever_went_behind_the_ledger_is_trained_out_and_certified_so(
         with sqlite3.connect(vault.path) as database:
             theirs = "user = (SELECT id FROM users WHERE name = 'u07')"
             database.execute(f"DELETE FROM rows WHERE split = {TRAIN} AND {theirs}")
-        rows = run.client(client).interactions()
+        rows = run.rows_of(client)
         assert (rows.split[rows.user == rows.user_ids.index("u07")] == TEST).any()
     result = CliRunner().invoke(app, ["submit", "--user", "u07", "--json", "-", "--run", str(run.folder)])
     assert result.exit_code == 0, result.exception
@@ -110,4 +110,4 @@ def test_without_its_key_a_vault_counts_and_a_renamed_run_is_known(tmp_path: Pat
     Vault(run.client(client).vault_path).destroy_key()
     assert run.changed_shards() == {}
     learned = remove(run, client, 1, 20)
-    assert set(changed_shards(run, client)) == learned
+    assert set(changed_shards(run.client(client))) == learned

@@ -12,7 +12,7 @@ import pytest
 
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
-from fedrec.store import Run
+from server.simulated_run import SimulatedRun
 from tests.conftest import Settings
 from tests.server import test_federated_executor as federation
 from tests.server.test_federated_executor import asked, holding, naming, of, verified, without
@@ -46,9 +46,9 @@ class Kind:
 KINDS = {
     "federation": Kind(
         train=lambda folder, settings: federation.trained(folder, {**settings, "shards": 2}),
-        open=Run,
-        execution=lambda folder, *said: federation.execution(Run(folder), *said),
-        served=lambda folder: federation.served(Run(folder)),
+        open=SimulatedRun,
+        execution=lambda folder, *said: federation.execution(SimulatedRun(folder), *said),
+        served=lambda folder: federation.served(SimulatedRun(folder)),
         vaults="clients/*/vault.db",
     ),
     "central": Kind(

@@ -15,11 +15,10 @@ import fedrec
 from fedrec.config import load
 from fedrec.errors import FedrecError, UsageError
 from fedrec.protocol.adapters import State
-from fedrec.recommend import recommend
-from fedrec.store import Run, open_run
 from server.commands.simulate import simulate
 from server.federated_executor import FederatedExecutor
 from server.prepare import prepare
+from server.simulated_run import SimulatedRun, open_run
 from tests.conftest import Settings
 from tests.server.test_federated_executor import Copy, asked, execution, of, without
 from unlearning.workflow.planning import BACKUPS, EXPORTS, OTHERS
@@ -37,9 +36,9 @@ def compared(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> Copy:
     settings = small(shards=2, train__epochs=1)
     fedrec.simulate(strategy=["pplr", *BASELINES], settings=settings, out=folder, workers=0)
 
-    def copy(place: Path) -> Run:
+    def copy(place: Path) -> SimulatedRun:
         shutil.copytree(folder, place)
-        return Run(place)
+        return SimulatedRun(place)
 
     return copy
 
@@ -78,15 +77,15 @@ def texts(path: Path) -> bytes:
 def test_no_file_of_the_run_knows_the_person_afterwards(tmp_path: Path, compared: Copy) -> None:
     run = compared(tmp_path / "run")
     (home,) = run.clients_of()["u07"]
-    shard = int(run.shard_of(["u07"])[0])
+    shard, beside = int(run.shard_of(["u07"])[0]), {"baselines", *(baseline.id for baseline in run.baselines)}
     trained = prints(run.folder / "initial")
     learned = {
         key: path
         for key, path in prints(run.folder).items()
-        if key not in trained and ("baselines" in path.parts or f"shard-{shard}" in path.parts)
+        if key not in trained and (beside & {*path.parts} or f"shard-{shard}" in path.parts)
     }
     knowing = [path for path in run.folder.rglob("*") if path.is_file() and b"u07" in texts(path)]
-    assert any("baselines" in path.parts for path in knowing) and len(learned) > 50
+    assert any(beside & {*path.parts} for path in knowing) and len(learned) > 50
 
     asked(run, *of("u07"))
     assert [outcome["state"] for outcome in execution(run).run()] == ["closed"]
@@ -108,7 +107,7 @@ def test_one_vault_a_client_is_the_only_copy_of_its_rows(tmp_path: Path, compare
         assert set(baseline.clients_of()) == everybody
         names = ("central",) if baseline.name == "central" else run.clients
         assert baseline.clients == names
-        rows = [baseline.client(name).interactions() for name in names]
+        rows = [baseline.rows_of(name) for name in names]
         assert sum(map(len, rows)) == 24 * 12
 
 
@@ -116,7 +115,7 @@ def test_central_training_reads_what_one_place_would_hold(tmp_path: Path, small:
     run = compared(tmp_path / "run")
     (central, *_) = run.baselines
     alone = prepare(load(overrides=small(strategy="central", shards=2)), tmp_path / "alone")
-    ours, theirs = (each.client("central").interactions() for each in (central, alone))
+    ours, theirs = (each.rows_of("central") for each in (central, alone))
     assert ours.user_ids == theirs.user_ids and ours.client_ids == theirs.client_ids
     for column in ("user", "item", "label", "time", "split", "client"):
         np.testing.assert_array_equal(getattr(ours, column), getattr(theirs, column))
@@ -196,6 +195,6 @@ def test_nothing_federated_stands_beside_central_training(tmp_path: Path, small:
 def test_a_baseline_answers_from_the_clients_own_rows(tmp_path: Path, compared: Copy) -> None:
     run = compared(tmp_path / "run")
     for baseline in run.baselines:
-        client, found = recommend(baseline, "u07", 3)
+        client, found = baseline.recommend("u07", 3)
         assert client in baseline.clients and len(found) == 3
         assert baseline.client(client).ensemble.adapters()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fedrec.store import Run
+from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
 from unlearning.requests.states import State
 from unlearning.workflow.planning import impact
@@ -18,13 +18,13 @@ from unlearning.workflow.workflow import Workflow
 __all__ = ["finished"]  # a fixture
 
 
-def edit(run: Run, id_: str, **columns: Any) -> None:
+def edit(run: SimulatedRun, id_: str, **columns: Any) -> None:
     with sqlite3.connect(run.folder / "erasure" / "ledger.db") as database:
         names = ", ".join(f"{name} = ?" for name in columns)
         database.execute(f"UPDATE requests SET {names} WHERE id = ?", (*columns.values(), id_))
 
 
-def handed_in(run: Run, user: str) -> str:
+def handed_in(run: SimulatedRun, user: str) -> str:
     """A request that nobody has approved."""
     workflow = Workflow(run)
     operator, _ = workflow.ensure_one()
@@ -43,7 +43,7 @@ def test_an_approval_that_nobody_signed_is_not_carried_out(tmp_path: Path, finis
     assert served(run) == before and "u07" in run.clients_of()
 
 
-def planned(run: Run, *users: str) -> list[str]:
+def planned(run: SimulatedRun, *users: str) -> list[str]:
     """Approved requests, with their plans."""
     ids = asked(run, *of(*users))
     workflow, means = Workflow(run), execution(run).executor

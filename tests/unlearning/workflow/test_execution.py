@@ -12,8 +12,9 @@ import pytest
 
 from fedrec.data.selection import Selection
 from fedrec.protocol.adapters import Model
-from fedrec.store import Rounds, Run, open_run
 from server.federated_executor import FederatedExecutor
+from server.rounds import Rounds
+from server.simulated_run import SimulatedRun, open_run
 from tests.server.test_federated_executor import (
     Copy,
     Served,
@@ -48,13 +49,13 @@ def report_of(workflow: Workflow, id_: str) -> Report:
     return Report.model_validate_json((workflow.bundle(id_) / "verification.json").read_bytes())
 
 
-def withdrawn(run: Run) -> set[int]:
+def withdrawn(run: SimulatedRun) -> set[int]:
     """The shards that one client at least does not serve."""
     everything = range(run.config.shards)
     return {shard for name in run.clients for shard in everything if shard not in run.client(name).ensemble.hashes()}
 
 
-def two_shards(run: Run) -> tuple[str, str]:
+def two_shards(run: SimulatedRun) -> tuple[str, str]:
     """A user of each of the two shards."""
     users = sorted(run.clients_of())
     shards = run.shard_of(users).tolist()
@@ -93,7 +94,7 @@ def test_killed_once_a_state_of_one_of_two_is_written(
     assert not (workflow.folder / "batches").exists()
 
 
-def executed_again(run: Run, rederive: bool = False) -> Execution:
+def executed_again(run: SimulatedRun, rederive: bool = False) -> Execution:
     """What a new process does, done."""
     again = replace(execution(open_run(run.folder)), rederive=rederive)
     again.run()

@@ -16,8 +16,7 @@ from fedrec.data.selection import Selection
 from fedrec.ensemble.erased_rows import discard, held, hold
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
-from fedrec.recommend import recommend
-from fedrec.store import Run
+from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, finished, naming, of, verified
 from tests.unlearning.workflow.test_execution import report_of, two_shards, withdrawn
 from unlearning.executor import Rehearsal
@@ -36,7 +35,7 @@ def why(work: Execution, id_: str) -> str:
     return work.workflow.ledger.get(id_).reasons["failed"]
 
 
-def impossible(run: Run, kind: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+def impossible(run: SimulatedRun, kind: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """A request as an older or a broken program may have left it, and what is wrong with it."""
     if kind == "dates":
         with monkeypatch.context() as patch:
@@ -136,7 +135,7 @@ def test_a_broken_file_of_a_client_blocks_nothing_and_is_gone(
     work.run()
     assert states(work, *ids) == [State.CLOSED]
     assert naming(run, "u07") == []
-    assert recommend(run, "u08", 3)[1]
+    assert run.recommend("u08", 3)[1]
 
 
 def test_held_rows_that_a_crash_left_broken_are_not_held(tmp_path: Path) -> None:

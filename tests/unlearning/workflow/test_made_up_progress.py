@@ -12,8 +12,9 @@ import pytest
 
 from fedrec.files import read_json, write_json
 from fedrec.models.adapter import digest_of
-from fedrec.store import Rounds, Run
 from server.federated_executor import FederatedExecutor
+from server.rounds import Rounds
+from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import (
     Copy,
     Served,
@@ -35,11 +36,11 @@ from unlearning.workflow.workflow import Workflow
 __all__ = ["finished", "forgotten"]  # fixtures
 
 
-def folder_of(run: Run, ids: Sequence[str]) -> Path:
+def folder_of(run: SimulatedRun, ids: Sequence[str]) -> Path:
     return run.folder / "erasure" / "batches" / progress.name(ids)
 
 
-def pretend(run: Run, ids: Sequence[str], reached: State) -> None:
+def pretend(run: SimulatedRun, ids: Sequence[str], reached: State) -> None:
     """Ledger and log tell that the requests, planned in truth, came so far."""
     workflow = Workflow(run)
     for id_ in ids:
@@ -50,7 +51,7 @@ def pretend(run: Run, ids: Sequence[str], reached: State) -> None:
         edit(run, id_, state=reached.value, timings=json.dumps(timings | {"withdrawn_seconds": 0.001}))
 
 
-def old_rounds(run: Run, folder: Path, shards: Sequence[int]) -> None:
+def old_rounds(run: SimulatedRun, folder: Path, shards: Sequence[int]) -> None:
     """The adapters that learnt from the rows, as if they were those of a retraining."""
     rounds, last = Rounds(folder / "rounds"), run.rounds.last() or 0
     model = {client: [model[shard] for shard in shards] for client, model in run.rounds.models(last).items()}
@@ -59,7 +60,7 @@ def old_rounds(run: Run, folder: Path, shards: Sequence[int]) -> None:
         rounds.write(number, model, {**run.rounds.entry(number), "hashes": hashes})
 
 
-def made_up(run: Run, ids: Sequence[str], shards: Sequence[int]) -> dict[str, Any]:
+def made_up(run: SimulatedRun, ids: Sequence[str], shards: Sequence[int]) -> dict[str, Any]:
     """A batch that was verified, as nobody did."""
     report = verdict(Measures(traces=0, adapters_not_finite=0, adapters_untrained=0), Thresholds())
     after = {client: hashlib.sha256(client.encode()).hexdigest() for client in run.clients}

@@ -19,8 +19,8 @@ from fedrec.config import load
 from fedrec.data.selection import Selection
 from fedrec.data.table import HISTORY, TEST, TRAIN
 from fedrec.files import write_json
-from fedrec.store import Run
 from server.prepare import prepare
+from server.simulated_run import SimulatedRun
 from server.simulation import simulate
 from tests.conftest import TITLES, Settings
 from tests.server.test_federated_executor import asked, execution, served, verified
@@ -41,7 +41,13 @@ def ratings(path: Path) -> Path:
     return path
 
 
-def build(folder: Path, small: Settings, data: Path, never: Selection = Selection(), client: str | None = None) -> Run:  # noqa: B008
+def build(
+    folder: Path,
+    small: Settings,
+    data: Path,
+    never: Selection = Selection(),  # noqa: B008
+    client: str | None = None,
+) -> SimulatedRun:
     """A finished run of two shards, in which some people are at several clients and some train rows only histories.
 
     Args:
@@ -51,11 +57,11 @@ def build(folder: Path, small: Settings, data: Path, never: Selection = Selectio
     run = prepare(load(overrides=small(**changes)), folder)
     homes = run.clients_of()
     for user, many in TRAVELLERS.items():
-        rows = run.client(homes[user][0]).interactions()
+        rows = run.rows_of(homes[user][0])
         theirs = np.flatnonzero(rows.user == rows.user_ids.index(user))
         others = [name for name in run.clients if name not in homes[user]]
         for place, name in enumerate(others[: many - 1]):
-            run.client(name).write_interactions(rows.take(theirs[place::2]))
+            run.homes[name].write_interactions(rows.take(theirs[place::2]), run.catalogue)
     for name in run.clients:
         if never != Selection() and client in (None, name):
             run.client(name).vault.erase(never, "before")
@@ -69,7 +75,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, small: Settings, data: Path) -> Run:
+def whole(tmp_path_factory: pytest.TempPathFactory, small: Settings, data: Path) -> SimulatedRun:
     run = build(tmp_path_factory.mktemp("parts") / "run", small, data)
     chance = {"membership": 1, "utility": 1}  # what so few rows measure fails nothing; traces do
     write_json(run.folder / "erasure" / "policy.json", {"thresholds": chance})
@@ -88,11 +94,11 @@ class Row:
     shard: int
 
 
-def rows_of(run: Run) -> list[Row]:
+def rows_of(run: SimulatedRun) -> list[Row]:
     """Every row of every client, in each client's order."""
     found = []
     for name in run.clients:
-        rows, ids = run.client(name).interactions(), run.catalogue.ids
+        rows, ids = run.rows_of(name), run.catalogue.ids
         shard = run.shard_of(rows.user_ids)
         for user, item, time, split in zip(
             *(c.tolist() for c in (rows.user, rows.item, rows.time, rows.split)), strict=True
@@ -142,7 +148,7 @@ def requests(draw: st.DrawFn) -> tuple[Selection, str | None]:
     return selection, client
 
 
-def erased(run: Run, selection: Selection, client: str | None) -> tuple[dict[str, Any], dict[str, Any], str]:
+def erased(run: SimulatedRun, selection: Selection, client: str | None) -> tuple[dict[str, Any], dict[str, Any], str]:
     """What a request came to: the outcome, the certificate and the reply."""
     (id_,) = asked(run, selection, client=client)
     work = execution(run)
@@ -153,15 +159,17 @@ def erased(run: Run, selection: Selection, client: str | None) -> tuple[dict[str
     return outcome, json.loads(Path(outcome["certificate"]).read_bytes())["certificate"], reply
 
 
-def copies(run: Run) -> Iterator[Run]:
+def copies(run: SimulatedRun) -> Iterator[SimulatedRun]:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(run.folder, Path(folder) / "run")
-        yield Run(Path(folder) / "run")
+        yield SimulatedRun(Path(folder) / "run")
 
 
 @settings(max_examples=15, phases=(Phase.explicit, Phase.reuse, Phase.generate))  # shrinking would train for minutes
 @given(requests())
-def test_just_what_is_selected_goes_and_just_that_is_said(whole: Run, request_: tuple[Selection, str | None]) -> None:
+def test_just_what_is_selected_goes_and_just_that_is_said(
+    whole: SimulatedRun, request_: tuple[Selection, str | None]
+) -> None:
     selection, client = request_
     for run in copies(whole):
         before, hashes = rows_of(run), served(run)
@@ -209,7 +217,7 @@ PARTS = [
 
 @pytest.mark.parametrize(("selection", "client"), PARTS)
 def test_what_comes_back_is_what_never_had_the_part(
-    tmp_path: Path, whole: Run, small: Settings, data: Path, selection: Selection, client: str | None
+    tmp_path: Path, whole: SimulatedRun, small: Settings, data: Path, selection: Selection, client: str | None
 ) -> None:
     for run in copies(whole):
         _, certificate, _ = erased(run, selection, client)

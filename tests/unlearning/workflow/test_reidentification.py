@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 from fedrec.commands.data import app as data_app
 from fedrec.data.selection import Selection, without
 from fedrec.data.table import Interactions
-from fedrec.store import Run, open_run
 from fedrec.vault.rows import content_hash, named
+from server.simulated_run import SimulatedRun, open_run
 from tests.conftest import Settings
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, trained
 from unlearning.workflow.workflow import Workflow
@@ -30,18 +30,18 @@ PERSON = "u07"
 
 
 @pytest.fixture
-def run(tmp_path: Path, finished: Copy) -> Run:
+def run(tmp_path: Path, finished: Copy) -> SimulatedRun:
     return finished(tmp_path / "run")
 
 
-def contents_of(run: Run, id_: str) -> str:
+def contents_of(run: SimulatedRun, id_: str) -> str:
     """Everything that is handed out of one erasure: certificate, evidence, page and reply."""
     paths = Workflow(run).documents_of(id_).values()
     files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
     return "\n".join(file.read_text("utf-8") for file in files)
 
 
-def guesses(rows: Interactions, run: Run) -> dict[str, set[str]]:
+def guesses(rows: Interactions, run: SimulatedRun) -> dict[str, set[str]]:
     """By person, whatever hash the data would have without them, plain or under what stands in the bundle."""
     found = {}
     for user in rows.user_ids:
@@ -54,9 +54,9 @@ def guesses(rows: Interactions, run: Run) -> dict[str, set[str]]:
     return found
 
 
-def test_no_hash_of_what_is_left_tells_who_went(run: Run) -> None:
+def test_no_hash_of_what_is_left_tells_who_went(run: SimulatedRun) -> None:
     (home,) = run.clients_of()[PERSON]
-    before = run.client(home).interactions()
+    before = run.rows_of(home)
     (id_,) = asked(run, *of(PERSON))
     execution(run).run()
     after = run.client(home)
@@ -69,7 +69,7 @@ def test_no_hash_of_what_is_left_tells_who_went(run: Run) -> None:
     assert not [key for key in (run.folder / "erasure" / "subjects").rglob("*") if key.is_file()]
 
 
-def test_what_is_left_after_one_is_what_the_next_begins_with(run: Run) -> None:
+def test_what_is_left_after_one_is_what_the_next_begins_with(run: SimulatedRun) -> None:
     workflow = Workflow(run)
     for user in (PERSON, "u11"):
         asked(run, *of(user))
@@ -89,7 +89,7 @@ def test_no_number_of_rows_is_handed_out(tmp_path: Path, small: Settings, rating
     run = trained(tmp_path / "run", small(shards=2, train__epochs=1, data__path=str(path)))
     (home,) = run.clients_of()[PERSON]
     theirs = dict(run.client(home).vault.users())[PERSON]
-    rows = len(run.client(home).interactions())
+    rows = len(run.rows_of(home))
     (id_,) = asked(run, *of(PERSON))
     execution(run).run()
     folder = Workflow(run).bundle(id_)
@@ -106,9 +106,11 @@ def numbers_in(content: Any) -> Iterator[float]:
         yield content
 
 
-def test_an_inspected_run_shows_who_is_there_and_nobody_else(run: Run) -> None:
+def test_an_inspected_run_shows_who_is_there_and_nobody_else(run: SimulatedRun) -> None:
     def listed() -> tuple[set[str], int, str]:
-        called = CliRunner().invoke(data_app, ["inspect", "--run", str(run.folder), "--users", "100", "--json", "-"])
+        called = CliRunner().invoke(
+            data_app, ["inspect", "--homes", str(run.homes_folder), "--users", "100", "--json", "-"]
+        )
         assert called.exit_code == 0, called.exception
         tree = json.loads(called.stdout)
         return {user["user"] for user in tree["users_listed"]}, tree["rows"], called.stdout

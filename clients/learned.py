@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from clients.client_run import ClientRun
+from fedrec.data.shards import shard_of
 from fedrec.data.table import HISTORY, TRAIN, Interactions
-from fedrec.store import Run
-from fedrec.strategies import STRATEGIES
 
 
 def teaches(rows: Interactions) -> NDArray[np.bool_]:
@@ -21,7 +21,7 @@ def teaches(rows: Interactions) -> NDArray[np.bool_]:
     return np.isin(rows.split, (TRAIN, HISTORY)) & (np.arange(len(rows)) <= last[rows.user])
 
 
-def changed_shards(run: Run, name: str) -> tuple[int, ...]:
+def changed_shards(client: ClientRun) -> tuple[int, ...]:
     """The shards a client serves that any round trained on other rows than those it would be trained on now.
 
     What is not served needs no second look: it is trained again before it is. Once the vault's key is destroyed only
@@ -30,18 +30,13 @@ def changed_shards(run: Run, name: str) -> tuple[int, ...]:
     Raises:
         FedrecError: the client has no vault, or it cannot be read.
     """
-    store = run.client(name)
-    rows, uses = store.interactions(), store.vault.uses()
-    taught = teaches(rows)
-    shard_of = run.shard_of(rows.user_ids)[rows.user]
+    rows, uses = client.interactions(), client.vault.uses()
+    taught, place = teaches(rows), shard_of(rows.user_ids, client.config)[rows.user]
     changed = []
-    for shard in store.ensemble.named():
-        of_shard = [use for use in uses if use.shard == shard]
-        mine = [use for use in of_shard if use.run == run.name]
-        if not mine:  # trained before the run's folder was renamed
-            mine = [use for use in of_shard if use.run not in STRATEGIES]
-        present = rows.take(taught & (shard_of == shard))
-        known = len(present), store.vault.known_by(present, run.catalogue)
+    for shard in client.ensemble.named():
+        mine = [use for use in uses if use.shard == shard and use.run == client.id]
+        present = rows.take(taught & (place == shard))
+        known = len(present), client.vault.known_by(present, client.catalogue)
         if any((use.rows, use.digest and known[1]) != (known[0], use.digest) for use in mine):
             changed.append(shard)
     return tuple(changed)

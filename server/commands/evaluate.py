@@ -15,9 +15,10 @@ def evaluate(
     from fedrec.progress import working
 
     with working(f"reading {one_run(folder, run) or 'the newest run'}"):
-        from fedrec.store import open_run
+        from server.run import Run as Opened
+        from server.run import find_run
 
-        result = open_run(one_run(folder, run)).result
+        result = Opened(find_run(one_run(folder, run))).result
     write_result(result, json)
     if json != "-":
         from fedrec.reporting.run_console import print_results

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fedrec.errors import UsageError
-from fedrec.options import Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, given
+from fedrec.options import Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, given
+
+if TYPE_CHECKING:
+    from clients.home import Home
+    from fedrec.vault.vault import Vault
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A client's private data: keep, erase, back up.")
 
-VaultPath = Annotated[Path, typer.Option("--vault", help="The vault's file; its key stands beside it.")]
+HomeFolder = Annotated[Path, typer.Argument(metavar="HOME", help="The client's home, as `fedrec client init` made it.")]
 
 
 @app.callback()
@@ -23,10 +27,8 @@ def _group() -> None:
 
 @app.command("import")
 def import_(
-    vault: VaultPath,
-    source: Annotated[
-        str | None, typer.Argument(help="File or folder; left out = the generated world."), StandsFor("data.path")
-    ] = None,
+    home: HomeFolder,
+    data: Data = None,
     form: Format = None,
     items: Items = None,
     like_above: LikeAbove = None,
@@ -34,7 +36,7 @@ def import_(
     sets: Set = None,
     out: Json = None,
 ) -> None:
-    """Take the rows of SOURCE into the vault, made if it is not there; what was erased does not come back."""
+    """Take the rows of a data set into the home; what is there already or was erased before does not come again."""
     from dataclasses import asdict
 
     from fedrec.config import load
@@ -46,27 +48,27 @@ def import_(
     config = load(None, given(import_, locals()), tuple(sets or ()))
     dataset = load_dataset(config.data, config.seed)
     warn(dataset.warnings)
-    opened = Vault.create(vault)
+    opened = Vault.create(_home(home).vault_path)
     if config.data.ids == "careful":
-        refuse_twins("user", dataset.interactions.user_ids, [user for user, _ in opened.users()], vault)
+        refuse_twins("user", dataset.interactions.user_ids, [user for user, _ in opened.users()], opened.path)
     done = opened.import_rows(dataset.interactions, dataset.catalogue)
+    if dataset.listed:
+        opened.add_titles(dataset.catalogue)
     told = f"{done.added:,} rows added, {done.repeated:,} were there already, {done.refused:,} refused by tombstones"
     _tell(asdict(done), told, out)
 
 
 @app.command("list")
-def list_(vault: VaultPath, out: Json = None) -> None:
+def list_(home: HomeFolder, out: Json = None) -> None:
     """The users in the vault and how many rows each has."""
-    from fedrec.vault.vault import Vault
-
-    users = Vault(vault).users()
+    users = _vault(home).users()
     lines = [f"{user}\t{rows}" for user, rows in users]
     _tell({"users": [{"user": user, "rows": rows} for user, rows in users]}, "\n".join(lines), out)
 
 
 @app.command()
 def erase(
-    vault: VaultPath,
+    home: HomeFolder,
     user: Annotated[list[str] | None, typer.Option(help="Id of a user; repeat it for more.")] = None,
     item: Annotated[list[str] | None, typer.Option(help="Id of an item; repeat it for more.")] = None,
     since: Annotated[
@@ -88,7 +90,6 @@ def erase(
 
     from fedrec.data.ids import named
     from fedrec.data.selection import Selection
-    from fedrec.vault.vault import Vault
 
     if since is not None and until is not None and since > until:
         raise UsageError(f"--from {since:%Y-%m-%d} is after --to {until:%Y-%m-%d}: exchange them")
@@ -98,25 +99,23 @@ def erase(
         since=None if since is None else _seconds(since),
         until=None if until is None else _seconds(until + timedelta(days=1)) - 1,
     )
-    if (learned := sorted({use.run for use in Vault(vault).uses()})) and not rows_only:
+    if (learned := sorted({use.run for use in _vault(home).uses()})) and not rows_only:
         raise UsageError(
-            f"{vault}: run {', '.join(learned)} learned from these rows, and would keep that: `fedrec forget submit "
+            f"{home}: run {', '.join(learned)} learned from these rows, and would keep that: `fedrec forget submit "
             "--user USER --run RUN` erases both; --rows-only erases the rows alone"
         )
     request = request or uuid.uuid4().hex
-    done = Vault(vault).erase(selection, request)
+    done = _vault(home).erase(selection, request)
     result = {"request": request, "rows": done.rows, "tombstones": done.tombstones}
     _tell(result, f"request {request}: {done.rows:,} rows erased, {len(done.tombstones)} tombstones set", out)
 
 
 @app.command()
-def status(vault: VaultPath, out: Json = None) -> None:
+def status(home: HomeFolder, out: Json = None) -> None:
     """What is in the vault, its tombstones and how many rows each refused; no person is named."""
     from dataclasses import asdict
 
-    from fedrec.vault.vault import Vault
-
-    opened = Vault(vault)
+    opened = _vault(home)
     manifest, entries, uses = opened.manifest(), opened.tombstones(), opened.uses()
     lines = [f"{name.replace('_', ' ')}: {value}" for name, value in manifest.items()]
     lines += [
@@ -130,19 +129,18 @@ def status(vault: VaultPath, out: Json = None) -> None:
 
 @app.command()
 def backup(
-    vault: VaultPath, target: Annotated[Path, typer.Argument(help="The backup's file; replaced if there.")]
+    home: HomeFolder, target: Annotated[Path, typer.Argument(help="The backup's file; replaced if there.")]
 ) -> None:
     """Copy everything but the key; keep the key elsewhere, or who has both can tell whom tombstones name."""
-    from fedrec.vault.vault import Vault
     from fedrec.visible import visible
 
-    Vault(vault).backup(target)
+    _vault(home).backup(target)
     typer.echo(visible(f"backup written to {target}"))
 
 
 @app.command()
 def restore(
-    vault: VaultPath,
+    home: HomeFolder,
     source: Annotated[Path, typer.Argument(help="A file that `fedrec vault backup` wrote.")],
     out: Json = None,
 ) -> None:
@@ -151,24 +149,33 @@ def restore(
 
     from fedrec.vault.vault import Vault
 
-    done = Vault.create(vault).restore(source)
+    done = Vault.create(_home(home).vault_path).restore(source)
     _tell(asdict(done), f"{done.rows:,} rows restored, {done.refused:,} refused by tombstones", out)
 
 
 @app.command("destroy-key")
 def destroy_key(
-    vault: VaultPath,
+    home: HomeFolder,
     yes: Annotated[bool, typer.Option("--yes", help="Really: it cannot be undone.")] = False,
 ) -> None:
     """Make it impossible for good to tell whom a tombstone names. The vault takes no rows afterwards."""
-    from fedrec.vault.vault import Vault
-
     if not yes:
         raise UsageError(
             "destroy-key cannot be undone, and the vault takes no rows afterwards: say --yes if you mean it"
         )
-    Vault(vault).destroy_key()
+    _vault(home).destroy_key()
     typer.echo("the key is destroyed")
+
+
+def _home(folder: Path) -> Home:
+    """FedrecError where no home is there."""
+    from clients.home import open_home
+
+    return open_home(folder)
+
+
+def _vault(folder: Path) -> Vault:
+    return _home(folder).vault
 
 
 def _seconds(day: datetime) -> int:

@@ -8,8 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from fedrec.commands.evaluate import evaluate
 from fedrec.errors import FedrecError
+from server.commands.evaluate import evaluate
 from tests.reporting.results import write_run
 
 app = typer.Typer()
@@ -40,6 +40,6 @@ def test_an_unfinished_run_says_how_to_finish_it(tmp_path):
 
 def test_the_command_imports_nothing_heavy():
     code = (
-        "import fedrec.commands.evaluate, sys; print({'torch', 'matplotlib', 'jinja2', 'numpy'} & sys.modules.keys())"
+        "import server.commands.evaluate, sys; print({'torch', 'matplotlib', 'jinja2', 'numpy'} & sys.modules.keys())"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -18,10 +18,9 @@ from transformers import AutoTokenizer
 
 from fedrec.config import load
 from fedrec.errors import FedrecError, UsageError
-from fedrec.export import export
 from fedrec.models.base import load_base
-from fedrec.store import Run
 from server.prepare import prepare
+from server.simulated_run import SimulatedRun
 from tests import cli
 from tests.conftest import Settings
 from tests.models.saved import SIZES, save_base
@@ -31,7 +30,7 @@ IDS = torch.tensor([[5, 6, 7, 8, 9, 10]])
 
 
 @pytest.fixture(scope="module")
-def sharded(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> Run:
+def sharded(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> SimulatedRun:
     return trained(tmp_path_factory.mktemp("sharded") / "run", small(shards=2, federation__rounds=1))
 
 
@@ -48,9 +47,9 @@ def lora(model: Any) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("shard", [0, 1])
 def test_the_folder_is_all_that_is_needed(
-    shard: int, sharded: Run, tiny_base: Path, tmp_path: Path, recwarn: pytest.WarningsRecorder
+    shard: int, sharded: SimulatedRun, tiny_base: Path, tmp_path: Path, recwarn: pytest.WarningsRecorder
 ) -> None:
-    told = export(sharded, "client-1", tmp_path / "mine", shard)
+    told = sharded.export("client-1", tmp_path / "mine", shard)
     model = AutoPeftModelForCausalLM.from_pretrained(tmp_path / "mine").eval()
     served = sharded.client("client-1").ensemble.adapters()[shard]
     assert told["sha256"] == sharded.client("client-1").ensemble.hashes()[shard]
@@ -67,7 +66,7 @@ def test_the_folder_is_all_that_is_needed(
     assert {path.name for path in tmp_path.iterdir()} == {"mine"}
 
 
-def test_wrong_use_is_named(sharded: Run, tmp_path: Path) -> None:
+def test_wrong_use_is_named(sharded: SimulatedRun, tmp_path: Path) -> None:
     wrong = {
         r"no such client \(did you mean client-0\?\); there are client-0, client-1": ("client0", tmp_path / "new", 0),
         "is there already": ("client-0", tmp_path, 0),
@@ -76,23 +75,23 @@ def test_wrong_use_is_named(sharded: Run, tmp_path: Path) -> None:
     }
     for message, arguments in wrong.items():
         with pytest.raises(UsageError, match=message):
-            export(sharded, *arguments)
+            sharded.export(*arguments)
     assert not (tmp_path / "new").exists()
 
 
-def test_what_is_withdrawn_is_not_exported(sharded: Run, tmp_path: Path) -> None:
-    run = Run(Path(shutil.copytree(sharded.folder, tmp_path / "run")))
+def test_what_is_withdrawn_is_not_exported(sharded: SimulatedRun, tmp_path: Path) -> None:
+    run = SimulatedRun(Path(shutil.copytree(sharded.folder, tmp_path / "run")))
     run.client("client-0").ensemble.withdraw([1], [])
     with pytest.raises(UsageError, match="--shard 1: client client-0 serves 0"):
-        export(run, "client-0", tmp_path / "mine", 1)
-    assert export(run, "client-0", tmp_path / "mine", None)["shard"] == 0
+        run.export("client-0", tmp_path / "mine", 1)
+    assert run.export("client-0", tmp_path / "mine", None)["shard"] == 0
     run.client("client-0").ensemble.withdraw([0], [])
     with pytest.raises(FedrecError, match="serves no shard"):
-        export(run, "client-0", tmp_path / "other", None)
+        run.export("client-0", tmp_path / "other", None)
 
 
-def test_an_export_is_no_base_but_holds_one(sharded: Run, tmp_path: Path) -> None:
-    export(sharded, "client-0", tmp_path / "mine", 0)
+def test_an_export_is_no_base_but_holds_one(sharded: SimulatedRun, tmp_path: Path) -> None:
+    sharded.export("client-0", tmp_path / "mine", 0)
     with pytest.raises(FedrecError, match=f"an adapter over {tmp_path / 'mine' / 'base'}"):
         load_base(str(tmp_path / "mine"))
     load_base(str(tmp_path / "mine" / "base"))
@@ -101,7 +100,7 @@ def test_an_export_is_no_base_but_holds_one(sharded: Run, tmp_path: Path) -> Non
 def test_readme_as_printed(small: Settings, tiny_base: Path, tmp_path: Path) -> None:
     """Where the run's base is gone by then, and nobody has fedrec."""
     base = Path(shutil.copytree(tiny_base, tmp_path / "base"))
-    trained(tmp_path / "runs" / "one", small(base=str(base), federation__rounds=4))
+    run = trained(tmp_path / "runs" / "one", small(base=str(base), federation__rounds=4))
     readme = (cli.ROOT / "README.md").read_text("utf-8")
     command = re.search(r"`fedrec (export [^`]+)`", readme)
     line = re.search(r'AutoPeftModelForCausalLM\.from_pretrained\("mine"\)', readme)
@@ -109,7 +108,7 @@ def test_readme_as_printed(small: Settings, tiny_base: Path, tmp_path: Path) -> 
     assert command
     assert line
     assert inner
-    (own,) = (tmp_path / inner[1]).iterdir()
+    (own,) = (tmp_path / inner[1].replace("/ID/", f"/{run.id}/")).iterdir()
     load = "import sys; from peft import AutoPeftModelForCausalLM; assert 'fedrec' not in sys.modules; {}"
     environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub"), "OMP_NUM_THREADS": "1"}
     for gone, code in ((False, line[0].replace("mine", str(own))), (True, line[0])):
@@ -135,7 +134,7 @@ def test_a_base_with_experts_from_its_refusal_to_an_export(
     assert not (tmp_path / "run").exists()
     targets = str(caught.value).rpartition("set lora.targets to ")[2]
     run = trained(tmp_path / "run", settings | {"lora.targets": targets})
-    export(run, "client-0", tmp_path / "mine", None)
+    run.export("client-0", tmp_path / "mine", None)
     loaded, served = (
         lora(AutoPeftModelForCausalLM.from_pretrained(tmp_path / "mine")),
         run.client("client-0").ensemble.adapters(),

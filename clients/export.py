@@ -5,18 +5,17 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from fedrec.ensemble.answers import run_base
-from fedrec.errors import FedrecError, UsageError, command, did_you_mean
+from clients.client_run import ClientRun
+from fedrec.errors import FedrecError, UsageError
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.files import folder_of, model_files
 from fedrec.models.peft_folder import save_peft
-from fedrec.store import Run
 
 BASE = "base"
 
 
-def export(run: Run, client: str, folder: Path, shard: int | None) -> dict[str, str | int]:
-    """Write what `client` serves into a new folder, with the files of the base model in `base/` beneath.
+def export(client: ClientRun, folder: Path, shard: int | None) -> dict[str, str | int]:
+    """Write what a client serves into a new folder, with the files of the base model in `base/` beneath.
 
     Args:
         shard: which of the shards that are served; None where it is one.
@@ -25,16 +24,13 @@ def export(run: Run, client: str, folder: Path, shard: int | None) -> dict[str, 
         As `--json` tells it.
 
     Raises:
-        UsageError: there is no such client or shard, or the folder is there already.
+        UsageError: there is no such shard, or the folder is there already.
         FedrecError: nothing is served, or the base model is not the run's any more.
     """
-    if client not in run.clients:
-        known = ", ".join(run.clients[:5]) + (", …" if len(run.clients) > 5 else "")
-        raise UsageError(f"--client {client}: no such client{did_you_mean(client, run.clients)}; there are {known}")
     if folder.exists():
         raise UsageError(f"--to {folder}: is there already; name a new folder")
-    chosen, state = _served(run, client, shard)
-    base, folder = run_base(run), folder.resolve()
+    chosen, state = _served(client, shard)
+    base, folder = client.base, folder.resolve()
     files = folder_of(base.source, base.revision)
     assert files is not None  # it was loaded from there
     partial = folder.with_name(f"{folder.name}.partial")
@@ -44,23 +40,22 @@ def export(run: Run, client: str, folder: Path, shard: int | None) -> dict[str, 
         (partial / BASE / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, partial / BASE / name)
     base.tokenizer.save_pretrained(partial)
-    save_peft(partial, state, run.config.lora, str(folder / BASE))
+    save_peft(partial, state, client.config.lora, str(folder / BASE))
     partial.rename(folder)
-    return {"run": run.name, "client": client, "shard": chosen, "sha256": state_hash(state), "folder": str(folder)}
+    return {"client": client.name, "shard": chosen, "sha256": state_hash(state), "folder": str(folder)}
 
 
-def _served(run: Run, client: str, shard: int | None) -> tuple[int, State]:
+def _served(client: ClientRun, shard: int | None) -> tuple[int, State]:
     """The shard that is meant, and its adapter."""
-    served = run.client(client).ensemble.adapters()
+    served = client.ensemble.adapters()
     shown = ", ".join(map(str, sorted(served)))
     if not served:
         raise FedrecError(
-            f"client {client} serves no shard: they are withdrawn until {command('forget run --run', run.home.folder)} "
-            "is through"
+            f"client {client.name} serves no shard: they are withdrawn until the erasure under way is through"
         )
     if shard is None and len(served) > 1:
-        raise UsageError(f"client {client} serves shards {shown}, an adapter each: name one with --shard")
+        raise UsageError(f"client {client.name} serves shards {shown}, an adapter each: name one with --shard")
     chosen = min(served) if shard is None else shard
     if chosen not in served:
-        raise UsageError(f"--shard {chosen}: client {client} serves {shown}")
+        raise UsageError(f"--shard {chosen}: client {client.name} serves {shown}")
     return chosen, served[chosen]

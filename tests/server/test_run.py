@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clients.home import Home
 from fedrec.config import RunConfig
 from fedrec.data.table import Catalogue, sort_rows
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json, replacing, write_json
 from fedrec.protocol.adapters import Model
-from fedrec.store import ClientStore, create_run, open_run
+from server.simulated_run import create_run, open_run
 
 
 def model(seed: int, shards: int = 2) -> Model:
@@ -53,13 +54,13 @@ def test_interactions_come_back(tmp_path: Path) -> None:
         np.array([0, 1, 2], np.int8), ("Zoë", "b"), np.array([0, 0, 0], np.int32), ("g",), np.array([0.1, 0.2, 0.3]),
     )  # fmt: skip
     catalogue = Catalogue(tuple("abcdefgh"), tuple("ABCDEFGH"))
-    store = ClientStore(tmp_path / "client", catalogue)
-    store.write_interactions(rows)
-    back = store.interactions()
+    home = Home(tmp_path / "client")
+    home.write_interactions(rows, catalogue)
+    back = home.interactions(catalogue)
     for name, value in vars(rows).items():
         assert np.array_equal(getattr(back, name), value), name
     with pytest.raises(FedrecError, match=r"vault\.db"):
-        ClientStore(tmp_path / "nobody", catalogue).interactions()
+        Home(tmp_path / "nobody").interactions(catalogue)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:

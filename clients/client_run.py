@@ -1,0 +1,226 @@
+"""What a client has of one run, in its home.
+
+configuration.json, catalogue.json, base.json   the run's public facts, as the server said them once
+manifest.json, served/, judged.safetensors, rehearsed.safetensors: the model it serves (`fedrec.ensemble.stored`)
+published.safetensors       the model the server sent last; training starts from it
+personal-0003.safetensors   Ditto's personal model
+scores.npz           the scores of its test rows by the served model
+training/            checkpoints within the round
+held/                erased rows that wait for their verification, sealed
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import zipfile
+import zlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clients.home import Home
+from fedrec.config import RunConfig, parse
+from fedrec.data.table import Catalogue, Interactions
+from fedrec.errors import FedrecError
+from fedrec.files import make_folder, replacing, sync, write_bytes
+from fedrec.protocol.facts import FACTS, Fact, written
+from fedrec.vault.vault import Vault
+
+if TYPE_CHECKING:
+    from fedrec.ensemble.stored import Ensemble
+    from fedrec.models.base import Base
+
+_SCORES = {"round", "shards", "scores", "labels", "users", "items", "times", "group", "rows"}
+
+
+class ClientRun:
+    """One run at one client."""
+
+    def __init__(self, home: Home, id: str) -> None:
+        """
+        Args:
+            id: the run's.
+        """
+        self.home, self.id = home, id
+        self.folder = home.run_folder(id)
+
+    @property
+    def name(self) -> str:
+        return self.home.name
+
+    # the run's public facts
+
+    def lacks(self, hashes: Mapping[str, str]) -> tuple[str, ...]:
+        """Which of the facts that a question names by hash are not here, nor where the home is told to find such."""
+        return tuple(
+            fact
+            for fact, digest in hashes.items()
+            if fact in FACTS and self._hash(fact) != digest and not self._found(fact, digest)
+        )
+
+    def keep(self, facts: Mapping[str, Fact]) -> None:
+        """Keep facts for good."""
+        for name, fact in facts.items():
+            if name in FACTS:
+                write_bytes(self._path(name), written(fact))
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """The run's configuration; what this client computes on is its own matter."""
+        config = _configuration(self._file("configuration"))
+        if (device := self.home.settings.device) is None:
+            return config
+        return config.model_copy(update={"train": config.train.model_copy(update={"device": device})})
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return _catalogue(self._file("catalogue"))
+
+    @cached_property
+    def base(self) -> Base:
+        """The base model that the run was made over.
+
+        Raises:
+            FedrecError: it is not on this machine, or not that one.
+        """
+        from fedrec.bases.recorded import base_of
+
+        return base_of(self.folder, self.config, self.catalogue, self.home.base)
+
+    def _path(self, fact: str) -> Path:
+        return self.folder / f"{fact}.json"
+
+    def _hash(self, fact: str) -> str:
+        path = self._path(fact)
+        return _sha256(_File.at(path)) if path.exists() else ""
+
+    def _found(self, fact: str, digest: str) -> bool:
+        """Whether the fact is among those that this machine has for many; then it is here, too."""
+        if self.home.facts is None or not re.fullmatch("[0-9a-f]{64}", digest):
+            return False
+        there, here = self.home.facts / f"{digest}.json", self._path(fact)
+        if not there.exists() or _sha256(_File.at(there)) != digest:
+            return False
+        make_folder(here.parent)
+        here.unlink(missing_ok=True)
+        try:
+            here.hardlink_to(there)
+        except OSError:  # on another disk
+            shutil.copyfile(there, here)
+        return True
+
+    def _file(self, fact: str) -> _File:
+        if not self._path(fact).exists():
+            raise FedrecError(f"client {self.name} does not know run {self.id}: its server has to tell it first")
+        return _File.at(self._path(fact))
+
+    # rows
+
+    @property
+    def vault(self) -> Vault:
+        return self.home.vault
+
+    def users(self) -> list[str]:
+        """Those who have rows here."""
+        return self.home.users()
+
+    def interactions(self) -> Interactions:
+        return self.home.interactions(self.catalogue)
+
+    def record_use(self, shard: int, number: int, rows: Interactions) -> None:
+        """Note the rows that round `number` trained a shard on."""
+        self.home.record_use(self.id, shard, number, rows, self.catalogue)
+
+    # what is served, and what it answered
+
+    def allowed(self) -> set[tuple[int, str]]:
+        """The shards and hashes of the adapters that may be served, by the word of the vault."""
+        return self.home.allowed(self.id)
+
+    def allow(self, adapters: Collection[tuple[int, str]]) -> None:
+        """Those may be served and no others, on the disk when this returns."""
+        self.home.allow(self.id, adapters)
+
+    @property
+    def ensemble(self) -> Ensemble:
+        """The model that it serves."""
+        from fedrec.ensemble.stored import Ensemble
+
+        return Ensemble(self.folder, self)
+
+    @property
+    def called(self) -> str:
+        return f"client {self.name}"
+
+    @property
+    def resume(self) -> str:
+        return "its run's rounds"
+
+    @property
+    def mend(self) -> str:
+        return "its run's server has to send it anew"
+
+    def leave(self) -> None:
+        """Have nothing of the run any longer; from the first moment on nothing of it may be served."""
+        self.allow(())
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+            sync(self.folder.parent)
+
+    def write_scores(self, **columns: Any) -> None:
+        with replacing(self.folder / "scores.npz") as partial, partial.open("wb") as file:
+            np.savez(file, **columns)
+
+    def scores(self) -> dict[str, NDArray[Any]] | None:
+        """None where there are none, or none that can be read; they are kept anew whenever the model is measured."""
+        try:
+            with np.load(self.folder / "scores.npz", allow_pickle=False) as content:
+                found = dict(content)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+            return None
+        return found if found.keys() >= _SCORES else None
+
+    @property
+    def has_scores(self) -> bool:
+        """Whether the file is there, readable or not."""
+        return (self.folder / "scores.npz").exists()
+
+    def remove_scores(self) -> None:
+        (self.folder / "scores.npz").unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file that never changes in its place, known by what it is and not by where: clients of one machine share it."""
+
+    known: tuple[int, ...]
+    path: Path = field(compare=False)
+
+    @classmethod
+    def at(cls, path: Path) -> _File:
+        status = path.stat()
+        return cls((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns), path)
+
+
+@lru_cache(maxsize=1024)
+def _sha256(file: _File) -> str:
+    return hashlib.sha256(file.path.read_bytes()).hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _configuration(file: _File) -> RunConfig:
+    return parse(json.loads(file.path.read_bytes()))
+
+
+@lru_cache(maxsize=8)
+def _catalogue(file: _File) -> Catalogue:
+    told = json.loads(file.path.read_bytes())
+    return Catalogue(tuple(told["ids"]), tuple(told["titles"]))

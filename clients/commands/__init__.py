@@ -1,0 +1,1 @@
+"""`fedrec client` and `fedrec vault`, on the client's own machine."""
