@@ -32,6 +32,7 @@ from server.sampling import choose
 Entry = dict[str, Any]
 
 _EVALUATION = "evaluation: "
+_MANY = 100  # clients
 
 
 class Federation:
@@ -283,10 +284,16 @@ class Federation:
 
 
 def _among(clients: Sequence[str], counted: Sequence[str], record: Mapping[str, balance.Matrix]) -> dict[str, Any]:
-    """A shard's record over all clients that replied: one that did not count there keeps its adapter."""
-    inside = [clients.index(client) for client in counted]
+    """A shard's record over all clients that replied: one that did not count there keeps its adapter.
+
+    Of many clients no matrix is recorded: it grows with their square, in every round.
+    """
+    place = {client: index for index, client in enumerate(clients)}
+    inside = [place[client] for client in counted]
     found: dict[str, Any] = {}
     for name, values in record.items():
+        if values.ndim > 1 and len(clients) > _MANY:
+            continue
         whole = np.zeros(len(clients)) if values.ndim == 1 else np.eye(len(clients))
         whole[inside if values.ndim == 1 else np.ix_(inside, inside)] = values
         found[name] = whole.tolist()

@@ -89,13 +89,21 @@ def template_of(tokenizer: Any, instruction: str) -> Template:
 
 def clean_title(title: str, reserved: Iterable[str] = ()) -> str:
     """One line of visible text, at most 300 characters, in which no string of `reserved` occurs; never empty."""
-    text = "".join(" " if unicodedata.category(c) in _UNSAFE else c for c in unicodedata.normalize("NFC", title))
-    marks = [mark for mark in reserved if mark.strip()]
-    if marks:
-        pattern = re.compile("|".join(map(re.escape, sorted(marks, key=len, reverse=True))), re.IGNORECASE)
-        while pattern.search(text):  # taking one out may join another
-            text = pattern.sub(" ", text)
+    return _cleaned(title, _any_of(reserved))
+
+
+def _cleaned(title: str, reserved: re.Pattern[str] | None) -> str:
+    text = title
+    if not (title.isascii() and title.isprintable()):
+        text = "".join(" " if unicodedata.category(c) in _UNSAFE else c for c in unicodedata.normalize("NFC", title))
+    while reserved is not None and reserved.search(text):  # taking one out may join another
+        text = reserved.sub(" ", text)
     return " ".join(text.split())[:_MAX_CHARS].strip() or "untitled"
+
+
+def _any_of(reserved: Iterable[str]) -> re.Pattern[str] | None:
+    marks = sorted({mark for mark in reserved if mark.strip()}, key=lambda mark: (-len(mark), mark))
+    return re.compile("|".join(map(re.escape, marks)), re.IGNORECASE) if marks else None
 
 
 @lru_cache(maxsize=4)
@@ -103,10 +111,13 @@ def encode_titles(tokenizer: Any, titles: tuple[str, ...], limit: int) -> tuple[
     """Each title's tokens, at most `limit`, with no special token among them; of one catalogue made once a process."""
     added = {token.content: number for number, token in tokenizer.added_tokens_decoder.items()}
     forbidden = set(added.values()) | set(tokenizer.all_special_ids)
-    texts = [clean_title(title, {*added, *tokenizer.all_special_tokens}) for title in titles]
-    encoded = [ids for low in range(0, len(texts), _TOGETHER) for ids in _ids(tokenizer, texts[low : low + _TOGETHER])]
-    fallback = _encode(tokenizer, "untitled")
-    return tuple(tuple(i for i in ids if i not in forbidden)[:limit] or fallback for ids in encoded)
+    reserved, fallback = _any_of({*added, *tokenizer.all_special_tokens}), _encode(tokenizer, "untitled")
+    encoded: list[Tokens] = []
+    for low in range(0, len(titles), _TOGETHER):
+        texts = [_cleaned(title, reserved) for title in titles[low : low + _TOGETHER]]
+        for ids in tokenizer(texts, add_special_tokens=False, return_attention_mask=False)["input_ids"]:
+            encoded.append(tuple(i for i in ids if i not in forbidden)[:limit] or fallback)
+    return tuple(encoded)
 
 
 class PromptEncoder:
@@ -218,11 +229,6 @@ def _next(wanted: list[bool], row: int) -> int:
     while row < len(wanted) and not wanted[row]:
         row += 1
     return row
-
-
-def _ids(tokenizer: Any, texts: list[str]) -> list[list[int]]:
-    found: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    return found
 
 
 def _encode(tokenizer: Any, text: str) -> Tokens:

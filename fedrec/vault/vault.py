@@ -45,8 +45,6 @@ class Vault:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.key_path = vault_key.key_path(path)
-        with reading(path):
-            pass
 
     @classmethod
     def create(cls, path: Path) -> Vault:

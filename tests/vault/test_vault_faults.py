@@ -32,7 +32,7 @@ def unprivileged() -> Iterator[None]:
 
 def fails(path: Path, message: str) -> None:
     with pytest.raises(FedrecError, match=message) as caught:
-        Vault(path)
+        Vault(path).users()
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)
 
 
