@@ -13,9 +13,9 @@ import queue
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, cast
 
@@ -45,7 +45,19 @@ class Done:
 def prepare(*modules: str) -> None:
     """Begin to import what processes will need, beside whatever this one does until it wants them."""
     _FORKING.set_forkserver_preload([*modules, "transformers.models.llama.modeling_llama"])
-    forkserver.ensure_running()
+    with _deaf_to_interrupts():
+        forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """A process started within never hears Ctrl-C: that is for the one it serves, which ends it."""
+    resource_tracker.ensure_running()  # by itself it would let the signal through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Processes:
@@ -126,7 +138,8 @@ class _Worker:
     def __init__(self, serve: Serve) -> None:
         self.pipe, theirs = _FORKING.Pipe()
         self._process = _FORKING.Process(target=_work, args=(theirs, serve), daemon=True)
-        self._process.start()
+        with _deaf_to_interrupts():  # the first one starts what forks them, where nothing did before
+            self._process.start()
         theirs.close()
         self.idle, self.key = True, cast(Hashable, None)
 
@@ -151,7 +164,7 @@ class _Worker:
 
 def _work(pipe: Connection, serve: Serve) -> None:
     """A process's life: one task after another, until whom it serves is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process it serves, which ends it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, tasks), daemon=True).start()

@@ -115,3 +115,24 @@ def test_none_outlives_the_process_it_serves(how: signal.Signals) -> None:
     parent.send_signal(how)
     parent.wait(60)
     assert psutil.wait_procs(family, timeout=60)[1] == []
+
+
+def test_a_stop_while_processes_begin_to_import_is_no_traceback(tmp_path: Path) -> None:
+    """Under a terminal Ctrl-C reaches every process."""
+    (tmp_path / "slow.py").write_text("import time, pathlib\npathlib.Path('begun').touch()\ntime.sleep(60)\n")
+    code = (
+        "import time; from fedrec.processes import prepare; prepare('slow')\n"
+        "try:\n time.sleep(60)\nexcept KeyboardInterrupt:\n print('stopped')"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"}, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    end = time.monotonic() + 120
+    while not (tmp_path / "begun").exists():
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert (out, err) == ("stopped\n", "")

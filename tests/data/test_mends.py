@@ -190,8 +190,17 @@ def test_hours_are_no_ratings_and_a_threshold_ends_the_warning(tmp_path: Path) -
     path = text(tmp_path / "a.csv", HEAD + "".join(f"u{i % 3},i{i},{h},T{i}\n" for i, h in enumerate(hours)))
     (told,) = warned(path)
     assert "1 of 41 rows are likes above 5877.5 (the midpoint of the ratings 1 to 11754)" in told
-    assert "--like-above" in told
+    assert told.endswith("--like-above 3 makes 41% of the rows likes")
     assert warned(path, "--like-above", "3") == []
+
+
+def test_a_column_that_may_hold_times_is_named_in_a_warning_and_naming_it_ends_it(tmp_path: Path) -> None:
+    rows = "".join(f"u{i % 3},i{i},{i % 5},T{i},2021-02-{1 + i % 28:02d}\n" for i in range(30))
+    path = text(tmp_path / "a.csv", "user,item,rating,title,last_played\n" + rows)
+    (told,) = warned(path)
+    option, setting = told.rpartition(": ")[2].split()
+    assert setting == "data.columns.time=last_played"
+    assert warned(path, option, setting) == []
 
 
 def test_labels_all_alike_are_said_and_another_column_ends_it(tmp_path: Path) -> None:

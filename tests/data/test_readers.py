@@ -123,7 +123,10 @@ def test_dates_seconds_and_no_times(tmp_path: Path) -> None:
     path = text(tmp_path / "c.csv", "user,item,label,title,played_at,device\nu,2,1,T,1720000000,tv\n")
     notes = load(path).notes
     assert "columns: user = 'user', item = 'item', label = 'label', title = 'title'" in notes
-    assert any("order of the file counts (columns not used: 'played_at', 'device';" in note for note in notes)
+    warning = next(each for each in load(path).warnings if "no times" in each)
+    assert warning.endswith("though column 'played_at' may hold them: --set data.columns.time=played_at")
+    other = text(tmp_path / "d.csv", "user,item,label,title,device,release_date\nu,2,1,T,tv,1990-01-01\n")
+    assert any("(columns not used: 'device', 'release_date';" in note for note in load(other).notes)
     text(tmp_path / "items.csv", "item,title\n2,S\n")
     assert any(note.endswith("time = 'played_at', title from items.csv") for note in
                load(path, columns={"time": "played_at"}).notes)  # fmt: skip

@@ -38,5 +38,8 @@ def carry_out(
             outcomes = Execution(workflow, executor, signer, say, rederive).run()
             host.publish(database)
     except KeyboardInterrupt:
-        raise Interrupted(f"stopped; {command('forget run --run', workflow.model.folder)} goes on") from None
+        again = "forget run --rederive" if rederive else "forget run"
+        raise Interrupted(
+            f"stopped; {command(f'{again} --by {signer} --run', workflow.model.folder)} goes on"
+        ) from None
     return outcomes

@@ -13,9 +13,9 @@ from fedrec.config import DataConfig
 from fedrec.data.readers.catalogue import catalogue_of_file, catalogue_of_rows, control, places_in
 from fedrec.data.readers.likes import doubtful_labels, doubtful_threshold, labels_of
 from fedrec.data.readers.names import id_checks, with_normal_ids
-from fedrec.data.readers.sheet import Check, Column, Mask, RawTable, bad_rows, listed, quote
+from fedrec.data.readers.sheet import Check, Column, Mask, RawTable, bad_rows, quote
 from fedrec.data.readers.source import Source
-from fedrec.data.readers.times import UNITS, doubtful_times, times
+from fedrec.data.readers.times import UNITS, doubtful_times, times, without_times
 from fedrec.data.readers.values import LABELS, SPLIT_NAMES, coded, index_of, numbers
 from fedrec.data.table import TRAIN, Dataset, Interactions, sort_rows
 from fedrec.errors import DataError
@@ -56,11 +56,13 @@ def assemble(source: Source, config: DataConfig) -> Dataset:
     if "label" in columns:
         warnings.append(doubtful_labels(columns["label"]))
     else:
-        columns["label"], threshold, why = labels_of(columns["rating"], source, config.like_above)
+        ratings = columns["rating"]
+        columns["label"], threshold, why = labels_of(ratings, source, config.like_above)
         notes.append(f"a rating above {threshold:g} is a like ({why})")
-        warnings.append(doubtful_threshold(columns["label"], threshold, why))
+        warnings.append(doubtful_threshold(columns["label"], ratings, threshold, why))
     if "time" not in table.columns:
-        notes.append(_without_times(source))
+        without, doubtful = without_times(source.unused)
+        (warnings if doubtful else notes).append(without)
     elif unit != "s":
         notes.append(f"the times are {UNITS[unit]}")
     if "time" in table.columns and config.time_unit == "auto":
@@ -116,14 +118,6 @@ def _read_as(source: Source) -> str:
     roles = [f"{role} = {quote(name)}" for role, name in source.read_as.items() if role not in idle]
     roles += [f"title from {source.items.path.name}"] if source.items else []
     return f"columns: {', '.join(roles)}"
-
-
-def _without_times(source: Source) -> str:
-    told = "no times: the order of the file counts"
-    if not source.unused:
-        return told
-    unused = listed([quote(name) for name in source.unused], 12)
-    return f"{told} (columns not used: {unused}; if one holds times, name it with --set data.columns.time=NAME)"
 
 
 def _homeless(source: Source, item: str) -> str:

@@ -37,12 +37,16 @@ def labels_of(ratings: NDArray[np.float64], source: Source, given: float | None)
     return (ratings > threshold).astype(np.int8), threshold, why
 
 
-def doubtful_threshold(labels: Labels, threshold: float, why: str) -> str | None:
-    """What to say of a threshold that leaves fewer than 5 % of the rows in one class."""
+def doubtful_threshold(labels: Labels, ratings: NDArray[np.float64], threshold: float, why: str) -> str | None:
+    """What to say of a threshold that leaves fewer than 5 % of the rows in one class, and which one does not."""
     told = _one_sided(labels)
     if told is None:
         return None
-    return f"{told} above {threshold:g} ({why}); if that is no threshold for these data, give another with --like-above"
+    middle = float(np.median(ratings))
+    if not _FEW <= float((ratings > middle).mean()) <= 1 - _FEW:
+        middle = float(ratings.mean())
+    half = f"--like-above {middle:g} makes {(ratings > middle).mean():.0%} of the rows likes"
+    return f"{told} above {threshold:g} ({why}); if that is no threshold for these data, give another: {half}"
 
 
 def doubtful_labels(labels: Labels) -> str | None:
