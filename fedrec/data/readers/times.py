@@ -80,7 +80,7 @@ def without_times(unused: Sequence[str]) -> tuple[str, bool]:
     likely = [name for name in unused if _WORDS.search(name) and not _OF_ITEMS.search(name)]
     if likely:
         return (
-            f"{told}, though {quote(likely[0])} may hold them: --set data.columns.time={shlex.quote(likely[0])}",
+            f"{told}, though column {quote(likely[0])} may hold them: --set data.columns.time={shlex.quote(likely[0])}",
             True,
         )
     names = listed([quote(name) for name in unused], 12)
