@@ -110,8 +110,9 @@ def serve(client: local.Client, question: q.Serve) -> a.ServeAnswer:
 @answers(q.Locate)
 def locate(client: local.Client, question: q.Locate) -> a.LocateAnswer:
     """What is here of a selection: counts and shards; and hashes of the data and of what is served."""
-    held, changed = erasure.locate(client, question.selection), changed_shards(client.store)
-    data = client.store.vault.manifest()["digest"] or ""
+    held = erasure.locate(client, question.selection)
+    changed = changed_shards(client.store, client.interactions)
+    data = client.store.vault.known_by(client.interactions, client.store.catalogue) or ""
     return a.LocateAnswer(
         client=client.name, rows=held.rows, shards=held.shards, changed=changed,
         left=held.left, served=_served(client), data=data,

@@ -21,17 +21,20 @@ def teaches(rows: Interactions) -> NDArray[np.bool_]:
     return np.isin(rows.split, (TRAIN, HISTORY)) & (np.arange(len(rows)) <= last[rows.user])
 
 
-def changed_shards(client: ClientRun) -> tuple[int, ...]:
+def changed_shards(client: ClientRun, rows: Interactions) -> tuple[int, ...]:
     """The shards a client serves that any round trained on other rows than those it would be trained on now.
 
     What is not served needs no second look: it is trained again before it is. Once the vault's key is destroyed only
     the number of rows is compared.
 
+    Args:
+        rows: all that the client has.
+
     Raises:
         FedrecError: the client has no vault, or it cannot be read.
     """
-    rows, uses = client.interactions(), client.vault.uses()
-    taught, place = teaches(rows), shard_of(rows.user_ids, client.config)[rows.user]
+    uses, taught = client.vault.uses(), teaches(rows)
+    place = shard_of(rows.user_ids, client.config)[rows.user]
     changed = []
     for shard in client.ensemble.named():
         mine = [use for use in uses if use.shard == shard and use.run == client.id]

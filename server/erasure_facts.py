@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 
 from fedrec.reporting.erasure_section import Closed, Erasures, Waiting
 from server.run import Run
+from unlearning.certificates.certificate import Certificate
+from unlearning.certificates.row import in_row
 from unlearning.requests.request import Request
 from unlearning.requests.states import OPEN, WITHDRAWN, State
 from unlearning.workflow.workflow import Workflow
@@ -27,12 +29,15 @@ def erasures(run: Run, database: str | None = None) -> Erasures | None:
     workflow = Workflow(run, database)
     with closing(workflow.ledger) as ledger:
         found = ledger.list()
+    signed = {each.digest: each.certificate for each in in_row(workflow.certificates)}
+    place = {digest: number for number, digest in enumerate(signed)}
     closed = [request for request in found if request.state == State.CLOSED]
+    closed.sort(key=lambda request: place.get(request.certificate or "", -1), reverse=True)
     return Erasures(
         on=datetime.now(UTC).date(),
         counts=Counter(request.state.value for request in found),
         waiting=[_waiting(request) for request in found if request.state in OPEN],
-        closed=[_closed(request, workflow) for request in sorted(closed, key=_ended, reverse=True)],
+        closed=[_closed(request, signed.get(request.certificate or "")) for request in closed],
         people=_people(run),
     )
 
@@ -56,21 +61,18 @@ def _waiting(request: Request) -> Waiting:
     )
 
 
-def _closed(request: Request, workflow: Workflow) -> Closed:
+def _closed(request: Request, certificate: Certificate | None) -> Closed:
+    """As its certificate says; without one only what was planned."""
     return Closed(
         id=request.id,
         kind=request.scope.kind.value,
-        closed=_ended(request).date(),
+        closed=certificate.issued_at.date() if certificate else None,
         shards=request.shards or (),
         rounds=(request.plan or {}).get("rounds", 0),
-        withdrawn=request.timings.get("withdrawn_seconds"),
-        restored=request.timings.get("restored_seconds"),
-        certificate=(workflow.certificates / f"{request.id}.json").exists(),
+        withdrawn=certificate.withdrawn_seconds if certificate else None,
+        restored=certificate.restored_seconds if certificate else None,
+        certificate=certificate is not None,
     )
-
-
-def _ended(request: Request) -> datetime:
-    return request.received_at + timedelta(seconds=request.timings[State.CLOSED])
 
 
 def _people(run: Run) -> Mapping[str, list[int]]:

@@ -99,6 +99,7 @@ class FederatedExecutor:
             left={name: said.left for name, said in found.items()},
             data={name: said.data for name, said in found.items()},
             adapters={name: list(said.served) for name, said in found.items()},
+            erasures=self.ledger.chain_ends() if self.ledger is not None else {},
         )
 
     def cost(self, shards: Sequence[int]) -> Cost:
@@ -157,11 +158,20 @@ class FederatedExecutor:
         unseen = math.ceil(_UNSEEN / len(self._nodes))
         question = Rehearse(requests=tuple(requests), shards=tuple(shards), unseen=unseen)
         said = self._ask_with(models, question, RehearseAnswer).values()
+        taught = self._taught()
         return Rehearsal(
-            [x for answer in said for x in answer.forgotten],
+            [x for answer in said if answer.client in taught for x in answer.forgotten],
             [x for answer in said for x in answer.unseen],
             _utility([answer for answer in said if not math.isnan(answer.after - answer.before)]),
         )
+
+    def _taught(self) -> set[str]:
+        """The clients whose rows are in the models of the last round."""
+        found = set()
+        for entry in self.run.rounds.history()[1:]:
+            lost = {each["client"] for each in entry["dropped"]}
+            found |= set() if "skipped" in entry else set(entry["participants"]) - lost
+        return found
 
     def discard_erased(self, requests: Sequence[str]) -> None:
         """Nothing that waited for the verification is kept any longer."""

@@ -130,7 +130,7 @@ class SimulatedRun(Run):
 
     def changed_shards(self) -> dict[str, tuple[int, ...]]:
         """By client, the shards it serves that learned from other rows than it has now, where there are any."""
-        found = {name: changed_shards(self.client(name)) for name in self.clients}
+        found = {name: changed_shards(self.client(name), self.client(name).interactions()) for name in self.clients}
         return {name: shards for name, shards in found.items() if shards}
 
     def served(self) -> dict[str, dict[int, str]]:

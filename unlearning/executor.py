@@ -41,6 +41,7 @@ class Located:
         adapters: the hash of each shard's adapter that a client serves; empty where it is withdrawn.
         changed: by client, shards that learnt from other rows than it has now, whatever is selected: some went, or
             came, behind the ledger's back.
+        erasures: by client, the number of its last erasure and the head of its chain there; none where none is known.
     """
 
     rows: dict[str, int]
@@ -49,6 +50,7 @@ class Located:
     data: dict[str, str]
     adapters: dict[str, list[str]]
     changed: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    erasures: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     @property
     def traces(self) -> int:
@@ -94,7 +96,7 @@ class Rehearsal:
     """How retrained adapters look before they are served, over all clients.
 
     Attributes:
-        forgotten, unseen: log-likelihoods of erased rows, and of rows never learnt from.
+        forgotten, unseen: log-likelihoods of erased rows that had been learnt from, and of rows that never were.
         utility: AUC before and after on the same test rows, mean over the clients by pairs of a liked and a disliked
             row, and how many rows were liked and disliked; None where none can be ranked.
     """

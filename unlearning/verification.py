@@ -55,6 +55,7 @@ class Measures(Section):
         traces: places where something of what was erased is still found.
         adapters_not_finite, adapters_untrained: see `adapter_faults`.
         unequal_adapters: adapters whose hash differs from that of a run that never had the rows.
+        adapters_unchanged: adapters of shards that had learned from the rows, where every one is as it was.
     """
 
     membership_auc: Probability | None = None
@@ -69,6 +70,7 @@ class Measures(Section):
     adapters_not_finite: Count
     adapters_untrained: Count
     unequal_adapters: Count | None = None
+    adapters_unchanged: Count | None = None
 
 
 class Distance(Section):
@@ -108,6 +110,7 @@ def verdict(measures: Measures, thresholds: Thresholds) -> Report:
         *_measured("adapters not finite", measures.adapters_not_finite),
         *_measured("adapters untrained", measures.adapters_untrained),
         *_measured("adapters unlike the re-derived", measures.unequal_adapters),
+        *_measured("adapters as they were", measures.adapters_unchanged),
     )
     passed = all(distance.ok for distance in distances)
     return Report(measures=measures, thresholds=thresholds, distances=distances, verdict="PASS" if passed else "FAIL")

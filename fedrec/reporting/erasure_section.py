@@ -46,13 +46,14 @@ class Closed:
     """A closed request and what it took: the shards trained again, and the rounds of each.
 
     Attributes:
+        closed: the day on which its certificate was issued, where the run holds that.
         withdrawn, restored: seconds until nothing that learned from it was served, and until its shards were again.
         certificate: whether the run holds its certificate, with its evidence and page.
     """
 
     id: str
     kind: str
-    closed: date
+    closed: date | None
     shards: Sequence[int]
     rounds: int
     withdrawn: float | None

@@ -105,7 +105,8 @@ class Vault:
     def erase(self, selection: Selection, request: str) -> Erased:
         """Delete the selected rows and set tombstones in one transaction; then nothing of them is left in the files.
 
-        A request that was done already changes nothing but clears the files again, as a crash may have prevented it.
+        Of a request that was done already, what came back since is deleted again, and the files are cleared again, as a
+        crash may have prevented it.
 
         Raises:
             UsageError: nothing is selected, or the request selected something else before.
@@ -117,8 +118,8 @@ class Vault:
             key = key or vault_key.new_key()  # no row can come back to a vault whose key is destroyed
             stones = tombstones_of(selection, key)
             done = db.execute("SELECT rows FROM erasures WHERE request = ?", (request,)).fetchone()
+            count = delete_rows(db, Refusal(key, stones))
             if done is None:
-                count = delete_rows(db, Refusal(key, stones))
                 set_tombstones(db, request, stones, count, lasting)
             else:
                 (count,) = done

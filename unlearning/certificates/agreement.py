@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from unlearning.certificates.certificate import Certificate, claimed_threshold
+from unlearning.certificates.succession import behind
 from unlearning.records.canonical import digest
 from unlearning.records.chain import breaks
 
@@ -29,6 +30,8 @@ def plan_fault(certificate: Certificate, parts: Parts) -> str:
         return "the plan trains other clients again than the certificate names"
     if claimed_threshold(certificate.claim) is None and certificate.claim != plan["claim"]:
         return "the claim is not the planned one"
+    if plan["follows"] is not None and (certificate.previous is None or not isinstance(plan["follows"], str)):
+        return "the plan begins with what another certificate left, and this is the first"
     for name, named in (("exceptions", certificate.exceptions), ("elsewhere", certificate.elsewhere)):
         if {*plan[name]} - {remainder.what for remainder in named}:
             return f"the plan's {name} are not all in the certificate"
@@ -57,6 +60,8 @@ def data_fault(certificate: Certificate, parts: Parts) -> str:
         return "the data before are not those of the plan"
     if before.keys() != after.keys():
         return "the data before and after are of other clients"
+    if lacking := behind(parts["plan.json"]["erasures_before"], parts["data_manifest.json"]["erasures_after"]):
+        return f"clients lack erasures that they had before: {len(lacking)}"
     kept = [client for client in parts["plan.json"]["clients"] if before[client] == after[client]]
     return f"clients that had rows to erase hold the same as before: {len(kept)}" if kept else ""
 

@@ -6,7 +6,8 @@ plan.json            the impact plan: at least `thresholds`, fixed before the ru
 config.json          the resolved configuration
 participation.jsonl  who took part in each round run again: `participation`
 adapters.json        hashes before and after, as in the certificate
-data_manifest.json   `before` and `after`: what each client's rows are known by, under a key of the client's
+data_manifest.json   `before` and `after`: what each client's rows are known by, under a key of the client's;
+                     `erasures_after`: number and head of each client's last erasure
 verification.json    `unlearning.verification.Report`
 audit.jsonl          `unlearning.records.audit.excerpt` for the request
 """

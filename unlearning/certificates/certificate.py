@@ -144,8 +144,8 @@ class Certificate(Section):
         shards: that had learned from them.
         rounds: that were run again, in each of the shards.
         dataset_before, dataset_after: `digest` of the data manifest's two sides.
-        withdrawn_seconds, restored_seconds: from the start of the work to served-without, and to served again; None
-            where another request keeps one of the shards from being served.
+        withdrawn_seconds, restored_seconds: from the start of the work to served-without, and to served again, by the
+            audit log; None where it does not tell, or another request keeps one of the shards from being served.
         verification_report, evidence: SHA-256 of the bundle's `verification.json` and `MANIFEST.json`.
         unequal_adapters: those that a second training from the start did not give again; None = there was none.
         exceptions: what was left on purpose, such as backups beyond use.
@@ -170,7 +170,7 @@ class Certificate(Section):
     shards: tuple[Count, ...]
     rounds: Count
     clients: tuple[Line, ...]
-    withdrawn_seconds: Seconds
+    withdrawn_seconds: Seconds | None
     restored_seconds: Seconds | None
     verification_report: Digest
     verdict: Outcome

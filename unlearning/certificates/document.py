@@ -49,6 +49,7 @@ _EXAMINED = {
     "adapters not finite": "Adapters with a value that is no number",
     "adapters untrained": "Adapters that were not trained",
     "adapters unlike the re-derived": "Adapters that a second training from the start did not give again",
+    "adapters as they were": "Adapters that are as they were although they had learned from the records",
     "scores to the reference's": "Distance of the scores to those of a model that never had the records",
 }
 
@@ -141,7 +142,7 @@ def _outcome(certificate: Certificate, whom: str) -> str:
 
 def _withdrawn(certificate: Certificate) -> list[str]:
     """When what had learned from the records was out of use, and back in it; nothing where nothing had."""
-    if not certificate.shards:
+    if not certificate.shards or certificate.withdrawn_seconds is None:
         return []
     out = f"What had learned from them was out of use {duration(certificate.withdrawn_seconds)} after the work began"
     if certificate.restored_seconds is None:

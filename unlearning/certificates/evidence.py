@@ -19,6 +19,7 @@ from unlearning.certificates.agreement import (
 from unlearning.certificates.bundle import MANIFEST, PARTS, read_manifest
 from unlearning.certificates.certificate import NOTHING_FOUND, Certificate, claimed_threshold
 from unlearning.certificates.signatures import approval_fault, asking_fault, planning_fault
+from unlearning.certificates.times import times_fault
 from unlearning.records.audit import check_excerpt
 from unlearning.records.canonical import digest, parse
 from unlearning.verification import Report, verdict
@@ -39,7 +40,7 @@ def check_bundle(certificate: Certificate, folder: Path) -> list[Check]:
         return [Check("evidence files", False, fault) for fault in faults]
     checks = [Check("evidence files", True, "all as certified")]
     try:
-        parts = {name: _content(folder / name) for name in PARTS}
+        parts = read_parts(folder)
     except ValueError as error:
         return [*checks, Check("evidence form", False, str(error))]
     for name, fault_of in _CHECKS.items():
@@ -49,6 +50,16 @@ def check_bundle(certificate: Certificate, folder: Path) -> list[Check]:
             fault = "not in the form that a bundle has"
         checks.append(Check(name, not fault, fault or "as certified"))
     return checks
+
+
+def read_parts(folder: Path) -> dict[str, Any]:
+    """What the files of a bundle say, by name.
+
+    Raises:
+        ValueError: one is not of its form.
+        OSError: one is not there.
+    """
+    return {name: _content(folder / name) for name in PARTS}
 
 
 def _file_faults(certificate: Certificate, folder: Path) -> Iterator[str]:
@@ -158,4 +169,5 @@ _CHECKS: dict[str, Callable[[Certificate, Parts], str]] = {
     "verification": _verification,
     "audit log": _audit,
     "plan": _plan,
+    "times": times_fault,
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fedrec.errors import FedrecError
+from unlearning.certificates.certificate import SignedCertificate
+from unlearning.certificates.succession import in_order
 from unlearning.certificates.verify import read_signed
 
 
@@ -37,3 +39,9 @@ def newest(folder: Path, but: str = "") -> str | None:
     if len(found) > 1:
         raise FedrecError(f"{folder}: the certificates are not one row; restore those that are missing from a backup")
     return found[0] if found else None
+
+
+def in_row(folder: Path) -> list[SignedCertificate]:
+    """The certificates of a folder, the first one first; without what is none, which `heads` refuses."""
+    found = (read_signed(path)[0] for path in sorted(folder.glob("*.json")))
+    return in_order(signed for signed in found if signed is not None)

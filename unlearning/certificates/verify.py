@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from fedrec.errors import FedrecError
 from unlearning.certificates.certificate import APPROVALS, Approval, SignedCertificate
-from unlearning.certificates.evidence import Check, check_bundle
+from unlearning.certificates.evidence import Check, check_bundle, read_parts
+from unlearning.certificates.succession import in_order, succession
 from unlearning.operators.keys import key_id, read_public, verify, write_public
 from unlearning.records.canonical import canonical, parse
 
@@ -101,10 +102,14 @@ def verify_certificate(
     return Verdict(tuple(checks), _signer(checks, trusted), tuple(unchecked), signed.certificate.approval)
 
 
-def verify_chain(folder: Path, *, trusted: Mapping[str, bytes] | None = None) -> Verdict:
+def verify_chain(folder: Path, *, bundles: Path | None = None, trusted: Mapping[str, bytes] | None = None) -> Verdict:
     """Check every certificate (*.json) of a folder, and that they are one chain from a first to a last.
 
     That the newest were removed cannot be seen from the others.
+
+    Args:
+        bundles: the folder of their evidence, each in one called as its certificate is. With it each certificate is
+            also held against what the one before had left.
 
     Raises:
         FedrecError: there is no certificate.
@@ -114,11 +119,13 @@ def verify_chain(folder: Path, *, trusted: Mapping[str, bytes] | None = None) ->
         raise FedrecError(f"{folder}: no certificate there; name the folder that holds them")
     checks: list[Check] = []
     followers: dict[str | None, Path] = {}
+    row: dict[str, SignedCertificate] = {}  # by the name of its file
     for path in files.values():
-        single = verify_certificate(path, trusted=trusted)
+        single = verify_certificate(path, trusted=trusted, bundle=bundles and bundles / path.stem)
         checks += [Check(f"{path.name}: {check.name}", check.ok, check.why) for check in single.checks]
         if (signed := _parsed(_read(path))[0]) is None:
             continue
+        row[path.stem] = signed
         before = signed.certificate.previous
         if before is not None and before not in files:
             checks.append(Check(f"{path.name}: chain", False, "the certificate before it is missing or was altered"))
@@ -127,9 +134,19 @@ def verify_chain(folder: Path, *, trusted: Mapping[str, bytes] | None = None) ->
         followers.setdefault(before, path)
     if None not in followers:
         checks.append(Check("chain", False, "no certificate is the first"))
+    unchecked = [] if trusted is not None else [_WHO]
+    if bundles is None:
+        unchecked.append("what each began with: no evidence was given")
+    elif all(check.ok for check in checks):
+        evidence = {signed.certificate.request: read_parts(bundles / name) for name, signed in row.items()}
+        for said in succession(in_order(row.values()), evidence):
+            if said.fault:
+                checks.append(Check(f"{said.request}.json: what it began with", False, said.why))
+            else:
+                unchecked.append(f"{said.request}.json: {said.why}")
     if all(check.ok for check in checks):
         checks.append(Check("chain", True, f"{len(files)} in a row"))
-    return Verdict(tuple(checks), _signer(checks, trusted), () if trusted is not None else (_WHO,))
+    return Verdict(tuple(checks), _signer(checks, trusted), tuple(unchecked))
 
 
 def _signer(checks: Iterable[Check], trusted: Mapping[str, bytes] | None) -> Signer:

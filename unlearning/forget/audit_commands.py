@@ -42,6 +42,9 @@ def audit(
     for finding in found:
         word = "seen" if finding.accepted else "FAIL"
         console.print(f"{word}  {finding.about}: {finding.why}", markup=False, soft_wrap=True)
+    notes = [f"certificate {said.request}: {said.why}" for said in findings.began_with(workflow) if not said.fault]
+    for note in notes:
+        console.print(f"note  {note}", style="dim", markup=False, soft_wrap=True)
     new = [finding for finding in found if not finding.accepted]
     if accept and new:
         operator = acting(workflow, by, "approver", console)
@@ -49,7 +52,7 @@ def audit(
         console.print(f"accepted by {operator}, as the log says now: {len(new)}", markup=False, soft_wrap=True)
         new = []
     told = [{"about": one.about, "why": one.why, "accepted": one.accepted or accept} for one in found]
-    write_result({"ok": not new, "findings": told}, json)
+    write_result({"ok": not new, "findings": told, "unchecked": notes}, json)
     if new:
         raise FedrecError(f"{len(new)} found: restore what was altered, or go on with --accept")
     if head is not None:

@@ -13,23 +13,31 @@ from unlearning.forget.arguments import Database, RequestId, RunOption, open_wor
 
 
 def verify(
-    certificate: Annotated[Path, typer.Argument(help="The certificate's file.")],
-    bundle: Annotated[Path | None, typer.Option(help="The folder of its evidence.")] = None,
+    certificate: Annotated[Path, typer.Argument(help="The certificate's file, or the folder of all.")],
+    bundle: Annotated[Path | None, typer.Option(help="The folder of its evidence, or that of all.")] = None,
     key: Annotated[list[Path] | None, typer.Option(help="Files of public keys (PEM) that are trusted.")] = None,
     previous: Annotated[Path | None, typer.Option(help="The certificate before it.")] = None,
     json: Json = None,
 ) -> None:
-    """CERTIFICATE: check it offline; no run is needed. Exit 1 on any altered byte, 3 without a key that is trusted."""
+    """CERTIFICATE: check it offline; no run is needed. Exit 1 on any altered byte, 3 without a key that is trusted.
+
+    Of a folder also that they are one row, and that each began with what the one before it had left.
+    """
     from fedrec.output import write_result
     from fedrec.terminal import terminal
-    from unlearning.certificates.verify import verify_certificate
+    from unlearning.certificates.verify import verify_certificate, verify_chain
     from unlearning.operators.keys import key_id
 
     console = terminal(json == "-")
     trusted = None
     if key:
         trusted = {key_id(public): public for path in key for public in _publics(path)}
-    verdict = verify_certificate(certificate, bundle=bundle, trusted=trusted, previous=previous)
+    if certificate.is_dir():
+        if previous is not None:
+            raise UsageError(f"--previous {previous}: a folder has the one before each; leave it out")
+        verdict = verify_chain(certificate, bundles=bundle, trusted=trusted)
+    else:
+        verdict = verify_certificate(certificate, bundle=bundle, trusted=trusted, previous=previous)
     for check in verdict.checks:
         console.print(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.why}", markup=False, soft_wrap=True)
     for unchecked in verdict.unchecked:

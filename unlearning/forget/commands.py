@@ -30,16 +30,23 @@ from unlearning.forget.submission import submit
 
 
 def plan(id: RequestId, run: RunOption = None, database: Database = None, json: Json = None) -> None:
-    """ID: what a request touches and costs. Nothing is changed."""
+    """ID: what a request touches and costs. Nothing is changed, but a client that is behind is put right first."""
+    from fedrec.lock import only_writer
     from fedrec.output import write_result
     from fedrec.progress import working
     from fedrec.reporting.formatting import duration
+    from unlearning.workflow.findings import refuse_altered
     from unlearning.workflow.planning import changes, impact
 
     host, workflow, console = open_host(run, database, json)
     request = workflow.ledger.get(workflow.named(id))
     with working("asking the clients what they hold of it"), host.executor(workflow.ledger) as executor:
-        executor.check_current()
+        try:
+            executor.check_current()
+        except FedrecError:  # a client is behind, or answers nothing, which is told below
+            with only_writer(workflow.model.folder):
+                refuse_altered(workflow)
+                executor.catch_up(partial(console.print, markup=False, soft_wrap=True))
         located = executor.locate(workflow.ledger.selection(request.id), request.scope.client)
         found = impact(executor, located, workflow.rules)
     shards = ", ".join(map(str, found["shards"])) or "none"

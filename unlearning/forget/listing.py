@@ -68,11 +68,15 @@ def list_(run: RunOption = None, database: Database = None, json: Json = None) -
 def show(id: RequestId, run: RunOption = None, database: Database = None, json: Json = None) -> None:
     """ID: what is known of one request: its state, days, decisions, shards and documents; no person is named."""
     from fedrec.output import write_result
+    from unlearning.certificates import times
+    from unlearning.records import audit
 
     workflow, console = open_workflow(run, database, json)
     request = workflow.ledger.get(workflow.named(id))
     documents = workflow.documents_of(request.id)
-    lines = [*_facts(request), *documents.items()]
+    reached = times.reached(audit.read(workflow.audit.path), request.id) if workflow.audit.path.exists() else {}
+    came = [(state, f"{at:%Y-%m-%d %H:%M} UTC") for state, at in reached.items()]
+    lines = [*_facts(request), *came, *documents.items()]
     for name, value in lines:
         console.print(f"{name:<13}{value}", markup=False, soft_wrap=True)
     write_result({**request.public(), "documents": {name: str(path) for name, path in documents.items()}}, json)
@@ -105,7 +109,7 @@ def today() -> date:
 
 
 def _facts(request: Request) -> list[tuple[str, str]]:
-    from unlearning.requests.states import OPEN, PATH
+    from unlearning.requests.states import OPEN
 
     waits = f" ({left(request.due_at, today())})" if request.state in OPEN else ""
     stopped = f", at {request.came_from}" if request.came_from else ""
@@ -124,9 +128,6 @@ def _facts(request: Request) -> list[tuple[str, str]]:
     found += [(word, reason) for word, reason in request.reasons.items()]
     if request.shards is not None:
         found.append(("shards", ", ".join(map(str, request.shards)) or "none"))
-    reached = {state: request.timings[state] for state in PATH[1:] if state in request.timings}
-    for state, seconds in reached.items():
-        found.append((state.value, f"{request.received_at + timedelta(seconds=seconds):%Y-%m-%d %H:%M} UTC"))
     return found
 
 

@@ -34,12 +34,12 @@ def decided(request: Request, decision: Decision, policy: Policy, now: datetime)
     """
     match decision.says:
         case "refused":
-            return transitions.refused(request, decision.reason, decision.complaint, now)
+            return transitions.refused(request, decision.reason, decision.complaint)
         case "held":
-            return transitions.advanced(request, State.HELD, {"reason": decision.reason}, now)
+            return transitions.advanced(request, State.HELD, {"reason": decision.reason})
         case "released":
-            return transitions.resumed(request, now)
+            return transitions.resumed(request)
         case "extended":
             return transitions.extended(request, decision.reason, policy, now)
         case "cancelled":
-            return transitions.cancelled(request, decision.reason, now)
+            return transitions.cancelled(request, decision.reason)

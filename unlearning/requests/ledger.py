@@ -174,7 +174,7 @@ class Ledger(Reader):
             check_four_eyes(self._policy, self._authority, request, approver)
         kept = Signature(approver, at.isoformat(), signature.hex())
         method = "one-operator" if approver == request.requester else "four-eyes"
-        change = partial(transitions.approved, identity=confirmed(identity), signature=kept, now=at)
+        change = partial(transitions.approved, identity=confirmed(identity), signature=kept)
         told = {"operator": approver, "method": method, "signature": fingerprint(kept)}
         return self._change("approved", id, change, **told)
 
@@ -219,7 +219,7 @@ class Ledger(Reader):
 
     # What the executor does
 
-    def advance(self, id: str, to: State, *, now: datetime | None = None, **facts: Unpack[Facts]) -> Request:
+    def advance(self, id: str, to: State, **facts: Unpack[Facts]) -> Request:
         """In state `to`, on the disk when this returns: do what belongs to that state after, not before.
 
         Nothing happens where it is in that state already.
@@ -227,7 +227,7 @@ class Ledger(Reader):
         Raises:
             FedrecError: the move is not allowed, or lacks something: see `transitions.advanced`.
         """
-        return self._change("advanced", id, partial(transitions.advanced, to=to, facts=facts, now=moment(now)))
+        return self._change("advanced", id, partial(transitions.advanced, to=to, facts=facts))
 
     def plan_again(self, id: str, plan: Mapping[str, Any], planned: Signature) -> Request:
         """With a newer plan, before anything is carried out.

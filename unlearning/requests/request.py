@@ -78,7 +78,6 @@ class Request:
         came_from: the state in which it was held or failed.
         shards: the shards to train again; None until planned.
         certificate: its path or hash.
-        timings: seconds from receipt to the first time in each state, by state, and what the executor measured.
     """
 
     id: str
@@ -102,7 +101,6 @@ class Request:
     shards: tuple[int, ...] | None = None
     plan: dict[str, Any] | None = None
     certificate: str | None = None
-    timings: dict[str, float] = field(default_factory=dict)
 
     @property
     def reached(self) -> State:

@@ -52,7 +52,6 @@ requests = Table(
     Column("shards", json),
     Column("plan", json),
     Column("certificate", sa.Text),
-    Column("timings", json, nullable=False),
     Index("by_state", "state", "due_at"),
     Index("by_requester", "requester", "state"),
     Index("by_arrival", "requester", "recorded_at"),

@@ -21,11 +21,10 @@ class Facts(TypedDict, total=False):
     shards: Sequence[int]
     plan: Mapping[str, Any]
     certificate: str
-    timings: Mapping[str, float]
     planned: Signature
 
 
-def advanced(request: Request, to: State, facts: Facts, now: datetime) -> Request:
+def advanced(request: Request, to: State, facts: Facts) -> Request:
     """In state `to`; the same request where it is there already.
 
     Raises:
@@ -33,7 +32,7 @@ def advanced(request: Request, to: State, facts: Facts, now: datetime) -> Reques
     """
     if request.state == to:
         return request
-    after = _moved(request, to, now)
+    after = _moved(request, to)
     if "shards" in facts:
         after = replace(after, shards=tuple(sorted(set(facts["shards"]))))
     if "plan" in facts:
@@ -43,7 +42,6 @@ def advanced(request: Request, to: State, facts: Facts, now: datetime) -> Reques
     after = replace(
         after,
         certificate=facts.get("certificate", request.certificate),
-        timings={**after.timings, **facts.get("timings", {})},
         reasons={**request.reasons, to.value: facts["reason"]} if "reason" in facts else request.reasons,
     )
     if missing := _missing(after):
@@ -63,7 +61,7 @@ def planned_again(request: Request, plan: Mapping[str, Any], planned: Signature)
     return replace(request, plan=dict(plan), shards=tuple(sorted(set(plan["shards"]))), signatures=signatures)
 
 
-def approved(request: Request, identity: Identity, signature: Signature, now: datetime) -> Request:
+def approved(request: Request, identity: Identity, signature: Signature) -> Request:
     """Identified and approved; the same request where it was before."""
     if request.decision == "approved":
         return request
@@ -71,7 +69,7 @@ def approved(request: Request, identity: Identity, signature: Signature, now: da
     decided = replace(
         request, decision="approved", approver=signature.operator, identity=identity, signatures=signatures
     )
-    return _moved(decided, State.IDENTIFIED, now)
+    return _moved(decided, State.IDENTIFIED)
 
 
 def acknowledged(request: Request, signature: Signature) -> Request:
@@ -79,31 +77,31 @@ def acknowledged(request: Request, signature: Signature) -> Request:
     return replace(request, signatures={**request.signatures, "asked": signature})
 
 
-def refused(request: Request, reason: str, complaint_route: str, now: datetime) -> Request:
+def refused(request: Request, reason: str, complaint_route: str) -> Request:
     """Ended without effect, with the reasons and the route for a complaint that Art. 12(4) asks for."""
     if request.state == State.REFUSED:
         return request
     if not reason.strip() or not complaint_route.strip():
         raise FedrecError(f"request {request.id}: a refusal gives a reason and the route for a complaint (Art. 12(4))")
     reasons = {**request.reasons, "refused": reason, "complaint": complaint_route}
-    return _moved(replace(request, decision="refused", reasons=reasons), State.REFUSED, now)
+    return _moved(replace(request, decision="refused", reasons=reasons), State.REFUSED)
 
 
-def cancelled(request: Request, reason: str, now: datetime) -> Request:
+def cancelled(request: Request, reason: str) -> Request:
     """Ended without effect, because whoever asked no longer wants it."""
     if request.state == State.CANCELLED:
         return request
     if not reason.strip():
         raise FedrecError(f"request {request.id}: say why it is cancelled, for example that the person asked for it")
     reasons = {**request.reasons, "cancelled": reason}
-    return _moved(replace(request, decision="cancelled", reasons=reasons), State.CANCELLED, now)
+    return _moved(replace(request, decision="cancelled", reasons=reasons), State.CANCELLED)
 
 
-def resumed(request: Request, now: datetime) -> Request:
+def resumed(request: Request) -> Request:
     """A held or failed request, back where it stopped."""
     if request.state not in STOPPED or request.came_from is None:
         raise FedrecError(f"request {request.id} is {request.state}, neither held nor failed: nothing to release")
-    return _moved(request, request.came_from, now)
+    return _moved(request, request.came_from)
 
 
 def extended(request: Request, reason: str, policy: Policy, now: datetime) -> Request:
@@ -123,7 +121,7 @@ def extended(request: Request, reason: str, policy: Policy, now: datetime) -> Re
     return replace(request, extended=True, due_at=due, reasons={**request.reasons, "extended": reason})
 
 
-def _moved(request: Request, to: State, now: datetime) -> Request:
+def _moved(request: Request, to: State) -> Request:
     if not may_move(request.state, to, request.came_from):
         stopped = f" at {request.came_from}" if request.came_from else ""
         raise FedrecError(f"request {request.id} is {request.state}{stopped}: it cannot become {to}")
@@ -131,7 +129,6 @@ def _moved(request: Request, to: State, now: datetime) -> Request:
         request,
         state=to,
         came_from=request.state if to in STOPPED else None,
-        timings={to.value: (now - request.received_at).total_seconds(), **request.timings},
     )
 
 

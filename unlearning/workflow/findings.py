@@ -14,8 +14,10 @@ from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json
 from fedrec.settings import Section
 from unlearning.certificates.certificate import SignedCertificate
-from unlearning.certificates.row import heads
-from unlearning.certificates.verify import read_signed, verify_certificate, verify_chain
+from unlearning.certificates.evidence import check_bundle, read_parts
+from unlearning.certificates.row import heads, in_row
+from unlearning.certificates.succession import Said, behind, in_order, succession
+from unlearning.certificates.verify import read_signed, verify_chain
 from unlearning.records import audit
 from unlearning.records.canonical import digest
 from unlearning.records.fields import Count, Digest
@@ -105,6 +107,7 @@ def findings(
     found = [
         *_of_log(workflow, certificates.values(), since),
         *_of_certificates(workflow, certificates, since, evidence),
+        *_of_erasures(workflow, certificates),
         *_of_ledger(workflow, requests, certificates, lines),
         *_of_operators(workflow, lines),
         *(Finding(about, why) for about, why in here),
@@ -175,13 +178,48 @@ def _of_certificates(
         there = {signed.digest for signed in certificates.values() if signed}
         if since.certificate not in there or len(there) < since.certificates:
             yield Finding("certificates", "those that were there when the head was kept are not all here")
-    for id, signed in certificates.items():
-        if signed is None or not evidence:
-            continue
-        path = workflow.certificates / f"{id}.json"
-        for check in verify_certificate(path, bundle=workflow.bundle(id), trusted=trusted).checks:
-            if not check.ok:
-                yield Finding(f"certificate {id}", f"{check.name}: {check.why}", seen=signed.digest)
+    if not evidence:
+        return
+    for signed in certificates.values():
+        if signed is not None:
+            yield from _of_evidence(workflow, signed)
+    for said in began_with(workflow):
+        if said.fault:
+            yield Finding(f"certificate {said.request}", said.why)
+
+
+def _of_evidence(workflow: Workflow, signed: SignedCertificate) -> Iterator[Finding]:
+    id = signed.certificate.request
+    for check in check_bundle(signed.certificate, workflow.bundle(id)):
+        if not check.ok:
+            yield Finding(f"certificate {id}", f"{check.name}: {check.why}", seen=signed.digest)
+
+
+def _of_erasures(workflow: Workflow, certificates: Mapping[str, SignedCertificate | None]) -> Iterator[Finding]:
+    """The clients' erasures by the newest certificate that is closed: who strikes them from the ledger, by which old
+    copies are known, does not get further than here."""
+    under_way = _under_way(workflow)
+    row = in_order(signed for id, signed in certificates.items() if signed and id not in under_way)
+    if not row:
+        return
+    if found := [*_of_evidence(workflow, row[-1])]:
+        yield from found
+        return
+    told = read_parts(workflow.bundle(row[-1].certificate.request))["data_manifest.json"]["erasures_after"]
+    known = workflow.ledger.chain_ends()
+    for client in behind(told, known):
+        why = f"it lacks erasures of {client} that certificate {row[-1].certificate.request} tells of; restore it"
+        yield Finding("ledger", why, seen=digest([*known.get(client, ())]))
+
+
+def began_with(workflow: Workflow) -> list[Said]:
+    """What there is to say of what each certificate began with, and the one before it had left."""
+    row, evidence = in_row(workflow.certificates), {}
+    for signed in row:
+        bundle = workflow.bundle(signed.certificate.request)
+        if all(check.ok for check in check_bundle(signed.certificate, bundle)):
+            evidence[signed.certificate.request] = read_parts(bundle)
+    return list(succession(row, evidence))
 
 
 def _of_ledger(

@@ -10,8 +10,9 @@ from fedrec.config import RunConfig
 from fedrec.models.embedded import cache
 from fedrec.reporting.formatting import clean
 from unlearning.certificates.certificate import NEVER_LEARNED, NOTHING_FOUND, RETRAINED, exactly
+from unlearning.certificates.row import newest
 from unlearning.executor import Executor, Located
-from unlearning.workflow.workflow import Rules
+from unlearning.workflow.workflow import Rules, certificates_of
 
 BACKUPS = "backups, until they are overwritten"
 EXPORTS = "copies of records, figures or the model that were taken out of this system"
@@ -40,6 +41,8 @@ def impact(executor: Executor, located: Located, rules: Rules) -> dict[str, Any]
         "changed": {client: list(shards) for client, shards in sorted(located.changed.items())},
         "estimated_seconds": round(cost.seconds, 1),
         "data_before": located.data,
+        "erasures_before": ends(located),
+        "follows": newest(certificates_of(executor.model)),
         "adapters_before": _adapters(located),
         "thresholds": rules.thresholds.model_dump(mode="json"),
         "baselines_removed": executor.baselines if located.rows or located.shards else [],
@@ -71,3 +74,8 @@ def out_of_reach(config: RunConfig) -> list[str]:
 def _adapters(located: Located) -> dict[str, list[str]]:
     """The served hashes of the shards that go, by client; empty where none was served."""
     return {client: [hashes[shard] for shard in located.shards] for client, hashes in located.adapters.items()}
+
+
+def ends(located: Located) -> dict[str, list[Any]]:
+    """Number and head of each client's last erasure, as JSON takes it."""
+    return {client: list(end) for client, end in sorted(located.erasures.items())}

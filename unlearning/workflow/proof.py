@@ -15,6 +15,7 @@ from fedrec.protocol.adapters import Model
 from unlearning.certificates.bundle import participation, write_bundle
 from unlearning.certificates.certificate import SignedCertificate, issue
 from unlearning.certificates.signatures import approval_of
+from unlearning.certificates.times import times
 from unlearning.executor import Executor, Retrained
 from unlearning.records.audit import excerpt
 from unlearning.records.canonical import digest
@@ -59,6 +60,8 @@ def verify(
             facts |= dict(zip(("utility", "utility_low", "utility_high"), change, strict=True))
         tensors = [_named(state) for model in models.values() for state in model if _taught(state)]
         facts["adapters_not_finite"], facts["adapters_untrained"] = adapter_faults(tensors)
+        if rehearsal.forgotten:
+            facts["adapters_unchanged"] = _unchanged(requests, shards, models)
     found = {}
     for request in requests:
         thresholds = Thresholds.model_validate((request.plan or {})["thresholds"])
@@ -69,9 +72,8 @@ def verify(
 def certify(
     workflow: Workflow,
     request: Request,
-    trained: Sequence[int],
+    batch: Mapping[str, Any],
     retrained: Retrained,
-    after: Mapping[str, Any],
     report: Report,
     issued: Mapping[str, Any],
     signer: str,
@@ -79,18 +81,18 @@ def certify(
     """Write a request's evidence, certificate, page and reply. The same facts give the same bytes.
 
     Args:
-        trained: the shards that were trained again, for this request and others.
+        batch: `shards` that were trained again, for this request and others; `after`, what each client's rows that are
+            left are known by; `erasures`, each client's last one then.
         retrained: what that retraining gave.
-        after: what each client's rows that are left are known by.
-        issued: what was fixed when the request was published: `at`, `previous`, `restored_seconds`.
+        issued: what was fixed when it was first issued: `at`, `previous`.
     """
-    places = {shard: place for place, shard in enumerate(trained) if shard in (request.shards or ())}
-    parts = _evidence(workflow, request, places, retrained, after, report)
+    places = {shard: place for place, shard in enumerate(batch["shards"]) if shard in (request.shards or ())}
+    parts = _evidence(workflow, request, places, retrained, batch, report)
     evidence = write_bundle(workflow.bundle(request.id), parts)
     facts = _facts(request, places, retrained, report, parts) | _approval(workflow, request, signer)
+    facts |= times(parts["audit.jsonl"], request.id)._asdict()
     facts |= {
-        "restored_seconds": issued["restored_seconds"],
-        "recipients": [{"name": client, "notified": issued["at"][:10]} for client in sorted(after)],
+        "recipients": [{"name": client, "notified": issued["at"][:10]} for client in sorted(batch["after"])],
         "issued_at": issued["at"],
         "evidence": evidence,
     }
@@ -105,7 +107,7 @@ def _evidence(
     request: Request,
     places: Mapping[int, int],
     retrained: Retrained,
-    after: Mapping[str, Any],
+    batch: Mapping[str, Any],
     report: Report,
 ) -> dict[str, Any]:
     """The files of the bundle, by name.
@@ -136,7 +138,11 @@ def _evidence(
             for client in sorted(final)
             for shard, place in places.items()
         ],
-        "data_manifest.json": {"before": plan["data_before"], "after": dict(after)},
+        "data_manifest.json": {
+            "before": plan["data_before"],
+            "after": batch["after"],
+            "erasures_after": batch["erasures"],
+        },
         "verification.json": report.model_dump(mode="json"),
         "audit.jsonl": excerpt(workflow.audit.path, request.id),
     }
@@ -163,7 +169,6 @@ def _facts(
         "shards": [*places],
         "rounds": retrained.rounds if places else 0,
         "clients": sorted(retrained.adapters) if places else [],
-        "withdrawn_seconds": request.timings["withdrawn_seconds"],
         "verification_report": digest(parts["verification.json"]),
         "verdict": report.verdict,
         "unequal_adapters": report.measures.unequal_adapters,
@@ -186,6 +191,31 @@ def _approval(workflow: Workflow, request: Request, signer: str) -> dict[str, An
 
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _unchanged(requests: Sequence[Request], shards: Sequence[int], models: Mapping[str, Model]) -> int | None:
+    """How many adapters are as they were, where all are; None where what they were, or had learned, is not known.
+
+    Rows that came or went since a shard was trained may be the ones that are erased, and it never had them.
+    """
+    plans = [request.plan or {} for request in requests]
+    if any(plan["changed"] for plan in plans):
+        return None
+    before = {
+        (client, shard): _before(plan, client, shard)
+        for plan in plans
+        for client in models
+        for shard in shards
+        if shard in plan["shards"]
+    }
+    after = {
+        (client, shard): digest_of(state)
+        for client, model in models.items()
+        for shard, state in zip(shards, model, strict=True)
+    }
+    if not all(before.get(each) for each in after):
+        return None
+    return len(after) if before == after else 0
 
 
 def _before(plan: Mapping[str, Any], client: str, shard: int) -> str | None:

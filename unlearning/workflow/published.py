@@ -6,13 +6,11 @@ A certificate counts if the ledger names it; one that is gone or altered is a fi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import NamedTuple
 
-from unlearning.certificates.verify import read_signed
+from unlearning.certificates.row import in_row
 from unlearning.executor import TrainedModel
 from unlearning.requests.reader import Reader
-from unlearning.requests.request import Request
 from unlearning.requests.states import State
 from unlearning.workflow.workflow import certificates_of
 
@@ -28,14 +26,11 @@ def published(model: TrainedModel, ledger: Reader) -> dict[int, Newest]:
     """By shard, where an erasure trained it again; without those that an open request keeps out."""
     found: dict[int, Newest] = {}
     out = ledger.shards_out()
-    for request in sorted(ledger.list(State.CLOSED), key=_closed):
-        path = certificates_of(model) / f"{request.id}.json"
-        signed = read_signed(path)[0] if path.exists() else None
-        if signed is None or signed.digest != request.certificate:
-            continue
-        for shard in signed.certificate.shards:
-            hashes = {each.client: each.after for each in signed.certificate.adapters if each.shard == shard}
-            found[shard] = Newest({client: after for client, after in hashes.items() if after}, request.id)
+    known = {request.certificate for request in ledger.list(State.CLOSED)}
+    for certificate in (signed.certificate for signed in in_row(certificates_of(model)) if signed.digest in known):
+        for shard in certificate.shards:
+            hashes = {each.client: each.after for each in certificate.adapters if each.shard == shard}
+            found[shard] = Newest({client: after for client, after in hashes.items() if after}, certificate.request)
     return {shard: newest for shard, newest in found.items() if shard not in out}
 
 
@@ -50,7 +45,3 @@ def differ(published: Mapping[int, Newest], hashes: Mapping[str, Mapping[int, st
         for shard, newest in published.items()
         if any(hashes.get(client, {}).get(shard, after) != after for client, after in newest.adapters.items())
     }
-
-
-def _closed(request: Request) -> float:
-    return (request.received_at + timedelta(seconds=request.timings[State.CLOSED])).timestamp()

@@ -7,11 +7,13 @@ from unlearning.certificates.bundle import Round, participation, write_bundle
 from unlearning.certificates.certificate import RETRAINED, issue
 from unlearning.certificates.document import Beside
 from unlearning.certificates.letters import Head
+from unlearning.certificates.times import SERVED
 from unlearning.operators.keyring import Keyring
 from unlearning.operators.keys import ROLES, key_id, write_public
 from unlearning.operators.registry import Operator
-from unlearning.records.audit import AuditLog, excerpt
+from unlearning.records.audit import excerpt
 from unlearning.records.canonical import canonical, digest
+from unlearning.records.chain import linked
 from unlearning.verification import Measures, Thresholds, verdict
 
 REQUEST = "11111111-2222-4333-8444-555555555555"
@@ -92,11 +94,13 @@ def made(
     report = verdict(measures, thresholds)
     data = {"before": {"client-0": "aa" * 32, "client-1": "ac" * 32}}
     data["after"] = {**data["before"], "client-0": "bb" * 32}
+    data["erasures_after"] = {"client-0": [1, "1a" * 32], "client-1": [1, "1b" * 32]}
     plan = {
         "thresholds": thresholds.model_dump(mode="json"), "shards": [3], "clients": ["client-0"], "rounds": 2,
         "retrained_clients": ["client-0", "client-1"], "claim": RETRAINED, "data_before": data["before"],
         "adapters_before": {each["client"]: [each["before"]] for each in ADAPTERS},
-        "exceptions": ["backups, beyond use"], "elsewhere": [], **(planned or {}),
+        "exceptions": ["backups, beyond use"], "elsewhere": [], "erasures_before": {}, "follows": None,
+        **(planned or {}),
     }  # fmt: skip
     who = signatures(keys, plan, {**PEOPLE, **people}, signed or {})
     parts = {
@@ -164,16 +168,30 @@ def trusted(folder):
 
 
 def _audited(path, plan, approval, plan_first, approved_first):
-    log = AuditLog(path)
-    log.append("submitted", request=REQUEST, pseudonym=PSEUDONYM)
+    """The excerpt of a log, written as of the day of the work: out of use after 0.125 s, and back after 42 s."""
     approved = {"signature": sha256(bytes.fromhex(approval["signature"])).hexdigest(), "state": "identified"}
-    if approved_first:
-        log.append("approved", request=REQUEST, **approved)
-    steps = [{"state": "planned", "plan": digest(plan)}, {"state": "erasing"}]
-    for facts in steps if plan_first else reversed(steps):
-        log.append("state-changed", request=REQUEST, **facts)
-    if not approved_first:
-        log.append("approved", request=REQUEST, **approved)
-    log.append("submitted", request=REQUEST.replace("1", "9"), pseudonym="ef" * 32)
-    log.append("state-changed", request=REQUEST, state="verifying")
+    planned = {"state": "planned", "plan": digest(plan)}
+    mine = [
+        *([("09:00:00.000", approved)] if approved_first else []),
+        *([("09:30:00.000", planned)] if plan_first else []),
+        ("10:00:00.000", {"state": "quarantined"}),
+        ("10:00:00.125", {"state": "erasing"}),
+        *([] if plan_first else [("10:00:00.125", planned)]),
+        *([] if approved_first else [("10:00:00.125", approved)]),
+    ]
+    told = [
+        ("08:00:00.000", "submitted", {"request": REQUEST, "pseudonym": PSEUDONYM}),
+        *(
+            (at, "approved" if "signature" in facts else "state-changed", {"request": REQUEST, **facts})
+            for at, facts in mine
+        ),
+        ("10:00:01.000", "submitted", {"request": REQUEST.replace("1", "9"), "pseudonym": "ef" * 32}),
+        ("10:00:41.000", "state-changed", {"request": REQUEST, "state": "verifying"}),
+        ("10:00:42.000", SERVED, {"request": REQUEST}),
+    ]
+    lines = linked(
+        {"seq": seq, "at": f"2026-01-31T{at}Z", "event": event, "facts": facts}
+        for seq, (at, event, facts) in enumerate(told)
+    )
+    path.write_bytes(b"".join(canonical(line) + b"\n" for line in lines))
     return excerpt(path, REQUEST)

@@ -99,9 +99,7 @@ class Office:
         plan = {**PLAN, "shards": sorted(set(shards))}
         value = self.operators.sign("ada", signed_message(replace(request, plan=plan), "planned", "ada", NOW))
         planned = Signature("ada", NOW.isoformat(), value.hex())
-        return self.ledger.advance(
-            request.id, State.PLANNED, plan=plan, shards=plan["shards"], planned=planned, now=NOW
-        )  # fmt: skip
+        return self.ledger.advance(request.id, State.PLANNED, plan=plan, shards=plan["shards"], planned=planned)
 
     def bring(self, request: Request, to: State) -> Request:
         """Along the path to a state, with all it needs."""
@@ -109,9 +107,9 @@ class Office:
             if state is State.IDENTIFIED:
                 request = self.approve(request)
             elif state is State.PLANNED:
-                request = self.ledger.advance(request.id, state, plan=PLAN, shards=[2, 0], now=NOW)
+                request = self.ledger.advance(request.id, state, plan=PLAN, shards=[2, 0])
             elif state is State.CLOSED:
-                request = self.ledger.advance(request.id, state, certificate="certificates/1.json", now=NOW)
+                request = self.ledger.advance(request.id, state, certificate="certificates/1.json")
             elif state is not State.RECEIVED:
-                request = self.ledger.advance(request.id, state, now=NOW)
+                request = self.ledger.advance(request.id, state)
         return request

@@ -19,19 +19,19 @@ from unlearning.requests.database import Database
 from unlearning.requests.schema import metadata
 from unlearning.requests.versions import MIGRATIONS, bring_up
 
-NOW = 3
+NOW = 4
 
 
 PRIORITY = """
 from alembic import op
-revision, down_revision = "4", "3"
+revision, down_revision = "5", "4"
 def upgrade():
     op.execute("ALTER TABLE requests ADD COLUMN priority INTEGER NOT NULL DEFAULT 3")
 """
 URGENCY = """
 from alembic import op
 from fedrec.errors import FedrecError
-revision, down_revision = "5", "4"
+revision, down_revision = "6", "5"
 def upgrade():
     op.execute("ALTER TABLE requests RENAME COLUMN priority TO urgency")
 """
@@ -61,6 +61,7 @@ def as_before_alembic(url: str, version: int) -> None:
             "DROP TABLE alembic_version",
             "CREATE TABLE schema_version (version INTEGER NOT NULL)",
             f"INSERT INTO schema_version VALUES ({version})",
+            *(["ALTER TABLE requests ADD COLUMN timings JSON NOT NULL DEFAULT '{}'"] if version < 4 else []),
             *(["DROP TABLE links"] if version < 3 else []),
         ):
             connection.execute(sa.text(change))
@@ -97,7 +98,7 @@ def test_an_upgrade_that_breaks_off_changes_nothing(opened: Callable[..., Office
     assert opened().ledger.get(request.id) == request
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [2, 3, 4])
 def test_a_ledger_from_before_alembic_ends_with_the_tables_of_a_new_one(
     opened: Callable[..., Office], url: str, version: int
 ) -> None:

@@ -27,7 +27,7 @@ def compete(url: str, folder: Path, number: int, requests: list[str]) -> dict[st
             if number % 2:
                 office.refuse(office.ledger.get(id))
             else:
-                office.ledger.advance(id, State.QUARANTINED, now=NOW)
+                office.ledger.advance(id, State.QUARANTINED)
             moved.append(number % 2)
         except FedrecError:
             moved.append(None)

@@ -55,7 +55,7 @@ EDITED: dict[str, Callable[[Request], Any]] = {
     "shards": lambda it: (),
     "plan": lambda it: {**it.plan, "shards": [0, 2], "rounds": 0},
 }
-UNSIGNED = {"due_at", "state", "came_from", "extended", "reasons", "signatures", "certificate", "timings"}
+UNSIGNED = {"due_at", "state", "came_from", "extended", "reasons", "signatures", "certificate"}
 """What the audit log tells of instead."""
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from fedrec.data.selection import Selection
 from fedrec.protocol.adapters import Model
+from fedrec.vault.tombstones import Refusal
+from fedrec.vault.vault import Vault
 from server.federated_executor import FederatedExecutor
 from server.rounds import Rounds
 from server.simulated_run import SimulatedRun, open_run
@@ -22,12 +24,15 @@ from tests.server.test_federated_executor import (
     execution,
     finished,
     forgotten,
+    naming,
     of,
     served,
     verified,
 )
+from unlearning.certificates.times import times
 from unlearning.certificates.verify import verify_chain
 from unlearning.executor import Rehearsal
+from unlearning.records.audit import read
 from unlearning.requests.decisions import Decision
 from unlearning.requests.request import Request
 from unlearning.requests.states import State
@@ -109,11 +114,11 @@ def test_what_is_told_of_the_withdrawal_is_the_first_one(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(FederatedExecutor, "retrain", interrupted)
         execution(run).run()
-    first = Workflow(run).ledger.get(id_).timings["withdrawn_seconds"]
-    monkeypatch.setattr(Execution, "_since_quarantined", lambda *_: 99.0)
+    first = times(read(Workflow(run).audit.path), id_).withdrawn_seconds
     said: list[str] = []
-    replace(execution(open_run(run.folder)), say=said.append).run()
+    (outcome,) = replace(execution(open_run(run.folder)), say=said.append).run()
     assert f"withdrawn everywhere in {first:.2f} s" in said
+    assert outcome["withdrawn_seconds"] == first < outcome["restored_seconds"]
 
 
 def interrupted(*_: object) -> None:
@@ -219,3 +224,106 @@ def test_the_second_of_two_batches_begins_with_what_the_first_one_left(tmp_path:
     assert told[1]["before"] == told[0]["after"] != told[0]["before"]
     assert all(verified(work.workflow, id_) for id_ in (first, second))
     assert findings(work.workflow) == []
+
+
+def test_what_is_planned_first_is_planned_once_and_the_rest_again_after_it(
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(tmp_path / "run")
+    asked(run, *(Selection(users=(user,)) for user in two_shards(run)))
+    work, planned = execution(run), list[str]()
+    real = work.workflow.plan
+    monkeypatch.setattr(
+        work.workflow, "plan", lambda request, *how: (planned.append(request.id), real(request, *how))[1]
+    )
+    first, second = (outcome["id"] for outcome in work.run())
+    assert Counter(planned) == {first: 1, second: 2}
+
+
+def test_a_client_reads_its_vault_once_to_say_what_it_holds(
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(tmp_path / "run")
+    means, reads = execution(run).executor, Counter[Path]()
+    means.locate(Selection())  # which also counts who is there
+    real = Vault.interactions
+    monkeypatch.setattr(
+        Vault, "interactions", lambda vault, catalogue: (reads.update([vault.path]), real(vault, catalogue))[1]
+    )
+    means.locate(Selection(users=("u07",)))
+    assert set(reads.values()) == {1} and len(reads) == len(run.clients)
+
+
+@pytest.mark.parametrize("what", ["rows", "scores"])
+def test_what_was_put_back_after_the_verification_keeps_a_request_open(
+    tmp_path: Path, finished: Copy, forgotten: Served, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    run = finished(tmp_path / "run")
+    (home,) = run.clients_of()["u07"]
+    store, rows = run.client(home), run.client(home).interactions()
+    kept = (store.folder / "scores.npz").read_bytes()
+    bad, good = asked(run, *of("u07", "u11"))
+    work, said = execution(run), list[str]()
+    measure = work.executor.measure
+
+    def put_back(*arguments: Any) -> None:
+        measure(*arguments)
+        if what == "scores":
+            (store.folder / "scores.npz").write_bytes(kept)
+        else:
+            with monkeypatch.context() as patch:
+                patch.setattr(Refusal, "by", lambda *_: None)  # as with a tool of SQLite, past the tombstones
+                run.homes[store.name].write_interactions(
+                    rows.take(rows.user == rows.user_ids.index("u07")), run.catalogue
+                )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(work.executor, "measure", put_back)
+        replace(work, say=said.append).run()
+    assert {id_: work.workflow.ledger.get(id_).state for id_ in (bad, good)}[bad] is State.FAILED
+    assert any("came back after its verification" in line and "\n" not in line for line in said)
+    assert not (work.workflow.certificates / f"{bad}.json").exists()
+    assert findings(work.workflow) == []
+    for id_ in (bad, good):
+        if work.workflow.ledger.get(id_).state is State.FAILED:
+            work.workflow.decide(id_, Decision("released"), work.signer)
+    again = executed_again(run)
+    assert {again.workflow.ledger.get(id_).state for id_ in (bad, good)} == {State.CLOSED}
+    assert naming(run, "u07") == [] and served(run) == forgotten
+    assert all(verified(again.workflow, id_) for id_ in (bad, good)) and findings(again.workflow) == []
+
+
+def test_adapters_that_are_as_they_were_though_they_had_learned_are_not_certified(
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(tmp_path / "run")
+    (id_,) = asked(run, *of("u07"))
+    last = run.config.federation.rounds
+    old, real = run.rounds.models(last), FederatedExecutor.retrain
+
+    def nothing_done(self: FederatedExecutor, shards: Any, folder: Path, *how: Any) -> dict[str, Model]:
+        real(self, shards, folder, *how)
+        models = {client: [model[shard] for shard in shards] for client, model in old.items()}
+        Rounds(folder).write(last, models, Rounds(folder).entry(last))
+        return models
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FederatedExecutor, "retrain", nothing_done)
+        (outcome,) = execution(run).run()
+    assert outcome["state"] == "failed" and "adapters as they were: 3, allowed 0" in outcome["reason"]
+    assert withdrawn(run) == set(outcome["shards"])
+    Workflow(run).decide(id_, Decision("released"), "operator")
+    executed_again(run)
+    assert verified(Workflow(run), id_)
+
+
+def test_who_came_after_the_training_is_forgotten_though_no_adapter_changes(tmp_path: Path, finished: Copy) -> None:
+    run = finished(tmp_path / "run")
+    store = run.client(run.clients[0])
+    rows, before = store.interactions(), served(run)
+    some = rows.take(rows.user == 0)
+    run.homes[store.name].write_interactions(replace(some, user_ids=("newcomer", *some.user_ids[1:])), run.catalogue)
+    (id_,) = asked(run, *of("newcomer"))
+    (outcome,) = execution(run).run()
+    assert outcome["state"] == "closed", outcome
+    assert served(run) == before and verified(Workflow(run), id_)

@@ -1,0 +1,62 @@
+"""How long an erasure took, by the lines of the audit log that tell of it, whose last hash its certificate signs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from unlearning.certificates.certificate import Certificate
+
+SERVED = "served-again"
+
+
+class Times(NamedTuple):
+    """Seconds from the start of the work until nothing was served that had learned from the records, and until all of
+    it was served again, trained without them. None: it did not come to that."""
+
+    withdrawn_seconds: float | None
+    restored_seconds: float | None
+
+
+def times(lines: Iterable[Mapping[str, Any]], request: str) -> Times:
+    """
+    Args:
+        lines: of the log; what they seal is passed over.
+    """
+    told = list(_told(lines, request))
+    first, last = _first(told), {what: at for at, what in told}  # the last, where it was done again
+    began = first.get("quarantined")
+    return Times(_seconds(began, first.get("erasing")), _seconds(began, last.get(SERVED)))
+
+
+def reached(lines: Iterable[Mapping[str, Any]], request: str) -> dict[str, datetime]:
+    """When a request first came to each of its states, by state, in this order."""
+    return _first((at, what) for at, what in _told(lines, request) if what != SERVED)
+
+
+def times_fault(certificate: Certificate, parts: Mapping[str, Any]) -> str:
+    """The certificate's times are those of the audit log; empty where they are."""
+    told = times(parts["audit.jsonl"], certificate.request)
+    same = told == (certificate.withdrawn_seconds, certificate.restored_seconds)
+    return "" if same else "the times are not those that the audit log tells"
+
+
+def _told(lines: Iterable[Mapping[str, Any]], request: str) -> Iterator[tuple[datetime, str]]:
+    """When it came to each of its states, and was served again."""
+    for line in lines:
+        facts = line.get("facts", {})
+        what = SERVED if line.get("event") == SERVED else facts.get("state")
+        if facts.get("request") == request and what:
+            yield datetime.fromisoformat(line["at"]), what
+
+
+def _first(told: Iterable[tuple[datetime, str]]) -> dict[str, datetime]:
+    found: dict[str, datetime] = {}
+    for at, what in told:
+        found.setdefault(what, at)
+    return found
+
+
+def _seconds(began: datetime | None, ended: datetime | None) -> float | None:
+    return None if began is None or ended is None else round(max(0.0, (ended - began).total_seconds()), 3)

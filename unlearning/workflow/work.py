@@ -1,0 +1,89 @@
+"""What every step of an erasure is done with: one request at a time, so that whichever cannot be done fails alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from fedrec.data.selection import Selection
+from fedrec.errors import FedrecError
+from fedrec.protocol.record import BadMessage
+from fedrec.text import one_line
+from unlearning.certificates.times import Times, times
+from unlearning.executor import Executor, Say
+from unlearning.records import audit
+from unlearning.requests.states import PATH, State
+from unlearning.workflow.workflow import Workflow
+
+
+@dataclass(frozen=True)
+class Work:
+    """
+    Attributes:
+        signer: the operator who carries it out.
+    """
+
+    workflow: Workflow
+    executor: Executor
+    signer: str
+    say: Say
+
+    @cached_property
+    def key(self) -> Ed25519PrivateKey:
+        return self.workflow.key(self.signer)
+
+    @property
+    def batches(self) -> Path:
+        return self.workflow.folder / "batches"
+
+    def alone(self, id: str, step: Callable[[str, Selection, str | None], object]) -> bool:
+        """Whether a step of one request can be done; where it is the request that cannot, it fails, with the reason;
+        so it does where a client answers what is no answer.
+
+        Raises:
+            FedrecError: no other request's could be done either: a client does not answer to anything.
+        """
+        try:
+            step(id, self.workflow.ledger.selection(id), self.workflow.ledger.get(id).scope.client)
+        except FedrecError as error:
+            if not isinstance(error, BadMessage):
+                self.executor.locate(Selection())
+            self.fail(id, f"it cannot be carried out: {one_line(str(error))}")
+            return False
+        return True
+
+    def fail(self, id: str, why: str) -> None:
+        self.workflow.ledger.advance(id, State.FAILED, reason=why)
+        self.say(f"{id}  failed; what was withdrawn stays so: {why}")
+
+    def reach(self, ids: Sequence[str], state: State) -> None:
+        """Every request in that state, or beyond it already."""
+        for id in ids:
+            if PATH.index(self.workflow.ledger.get(id).reached) < PATH.index(state):
+                self.workflow.ledger.advance(id, state)
+
+    def shards(self, ids: Sequence[str]) -> list[int]:
+        """Every shard that one of the requests touches."""
+        return sorted({shard for id in ids for shard in self.workflow.ledger.get(id).shards or ()})
+
+    def claim(self, id: str) -> str:
+        return str((self.workflow.ledger.get(id).plan or {})["claim"])
+
+    def left(self, ids: Sequence[str]) -> dict[str, int]:
+        """How much is found of each now; without those that fail because nobody can say."""
+        left: dict[str, int] = {}
+
+        def look(id: str, selection: Selection, client: str | None) -> None:
+            left[id] = self.executor.locate(selection, client).traces
+
+        for id in ids:
+            self.alone(id, look)
+        return left
+
+    def times(self, id: str) -> Times:
+        """What the audit log tells."""
+        return times(audit.read(self.workflow.audit.path), id)
