@@ -93,7 +93,7 @@ def test_what_fails_half_way_keeps_its_shard_withdrawn_and_its_company_goes_on(
     assert "no space left on device" in why(work, bad)
     assert withdrawn(run) == {0}
     replies = {id_: (work.workflow.folder / "documents" / f"{id_}.txt").read_text() for id_ in (good, beside)}
-    assert "another request still keeps them out of use" in replies[beside]
+    assert "another request still keeps it out of use" in replies[beside]
     assert "and back in use" in replies[good]
     with pytest.raises(FedrecError, match="cannot become refused"):
         work.workflow.decide(bad, Decision("refused", "too late", "the authority"), work.signer)
