@@ -112,6 +112,7 @@ class CentralExecutor:
             left={CENTRAL: held.left},
             data={CENTRAL: self._model.vault.manifest()["digest"] or ""},
             adapters={CENTRAL: [served.get(shard, "") for shard in self._model.shards]},
+            erasures=self.ledger.chain_ends() if self.ledger is not None else {},
         )
 
     def cost(self, shards: Sequence[int]) -> Cost:
