@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
-from server.simulated_run import SimulatedRun
 from server.commands.forget import app
+from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of
 from unlearning.certificates.verify import Verdict, verify_chain
 from unlearning.workflow import findings
