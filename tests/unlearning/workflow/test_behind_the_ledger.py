@@ -14,7 +14,6 @@ from clients.learned import changed_shards, teaches
 from fedrec.data.selection import Selection
 from fedrec.data.table import TEST, TRAIN
 from fedrec.errors import UsageError
-from fedrec.vault.vault import Vault
 from server.commands.forget import app
 from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, finished, forget, of, served, verified
@@ -107,7 +106,7 @@ def test_without_its_key_a_vault_counts_and_a_renamed_run_is_known(tmp_path: Pat
     run = finished(tmp_path / "renamed")
     assert run.changed_shards() == {}
     client = run.clients[0]
-    Vault(run.client(client).vault_path).destroy_key()
+    run.client(client).vault.destroy_key()
     assert run.changed_shards() == {}
     learned = remove(run, client, 1, 20)
     store = run.client(client)
