@@ -27,7 +27,7 @@ def remove(run: SimulatedRun, client: str, seed: int, count: int) -> set[int]:
     rows = run.rows_of(client)
     gone = np.zeros(len(rows), bool)
     gone[np.random.default_rng(seed).choice(len(rows), count, replace=False)] = True
-    with sqlite3.connect(run.client(client).vault_path) as database:
+    with sqlite3.connect(run.client(client).vault.path) as database:
         for at in np.flatnonzero(gone):
             user, item = rows.user_ids[rows.user[at]], run.catalogue.ids[rows.item[at]]
             database.execute(
