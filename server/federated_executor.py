@@ -14,9 +14,8 @@ from flwr.serverapp import Grid
 
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, command
-from fedrec.models.adapter import digest_of
 from fedrec.progress import say as to_stderr
-from fedrec.protocol.adapters import Model
+from fedrec.protocol.adapters import Model, digest_of
 from fedrec.protocol.answers import (
     DiscardAnswer,
     EraseAnswer,

@@ -13,8 +13,7 @@ from flwr.serverapp import Grid
 
 from fedrec.data.evaluated import share_in_round
 from fedrec.errors import FedrecError, command
-from fedrec.models.adapter import digest_of
-from fedrec.protocol.adapters import Model, State, size_of, to_arrays
+from fedrec.protocol.adapters import Model, State, digest_of, size_of, to_arrays
 from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
 from fedrec.protocol.questions import Evaluate, Train
 from fedrec.protocol.record import BadMessage

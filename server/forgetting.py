@@ -6,31 +6,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from server.federated_executor import FederatedExecutor
-from server.renewal import put_back
 from server.simulated_run import SimulatedRun
-from server.simulation import write_result_and_page
-from server.transports.processes import SideBySide
+from unlearning.executor import Executor
 from unlearning.requests.ledger import Ledger
 
 
 @dataclass(frozen=True)
 class RunHost:
-    """The host of a run whose clients are on this machine."""
+    """The host of a run whose clients are on this machine.
+
+    What computes is imported when it is used: a request is submitted, and its status told, without it.
+    """
 
     model: SimulatedRun
 
     @contextmanager
-    def executor(self, ledger: Ledger, workers: str | int = 0) -> Iterator[FederatedExecutor]:
+    def executor(self, ledger: Ledger, workers: str | int = 0) -> Iterator[Executor]:
         """
         Args:
             workers: as `parse_workers` gives it.
         """
+        from server.federated_executor import FederatedExecutor
+        from server.transports.processes import SideBySide
+
         with SideBySide(workers).reach(self.model) as grid:
             yield FederatedExecutor(self.model, grid, ledger)
 
     def put_back(self, ledger: Ledger) -> Iterator[tuple[str, str]]:
+        from server.renewal import put_back
+
         return put_back(self.model, ledger)
 
     def publish(self, database: str | None) -> None:
+        from server.simulation import write_result_and_page
+
         write_result_and_page(self.model, database)

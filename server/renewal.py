@@ -15,8 +15,7 @@ from flwr.serverapp import Grid
 from safetensors import SafetensorError
 
 from fedrec.errors import FedrecError, command
-from fedrec.models.adapter import digest_of
-from fedrec.protocol.adapters import Model
+from fedrec.protocol.adapters import Model, digest_of
 from server.federation import Entry, Federation
 from server.prepare import initial_of
 from server.restating import restate

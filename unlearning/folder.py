@@ -30,13 +30,14 @@ from fedrec.errors import FedrecError, command
 from fedrec.files import read_json, replacing, storing, write_json
 from fedrec.models.adapter import State, state_hash
 from fedrec.vault.vault import Vault
+from unlearning.central import METHOD
 from unlearning.jobs import agreeing
 from unlearning.methods import method_from
 from unlearning.methods.method import Method
 from unlearning.places import reads
 from unlearning.table import Table, load_table
 
-METHOD, RESULT, VAULT, TABLE = "method.json", "result.json", "vault.db", "table.safetensors"
+RESULT, VAULT, TABLE = "result.json", "vault.db", "table.safetensors"
 CENTRAL = "central"  # who holds the rows, where a federation has its clients
 
 
@@ -147,11 +148,6 @@ class ModelFolder:
 
     def allow(self, adapters: Collection[tuple[int, str]]) -> None:
         self.vault.allow("", adapters)
-
-
-def is_model(folder: Path) -> bool:
-    """Whether the folder is one of a sharded model."""
-    return (folder / METHOD).exists()
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,9 @@ from fedrec.models.adapter import State, initial_state, state_hash
 from fedrec.models.base import Base, fingerprint, load_base
 from fedrec.scoring import by_person
 from fedrec.vault.vault import Vault
+from unlearning.central import METHOD
 from unlearning.costs import Cost, Deletion
-from unlearning.folder import METHOD, TABLE, VAULT, ModelFolder, shard_folder
+from unlearning.folder import TABLE, VAULT, ModelFolder, shard_folder
 from unlearning.jobs import Assignment, Forgotten, Job, make_jobs, slice_settings
 from unlearning.judging import alone_in
 from unlearning.material import fill_vectors, partition_rows

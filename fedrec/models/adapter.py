@@ -20,6 +20,7 @@ from transformers.pytorch_utils import Conv1D
 from fedrec.config import LoraConfig
 from fedrec.errors import FedrecError, UsageError
 from fedrec.models.body import body
+from fedrec.protocol.adapters import digest_of
 
 State = dict[str, Tensor]
 Shapes = dict[str, tuple[int, ...]]
@@ -111,17 +112,8 @@ def flatten(state: Mapping[str, Tensor]) -> NDArray[np.float32]:
 
 
 def state_hash(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 (hex) of an adapter: of every key, shape and little-endian fp32 content, in sorted key order."""
-    digest = hashlib.sha256()
-    for key in sorted(state):
-        digest.update(f"{key} {tuple(state[key].shape)}\n".encode())
-        digest.update(_array(state[key]).tobytes())
-    return digest.hexdigest()
-
-
-def digest_of(arrays: Mapping[str, NDArray[np.float32]]) -> str:
-    """`state_hash` of an adapter as it travels: as arrays."""
-    return state_hash(to_state(arrays))
+    """SHA-256 (hex) of an adapter: `digest_of` it as it travels."""
+    return digest_of({key: _array(tensor) for key, tensor in state.items()})
 
 
 def to_state(arrays: Mapping[str, NDArray[np.float32]]) -> State:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
@@ -45,3 +46,12 @@ def from_arrays(arrays: Mapping[str, NDArray[np.float32]]) -> Model:
 def size_of(arrays: Mapping[str, NDArray[np.float32]]) -> int:
     """Bytes of the arrays on the wire."""
     return sum(array.nbytes for array in arrays.values())
+
+
+def digest_of(state: Mapping[str, NDArray[np.float32]]) -> str:
+    """SHA-256 (hex) of an adapter: of every key, shape and little-endian fp32 content, in sorted key order."""
+    digest = hashlib.sha256()
+    for key in sorted(state):
+        digest.update(f"{key} {state[key].shape}\n".encode())
+        digest.update(np.asarray(state[key], dtype="<f4").tobytes())
+    return digest.hexdigest()

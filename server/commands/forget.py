@@ -10,10 +10,11 @@ from unlearning.forget.commands import commands_over
 
 
 def _open(path: Path | None) -> Host:
-    from unlearning.folder import ModelFolder, is_model
+    from unlearning.central import is_model
 
     if path is not None and is_model(path):
         from unlearning.central.executor import CentralHost
+        from unlearning.folder import ModelFolder
 
         return CentralHost(ModelFolder(path))
     from server.forgetting import RunHost

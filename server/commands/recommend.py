@@ -25,12 +25,13 @@ def recommend(
     from fedrec.progress import working
     from fedrec.reporting.formatting import clean
     from fedrec.terminal import terminal
-    from unlearning.folder import ModelFolder, is_model
+    from unlearning.central import is_model
 
     path = one_run(folder, run)
     with working("ranking the titles"):
         if path is not None and is_model(path):
             from unlearning.central.asking import recommend as of_model
+            from unlearning.folder import ModelFolder
 
             client, found = of_model(ModelFolder(path), user, top)
         else:

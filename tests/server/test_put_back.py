@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from fedrec.ensemble.validation import judged_users
 from fedrec.errors import FedrecError
-from fedrec.models.adapter import digest_of
+from fedrec.protocol.adapters import digest_of
 from server.commands.export import export
 from server.commands.forget import app
 from server.commands.recommend import recommend as recommend_command

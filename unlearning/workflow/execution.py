@@ -14,9 +14,8 @@ from typing import Any
 
 from fedrec.data.selection import Selection
 from fedrec.errors import command
-from fedrec.models.adapter import digest_of
 from fedrec.progress import working
-from fedrec.protocol.adapters import Model
+from fedrec.protocol.adapters import Model, digest_of
 from unlearning.certificates.verify import read_signed
 from unlearning.requests.batches import BATCHED
 from unlearning.requests.request import Request

@@ -16,8 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
-from fedrec.models.adapter import digest_of
-from fedrec.protocol.adapters import Model
+from fedrec.protocol.adapters import Model, digest_of
 from unlearning.executor import Executor, Retrained
 from unlearning.operators.keys import verify
 from unlearning.records.canonical import canonical, digest

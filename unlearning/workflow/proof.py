@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from fedrec.files import finite
-from fedrec.models.adapter import digest_of
-from fedrec.protocol.adapters import Model
+from fedrec.protocol.adapters import Model, digest_of
 from unlearning.certificates.bundle import participation, write_bundle
 from unlearning.certificates.certificate import SignedCertificate, issue
 from unlearning.certificates.signatures import approval_of

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -246,3 +248,15 @@ def test_an_item_given_by_its_title_is_told_by_its_id(run: SimulatedRun, forget:
 )
 def test_mistakes_get_one_line(forget: Forget, arguments: tuple[str, ...], told: str) -> None:
     assert told in said(forget(*arguments, fails=True))
+
+
+@pytest.mark.parametrize("command", ["status", "list", "keys"])
+def test_what_computes_nothing_imports_nothing_that_does(command: str, run: SimulatedRun) -> None:
+    code = (
+        "import sys; from fedrec import cli; sys.argv = ['fedrec', 'forget', *sys.argv[1:]]\n"
+        "cli.main(); print({'torch', 'flwr', 'matplotlib'} & sys.modules.keys())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command.split(), "--run", str(run.folder)], capture_output=True, text=True
+    )
+    assert done.stdout.splitlines()[-1] == "set()", done.stdout + done.stderr

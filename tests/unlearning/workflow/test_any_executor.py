@@ -15,8 +15,7 @@ from fedrec.config import RunConfig, load
 from fedrec.data.selection import Selection
 from fedrec.data.table import Catalogue
 from fedrec.files import read_json, write_json
-from fedrec.models.adapter import digest_of
-from fedrec.protocol.adapters import Model
+from fedrec.protocol.adapters import Model, digest_of
 from unlearning.certificates.bundle import Round
 from unlearning.certificates.verify import verify_certificate
 from unlearning.executor import Cost, Executor, Located, OnRound, Rehearsal, Retrained, Say, TrainedModel, silent

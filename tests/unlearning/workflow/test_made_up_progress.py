@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fedrec.files import read_json, write_json
-from fedrec.models.adapter import digest_of
+from fedrec.protocol.adapters import digest_of
 from server.federated_executor import FederatedExecutor
 from server.rounds import Rounds
 from server.simulated_run import SimulatedRun
