@@ -15,6 +15,7 @@ from clients import erasure, local
 from clients.client_run import ClientRun
 from clients.home import Home, homes_in, open_home
 from clients.learned import changed_shards
+from fedrec.ensemble import forgetting
 from fedrec.errors import FedrecError
 from fedrec.models.adapter import model_hash
 from fedrec.pooled import shared
@@ -110,7 +111,7 @@ def serve(client: local.Client, question: q.Serve) -> a.ServeAnswer:
 @answers(q.Locate)
 def locate(client: local.Client, question: q.Locate) -> a.LocateAnswer:
     """What is here of a selection: counts and shards; and hashes of the data and of what is served."""
-    held = erasure.locate(client, question.selection)
+    held = forgetting.locate(client, question.selection)
     changed = changed_shards(client.store, client.interactions)
     data = client.store.vault.known_by(client.interactions, client.store.catalogue) or ""
     return a.LocateAnswer(
@@ -122,7 +123,7 @@ def locate(client: local.Client, question: q.Locate) -> a.LocateAnswer:
 @answers(q.Withdraw)
 def withdraw(client: local.Client, question: q.Withdraw) -> a.WithdrawAnswer:
     """Stop serving the shards that are named."""
-    left, rows = erasure.withdraw(client, question.selection, question.shards)
+    left, rows = forgetting.withdraw(client, question.selection, question.shards)
     return a.WithdrawAnswer(client=client.name, shards=tuple(left), rows=rows)
 
 
@@ -141,7 +142,7 @@ def rehearse(client: local.Client, question: q.Rehearse) -> a.RehearseAnswer:
 @answers(q.Discard)
 def discard(client: local.Client, question: q.Discard) -> a.DiscardAnswer:
     """Nothing of erased rows is kept any longer."""
-    erasure.discard_held(client, question.requests)
+    forgetting.discard_held(client, question.requests)
     return a.DiscardAnswer(client=client.name)
 
 

@@ -15,30 +15,23 @@ import hashlib
 import json
 import re
 import shutil
-import zipfile
-import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from clients.home import Home
 from fedrec.config import RunConfig, parse
 from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError
-from fedrec.files import make_folder, replacing, sync, write_bytes
+from fedrec.files import make_folder, sync, write_bytes
 from fedrec.protocol.facts import FACTS, Fact, written
 from fedrec.vault.vault import Vault
 
 if TYPE_CHECKING:
     from fedrec.ensemble.stored import Ensemble
     from fedrec.models.base import Base
-
-_SCORES = {"round", "shards", "scores", "labels", "users", "items", "times", "group", "rows"}
 
 
 class ClientRun:
@@ -174,27 +167,6 @@ class ClientRun:
         if self.folder.exists():
             shutil.rmtree(self.folder)
             sync(self.folder.parent)
-
-    def write_scores(self, **columns: Any) -> None:
-        with replacing(self.folder / "scores.npz") as partial, partial.open("wb") as file:
-            np.savez(file, **columns)
-
-    def scores(self) -> dict[str, NDArray[Any]] | None:
-        """None where there are none, or none that can be read; they are kept anew whenever the model is measured."""
-        try:
-            with np.load(self.folder / "scores.npz", allow_pickle=False) as content:
-                found = dict(content)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
-            return None
-        return found if found.keys() >= _SCORES else None
-
-    @property
-    def has_scores(self) -> bool:
-        """Whether the file is there, readable or not."""
-        return (self.folder / "scores.npz").exists()
-
-    def remove_scores(self) -> None:
-        (self.folder / "scores.npz").unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +19,11 @@ from fedrec import hardware
 from fedrec.config import RunConfig, Sharing
 from fedrec.data.evaluated import evaluated
 from fedrec.data.prompts import PromptEncoder
-from fedrec.data.selection import row_keys
 from fedrec.data.shards import drawn, numbered, shard_of
-from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions
+from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Catalogue, Interactions
 from fedrec.ensemble.aggregators import AGGREGATORS
-from fedrec.ensemble.answers import encoder_of
+from fedrec.ensemble.answers import Answers, Judged, encoder_of
+from fedrec.ensemble.stored import Ensemble
 from fedrec.ensemble.validation import Judgement, judge, read_judgement
 from fedrec.errors import FedrecError
 from fedrec.files import replacing, storing
@@ -39,6 +39,7 @@ from fedrec.strategies.strategy import Learnt
 from fedrec.training.lesson import Lesson
 from fedrec.training.loop import train
 from fedrec.training.step import Learning
+from fedrec.vault.vault import Vault
 
 
 class Client:
@@ -68,7 +69,35 @@ class Client:
 
     @cached_property
     def encoder(self) -> PromptEncoder:
-        return encoder_of(self.config, self.store.catalogue, self.base)
+        return encoder_of(self.config, self.catalogue, self.base)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.store.catalogue
+
+    @property
+    def vault(self) -> Vault:
+        return self.store.vault
+
+    @property
+    def ensemble(self) -> Ensemble:
+        return self.store.ensemble
+
+    def learned(self, gone: NDArray[np.bool_]) -> tuple[int, ...]:
+        """The shards whose training read one of these rows."""
+        taught = np.unique(self.interactions.user[gone & teaches(self.interactions)])
+        return tuple(map(int, np.unique(self.shard_of_users()[taught])))
+
+    def members(self, shards: Collection[int]) -> NDArray[np.bool_]:
+        """(users,) who is in one of these shards."""
+        return np.asarray(np.isin(self.shard_of_users(), list(shards)), bool)
+
+    def answers_of(self, adapters: Mapping[int, State], judged: Judged | None = None) -> Answers:
+        """How these adapters answer together; without judged rows they count equally."""
+        config, tokens = self.config, self.encoder.template.answers
+        aggregator = "average-nd" if judged is None else config.aggregator
+        known = Judged.nobody(config.shards) if judged is None else judged
+        return Answers(self.base, config.lora, tokens, adapters, known, aggregator, config.aggregation, config.seed)
 
     def inventory(self) -> InventoryAnswer:
         """Counts only: users, and train rows of each shard."""
@@ -96,7 +125,7 @@ class Client:
             save_file(to_arrays(model), partial, {"round": str(number)})
         adapters = dict(zip(shards, _tensors(served), strict=True))
         judgement = self.judged_by(adapters)
-        self.store.ensemble.serve(adapters, judgement, self.config.lora, self.base.source)
+        self.ensemble.serve(adapters, judgement, self.config.lora, self.base.source)
         if self._weighs and not judgement.users and (self.interactions.split == TEST).any():
             raise FedrecError(
                 f"client {self.name} has no validation rows to weigh the shards by: "
@@ -105,7 +134,7 @@ class Client:
 
     def judged_by(self, adapters: Mapping[int, State]) -> Judgement:
         """What weighs these adapters, by shard, against each other; what is known already is not computed again."""
-        ensemble = self.store.ensemble
+        ensemble = self.ensemble
         before = read_judgement(ensemble.rehearsed_path) or read_judgement(ensemble.judged_path)
         with working(f"{self.name} takes its new model"):
             return judge(self.base, self.config, self.encoder, self.interactions, self._judging(), adapters, before)
@@ -118,17 +147,13 @@ class Client:
         """
         rows = self.interactions
         wanted = evaluated(rows, share, self.config.seed)
-        answers = self.store.ensemble.answers(self.config, self.base, self.encoder)
+        answers = self.ensemble.answers(self.config, self.base, self.encoder)
         with working(f"{self.name} scores its test rows"):
             scores = answers.scores(self.encoder.windows(rows, wanted), len(rows))[wanted]
         answers.close()
         tested = rows.take(wanted)
         group = np.zeros(len(tested), np.int32) if tested.client is None else tested.client
-        self.store.write_scores(
-            round=np.array(number), shards=np.array(str(answers.shards)), scores=scores, labels=tested.label,
-            users=np.array(rows.user_ids, dtype=np.str_)[tested.user], items=tested.item, times=tested.time,
-            group=group, rows=row_keys(tested, self.store.catalogue),
-        )  # fmt: skip
+        self.ensemble.scores.keep(number, answers.shards, tested, self.catalogue, scores)
         metrics: dict[str, Measures] = {}
         for index, name in enumerate(rows.client_ids or (self.name,)):
             mine = group == index
@@ -137,9 +162,7 @@ class Client:
 
     def is_measured_here(self) -> bool:
         """Whether judged rows and scores are of people who are in the vault, and judged by the adapters served."""
-        scores = self.store.scores()
-        scored = set() if scores is None else set(map(str, scores["users"]))
-        return scored <= set(self.store.users()) and self.store.ensemble.is_judged_here()
+        return self.ensemble.scores.users() <= set(self.store.users()) and self.ensemble.is_judged_here()
 
     def _agrees(self) -> None:
         """

@@ -44,7 +44,7 @@ def run_one(folder: Path, settings: dict[str, Any], sets: tuple[str, ...]) -> di
 def warm_auc(run: SimulatedRun) -> float:
     """AUC over the test rows whose user and item both have train rows."""
     rows = {name: run.rows_of(name) for name in run.clients}
-    scores = {name: run.client(name).scores() for name in run.clients}
+    scores = {name: run.client(name).ensemble.scores.read() for name in run.clients}
     items = {int(item) for r in rows.values() for item in r.item[r.split == TRAIN]}
     users = {r.user_ids[user] for r in rows.values() for user in set(r.user[r.split == TRAIN].tolist())}
     found = [kept for kept in scores.values() if kept is not None]

@@ -105,7 +105,7 @@ class Run:
         """A row for each test row that was measured last: client, user, item, time (Unix seconds), label, score."""
         import pandas as pd
 
-        kept = {name: self._stored.client(name).scores() for name in self.clients}
+        kept = {name: self._stored.client(name).ensemble.scores.read() for name in self.clients}
         items = self._stored.catalogue.ids
         frames = [
             pd.DataFrame(
