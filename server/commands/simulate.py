@@ -17,6 +17,25 @@ if TYPE_CHECKING:
     from server.launch import Listener
     from server.simulated_run import SimulatedRun
 
+Clients = Annotated[int | None, typer.Option(help="Number of clients.", show_default="5"), StandsFor("clients.count")]
+Rounds = Annotated[int | None, typer.Option(help="Federated rounds.", show_default="4"), StandsFor("federation.rounds")]
+Strategies = Annotated[
+    str | None,
+    typer.Option(help=f"{', '.join(STRATEGIES)}; more after commas run as baselines.", show_default="pplr"),
+]
+Shards = Annotated[
+    int | None, typer.Option(help="Shards, each a federation of its own.", show_default="1"), StandsFor("shards")
+]
+Seed = Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="42"), StandsFor("seed")]
+Out = Annotated[Path | None, typer.Option(help="Folder of the run. None: a new one under runs/.")]
+Homes = Annotated[
+    Path | None, typer.Option(help="A folder of clients' homes, filled by `fedrec vault import`, to train with.")
+]
+Transported = Annotated[str, typer.Option("--transport", help=f"How clients are reached: {', '.join(TRANSPORTS)}.")]
+Resume = Annotated[Path | None, typer.Option(help="Continue this run where it stopped.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Throw away the run that --out holds.")]
+Config = Annotated[Path | None, typer.Option(help="Configuration, TOML.")]
+
 
 def simulate(
     data: Data = None,
@@ -24,35 +43,19 @@ def simulate(
     items: Items = None,
     like_above: LikeAbove = None,
     skip_bad_rows: SkipBadRows = False,
-    clients: Annotated[
-        int | None, typer.Option(help="Number of clients.", show_default="5"), StandsFor("clients.count")
-    ] = None,
-    rounds: Annotated[
-        int | None, typer.Option(help="Federated rounds.", show_default="4"), StandsFor("federation.rounds")
-    ] = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option(
-            help=f"{', '.join(STRATEGIES)}; more after commas run as baselines.",
-            show_default="pplr",
-        ),
-    ] = None,
-    shards: Annotated[
-        int | None, typer.Option(help="Shards, each a federation of its own.", show_default="1"), StandsFor("shards")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of everything random.", show_default="42"), StandsFor("seed")
-    ] = None,
+    clients: Clients = None,
+    rounds: Rounds = None,
+    strategy: Strategies = None,
+    shards: Shards = None,
+    seed: Seed = None,
     base: Base = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run. None: a new one under runs/.")] = None,
-    homes: Annotated[
-        Path | None, typer.Option(help="A folder of clients' homes, filled by `fedrec vault import`, to train with.")
-    ] = None,
+    out: Out = None,
+    homes: Homes = None,
     workers: Workers = "auto",
-    transport: Annotated[str, typer.Option(help=f"How clients are reached: {', '.join(TRANSPORTS)}.")] = "processes",
-    resume: Annotated[Path | None, typer.Option(help="Continue this run where it stopped.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Throw away the run that --out holds.")] = False,
-    config: Annotated[Path | None, typer.Option(help="Configuration, TOML.")] = None,
+    transport: Transported = "processes",
+    resume: Resume = None,
+    replace: Replace = False,
+    config: Config = None,
     set_: Set = None,
     json: Json = None,
 ) -> None:

@@ -17,6 +17,32 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Sharded models, and methods of unlearning.")
 app.command()(train)
 
+Methods = Annotated[
+    str,
+    typer.Option(
+        help="Methods, or PARTITIONER+AGGREGATOR; commas between; ? shows all. Retraining is always run.",
+        show_default="the published and the strict ones",
+    ),
+]
+Shards = Annotated[int, typer.Option(help="Shards, each trained alone.", min=1, max=256)]
+Slices = Annotated[int, typer.Option(help="Slices of a shard, with a checkpoint after each.", min=1, max=64)]
+Deleted = Annotated[str, typer.Option(help="What is deleted: row or user.")]
+Forget = Annotated[int, typer.Option(help="How many of them, drawn by the seed.", min=1)]
+TrainRows = Annotated[
+    int | None,
+    typer.Option(help="Keep only so many train rows, drawn by the seed.", min=1),
+    StandsFor("data.train_rows"),
+]
+Seeds = Annotated[str, typer.Option(help="Seeds; commas between.")]
+Gpus = Annotated[float, typer.Option(help="Part of a GPU that a shard needs, with workers on Ray.", min=0)]
+Latency = Annotated[bool, typer.Option("--latency", help="Measure the time that an answer takes too.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the comparison; what is done there is not done again. None: a new one."),
+]
+Replace = Annotated[bool, typer.Option("--replace", help="Throw away what --out holds.")]
+Config = Annotated[Path | None, typer.Option(help="Configuration of the training, TOML.")]
+
 
 @app.command()
 def compare(
@@ -25,33 +51,20 @@ def compare(
     items: Items = None,
     like_above: LikeAbove = None,
     skip_bad_rows: SkipBadRows = False,
-    methods: Annotated[
-        str,
-        typer.Option(
-            help="Methods, or PARTITIONER+AGGREGATOR; commas between; ? shows all. Retraining is always run.",
-            show_default="the published and the strict ones",
-        ),
-    ] = "",
-    shards: Annotated[int, typer.Option(help="Shards, each trained alone.", min=1, max=256)] = 4,
-    slices: Annotated[int, typer.Option(help="Slices of a shard, with a checkpoint after each.", min=1, max=64)] = 1,
-    unit: Annotated[str, typer.Option(help="What is deleted: row or user.")] = "user",
-    forget: Annotated[int, typer.Option(help="How many of them, drawn by the seed.", min=1)] = 1,
-    rows: Annotated[
-        int | None,
-        typer.Option(help="Keep only so many train rows, drawn by the seed.", min=1),
-        StandsFor("data.train_rows"),
-    ] = None,
-    seeds: Annotated[str, typer.Option(help="Seeds; commas between.")] = "42",
+    methods: Methods = "",
+    shards: Shards = 4,
+    slices: Slices = 1,
+    unit: Deleted = "user",
+    forget: Forget = 1,
+    rows: TrainRows = None,
+    seeds: Seeds = "42",
     workers: Workers = "auto",
-    gpus: Annotated[float, typer.Option(help="Part of a GPU that a shard needs, with workers on Ray.", min=0)] = 0.0,
-    latency: Annotated[bool, typer.Option("--latency", help="Measure the time that an answer takes too.")] = False,
+    gpus: Gpus = 0.0,
+    latency: Latency = False,
     base: Base = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the comparison; what is done there is not done again. None: a new one."),
-    ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Throw away what --out holds.")] = False,
-    config: Annotated[Path | None, typer.Option(help="Configuration of the training, TOML.")] = None,
+    out: Out = None,
+    replace: Replace = False,
+    config: Config = None,
     set_: Set = None,
     json: Json = None,
 ) -> None:
