@@ -138,9 +138,7 @@ def _prepared(runs: Sequence[SimulatedRun], listener: Listener) -> list[Simulate
     with working("preparing: data, base model, clients"):
         from server.prepare import finish_all
 
-        prepared = finish_all(runs)
-    listener.on_warnings(prepared[0].reference["warnings"])
-    return prepared
+        return finish_all(runs, listener.on_warnings)
 
 
 def _carried_out(runs: Sequence[SimulatedRun], transport: Transport, listener: Listener) -> SimulatedRun:

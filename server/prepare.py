@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +30,8 @@ from fedrec.protocol.adapters import State
 from server.run import Run, remove_run
 from server.simulated_run import FILLED, SimulatedRun, create_run, facts_of_clients
 
+Warn = Callable[[Sequence[str]], None]
+
 
 def prepare(config: RunConfig, folder: Path, homes: Path | None = None) -> SimulatedRun:
     """A new run in `folder`; nothing is left there if it cannot be prepared, so the mended one finds the place free.
@@ -52,14 +54,20 @@ def finish(run: SimulatedRun) -> SimulatedRun:
     return finish_all([run])[0]
 
 
-def finish_all(runs: Sequence[SimulatedRun]) -> list[SimulatedRun]:
-    """The same for a run and its baselines, which share its data, base model and first adapter."""
+def finish_all(runs: Sequence[SimulatedRun], warn: Warn = lambda warnings: None) -> list[SimulatedRun]:
+    """The same for a run and its baselines, which share its data, base model and first adapter.
+
+    Args:
+        warn: told what is odd about the data as soon as they are read, before a base model is built for them.
+    """
     config = runs[0].config
     if runs[0].prepared:
+        warn(runs[0].reference["warnings"])
         find_base(runs[0].folder, config, runs[0].catalogue)  # what is wrong with it is told once, not by each client
         return list(runs)
     filled = config.data.format == FILLED
     dataset = runs[0].gathered() if filled else load_dataset(config.data, config.seed)
+    warn(dataset.warnings)
     named = base_name(dataset, config)
     base = load_base(named, device=config.train.device, precision=config.train.precision)
     runs = [_settled(run, with_base(run.config, named, base)) for run in runs]
@@ -77,7 +85,9 @@ def finish_all(runs: Sequence[SimulatedRun]) -> list[SimulatedRun]:
         _fill_homes(run, rows, dataset.catalogue)
     save_peft(run.folder / "initial", initial, config.lora, base.source)
     record_base(run.folder, base)
-    reference["warnings"] = [*dataset.warnings, *_too_large(config, len(rows.user_ids), base.context)]
+    too_large = _too_large(config, len(rows.user_ids), base.context)
+    warn(too_large)
+    reference["warnings"] = [*dataset.warnings, *too_large]
     write_json(run.folder / "reference.json", {"base": base.name, "clients": facts, "measured": share, **reference})
     return runs
 

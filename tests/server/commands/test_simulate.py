@@ -18,7 +18,6 @@ from fedrec.errors import Interrupted, UsageError
 from server import prepare
 from server.commands.simulate import simulate
 from server.launch import NOBODY, Listener, configured, created, reopened, start
-from server.simulated_run import SimulatedRun
 from server.transports.in_process import InProcess
 from tests.conftest import Settings
 
@@ -64,17 +63,26 @@ def test_a_run_and_its_baselines_are_prepared_from_one_reading(
     assert runs[2].clients == ("central",)
 
 
-def test_doubts_about_the_data_are_told_before_the_first_round(tmp_path: Path, small: Settings) -> None:
+def test_doubts_about_the_data_are_told_before_a_base_model_is_loaded(
+    tmp_path: Path, small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[str] = []
 
-    def stop(run: SimulatedRun, processes: int) -> None:
+    def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(prepare, "load_base", stop)
     with pytest.raises(Interrupted, match=f"stopped; continue with `fedrec simulate --resume {tmp_path / 'run'}`"):
-        start(configured(small(data__like_above=0), ()), tmp_path / "run", InProcess(), Listener(told.extend, stop))
+        start(configured(small(data__like_above=0), ()), tmp_path / "run", InProcess(), Listener(told.extend))
     assert [line.startswith("288 of 288 rows are likes above 0 (as given); ") for line in told] == [True]
     assert "--like-above" in told[0]
-    assert SimulatedRun(tmp_path / "run").reference["notes"][0].startswith("warning: 288 of 288 rows are likes")
+
+
+def test_doubts_stay_with_the_run(tmp_path: Path, small: Settings) -> None:
+    told: list[str] = []
+    (run,) = prepare.finish_all(created(configured(small(data__like_above=0), ()), tmp_path / "run"), told.extend)
+    assert run.reference["notes"][0] == f"warning: {told[0]}"
+    assert prepare.finish_all([run], told.extend) and told == 2 * run.reference["warnings"]
 
 
 def test_nothing_is_reported_home() -> None:
