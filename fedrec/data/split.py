@@ -108,11 +108,8 @@ def keep_train_rows(split: Split, count: int, seed: int) -> NDArray[np.bool_]:
 def _by_user_time(rows: Interactions, valid_fraction: float, test_fraction: float) -> Split:
     total = np.bincount(rows.user, minlength=len(rows.user_ids))
     test, valid = _floor(total * test_fraction), _floor(total * valid_fraction)
-    left = total[rows.user] - earlier_rows(rows)  # rows of the user from this one to the last
-    split = np.full(len(rows), TRAIN, np.int8)
-    split[left <= (test + valid)[rows.user]] = VALID
-    split[left <= test[rows.user]] = TEST
-    return split
+    counts = np.stack([total - valid - test, valid, test], axis=1)
+    return np.repeat(np.tile(np.array([TRAIN, VALID, TEST], np.int8), len(total)), counts.ravel())
 
 
 def _by_global_time(rows: Interactions, valid_fraction: float, test_fraction: float) -> Split:
@@ -138,8 +135,8 @@ def _by_tallrec(rows: Interactions) -> Split:
 
 def earlier_rows(rows: Interactions) -> NDArray[np.int64]:
     """(n,) the number of rows that the row's user has before it."""
-    first = np.searchsorted(rows.user, np.arange(len(rows.user_ids)))
-    return np.arange(len(rows)) - first[rows.user]
+    counts = np.bincount(rows.user, minlength=len(rows.user_ids))
+    return np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def _floor(values: NDArray[np.floating]) -> NDArray[np.int64]:

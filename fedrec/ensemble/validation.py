@@ -102,9 +102,10 @@ def judge(
     told = {} if before is None else {digest: shard for shard, digest in enumerate(before.adapters)}
     asked = [(state, unread if digest in told else windows) for digest, state in distinct.items()]
     here = partial(each_alone, base.model, base.precision, config.lora, encoder.template.answers, rows.user)
-    found = dict(zip(distinct, (alone or here)(asked), strict=True))
-    for shard, digest in hashes.items():
-        scores[:, shard] = found[digest][chosen]
+    if len(chosen):
+        found = dict(zip(distinct, (alone or here)(asked), strict=True))
+        for shard, digest in hashes.items():
+            scores[:, shard] = found[digest][chosen]
     if before is not None:
         vectors[known] = before.judged.vectors[places[known]]
         for shard, digest in hashes.items():

@@ -45,6 +45,8 @@ def _saying(column: Column, role: str, faults: Mapping[str, str] | None = None) 
 
 def _are_told_apart(ids: pa.StringArray) -> bool:
     """Whether ids are surely no look-alikes: in ASCII, without white space, they differ by more than case."""
+    if are_within(ids, 0x21, 0x40):  # what has no letters has no case
+        return True
     return have_no_space(ids) and bool(pc.count_distinct(pc.ascii_lower(ids)).as_py() == len(ids))
 
 
