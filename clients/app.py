@@ -142,7 +142,7 @@ def rehearse(client: local.Client, question: q.Rehearse) -> a.RehearseAnswer:
 @answers(q.Discard)
 def discard(client: local.Client, question: q.Discard) -> a.DiscardAnswer:
     """Nothing of erased rows is kept any longer."""
-    forgetting.discard_held(client, question.requests)
+    erasure.discard(client, question.requests)
     return a.DiscardAnswer(client=client.name)
 
 
@@ -150,7 +150,7 @@ def discard(client: local.Client, question: q.Discard) -> a.DiscardAnswer:
 def chain(client: local.Client, question: q.Chain) -> a.ChainAnswer:
     """The chain of erasures here, and whether what is served may be; no person is named."""
     head, links = client.store.vault.chain(question.after)
-    serves = client.store.ensemble.entries is None or (client.store.ensemble.is_allowed() and client.is_measured_here())
+    serves = not any(client.store.ensemble.misleading())
     return a.ChainAnswer(client=client.name, head=head or "", links=tuple(links), serves=serves)
 
 

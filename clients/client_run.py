@@ -15,23 +15,29 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file
 
 from clients.home import Home
 from fedrec.config import RunConfig, parse
 from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError
 from fedrec.files import make_folder, sync, write_bytes
+from fedrec.protocol.adapters import Model, digest_of, from_arrays
 from fedrec.protocol.facts import FACTS, Fact, written
 from fedrec.vault.vault import Vault
 
 if TYPE_CHECKING:
     from fedrec.ensemble.stored import Ensemble
     from fedrec.models.base import Base
+
+PUBLISHED = "published.safetensors"
 
 
 class ClientRun:
@@ -161,12 +167,50 @@ class ClientRun:
     def mend(self) -> str:
         return "its run's server has to send it anew"
 
+    def beyond(self, whose: Sequence[str], split: int) -> set[str]:
+        return self.home.beyond(whose, split)
+
+    def unused(self) -> list[tuple[str, str]]:
+        """Files and folders, by their names, from which nothing answers nor goes on; each with why."""
+        served = self.ensemble.named()
+        found = [
+            (str(path.relative_to(self.folder)), "an adapter that is not served") for path in self.ensemble.unserved()
+        ]
+        personal = sorted(self.folder.glob("personal-*.safetensors"))  # of Ditto, the one that is served among them
+        models = personal or [self.folder / PUBLISHED]
+        if all(_differs(path, served) for path in models):
+            found.append((models[-1].name, "another model than is served"))
+        return found
+
+    def published_in(self) -> int | None:
+        """The round of the model that the server sent last, where it is there still; -1 where it cannot be read."""
+        try:
+            with safe_open(self.folder / PUBLISHED, "np") as file:
+                return int(file.metadata()["round"])
+        except FileNotFoundError:
+            return None
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+            return -1
+
+    def published(self, number: int) -> Model | None:
+        """The model that it was sent in a round, where it has it still."""
+        return from_arrays(load_file(self.folder / PUBLISHED)) if self.published_in() == number else None
+
     def leave(self) -> None:
         """Have nothing of the run any longer; from the first moment on nothing of it may be served."""
         self.allow(())
         if self.folder.exists():
             shutil.rmtree(self.folder)
             sync(self.folder.parent)
+
+
+def _differs(path: Path, served: Mapping[int, str]) -> bool:
+    """Whether a file holds a model that has another adapter than is served."""
+    try:
+        model = dict(enumerate(map(digest_of, from_arrays(load_file(path)))))
+    except (OSError, SafetensorError, ValueError):
+        return path.exists()
+    return any(model.get(shard) != digest for shard, digest in served.items())
 
 
 @dataclass(frozen=True)

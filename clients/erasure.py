@@ -43,6 +43,13 @@ def rehearse(
     return RehearseAnswer(client=client.name, **vars(found))
 
 
+def discard(client: Client, requests: Sequence[str]) -> None:
+    """Destroy what `erase` kept for the verification, and whatever nothing answers from."""
+    forgetting.discard_held(client, requests)
+    for name, _ in client.store.unused():
+        (client.store.folder / name).unlink(missing_ok=True)
+
+
 def serve(client: Client, model: Model, shards: Sequence[int]) -> None:
     """Serve retrained adapters from now on, beside those that are served."""
     forgetting.serve(client, _states(model, shards))

@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -120,6 +121,10 @@ class Home:
         """Those who have rows here."""
         return [user for user, _ in self.vault.users()]
 
+    def beyond(self, whose: Sequence[str], split: int) -> set[str]:
+        """Of those whose each row of a split was: the people of whom there are fewer now."""
+        return self.vault.beyond(whose, split)
+
     def interactions(self, catalogue: Catalogue) -> Interactions:
         return self.vault.interactions(catalogue)
 
@@ -153,6 +158,10 @@ class PooledHome(Home):
 
     def users(self) -> list[str]:
         return sorted({user for home in self._homes.values() for user in home.users()})
+
+    def beyond(self, whose: Sequence[str], split: int) -> set[str]:
+        there = sum((Counter(dict(home.vault.users(split))) for home in self._homes.values()), Counter[str]())
+        return {*(Counter(whose) - there)}
 
     def interactions(self, catalogue: Catalogue) -> Interactions:
         return pooled({name: home.interactions(catalogue) for name, home in self._homes.items()})

@@ -160,10 +160,6 @@ class Client:
             metrics[name] = Measures(**vars(measure(scores[mine], tested.label[mine], tested.user[mine])))
         return metrics, ScoredRows(scores, tested.label.astype(np.int8), numbered(rows.user_ids)[tested.user])
 
-    def is_measured_here(self) -> bool:
-        """Whether judged rows and scores are of people who are in the vault, and judged by the adapters served."""
-        return self.ensemble.scores.users() <= set(self.store.users()) and self.ensemble.is_judged_here()
-
     def _agrees(self) -> None:
         """
         Raises:

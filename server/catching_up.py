@@ -17,7 +17,11 @@ from fedrec.protocol.answers import ChainAnswer, DiscardAnswer, LocateAnswer, Re
 from fedrec.protocol.questions import Chain, Discard, Locate, Repeat, Serve
 from fedrec.vault.chain import ORIGIN, Link
 from server.exchange import answers
-from server.renewal import renew
+from server.federation import Federation
+from server.prepare import initial_of
+from server.put_back import erased
+from server.renewal import keep, renew, whole
+from server.restating import untold
 from server.run import Run
 from unlearning.executor import Say
 from unlearning.requests.ledger import Ledger
@@ -69,8 +73,11 @@ def catch_up(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger, say: Say = to_s
     """
     behind = remember(grid, run, nodes, ledger)
     rows = {name: _repeat(grid, run, {name: nodes[name]}, ledger) for name in behind}
+    for line in run.remove_unfit():
+        say(line)
     if not behind and not ledger.chain_ends():
         return False
+    answers(grid, run, nodes, dict.fromkeys(nodes, Discard(requests=())), DiscardAnswer)
     renewed = renew(grid, run, ledger, say)
     last = run.rounds.last()
     if last is not None:
@@ -86,7 +93,25 @@ def catch_up(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger, say: Say = to_s
         )
     if renewed:
         renewed.keep()
+    else:
+        _tell_again(grid, run, ledger, say)
     return bool(behind)
+
+
+def _tell_again(grid: Grid, run: Run, ledger: Ledger, say: Say) -> None:
+    """Where a finished run's figures are of rows that are gone, what they tell of is measured anew."""
+    finished = run.rounds.last() == run.config.federation.rounds
+    if not finished or ledger.under_way() or not erased(ledger):
+        return
+    run.rounds.drop_older()
+    old = run.old_figures()
+    for path, why in old:
+        say(f"{path}: {why}, as if an old copy had been put back: told again")
+        if path.parent.parent == run.rounds.folder:
+            number = int(path.parent.name)
+            run.rounds.retell(number, untold(run.rounds.entry(number)))
+    if old:
+        keep(Federation(grid, run, initial_of(run), lambda _: None), (), whole(run, (), {}), run.rounds.folder)
 
 
 def _repeat(grid: Grid, run: Run, node: Nodes, ledger: Ledger) -> int:

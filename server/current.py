@@ -1,29 +1,64 @@
-"""Whether a run's clients on this machine have done every erasure that its ledger remembers."""
+"""Whether what a run here answers and shows is of what its erasures have left."""
 
 from __future__ import annotations
 
 from contextlib import closing
+from typing import TYPE_CHECKING
 
-from fedrec.errors import FedrecError
-from server.catching_up import refuse
-from server.simulated_run import SimulatedRun
-from unlearning.workflow.workflow import Workflow, certificates_of
+from fedrec.errors import FedrecError, command
+
+if TYPE_CHECKING:
+    from server.run import Run
 
 
-def check_current(run: SimulatedRun) -> None:
-    """
+def check_current(run: Run, database: str | None = None) -> None:
+    """Warn of baselines that are of before an erasure.
+
+    Args:
+        database: URL of the ledger; None = where it is anyway.
+
     Raises:
-        FedrecError: a client's folder is an old copy, which was put back: nothing may answer from it.
+        FedrecError: a client's folder, or the baseline that is asked, is an old copy, which was put back: nothing may
+            answer from it.
     """
-    main = run.main
-    if not Workflow.is_open(main):
-        if any(certificates_of(main).glob("*.json")):
-            where = f"{main.folder / 'erasure' / 'ledger.db'}: not there, and certificates are"
+    home = run.main
+    folder = home.folder / "erasure"
+    if not folder.is_dir():
+        return
+    from fedrec.output import warn
+    from server.catching_up import refuse
+    from server.put_back import lacking
+    from server.simulated_run import open_run
+    from server.standing import check_baseline, warnings_of
+    from unlearning.workflow.workflow import Workflow, certificates_of
+
+    if not Workflow.is_open(home, database):
+        if any(certificates_of(home).glob("*.json")):
+            where = f"{folder / 'ledger.db'}: not there, and certificates are"
             raise FedrecError(f"{where}; restore it from a backup, or name the ledger by FEDREC_LEDGER")
         return
-    with closing(Workflow(main).ledger) as ledger:
-        ends = ledger.chain_ends()
-    homes = main.homes
-    for name, (number, head) in ends.items():
-        if name in homes and homes[name].has_vault and homes[name].vault.chain(number)[0] != head:
-            refuse(main, {name: "lacks erasures that it had done"})
+    with closing(Workflow(home, database).ledger) as ledger:
+        here = open_run(home.folder)
+        refuse(home, dict.fromkeys(lacking(here, ledger), "lacks erasures that it had done"))
+    if run is not home:
+        check_baseline(open_run(run.folder))
+    warn(warnings_of(here))
+
+
+def check_shown(run: Run, database: str | None = None) -> None:
+    """The same of what is shown of a run, which answers nobody.
+
+    Raises:
+        FedrecError: its figures are of before an erasure.
+    """
+    if not (run.main.folder / "erasure").is_dir():
+        return
+    from server.told import old_result
+    from unlearning.workflow.workflow import Workflow
+
+    check_current(run, database)
+    if Workflow.is_open(run.main, database) and (path := old_result(run)) is not None:
+        mend = command("forget run --run", run.main.folder)
+        raise FedrecError(
+            f"{path}: not what the rounds tell, as if an old copy had been put back; {mend} writes it again"
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -259,7 +258,7 @@ class Federation:
             self._same_fault(number, self.nodes, entry["dropped"])
         entry["clients"] = [{"id": group, **measured[group]} for group in sorted(measured)]
         entry["overall"] = results.overall(answers if answers.keys() == whole.keys() else {}, entry["clients"])
-        entry["adapter_hash"] = _hash_of({client: answer.served for client, answer in answers.items()})
+        entry["adapter_hash"] = results.hash_of({client: answer.served for client, answer in answers.items()})
         entry.setdefault("seconds", time.monotonic() - began)
         self.run.rounds.write(number, models, entry)
         self.on_round(entry)
@@ -302,8 +301,3 @@ def _among(clients: Sequence[str], counted: Sequence[str], record: Mapping[str, 
 def _mean_loss(reply: TrainAnswer) -> float | None:
     rows = sum(reply.examples)
     return sum(x * n for x, n in zip(reply.loss, reply.examples, strict=True)) / rows if rows else None
-
-
-def _hash_of(served: Mapping[str, str]) -> str:
-    """SHA-256 over the clients' names and the models they say they serve."""
-    return hashlib.sha256("\n".join(f"{c} {served[c]}" for c in sorted(served)).encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -33,9 +33,14 @@ class RunHost:
             yield FederatedExecutor(self.model, grid, ledger)
 
     def put_back(self, ledger: Ledger) -> Iterator[tuple[str, str]]:
-        from server.renewal import put_back
+        from server.put_back import put_back
 
         return put_back(self.model, ledger)
+
+    def warnings(self) -> Iterable[str]:
+        from server.standing import warnings_of
+
+        return warnings_of(self.model)
 
     def publish(self, database: str | None) -> None:
         from server.simulation import write_result_and_page

@@ -175,15 +175,18 @@ def _beside(run: SimulatedRun) -> list[SimulatedRun]:
     Raises:
         FedrecError: an erasure is being carried out.
     """
+    from fedrec.progress import say
     from server.erasure_facts import under_way
-    from server.prepare import remove_old_baselines
+    from unlearning.workflow.workflow import Workflow
 
     if run.config.baselines and (request := under_way(run)):
         raise FedrecError(
             f"request {request} is not erased yet, so no baseline may read the data: "
             f"{command('forget status --run', run.folder)} shows why, {command('forget run --run', run.folder)} goes on"
         )
-    remove_old_baselines(run)
+    if Workflow.is_open(run):
+        for line in run.remove_unfit():
+            say(line)
     for name, config in _baselines(run.config).items():
         if not (run.folder / BASELINES / name / "config.json").exists():
             create_run(run.folder / BASELINES / name, config)

@@ -102,13 +102,6 @@ def _too_large(config: RunConfig, people: int, context: int) -> list[str]:
     return found
 
 
-def remove_old_baselines(run: SimulatedRun) -> list[str]:
-    """Remove the baselines that an erasure had removed, and that were put back from an old copy; their names."""
-    begun = [baseline for baseline in run.baselines if baseline.rounds.last() is not None]
-    old = [each.name for each in begun if not all(each.client(name).ensemble.is_allowed() for name in each.clients)]
-    return run.leave_baselines(old)
-
-
 def initial_of(run: Run) -> State:
     """The shared initial adapter."""
     state, _ = load_peft(run.main.folder / "initial")

@@ -7,7 +7,7 @@ nothing of it is kept.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def renew(grid: Grid, run: Run, ledger: Ledger, say: Say) -> Renewed | None:
     stale = stale_in_rounds(run, newest)
     if not stale:
         return None
-    shards, path = sorted(stale), _models_path(run)
+    shards, path = sorted(stale), models_path(run)
     restore = f"restore {run.rounds.folder} as it was after that"
     if run.rounds.last() != run.config.federation.rounds:
         again = f"remove that folder, and {command('simulate --resume', run.folder)} trains every round again"
@@ -103,7 +103,7 @@ def stale_in_rounds(run: Run, newest: Mapping[int, Newest]) -> dict[int, str]:
     last = run.rounds.last()
     if last is None or not newest:
         return {}
-    path = _models_path(run)
+    path = models_path(run)
     try:
         models = run.rounds.models(last)
     except (OSError, SafetensorError, ValueError):
@@ -111,18 +111,8 @@ def stale_in_rounds(run: Run, newest: Mapping[int, Newest]) -> dict[int, str]:
     return differ(newest, {name: dict(enumerate(map(digest_of, model))) for name, model in models.items()})
 
 
-def put_back(run: Run, ledger: Ledger) -> Iterator[tuple[str, str]]:
-    """Files here that hold, or serve, what is of before an erasure; each with why."""
-    newest = published(run, ledger)
-    mend = f"{command('forget run --run', run.folder)} puts that right"
-    for shard, request in stale_in_rounds(run, newest).items():
-        yield str(_models_path(run).relative_to(run.folder)), f"shard {shard} is of before erasure {request}; {mend}"
-    for name, hashes in run.served().items():
-        for shard, request in differ(newest, {name: hashes}).items():
-            yield f"clients/{name}", f"serves shard {shard} of before erasure {request}; {mend}"
-
-
-def _models_path(run: Run) -> Path:
+def models_path(run: Run) -> Path:
+    """The models of the last round."""
     return run.rounds.folder / f"{run.rounds.last() or 0:04d}" / MODELS
 
 

@@ -26,9 +26,8 @@ def restate(run: Run, shards: Sequence[int], again: Rounds) -> None:
     Args:
         shards: those that were trained again, in the rounds `again`.
     """
+    write_json(run.main.folder / "reference.json", {**run.reference, **facts_now(run)})
     last = run.rounds.last() or 0
-    share = share_in_round(last, last, run.reference["measured"], run.config.evaluate)
-    write_json(run.main.folder / "reference.json", {**run.reference, **run.main.measured_anew(share)})
     for number in range(last + 1):
         entry = run.rounds.entry(number)
         if number:
@@ -36,11 +35,21 @@ def restate(run: Run, shards: Sequence[int], again: Rounds) -> None:
         run.rounds.retell(number, entry if number == last else entry | _GONE)
 
 
+def facts_now(run: Run) -> Entry:
+    """What reference.json says of rows, of those that are there now."""
+    return run.main.measured_anew(share_in_round(0, 0, run.reference["measured"], run.config.evaluate))
+
+
+def untold(entry: Entry) -> Entry:
+    """A round without what its training tells of."""
+    return {name: value for name, value in entry.items() if name not in (*_OF_SHARDS, "train_loss")}
+
+
 def retold(entry: Entry, again: Entry, shards: Sequence[int]) -> Entry:
     """What a round tells of its training, with what the retraining of some shards tells of its own in their place."""
     if not shards:
         return entry
-    told = {name: value for name, value in entry.items() if name not in (*_OF_SHARDS, "train_loss")}
+    told = untold(entry)
     whole = entry.get("participants") == again.get("participants")
     for name in _OF_SHARDS:
         old, new = entry.get(name, []), again.get(name, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -94,12 +95,26 @@ def _how_far_known(overall: Mapping[str, float]) -> list[str]:
     return []
 
 
+def hash_of(served: Mapping[str, str]) -> str:
+    """SHA-256 over the clients' names and the models they say they serve."""
+    return hashlib.sha256("\n".join(f"{c} {served[c]}" for c in sorted(served)).encode()).hexdigest()
+
+
 def write_result(run: Run) -> dict[str, Any]:
-    """The run's result.json from its rounds and its baselines' results."""
+    """The run's result.json from its rounds and its baselines' results, and theirs."""
+    result = result_of(run)
+    for each in (run, *run.baselines):
+        if each.rounds.last() is not None:
+            write_json(each.folder / "result.json", result if each is run else result_of(each))
+    return result
+
+
+def result_of(run: Run) -> dict[str, Any]:
+    """What a run's rounds and those of its baselines say."""
     history, reference, config = run.rounds.history(), run.reference, run.config
     last = history[-1]
     facts = {fact["id"]: fact for fact in reference["clients"]}
-    result = {
+    return {
         "run": run.name,
         "strategy": config.strategy,
         "rounds": last["round"],
@@ -123,7 +138,5 @@ def write_result(run: Run) -> dict[str, Any]:
             *([_ERASED] if not history[0]["overall"] else []),
             *_how_far_known(last["overall"]),
         ],
-        "baselines": [write_result(baseline) for baseline in run.baselines if baseline.rounds.last() is not None],
+        "baselines": [result_of(baseline) for baseline in run.baselines if baseline.rounds.last() is not None],
     }
-    write_json(run.folder / "result.json", result)
-    return result

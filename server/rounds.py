@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from fedrec.files import read_json, replacing, replacing_folder, storing, sync, write_json
 from fedrec.protocol.adapters import Model, from_arrays, to_arrays
 
-_UNFINISHED = ".unfinished"
+UNFINISHED = ".unfinished"
 MODELS = "models.safetensors"
 
 
@@ -49,21 +49,29 @@ class Rounds:
                 with storing(fresh / MODELS):
                     save_file(flat, fresh / MODELS)
                 write_json(fresh / "round.json", entry)
-        for old in self.folder.glob(f"[0-9]*/{MODELS}"):
-            if old.parent.name.isdecimal() and int(old.parent.name) < number:
-                old.unlink()
-                sync(old.parent)
+        self.drop_older()
+
+    def drop_older(self) -> None:
+        """Remove the models of older rounds than the last, and what was kept of unfinished ones."""
+        for old in self.older_models():
+            old.unlink()
+            sync(old.parent)
         self.drop_unfinished()
+
+    def older_models(self) -> list[Path]:
+        """The models of older rounds than the last."""
+        found = sorted(self.folder.glob(f"[0-9]*/{MODELS}"))
+        return [path for path in found if path.parent.name.isdecimal() and int(path.parent.name) != self.last()]
 
     def drop_unfinished(self) -> None:
         """Remove what was kept of rounds that are not finished."""
-        for kept in list(self.folder.glob(f"*{_UNFINISHED}")):
+        for kept in list(self.folder.glob(f"*{UNFINISHED}")):
             shutil.rmtree(kept)
             sync(self.folder)
 
     def unfinished(self, number: int) -> Path:
         """Where answers of a round are kept until it is written."""
-        return self.folder / f"{number:04d}{_UNFINISHED}"
+        return self.folder / f"{number:04d}{UNFINISHED}"
 
     def models(self, number: int) -> dict[str, Model]:
         """Every client's model after that round."""

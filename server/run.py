@@ -144,6 +144,14 @@ class Run:
         """By client, the hash of each adapter that its manifest names, by shard."""
         return {}
 
+    def remove_unfit(self) -> list[str]:
+        """Remove the baselines that may not stand; a line for each, with why."""
+        return []
+
+    def old_figures(self) -> list[tuple[Path, str]]:
+        """What tells of rows that are there no longer, each with why."""
+        return []
+
     def measured_anew(self, share: float) -> dict[str, Any]:
         """What reference.json says of the clients and of the trivial scorers, of the rows that are there now.
 

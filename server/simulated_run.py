@@ -136,6 +136,31 @@ class SimulatedRun(Run):
     def served(self) -> dict[str, dict[int, str]]:
         return {name: self.client(name).ensemble.named() for name in self.clients}
 
+    def remove_unfit(self) -> list[str]:
+        from server.standing import remove_unfit_baselines
+
+        return remove_unfit_baselines(self)
+
+    def old_figures(self) -> list[tuple[Path, str]]:
+        from server.told import old_figures
+
+        return list(old_figures(self))
+
+    def leave_strays(self) -> None:
+        """Have clients that are only this run's own have nothing of runs that are not here."""
+        for name, id in self.strays():
+            ClientRun(self.homes[name], id).leave()
+
+    def strays(self) -> list[tuple[str, str]]:
+        """Client, and id of a run that is not here, of whom it has something; of clients that are only this run's."""
+        if self.homes_folder != self.folder / "clients":
+            return []
+        whole = [baseline for baseline in self.baselines if (baseline.folder / "run.json").exists()]
+        known = {self.id, *(baseline.id for baseline in whole)}
+        paths = ((name, home.folder / "runs") for name, home in self.homes.items())
+        found = [(name, path.name) for name, folder in paths for path in sorted(folder.glob("*"))]
+        return [(name, id) for name, id in found if id not in known]
+
     def measured_anew(self, share: float) -> dict[str, Any]:
         from fedrec.data.evaluated import evaluated
         from fedrec.preparation import measured_on
@@ -193,7 +218,7 @@ class SimulatedRun(Run):
     def leave_baselines(self, names: list[str]) -> list[str]:
         """Have nothing left of some baselines, here and at the clients; their names."""
         for baseline in self.baselines:
-            if baseline.name in names:
+            if baseline.name in names and (baseline.folder / "run.json").exists():
                 for home in self.homes.values():
                     ClientRun(home, baseline.id).leave()
         return self.remove_baselines(names)

@@ -211,6 +211,9 @@ class Host(Protocol):
     def put_back(self, ledger: Ledger) -> Iterable[tuple[str, str]]:
         """What is here of before an erasure, as if an old copy had been put back; each file with why."""
 
+    def warnings(self) -> Iterable[str]:
+        """A line for each model beside it that is of before an erasure, with what removes it."""
+
     def publish(self, database: str | None) -> None:
         """Write the model's result and page anew.
 

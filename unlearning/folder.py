@@ -108,6 +108,9 @@ class ModelFolder:
     def users(self) -> list[str]:
         return [user for user, _ in self.vault.users()]
 
+    def beyond(self, whose: Sequence[str], split: int) -> set[str]:
+        return self.vault.beyond(whose, split)
+
     def clients_of(self) -> dict[str, tuple[str, ...]]:
         return dict.fromkeys(self.users(), self.clients)
 

@@ -5,7 +5,6 @@ The holder is a client of a federation, or a model that is trained in one place.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +16,11 @@ from numpy.typing import NDArray
 from fedrec.config import RunConfig
 from fedrec.data.prompts import PromptEncoder, Window
 from fedrec.data.selection import Selection, of_some_people, row_keys
-from fedrec.data.table import TEST, TRAIN, VALID, Catalogue, Interactions
+from fedrec.data.table import TEST, TRAIN, Catalogue, Interactions
 from fedrec.ensemble.answers import Answers, Judged
 from fedrec.ensemble.erased_rows import discard, held, hold
 from fedrec.ensemble.stored import Ensemble
-from fedrec.ensemble.validation import Judgement, judged_users, read_judgement, write_judgement
+from fedrec.ensemble.validation import Judgement, read_judgement, write_judgement
 from fedrec.files import sync
 from fedrec.metrics import auc
 from fedrec.models.adapter import State, state_hash
@@ -135,8 +134,8 @@ def forget_made(holder: Holder) -> None:
     """Remove what was made of rows that are in the vault no longer, but for what is served."""
     ensemble, rows = holder.ensemble, holder.vault.interactions(holder.catalogue)
     ensemble.scores.retain(row_keys(rows.take(rows.split == TEST), holder.catalogue))
-    if (gone := _overjudged(holder, rows)) and (judged := read_judgement(ensemble.judged_path)):
-        write_judgement(ensemble.judged_path, judged.without(list(gone)))
+    if (gone := ensemble.overjudged()) and (judged := read_judgement(ensemble.judged_path)):
+        write_judgement(ensemble.judged_path, judged.without(sorted(gone)))
     _sweep(holder)
     written = [path for path in (ensemble.scores.path, ensemble.judged_path) if path.exists()]
     for path in (*written, ensemble.folder):
@@ -222,13 +221,7 @@ def _left(holder: Holder, selection: Selection) -> int:
     if selection == Selection():
         return 0
     scored = holder.ensemble.scores.met(selection, holder.catalogue)
-    return scored + sum(_overjudged(holder, holder.interactions).values())
-
-
-def _overjudged(holder: Holder, rows: Interactions) -> Counter[str]:
-    """By person, how many judged rows there are more than the vault has to judge by."""
-    there = Counter(rows.user_ids[user] for user in rows.user[rows.split == VALID].tolist())
-    return Counter(judged_users(holder.ensemble.judged_path)) - there
+    return scored + len(holder.ensemble.overjudged())
 
 
 def _together(holder: Holder, adapters: Mapping[int, State], windows: Sequence[Window], n: int) -> NDArray[np.float64]:

@@ -13,16 +13,17 @@ the rows says which adapters may be served: an old manifest put back serves noth
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from fedrec.config import LoraConfig, RunConfig
 from fedrec.data.prompts import PromptEncoder
+from fedrec.data.table import TEST, VALID
 from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.ensemble.answers import Answers, Judged
 from fedrec.ensemble.scores import ScoreFile
-from fedrec.ensemble.validation import Judgement, read_judgement, write_judgement
+from fedrec.ensemble.validation import Judgement, judged_users, read_judgement, write_judgement
 from fedrec.errors import FedrecError
 from fedrec.files import read_json, replacing_folder, sync, write_json
 from fedrec.models.adapter import State, state_hash
@@ -47,8 +48,8 @@ class Keeper(Protocol):
     def mend(self) -> str:
         """What helps where an old manifest was put back."""
 
-    def users(self) -> Collection[str]:
-        """Those who have rows now."""
+    def beyond(self, whose: Sequence[str], split: int) -> set[str]:
+        """Of those whose each row of a split was: the people of whom there are fewer now."""
 
     def allowed(self) -> set[tuple[int, str]]:
         """The shards and hashes of the adapters that may be served, whatever files are put back."""
@@ -120,19 +121,37 @@ class Ensemble:
     def judged(self, shards: int, aggregator: str) -> Judged:
         """The rows by which an aggregator weighs so many shards, of people who are there."""
         if (judgement := read_judgement(self.judged_path)) is not None:
-            gone = set(judgement.users) - set(self.keeper.users())  # put back, or erased from the vault alone
-            return judgement.without(sorted(gone)).judged if gone else judgement.judged
+            return judgement.without(sorted(gone)).judged if (gone := self.overjudged()) else judgement.judged
         if AGGREGATORS[aggregator].judges:
             raise FedrecError(f"{self.judged_path}: not there, or cannot be read; restore it from a backup")
         return Judged.nobody(shards)
 
-    def is_judged_here(self) -> bool:
-        """Whether the rows that weigh the shards are of people who are there, judged by the adapters served."""
-        if (judgement := read_judgement(self.judged_path)) is None:
-            return True
-        by = dict(enumerate(judgement.adapters))
-        mine = all(by.get(shard, digest) == digest for shard, digest in self.named().items())
-        return mine and set(judgement.users) <= set(self.keeper.users())
+    def overjudged(self) -> set[str]:
+        """The people of whom there are judged rows, also rehearsed, that are rows no longer: put back, or erased."""
+        paths = (self.judged_path, self.rehearsed_path)
+        return {user for path in paths for user in self.keeper.beyond(judged_users(path), VALID)}
+
+    def misleading(self) -> Iterator[tuple[str, str]]:
+        """The files, by their names in the folder, that would answer what they must not; each with why."""
+        if self._manifest.exists() and not self.is_allowed():
+            yield self._manifest.name, "names adapters that were withdrawn"
+        for shard, digest in self.named().items():
+            if self._whole(shard, digest) is None:
+                yield self._named(shard, digest), "not the adapter that the manifest names"
+        for path in (self.judged_path, self.rehearsed_path):
+            if self.keeper.beyond(judged_users(path), VALID):
+                yield path.name, "has answers to rows that are there no longer"
+        if judged_users(self.judged_path) and (judgement := read_judgement(self.judged_path)) is not None:
+            by = dict(enumerate(judgement.adapters))
+            if any(by.get(shard, digest) != digest for shard, digest in self.named().items()):
+                yield self.judged_path.name, "has the answers of other adapters than are served"
+        if (scores := self.scores.read()) is not None and self.keeper.beyond([*map(str, scores["users"])], TEST):
+            yield self.scores.path.name, "has scores of rows that are there no longer"
+
+    def unserved(self) -> list[Path]:
+        """The folders of adapters that are not served."""
+        named = {self._folder(shard, digest) for shard, digest in self.named().items()}
+        return sorted(set(self._adapters.iterdir()) - named) if self._adapters.exists() else []
 
     def serve(
         self,
@@ -185,10 +204,9 @@ class Ensemble:
 
     def sweep(self) -> None:
         """Remove adapters that are not served, on the disk when this returns."""
-        named = {self._folder(shard, digest) for shard, digest in self.named().items()}
+        for folder in self.unserved():
+            shutil.rmtree(folder)
         if self._adapters.exists():
-            for folder in set(self._adapters.iterdir()) - named:
-                shutil.rmtree(folder)
             sync(self._adapters)
 
     def _whole(self, shard: int, digest: str) -> State | None:
@@ -202,11 +220,13 @@ class Ensemble:
     def _folder(self, shard: int, digest: str) -> Path:
         return self._adapters / f"{shard}-{digest[:_SHOWN]}"
 
+    def _named(self, shard: int, digest: str) -> str:
+        return str(self._folder(shard, digest).relative_to(self.folder))
+
     def _write(self, hashes: Mapping[int, str], shards: int) -> None:
         entries: list[dict[str, Any] | None] = [None] * shards
         for shard, digest in hashes.items():
-            where = self._folder(shard, digest).relative_to(self.folder)
-            entries[shard] = {"folder": str(where), "sha256": digest}
+            entries[shard] = {"folder": self._named(shard, digest), "sha256": digest}
         write_json(self._manifest, {"shards": entries})
 
     @property

@@ -40,6 +40,7 @@ def _content(result: Result) -> dict[str, Any]:
         "config": result.get("config") or {},
         "command": "fedrec simulate",
         "result": result,
+        "digest": run_result.digest(result),
         "overall": result["overall"],
         "measured": result.get("measured") or 1.0,
         "share": run_result.share_of_possible(result),

@@ -6,6 +6,8 @@ A result is one JSON document (a nested dict). A metric that could not be measur
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -32,6 +34,18 @@ def complete(result: Result) -> Result:
     known["history"] = [complete_round(entry) for entry in known["history"]]
     known["baselines"] = [complete(baseline) for baseline in known.get("baselines", [])]
     return known
+
+
+def alike(result: Result) -> Result:
+    """The result completed, without what a run's folder is called, so that those of one run's copies are equal."""
+    known = complete(result)
+    return {**known, "run": None, "baselines": [{**baseline, "run": None} for baseline in known["baselines"]]}
+
+
+def digest(result: Result) -> str:
+    """SHA-256 of a result, as its page has it: without its baselines and what its folder is called."""
+    content = {**alike(result), "baselines": []}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def complete_round(entry: Result) -> Result:

@@ -94,11 +94,16 @@ class Vault:
         with reading(self.path) as db:
             return titles_in(db)
 
-    def users(self) -> list[tuple[str, int]]:
-        """Each user and how many rows they have."""
-        counts = "SELECT name, count(*) FROM users JOIN rows ON user = id GROUP BY id ORDER BY id"
+    def users(self, split: int | None = None) -> list[tuple[str, int]]:
+        """Each user who has rows, of a split where one is given, and how many."""
+        counts = "SELECT name, count(*) FROM users JOIN rows ON user = id {} GROUP BY id ORDER BY id"
+        only = "" if split is None else f"WHERE split = {split:d}"
         with reading(self.path) as db:
-            return db.execute(counts).fetchall()
+            return db.execute(counts.format(only)).fetchall()
+
+    def beyond(self, whose: Sequence[str], split: int) -> set[str]:
+        """Of those whose each row of a split was: the people of whom there are fewer now."""
+        return {*(Counter(whose) - Counter(dict(self.users(split))))}
 
     # erasure
 

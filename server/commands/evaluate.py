@@ -15,10 +15,13 @@ def evaluate(
     from fedrec.progress import working
 
     with working(f"reading {one_run(folder, run) or 'the newest run'}"):
+        from server.current import check_shown
         from server.run import Run as Opened
         from server.run import find_run
 
-        result = Opened(find_run(one_run(folder, run))).result
+        opened = Opened(find_run(one_run(folder, run)))
+        check_shown(opened)
+        result = opened.result
     write_result(result, json)
     if json != "-":
         from fedrec.reporting.run_console import print_results

@@ -34,6 +34,7 @@ def _write(runs: list[Path] | None, run: Path | None, database: str | None) -> P
     from fedrec.lock import only_writer
     from fedrec.reporting.run_page import write_report
     from fedrec.reporting.run_result import beside
+    from server.current import check_shown
     from server.erasure_facts import erasures
     from server.simulated_run import open_run
     from unlearning.comparison.folder import is_comparison, show_again
@@ -44,6 +45,8 @@ def _write(runs: list[Path] | None, run: Path | None, database: str | None) -> P
             raise UsageError(f"{' '.join(map(str, folders))}: a comparison of methods is shown alone; name one folder")
         return show_again(folders[0])
     first, *others = [open_run(path) for path in folders or [None]]
+    for each in (first, *others):
+        check_shown(each, database)
     result = beside(first.result, [other.result for other in others])
     page = first.folder / "report.html"
     with only_writer(first.folder):

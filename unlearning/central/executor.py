@@ -7,7 +7,7 @@ not believed: with the rows that are to be there it is made from others, and is 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -197,12 +197,7 @@ def behind(model: ModelFolder, ledger: Ledger) -> str | None:
         return "lacks erasures that it had done"
     if links:
         ledger.extend_chain(CENTRAL, links)
-    ensemble = model.ensemble
-    if ensemble.entries is None or (
-        ensemble.is_allowed() and ensemble.is_judged_here() and ensemble.scores.users() <= {*model.users()}
-    ):
-        return None
-    return "would serve what was withdrawn, or be judged by erased rows"
+    return "would serve what was withdrawn, or be judged by erased rows" if any(model.ensemble.misleading()) else None
 
 
 def refuse(model: ModelFolder, why: str | None) -> None:
@@ -244,6 +239,11 @@ class CentralHost:
         for name, hashes in (("shards", self.model.kept()), ("manifest.json", self.model.ensemble.named())):
             for shard, request in differ(newest, {CENTRAL: hashes}).items():
                 yield name, f"shard {shard} is of before erasure {request}; {mend}"
+        for file, why in self.model.ensemble.misleading():
+            yield file, f"{why}; {mend}"
+
+    def warnings(self) -> Iterable[str]:
+        return ()
 
     def publish(self, database: str | None) -> None:
         write_page(self.model)

@@ -13,6 +13,7 @@ from unlearning.forget.arguments import Database, Operator, RunOption, acting, o
 
 if TYPE_CHECKING:
     from fedrec.terminal import Terminal
+    from unlearning.executor import Host
     from unlearning.workflow.workflow import Workflow
 
 
@@ -60,13 +61,15 @@ def audit(
     console.print("log, certificates, ledger and operators tell the same" if not found else "nothing else is wrong")
 
 
-def warn_altered(workflow: Workflow, console: Terminal) -> None:
-    """One line where something is not as it was left."""
+def warn_altered(host: Host, workflow: Workflow, console: Terminal) -> None:
+    """One line where something is not as it was left, and one for each model beside that is of before an erasure."""
     from fedrec.progress import working
     from unlearning.workflow.findings import unaccepted
 
-    with working("looking through log and certificates"):
-        found = unaccepted(workflow)
+    with working("looking through log, certificates and baselines"):
+        found, old = unaccepted(workflow), list(host.warnings())
+    for line in old:
+        console.print(line, style="red", markup=False, soft_wrap=True)
     if found:
         console.print(
             f"the audit finds {len(found)}, the first: {found[0].about}: {found[0].why}; see "

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from fedrec.options import Json
-from unlearning.forget.arguments import Database, RequestId, RunOption, open_workflow
+from unlearning.forget.arguments import Database, RequestId, RunOption, open_host, open_workflow
 from unlearning.forget.audit_commands import warn_altered
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def status(run: RunOption = None, database: Database = None, json: Json = None) 
     """Open requests, late ones first, with the days that are left, and how many there are in each state."""
     from fedrec.output import write_result
 
-    workflow, console = open_workflow(run, database, json)
+    host, workflow, console = open_host(run, database, json)
     waiting, counts = workflow.ledger.status()
     day = today()
     for brief in waiting:
@@ -42,7 +42,7 @@ def status(run: RunOption = None, database: Database = None, json: Json = None) 
         console.print(line, markup=False, soft_wrap=True)
     console.print(", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no requests")
     warn(workflow, console, waiting)
-    warn_altered(workflow, console)
+    warn_altered(host, workflow, console)
     told = [
         {
             **brief._asdict(), "due_at": str(brief.due_at), "received_at": str(brief.received_at),

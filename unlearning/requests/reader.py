@@ -65,6 +65,10 @@ class Reader:
         """The shards that nobody may serve as they were: of requests that withdrew them and are not closed."""
         return {shard for request in self.open_requests() if request.reached in OUT for shard in request.shards or ()}
 
+    def under_way(self) -> bool:
+        """Whether something of any request was withdrawn that is not closed yet, whatever it waits for."""
+        return any(request.reached in OUT for request in self.open_requests())
+
     def chain(self, client: str) -> Sequence[Link]:
         """A client's erasures as it told of them, the first one first."""
         with self._database.reading() as connection:
