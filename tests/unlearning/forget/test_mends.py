@@ -22,8 +22,8 @@ from unlearning.workflow.workflow import Workflow
 __all__ = ["finished"]  # a fixture
 
 OF_NO_RUN = re.compile(
-    r"`fedrec (?:settings`|simulate`|unlearn train`|client init`|vault (?:backup|import)`|forget --passphrase-file FILE …`"
-    r"|[^`]* --run RUN`)"
+    r"`fedrec (?:settings`|simulate`|unlearn train`|client init`|vault (?:backup|import)`"
+    r"|forget --passphrase-file FILE …`|[^`]* --run RUN`)"
 )
 
 
