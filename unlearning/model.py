@@ -13,49 +13,38 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Collection, Mapping
-from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import hardware
-from fedrec.bases.recorded import base_of, record_base
+from fedrec.bases.recorded import record_base
 from fedrec.config import RunConfig
-from fedrec.data.prompts import PromptEncoder
 from fedrec.data.selection import Selection
-from fedrec.data.shards import drawn
-from fedrec.data.table import TEST, VALID, Catalogue, Dataset, Interactions
+from fedrec.data.table import Dataset
 from fedrec.ensemble.aggregators.evidence import no_validation_rows
-from fedrec.ensemble.answers import Answers, Judged
-from fedrec.ensemble.validation import Judgement, judge, read_judgement
+from fedrec.ensemble.answers import encoder_of
+from fedrec.ensemble.validation import Judgement
 from fedrec.files import write_json
 from fedrec.models.adapter import State, initial_state, state_hash
-from fedrec.models.base import Base, fingerprint, load_base
-from fedrec.scoring import by_person
+from fedrec.models.base import fingerprint, load_base
 from fedrec.vault.vault import Vault
+from unlearning.answering import AnsweringModel, judging
 from unlearning.central import METHOD
 from unlearning.costs import Cost, Deletion
-from unlearning.folder import TABLE, VAULT, ModelFolder, shard_folder
+from unlearning.folder import TABLE, VAULT, shard_folder
 from unlearning.jobs import Assignment, Forgotten, Job, make_jobs, slice_settings
-from unlearning.judging import alone_in
 from unlearning.material import fill_vectors, partition_rows
 from unlearning.methods.method import Method
 from unlearning.places import Places, place, shards_that_saw
-from unlearning.pool import Crew, OnStep, Pool, Workers, silent
+from unlearning.pool import OnStep, Pool, Workers, silent
 from unlearning.table import Table, save_table
 
 
-class ShardedModel:
+class ShardedModel(AnsweringModel):
     """A sharded model in a folder. One process at a time may change it; any number of threads may ask it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.at_rest = folder, ModelFolder(folder)
-        self.config, self.method, self.catalogue = self.at_rest.config, self.at_rest.method, self.at_rest.catalogue
-        self.vault, self.ensemble = self.at_rest.vault, self.at_rest.ensemble
-        self.table: Table = self.at_rest.table
-        hardware.use_threads(self.config.train)
 
     @classmethod
     def create(
@@ -80,11 +69,11 @@ class ShardedModel:
         config = config.model_copy(update={"shards": method.shards})
         hardware.use_threads(config.train)
         rows = dataset.interactions
-        if method.answers.judges and not _judging(rows, method, config.seed).any():
+        if method.answers.judges and not judging(rows, method, config.seed).any():
             raise no_validation_rows()
         base = load_base(str(config.base), device=config.train.device, precision=config.train.precision)
         if vectors is None:
-            vectors = fill_vectors(base, _encoder(base, dataset.catalogue, config), rows)
+            vectors = fill_vectors(base, encoder_of(config, dataset.catalogue, base), rows)
         if places is None:
             material = partition_rows(rows, vectors, dataset.catalogue, base, config)
             places = place(rows, material, method.partitioner, method.shards, method.slices, config.seed)
@@ -95,18 +84,6 @@ class ShardedModel:
         record_base(folder, base)
         write_json(folder / METHOD, {"run": config.model_dump(mode="json"), "method": method.model_dump()})
         return cls(folder)
-
-    @cached_property
-    def base(self) -> Base:
-        return base_of(self.folder, self.config, self.catalogue)
-
-    @cached_property
-    def encoder(self) -> PromptEncoder:
-        return _encoder(self.base, self.catalogue, self.config)
-
-    @property
-    def shards(self) -> range:
-        return range(self.method.shards)
 
     # training
 
@@ -167,56 +144,10 @@ class ShardedModel:
         """What every adapter was made from, besides rows: base model, LoRA, seed."""
         return f"{fingerprint(self.base.model)} {state_hash(self.initial)} {self.config.lora!r}"
 
-    def judged_by(self, adapters: dict[int, State], crew: Crew | None = None) -> Judgement:
-        """What weighs adapters, by shard, against each other; what is known already is not computed again."""
-        rows = self.table.interactions
-        vectors = fill_vectors(self.base, self.encoder, rows, self.table.vectors)
-        self.table = replace(self.table, vectors=vectors)
-        self._write_table()
-        wanted = np.zeros(len(rows), bool)
-        if self.method.answers.judges:
-            wanted = _judging(rows, self.method, self.config.seed)
-        before = read_judgement(self.ensemble.rehearsed_path) or read_judgement(self.ensemble.judged_path)
-        precision, lora, tokens = self.base.precision, self.config.lora, self.encoder.template.answers
-        alone = partial(alone_in, crew, precision, lora, tokens, rows.user) if crew else None
-        return judge(self.base, self.config, self.encoder, rows, wanted, adapters, before, alone, vectors)
-
     def serve(self, adapters: dict[int, State], judgement: Judgement, beside: Collection[int] = ()) -> None:
         """Answer by these adapters from now on; shards that have none are withdrawn, but for those of `beside`."""
         self.ensemble.serve(adapters, judgement, self.config.lora, self.base.source, beside)
         self.answers = self.answers_by(self.method)
-
-    # answers
-
-    @cached_property
-    def answers(self) -> Answers:
-        """The shards that are served, together: a snapshot, replaced whenever others are."""
-        return self.answers_by(self.method)
-
-    def scores(self, wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """(n,) like-probability of the wanted rows, each from its user's rows before it; NaN for other rows.
-
-        A person's scores do not depend, not even in their last bits, on who else is there.
-        """
-        rows = self.table.interactions
-        return self.answers.scores(self.encoder.windows(rows, wanted), len(rows), by_person(rows.user))
-
-    def test_scores(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """The scores of the test rows, (n,) NaN for others, and which rows they are."""
-        wanted = self.table.interactions.split == TEST
-        return self.scores(wanted), wanted
-
-    def answers_by(self, method: Method) -> Answers:
-        """How the shards that are served would answer by another aggregator, or with other settings of it.
-
-        One that judges them needs a model whose own aggregator does, so that there are judgements.
-        """
-        adapters = self.ensemble.adapters() if self.ensemble.entries is not None else {}
-        judged = self._judged(method) if adapters else Judged.nobody(self.method.shards)
-        return Answers(
-            self.base, self.config.lora, self.encoder.template.answers, adapters, judged, method.aggregator,
-            method.aggregation, self.config.seed,
-        )  # fmt: skip
 
     # deletion
 
@@ -233,25 +164,16 @@ class ShardedModel:
         selection.check(rows, self.catalogue)
         gone = selection.mask(rows, self.catalogue)
         touched = shards_that_saw(rows, self.table.places, gone)
-        self.withdraw_shards(touched, [rows.user_ids[user] for user in np.unique(rows.user[gone])])
-        return touched
-
-    def withdraw_shards(self, shards: Collection[int], users: Collection[str]) -> None:
-        """Stop serving some shards, and being judged by some users' rows."""
         answers = self.answers
-        self.ensemble.withdraw(shards, users)
-        self.answers = answers.without(shards, self._judged(self.method))
+        self.ensemble.withdraw(touched, [rows.user_ids[user] for user in np.unique(rows.user[gone])])
+        self.answers = answers.without(touched, self._judged(self.method))
+        return touched
 
     def erase(self, selection: Selection, request: str) -> int:
         """Delete the rows for good; how many they were. What learnt from them is withdrawn already."""
         deleted = self.vault.erase(selection, request).rows
         self.reload()
         return deleted
-
-    def reload(self) -> None:
-        """The rows as the vault has them now, with what is known of each."""
-        self.table = self.at_rest.table
-        self._write_table()
 
     def forget(self, selection: Selection, pool: Workers | None = None, on_step: OnStep = silent) -> Deletion:
         """Withdraw what saw the selected rows, delete them, train the touched shards again and serve them."""
@@ -274,30 +196,3 @@ class ShardedModel:
         states = {job.shard: shard_folder(self.folder, job.shard).adapter() for job in jobs if job.windows}
         lessons = {job.shard: job.lessons[0] for job in jobs}
         return {shard: Forgotten(state, lessons[shard]) for shard, state in states.items() if state is not None}
-
-    # within
-
-    def _judged(self, method: Method) -> Judged:
-        """The rows that weigh the shards, with the shards' centres."""
-        return replace(self.ensemble.judged(self.method.shards, method.aggregator), centres=self.centres())
-
-    def centres(self) -> NDArray[np.float32]:
-        """(S, d) the mean vector of each shard's training rows."""
-        table = self.table
-        centres = np.zeros((len(self.shards), table.vectors.shape[1]), np.float32)
-        for shard in np.unique(table.places.shard[table.places.shard >= 0]):
-            centres[shard] = table.vectors[table.places.shard == shard].mean(axis=0)
-        return centres
-
-    def _write_table(self) -> None:
-        save_table(self.folder / TABLE, self.table, self.catalogue)
-
-
-def _judging(rows: Interactions, method: Method, seed: int) -> NDArray[np.bool_]:
-    """(n,) the validation rows that judge the shards: those of a part of the users, by a keyed hash."""
-    judging: NDArray[np.bool_] = drawn(rows, method.aggregation.validation, seed) & (rows.split == VALID)
-    return judging
-
-
-def _encoder(base: Base, catalogue: Catalogue, config: RunConfig) -> PromptEncoder:
-    return PromptEncoder(base.tokenizer, catalogue.titles, config.prompt, base.context)

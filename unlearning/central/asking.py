@@ -7,9 +7,9 @@ from contextlib import closing
 from fedrec.data.ids import named
 from fedrec.ensemble.ranking import Recommendation, best_unseen
 from fedrec.errors import FedrecError, UsageError, did_you_mean
+from unlearning.answering import AnsweringModel
 from unlearning.central.executor import behind, refuse
 from unlearning.folder import CENTRAL, ModelFolder
-from unlearning.model import ShardedModel
 from unlearning.workflow.workflow import Workflow, certificates_of
 
 
@@ -24,7 +24,7 @@ def recommend(model: ModelFolder, user: str, top: int) -> tuple[str, list[Recomm
     if (known := named("--user", user, held)) not in held:
         raise UsageError(f"--user {user}: no such user in {model.folder}{did_you_mean(known, held)}")
     check_current(model)
-    opened = ShardedModel(model.folder)
+    opened = AnsweringModel(model.folder)
     opened.ensemble.hashes()
     try:
         rows = opened.table.interactions

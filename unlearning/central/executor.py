@@ -21,7 +21,6 @@ from fedrec.models.adapter import State, to_arrays, to_state
 from fedrec.progress import say as to_stderr
 from fedrec.protocol.adapters import Model
 from fedrec.vault.chain import ORIGIN
-from unlearning.central.holder import ModelHolder
 from unlearning.central.measured import measure, write_page
 from unlearning.certificates.bundle import Round
 from unlearning.comparison.carry_out import where
@@ -46,7 +45,6 @@ class CentralExecutor:
             ledger: what remembers the vault's erasures; with none, nobody sees that an old copy was put back.
         """
         self._model, self._workers, self.ledger = model, workers, ledger
-        self._holder = ModelHolder(model)
 
     @property
     def model(self) -> ModelFolder:
@@ -73,9 +71,9 @@ class CentralExecutor:
         if why:
             self._model.ensemble.withdraw_all(self._model.method.shards)
             rows = self._model.vault.repeat(chain)
-            forgetting.forget_made(self._holder)
+            forgetting.forget_made(self._model)
             closed = {request.id for request in ledger.list(RequestState.CLOSED)}
-            forgetting.discard_held(self._holder, [link.request for link in chain if link.request in closed])
+            forgetting.discard_held(self._model, [link.request for link in chain if link.request in closed])
             self._model.reload()
         newest, out = published(self.model, ledger), ledger.shards_out()
         stale = differ(newest, {CENTRAL: self.model.kept()}) if chain else {}
@@ -103,7 +101,7 @@ class CentralExecutor:
         """What is held of it."""
         if client not in (None, CENTRAL):
             raise FedrecError(f"client {client}: not in {self.model.called}, which has {CENTRAL}")
-        held, changed = forgetting.locate(self._holder, selection), self.model.changed_shards()
+        held, changed = forgetting.locate(self._model, selection), self.model.changed_shards()
         served = self._model.ensemble.hashes()
         return Located(
             rows={CENTRAL: held.rows} if held.rows else {},
@@ -122,12 +120,12 @@ class CentralExecutor:
 
     def withdraw(self, selection: Selection, client: str | None, shards: Collection[int]) -> list[str]:
         """Nobody is answered by the shards any more when this returns."""
-        self._model.withdraw_shards(shards, forgetting.locate(self._holder, selection).users)
+        forgetting.withdraw(self._model, selection, shards)
         return []
 
     def erase(self, selection: Selection, client: str | None, request: str) -> dict[str, int]:
         """Delete the rows, and the adapters that learnt from them."""
-        rows = forgetting.erase(self._holder, selection, request)
+        rows = forgetting.erase(self._model, selection, request)
         served = self._model.ensemble.named()
         for shard in self._model.shards:
             if shard not in served:
@@ -163,19 +161,19 @@ class CentralExecutor:
 
     def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
         """How retrained adapters answer erased rows and others, before they serve."""
-        found = forgetting.rehearse(self._holder, requests, self._states(shards, models), _UNSEEN)
+        found = forgetting.rehearse(self._model, requests, self._states(shards, models), _UNSEEN)
         ranked = not np.isnan(found.after - found.before)
         utility = (found.before, found.after, found.liked, found.disliked) if ranked else None
         return Rehearsal(list(found.forgotten), list(found.unseen), utility)
 
     def discard_erased(self, requests: Sequence[str]) -> None:
         """Nothing that waited for the verification is kept any longer."""
-        forgetting.discard_held(self._holder, requests)
+        forgetting.discard_held(self._model, requests)
 
     def serve(self, shards: Sequence[int], models: Mapping[str, Model], withdrawn: Collection[int] = ()) -> None:
         """The retrained shards answer beside the others when this returns, but for those that stay withdrawn."""
         states = self._states(shards, models)
-        forgetting.serve(self._holder, {shard: state for shard, state in states.items() if shard not in withdrawn})
+        forgetting.serve(self._model, {shard: state for shard, state in states.items() if shard not in withdrawn})
 
     def measure(self, shards: Sequence[int], models: Mapping[str, Model], folder: Path) -> None:
         """Keep what is served as the model's, and write its result anew."""

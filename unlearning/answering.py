@@ -1,0 +1,149 @@
+"""A sharded model as it is asked: its rows, its base, and the adapters that are served, answering together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec import hardware
+from fedrec.bases.recorded import base_of
+from fedrec.data.prompts import PromptEncoder
+from fedrec.data.shards import drawn
+from fedrec.data.table import TEST, VALID, Interactions
+from fedrec.ensemble.answers import Answers, Judged, encoder_of
+from fedrec.ensemble.validation import Judgement, judge, read_judgement
+from fedrec.models.adapter import State
+from fedrec.models.base import Base
+from fedrec.scoring import by_person
+from unlearning.folder import TABLE, ModelFolder
+from unlearning.judging import alone_in
+from unlearning.material import fill_vectors
+from unlearning.methods.method import Method
+from unlearning.places import shards_that_saw
+from unlearning.pool import Crew
+from unlearning.table import Table, save_table
+
+
+class AnsweringModel:
+    """A model in a folder; it is a holder of rows, as `fedrec.ensemble.forgetting` has it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.at_rest = folder, ModelFolder(folder)
+        self.config, self.method, self.catalogue = self.at_rest.config, self.at_rest.method, self.at_rest.catalogue
+        self.vault, self.ensemble = self.at_rest.vault, self.at_rest.ensemble
+        self.table: Table = self.at_rest.table
+        hardware.use_threads(self.config.train)
+
+    @cached_property
+    def base(self) -> Base:
+        return base_of(self.folder, self.config, self.catalogue)
+
+    @cached_property
+    def encoder(self) -> PromptEncoder:
+        return encoder_of(self.config, self.catalogue, self.base)
+
+    @property
+    def shards(self) -> range:
+        return range(self.method.shards)
+
+    # rows
+
+    @property
+    def interactions(self) -> Interactions:
+        return self.table.interactions
+
+    def learned(self, gone: NDArray[np.bool_]) -> tuple[int, ...]:
+        """The shards whose training read one of these rows."""
+        return shards_that_saw(self.interactions, self.table.places, gone)
+
+    def members(self, shards: Collection[int]) -> NDArray[np.bool_]:
+        """(users,) who teaches one of these shards."""
+        rows, teaches = self.interactions, np.isin(self.table.places.shard, list(shards))
+        return np.asarray(np.isin(np.arange(len(rows.user_ids)), rows.user[teaches]), bool)
+
+    def reload(self) -> None:
+        """The rows as the vault has them now, with what is known of each."""
+        self.table = self.at_rest.table
+        self._write_table()
+
+    def _write_table(self) -> None:
+        save_table(self.folder / TABLE, self.table, self.catalogue)
+
+    # answers
+
+    @cached_property
+    def answers(self) -> Answers:
+        """The shards that are served, together: a snapshot, replaced whenever others are."""
+        return self.answers_by(self.method)
+
+    def scores(self, wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """(n,) like-probability of the wanted rows, each from its user's rows before it; NaN for other rows.
+
+        A person's scores do not depend, not even in their last bits, on who else is there.
+        """
+        rows = self.table.interactions
+        return self.answers.scores(self.encoder.windows(rows, wanted), len(rows), by_person(rows.user))
+
+    def test_scores(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """The scores of the test rows, (n,) NaN for others, and which rows they are."""
+        wanted = self.table.interactions.split == TEST
+        return self.scores(wanted), wanted
+
+    def answers_by(self, method: Method) -> Answers:
+        """How the shards that are served would answer by another aggregator, or with other settings of it.
+
+        One that judges them needs a model whose own aggregator does, so that there are judgements.
+        """
+        adapters = self.ensemble.adapters() if self.ensemble.entries is not None else {}
+        judged = self._judged(method) if adapters else Judged.nobody(self.method.shards)
+        return self._together(adapters, judged, method)
+
+    def answers_of(self, adapters: Mapping[int, State], judged: Judged | None = None) -> Answers:
+        """How some adapters, by shard, answer together; without judged rows they count equally."""
+        if judged is None:
+            equally = self.method.model_copy(update={"aggregator": "average-nd"})
+            return self._together(adapters, Judged.nobody(self.method.shards), equally)
+        return self._together(adapters, replace(judged, centres=self._centres()), self.method)
+
+    def _together(self, adapters: Mapping[int, State], judged: Judged, method: Method) -> Answers:
+        return Answers(
+            self.base, self.config.lora, self.encoder.template.answers, adapters, judged, method.aggregator,
+            method.aggregation, self.config.seed,
+        )  # fmt: skip
+
+    def judged_by(self, adapters: Mapping[int, State], crew: Crew | None = None) -> Judgement:
+        """What weighs adapters, by shard, against each other; what is known already is not computed again."""
+        rows = self.table.interactions
+        vectors = fill_vectors(self.base, self.encoder, rows, self.table.vectors)
+        self.table = replace(self.table, vectors=vectors)
+        self._write_table()
+        wanted = np.zeros(len(rows), bool)
+        if self.method.answers.judges:
+            wanted = judging(rows, self.method, self.config.seed)
+        before = read_judgement(self.ensemble.rehearsed_path) or read_judgement(self.ensemble.judged_path)
+        precision, lora, tokens = self.base.precision, self.config.lora, self.encoder.template.answers
+        alone = partial(alone_in, crew, precision, lora, tokens, rows.user) if crew else None
+        return judge(self.base, self.config, self.encoder, rows, wanted, adapters, before, alone, vectors)
+
+    def _judged(self, method: Method) -> Judged:
+        """The rows that weigh the shards, with the shards' centres."""
+        return replace(self.ensemble.judged(self.method.shards, method.aggregator), centres=self._centres())
+
+    def _centres(self) -> NDArray[np.float32]:
+        """(S, d) the mean vector of each shard's training rows."""
+        table = self.table
+        centres = np.zeros((len(self.shards), table.vectors.shape[1]), np.float32)
+        for shard in np.unique(table.places.shard[table.places.shard >= 0]):
+            centres[shard] = table.vectors[table.places.shard == shard].mean(axis=0)
+        return centres
+
+
+def judging(rows: Interactions, method: Method, seed: int) -> NDArray[np.bool_]:
+    """(n,) the validation rows that judge the shards: those of a part of the users, by a keyed hash."""
+    judging: NDArray[np.bool_] = drawn(rows, method.aggregation.validation, seed) & (rows.split == VALID)
+    return judging
