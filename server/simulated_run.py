@@ -52,7 +52,7 @@ class SimulatedRun(Run):
     @cached_property
     def homes(self) -> dict[str, Home]:
         """By client; those that are there."""
-        base = self.config.base if self.config.base and Path(self.config.base).is_dir() else None
+        base = self._base
         if self.pools and self.main is not self:
             return {self.config.strategy: self._pooled(base)}
         return {home.name: home for home in homes_in(self.homes_folder, base)}
@@ -63,7 +63,7 @@ class SimulatedRun(Run):
         if (folder / "client.toml").exists():
             return open_home(folder)
         self.__dict__.pop("homes", None)
-        return create_home(folder, Settings(name=name, policy=Policy(scores="scores")))
+        return create_home(folder, Settings(name=name, base=self._base, policy=Policy(scores="scores")))
 
     def place_facts(self) -> Path:
         """A folder with the run's public facts, each by its hash: clients on this machine need not be sent them."""
@@ -222,6 +222,12 @@ class SimulatedRun(Run):
                 for home in self.homes.values():
                     ClientRun(home, baseline.id).leave()
         return self.remove_baselines(names)
+
+    @property
+    def _base(self) -> str | None:
+        """The folder of the base model, where it is on this machine."""
+        base = self.config.base
+        return base if base and Path(base).is_dir() else None
 
     def _pooled(self, base: str | None) -> Home:
         """The home of central training beside the run."""

@@ -24,11 +24,11 @@ class Flower:
 
     def __init__(self, folder: Path) -> None:
         self.app, self.home = folder / "app", folder / "home"
-        self.home.mkdir()
+        self.home.mkdir(parents=True)
         (self.home / "config.toml").write_text(
             '[superlink]\ndefault = "local"\n\n[superlink.local]\naddress = ":local:"\n'
         )
-        self.ports = _free_ports(2)
+        self.ports = free_ports(2)
         self.bin = _environment(folder / "environment")
         self.app.mkdir()
         for name in PARTS:
@@ -36,8 +36,9 @@ class Flower:
             copy = shutil.copytree if path.is_dir() else shutil.copy
             copy(path, self.app / name)
 
-    def __call__(self, *arguments: str, seconds: float = 300) -> str:
-        """What `flwr` with the arguments prints, in the app's folder, without colours."""
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of its commands."""
         environment = os.environ | {
             "FLWR_HOME": str(self.home),
             "FLWR_LOCAL_SUPERLINK_HTTP_API_PORT": str(self.ports[0]),
@@ -48,8 +49,12 @@ class Flower:
             "PATH": f"{self.bin}{os.pathsep}{os.environ['PATH']}",
         }
         environment.pop("PYTHONPATH", None)
+        return environment
+
+    def __call__(self, *arguments: str, seconds: float = 300) -> str:
+        """What `flwr` with the arguments prints, in the app's folder, without colours."""
         done = subprocess.run(
-            ["flwr", *arguments], cwd=self.app, env=environment, timeout=seconds, text=True,
+            ["flwr", *arguments], cwd=self.app, env=self.environment, umask=0o022, timeout=seconds, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
         return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
@@ -83,7 +88,8 @@ def _environment(folder: Path) -> Path:
     return folder / "bin"
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """So many ports on loopback that nobody listens on."""
     sockets = [socket.socket() for _ in range(count)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))
