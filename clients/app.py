@@ -18,11 +18,11 @@ from clients.learned import changed_shards
 from fedrec.ensemble import forgetting
 from fedrec.errors import FedrecError
 from fedrec.models.adapter import model_hash
-from fedrec.pooled import shared
 from fedrec.protocol import answers as a
 from fedrec.protocol import questions as q
 from fedrec.protocol.record import BadMessage, Content, Record
 from fedrec.protocol.wire import pack, unpack
+from fedrec.tasks import task_of
 
 app = ClientApp()
 
@@ -97,7 +97,7 @@ def evaluate(client: local.Client, question: q.Evaluate) -> a.EvaluateAnswer:
         client.serve(question.round, question.adapters, question.shards)
     metrics, rows = client.measure(question.round, question.share)
     served = model_hash(list(client.store.ensemble.hashes().values()))
-    scores = shared(rows, question.sharing, client.sharing)
+    scores = task_of(client.config).shared(rows, question.sharing, client.sharing)
     return a.EvaluateAnswer(client=client.name, round=question.round, served=served, metrics=metrics, scores=scores)
 
 

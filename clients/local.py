@@ -18,16 +18,14 @@ from clients.learned import teaches
 from fedrec import hardware
 from fedrec.config import RunConfig, Sharing
 from fedrec.data.evaluated import evaluated
-from fedrec.data.prompts import PromptEncoder
 from fedrec.data.shards import drawn, numbered, shard_of
 from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Catalogue, Interactions
 from fedrec.ensemble.aggregators import AGGREGATORS
-from fedrec.ensemble.answers import Answers, Judged, encoder_of
+from fedrec.ensemble.answers import Answers, Judged
 from fedrec.ensemble.stored import Ensemble
 from fedrec.ensemble.validation import Judgement, judge, read_judgement
 from fedrec.errors import FedrecError
 from fedrec.files import replacing, storing
-from fedrec.metrics import measure
 from fedrec.models.adapter import State
 from fedrec.models.base import Base
 from fedrec.pooled import ScoredRows
@@ -36,6 +34,8 @@ from fedrec.protocol.adapters import Model, from_arrays, to_arrays
 from fedrec.protocol.answers import InventoryAnswer, Measures, TrainAnswer
 from fedrec.strategies import strategy_of
 from fedrec.strategies.strategy import Learnt
+from fedrec.tasks import encoder_of, task_of
+from fedrec.tasks.task import Encoder
 from fedrec.training.lesson import Lesson
 from fedrec.training.loop import train
 from fedrec.training.step import Learning
@@ -68,7 +68,7 @@ class Client:
         return self.store.interactions()
 
     @cached_property
-    def encoder(self) -> PromptEncoder:
+    def encoder(self) -> Encoder:
         return encoder_of(self.config, self.catalogue, self.base)
 
     @property
@@ -94,10 +94,10 @@ class Client:
 
     def answers_of(self, adapters: Mapping[int, State], judged: Judged | None = None) -> Answers:
         """How these adapters answer together; without judged rows they count equally."""
-        config, tokens = self.config, self.encoder.template.answers
+        config, readout = self.config, self.encoder.readout
         aggregator = "average-nd" if judged is None else config.aggregator
         known = Judged.nobody(config.shards) if judged is None else judged
-        return Answers(self.base, config.lora, tokens, adapters, known, aggregator, config.aggregation, config.seed)
+        return Answers(self.base, config.lora, readout, adapters, known, aggregator, config.aggregation, config.seed)
 
     def inventory(self) -> InventoryAnswer:
         """Counts only: users, and train rows of each shard."""
@@ -152,13 +152,15 @@ class Client:
             scores = answers.scores(self.encoder.windows(rows, wanted), len(rows))[wanted]
         answers.close()
         tested = rows.take(wanted)
+        task = task_of(self.config)
+        labels = task.labels(tested)
         group = np.zeros(len(tested), np.int32) if tested.client is None else tested.client
         self.ensemble.scores.keep(number, answers.shards, tested, self.catalogue, scores)
         metrics: dict[str, Measures] = {}
         for index, name in enumerate(rows.client_ids or (self.name,)):
             mine = group == index
-            metrics[name] = Measures(**vars(measure(scores[mine], tested.label[mine], tested.user[mine])))
-        return metrics, ScoredRows(scores, tested.label.astype(np.int8), numbered(rows.user_ids)[tested.user])
+            metrics[name] = Measures(**task.measure(scores[mine], labels[mine], tested.user[mine]))
+        return metrics, ScoredRows(scores, labels.astype(np.int8), numbered(rows.user_ids)[tested.user])
 
     def _agrees(self) -> None:
         """
@@ -220,8 +222,8 @@ class _Learner:
         counts: list[int] = []
         for shard, state, centre in zip(self.shards, start, anchor or start, strict=True):
             lesson = Lesson(
-                client.encoder.windows(rows, place == shard), rows.label, rows.user,
-                client.encoder.template.answers, (config.seed, prefix + client.name, shard, number), number - 1,
+                client.encoder.windows(rows, place == shard), task_of(config).labels(rows), rows.user,
+                client.encoder.readout, (config.seed, prefix + client.name, shard, number), number - 1,
                 config.federation.rounds,
             )  # fmt: skip
             begin, towards = _tensors([state, centre])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from clients.client_run import ClientRun
 from fedrec import hardware
-from fedrec.ensemble.answers import encoder_of
 from fedrec.ensemble.ranking import Recommendation, best_unseen
+from fedrec.tasks import encoder_of
 
 
 def recommend(client: ClientRun, user: str, top: int) -> list[Recommendation]:

@@ -32,11 +32,11 @@ from clients.client_run import ClientRun
 from experiments.common import portable, run_command, write_result
 from fedrec.config import load
 from fedrec.data.prompts import Window
-from fedrec.ensemble.answers import encoder_of
 from fedrec.files import write_json
 from fedrec.models.bank import AdapterBank, Mixed, Routed
 from fedrec.models.base import load_base
 from fedrec.scoring import score_candidates, score_windows
+from fedrec.tasks import encoder_of
 from server.prepare import prepare
 from server.simulated_run import SimulatedRun
 from server.simulation import simulate
@@ -95,19 +95,19 @@ def repetition(run: SimulatedRun, person: Person, part: slice, backwards: bool) 
         bank.eval()
         routing = Routed(0) if len(shards) == 1 else Mixed(torch.full((len(shards),), 1 / len(shards)))
         how: dict[str, Any] = {"bank": bank, "routing": routing, "precision": config.train.precision}
-        answers = encoder.template.answers
+        readout = encoder.readout
 
         def batched() -> Scores:
-            return score_windows(base.model, [windows[i] for i in chosen], answers, len(catalogue), **how)
+            return score_windows(base.model, [windows[i] for i in chosen], readout, len(catalogue), **how)
 
         def one_by_one() -> Scores:
             scores = np.full(len(catalogue), np.nan)
             for i in singles:
-                scores[i] = score_windows(base.model, [windows[i]], answers, len(catalogue), **how)[i]
+                scores[i] = score_windows(base.model, [windows[i]], readout, len(catalogue), **how)[i]
             return scores
 
         def shared() -> Scores:
-            return score_candidates(base.model, past, questions, answers, **how)
+            return score_candidates(base.model, past, questions, readout, **how)
 
         def recommend() -> Scores:
             answers = person.client.ensemble.answers(config, person.client.base, encoder)

@@ -37,7 +37,6 @@ from experiments import flowertune
 from experiments.common import portable, result_file, run_command, write_result
 from fedrec import hardware
 from fedrec.config import PromptConfig, load
-from fedrec.data.prompts import PromptEncoder
 from fedrec.data.table import HISTORY, TEST, TRAIN
 from fedrec.metrics import auc
 from fedrec.models.bank import AdapterBank, Routed
@@ -47,6 +46,7 @@ from fedrec.models.head import answer_logits
 from fedrec.models.peft_folder import load_peft
 from fedrec.protocol.questions import Train
 from fedrec.scoring import score_windows
+from fedrec.tasks.like import LikeEncoder
 from fedrec.training.batches import answer_positions, batches, pad
 from fedrec.training.lesson import Lesson
 from fedrec.training.loop import learning_rate
@@ -98,15 +98,15 @@ class Setting:
     def rounds(self) -> int:
         return self.config.federation.rounds
 
-    def encoder_for(self, prompt: PromptConfig) -> PromptEncoder:
-        return PromptEncoder(self.base.tokenizer, self.run.catalogue.titles, prompt, self.base.context)
+    def encoder_for(self, prompt: PromptConfig) -> LikeEncoder:
+        return LikeEncoder(self.base.tokenizer, self.run.catalogue.titles, prompt, self.base.context)
 
     def _task(self, number: int, name: str) -> Lesson:
         rows = self.run.rows_of(name)
         rows = rows.take(np.isin(rows.split, (TRAIN, HISTORY)))
         windows = self.encoder.windows(rows, rows.split == TRAIN)
         key = (self.config.seed, name, 0, number)
-        return Lesson(windows, rows.label, rows.user, self.encoder.template.answers, key, number - 1, self.rounds)
+        return Lesson(windows, rows.label, rows.user, self.encoder.readout, key, number - 1, self.rounds)
 
     def evaluate(self, bank: AdapterBank, routing: Any, prompt: PromptConfig) -> float:
         """AUC over all clients' test rows pooled, read through prompts of this kind."""
@@ -115,7 +115,7 @@ class Setting:
             rows = self.run.rows_of(name)
             wanted = rows.split == TEST
             scores = score_windows(
-                self.base.model, encoder.windows(rows, wanted), encoder.template.answers, len(rows),
+                self.base.model, encoder.windows(rows, wanted), encoder.readout, len(rows),
                 bank=bank, routing=routing, precision=self.config.train.precision,
             )  # fmt: skip
             found.append(scores[wanted])
@@ -166,7 +166,7 @@ def loop(setting: Setting, folder: Path) -> Measured:
                     optimiser.param_groups[0]["lr"] = learning_rate(config, step, steps, number, setting.rounds)
                     with bank.use(Routed(0)), hardware.autocast(device, config.precision):
                         hidden = hidden_states(model, pad(batch, device))
-                    logits = answer_logits(model, hidden[answer_positions(batch, device)], task.answers)
+                    logits = answer_logits(model, hidden[answer_positions(batch, device)], task.readout.tokens)
                     labels = torch.from_numpy(task.labels[np.concatenate([window.rows for window in batch])])
                     torch.nn.functional.cross_entropy(logits, labels.long().to(device)).backward()
                     torch.nn.utils.clip_grad_norm_(parameters, config.clip)

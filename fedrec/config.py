@@ -13,6 +13,7 @@ from pydantic import Field, create_model, model_validator
 from fedrec.errors import UsageError
 from fedrec.settings import AnySection, Section, validated
 from fedrec.strategies import STRATEGIES
+from fedrec.tasks import TASKS
 from fedrec.text import read_text
 from fedrec.training import STEPS
 
@@ -179,6 +180,7 @@ class RunConfig(Section):
 
     strategy: StrategyName = Field("pplr", description="how the clients' adapters become the next ones")
     baselines: tuple[StrategyName, ...] = Field((), description="strategies run beside it, over the same data")
+    task: Annotated[str, TASKS] = Field("like", description="what is asked of the model about a row")
     shards: int = Field(1, ge=1, le=256, description="federations beside each other; a person is in one")
     seed: int = Field(42, ge=0, description="of everything random")
     base: str | None = Field(None, description="Hugging Face id or folder; none = the embedded small Llama")

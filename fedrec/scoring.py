@@ -19,6 +19,7 @@ from fedrec.models.base import width_of
 from fedrec.models.body import body, hidden_states
 from fedrec.models.branching import Branches, continues
 from fedrec.models.head import answer_logits
+from fedrec.tasks.task import Readout
 from fedrec.training.batches import answer_positions, pad
 
 Batches = Callable[[Sequence[Window]], Iterator[list[int]]]
@@ -59,7 +60,7 @@ def by_person(user: NDArray[np.int32]) -> Batches:
 def score_windows(
     model: torch.nn.Module,
     windows: Sequence[Window],
-    answers: tuple[int, int],
+    readout: Readout,
     n: int,
     *,
     bank: AdapterBank | None = None,
@@ -71,7 +72,7 @@ def score_windows(
 
     Args:
         windows: their `rows` are positions in the result.
-        answers: the tokens of No and Yes.
+        readout: how the answers are read.
         n: length of the result.
         bank, routing: the adapters to apply, the same for all windows or one for each; none = the base model alone.
         batches: which windows share a pass; `by_person` where one person's scores may not depend on who else is there.
@@ -81,7 +82,7 @@ def score_windows(
     """
     scores = np.full(n, np.nan)
     for rows, hidden in _answer_states(model, windows, bank, routing, precision, batches):
-        scores[rows] = _yes(answer_logits(model, hidden, answers))
+        scores[rows] = readout.scores(answer_logits(model, hidden, readout.tokens))
     return scores
 
 
@@ -118,7 +119,7 @@ def score_candidates(
     model: torch.nn.Module,
     past: Tokens,
     questions: Sequence[Tokens],
-    answers: tuple[int, int],
+    readout: Readout,
     *,
     bank: AdapterBank | None = None,
     routing: Routing | None = None,
@@ -139,7 +140,7 @@ def score_candidates(
     if not past or not continues(model):
         prompts = [np.array(past + question) for question in questions]
         windows = [Window(ids, np.array([len(ids) - 1]), np.array([row])) for row, ids in enumerate(prompts)]
-        return score_windows(model, windows, answers, len(windows), bank=bank, routing=routing, precision=precision)
+        return score_windows(model, windows, readout, len(windows), bank=bank, routing=routing, precision=precision)
     device = next(model.parameters()).device
     reads = body(model)
     scores = np.empty(len(questions))
@@ -156,14 +157,9 @@ def score_candidates(
             behind = branches.cache(size)
             hidden = reads(input_ids=ids.to(device), past_key_values=behind, use_cache=True).last_hidden_state
             last = torch.tensor([len(questions[i]) - 1 for i in chosen], device=device)
-            logits = answer_logits(model, hidden[torch.arange(size, device=device), last], answers)
-            scores[chosen] = _yes(logits)
+            logits = answer_logits(model, hidden[torch.arange(size, device=device), last], readout.tokens)
+            scores[chosen] = readout.scores(logits)
     return scores
-
-
-def _yes(logits: Tensor) -> NDArray[np.float64]:
-    probability: NDArray[np.float64] = torch.softmax(logits.double(), dim=-1)[:, 1].cpu().numpy()
-    return probability
 
 
 def _using(bank: AdapterBank | None, routing: Routing | None) -> Any:

@@ -18,6 +18,7 @@ from fedrec.protocol.questions import Evaluate, Train
 from fedrec.protocol.record import BadMessage
 from fedrec.strategies import balance, strategy_of
 from fedrec.strategies.strategy import Trained
+from fedrec.tasks import task_of
 from server import results
 from server.exchange import Answered, ask, call, content_of
 from server.kept import Asking, Kept, Known
@@ -43,7 +44,7 @@ class Federation:
             on_round: told of each finished round.
         """
         self.grid, self.run, self.initial, self.on_round = grid, run, initial, on_round
-        self.config, self.strategy = run.config, strategy_of(run.config)
+        self.config, self.strategy, self.task = run.config, strategy_of(run.config), task_of(run.config)
         self.shards = range(run.config.shards)
         self.held: dict[str, int] = {}  # the round whose model a client is known to hold
         size = size_of(to_arrays([initial] * self.config.shards))
@@ -242,7 +243,7 @@ class Federation:
         answers: dict[str, EvaluateAnswer] = {}
 
         def take(client: str, answer: EvaluateAnswer) -> None:
-            measured.update(results.checked(answer, number, self.groups(client)))
+            measured.update(results.checked(answer, number, self.groups(client), self.task))
             answers[client] = answer
             self.held[client] = number
 
@@ -257,7 +258,8 @@ class Federation:
         if not measured:
             self._same_fault(number, self.nodes, entry["dropped"])
         entry["clients"] = [{"id": group, **measured[group]} for group in sorted(measured)]
-        entry["overall"] = results.overall(answers if answers.keys() == whole.keys() else {}, entry["clients"])
+        known = answers if answers.keys() == whole.keys() else {}
+        entry["overall"] = results.overall(known, entry["clients"], self.task)
         entry["adapter_hash"] = results.hash_of({client: answer.served for client, answer in answers.items()})
         entry.setdefault("seconds", time.monotonic() - began)
         self.run.rounds.write(number, models, entry)

@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from fedrec.config import RunConfig
 from fedrec.files import write_json
-from fedrec.pooled import pool
 from fedrec.protocol.answers import EvaluateAnswer
 from fedrec.protocol.record import BadMessage
+from fedrec.tasks import task_of
+from fedrec.tasks.like import Like
+from fedrec.tasks.task import Task
 from server.run import Run
 
 _ERASED = "rows were erased after training: what rounds before the last had measured on them is left out"
-_HIGHEST = {"auc": 1.0, "uauc": 1.0, "logloss": 100.0}
 
 
-def checked(answer: EvaluateAnswer, number: int, groups: Collection[str]) -> dict[str, dict[str, float]]:
+def checked(answer: EvaluateAnswer, number: int, groups: Collection[str], task: Task) -> dict[str, dict[str, float]]:
     """The metrics of each group of rows that a client was asked for.
 
     Args:
@@ -37,40 +39,45 @@ def checked(answer: EvaluateAnswer, number: int, groups: Collection[str]) -> dic
             raise BadMessage(f"{group}/examples is no number of rows")
         if not 0 <= measures.ranked <= measures.examples:
             raise BadMessage(f"{group}/ranked is no number of people with such rows")
-        found[group] = dict(measures)
-        for name, highest in _HIGHEST.items():
-            value = found[group][name]
-            if not (math.isnan(value) or 0 <= value <= highest):
-                raise BadMessage(f"{group}/{name} is no number within 0 and {highest:g}")
+        said = dict(measures)
+        for name, metric in task.metrics.items():
+            if not (math.isnan(value := said.get(name, math.inf)) or 0 <= value <= metric.highest):
+                raise BadMessage(f"{group}/{name} is no number within 0 and {metric.highest:g}")
+        found[group] = {name: said[name] for name in ("examples", *task.metrics, "ranked")}
     rows = sum(int(measures["examples"]) for measures in found.values())
     if answer.scores is not None and len(answer.scores) != rows:
         raise BadMessage(f"it tells scores of {len(answer.scores)} rows, and metrics of {rows}")
     if len(found) == 1:
-        _check_scores(answer, *found.values())
+        _check_scores(answer, next(iter(found.values())), task)
     return found
 
 
-def _check_scores(answer: EvaluateAnswer, metrics: Mapping[str, float]) -> None:
+def _check_scores(answer: EvaluateAnswer, metrics: Mapping[str, float], task: Task) -> None:
     """BadMessage where the scores that it tells do not give the metrics that it tells."""
-    follows = pool([answer.scores])
-    for name in ("auc", "logloss"):
-        value, told, error = follows.get(name, math.nan), metrics[name], follows.get(f"{name}_error", 0.0)
-        if follows and (math.isnan(told) != math.isnan(value) or abs(told - value) > error + 1e-6):
+    follows = task.pool([answer.scores])
+    for name in (each for each in task.metrics if each in follows):
+        value, told, error = follows[name], metrics[name], follows.get(f"{name}_error", 0.0)
+        if math.isnan(told) != math.isnan(value) or abs(told - value) > error + 1e-6:
             raise BadMessage(f"its scores give {name} {value:.4g}, and it says {told:.4g}")
 
 
-def overall(answers: Mapping[str, EvaluateAnswer], clients: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Metrics over all rows, as far as the clients' answers tell, and over the clients' AUCs.
+def overall(
+    answers: Mapping[str, EvaluateAnswer], clients: Sequence[Mapping[str, Any]], task: Task
+) -> dict[str, float]:
+    """Metrics over all rows, as far as the clients' answers tell, and the spread of the clients' main one.
 
     Args:
         answers: of all clients; none where one of them did not answer.
         clients: the metrics of each group of rows.
     """
-    aucs = np.array([client["auc"] for client in clients], float)
-    aucs = aucs[~np.isnan(aucs)]
-    spread = {"mean_auc": aucs.mean(), "worst_auc": aucs.min(), "std_auc": aucs.std()} if len(aucs) else {}
-    weighted = {"uauc": _mean(clients, "uauc", "ranked"), "logloss": _mean(clients, "logloss", "examples")}
-    pooled = weighted | pool([answer.scores for answer in answers.values()]) if answers else {}
+    main, worst = task.main, np.min if task.metrics[task.main].rising else np.max
+    values = np.array([client[main] for client in clients], float)
+    values = values[~np.isnan(values)]
+    spread = {}
+    if len(values):
+        spread = {f"mean_{main}": values.mean(), f"worst_{main}": worst(values), f"std_{main}": values.std()}
+    weighted = {name: _mean(clients, name, metric.over) for name, metric in task.metrics.items()}
+    pooled = weighted | task.pool([answer.scores for answer in answers.values()]) if answers else {}
     return {
         "examples": int(sum(client["examples"] for client in clients)),
         **pooled,
@@ -98,6 +105,13 @@ def _how_far_known(overall: Mapping[str, float]) -> list[str]:
 def hash_of(served: Mapping[str, str]) -> str:
     """SHA-256 over the clients' names and the models they say they serve."""
     return hashlib.sha256("\n".join(f"{c} {served[c]}" for c in sorted(served)).encode()).hexdigest()
+
+
+def _not_of_likes(config: RunConfig, overall: Mapping[str, float]) -> list[str]:
+    """A line with the metrics that the page and the terminal have no place for."""
+    names = [name for name in task_of(config).metrics if name in overall and name not in Like.metrics]
+    others = ", ".join(f"{name} {overall[name]:.4f}" for name in names)
+    return [f"task {config.task}, over all rows: {others}"] if others else []
 
 
 def write_result(run: Run) -> dict[str, Any]:
@@ -137,6 +151,7 @@ def result_of(run: Run) -> dict[str, Any]:
             *reference["notes"],
             *([_ERASED] if not history[0]["overall"] else []),
             *_how_far_known(last["overall"]),
+            *_not_of_likes(config, last["overall"]),
         ],
         "baselines": [result_of(baseline) for baseline in run.baselines if baseline.rounds.last() is not None],
     }

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 from fedrec import hardware
 from fedrec.bases.recorded import base_of
-from fedrec.data.prompts import PromptEncoder
 from fedrec.data.shards import drawn
 from fedrec.data.table import TEST, VALID, Interactions
-from fedrec.ensemble.answers import Answers, Judged, encoder_of
+from fedrec.ensemble.answers import Answers, Judged
 from fedrec.ensemble.validation import Judgement, judge, read_judgement
 from fedrec.models.adapter import State
 from fedrec.models.base import Base
 from fedrec.scoring import by_person
+from fedrec.tasks import encoder_of
+from fedrec.tasks.task import Encoder
 from unlearning.folder import TABLE, ModelFolder
 from unlearning.judging import alone_in
 from unlearning.material import fill_vectors
@@ -44,7 +45,7 @@ class AnsweringModel:
         return base_of(self.folder, self.config, self.catalogue)
 
     @cached_property
-    def encoder(self) -> PromptEncoder:
+    def encoder(self) -> Encoder:
         return encoder_of(self.config, self.catalogue, self.base)
 
     @property
@@ -112,7 +113,7 @@ class AnsweringModel:
 
     def _together(self, adapters: Mapping[int, State], judged: Judged, method: Method) -> Answers:
         return Answers(
-            self.base, self.config.lora, self.encoder.template.answers, adapters, judged, method.aggregator,
+            self.base, self.config.lora, self.encoder.readout, adapters, judged, method.aggregator,
             method.aggregation, self.config.seed,
         )  # fmt: skip
 
@@ -126,8 +127,8 @@ class AnsweringModel:
         if self.method.answers.judges:
             wanted = judging(rows, self.method, self.config.seed)
         before = read_judgement(self.ensemble.rehearsed_path) or read_judgement(self.ensemble.judged_path)
-        precision, lora, tokens = self.base.precision, self.config.lora, self.encoder.template.answers
-        alone = partial(alone_in, crew, precision, lora, tokens, rows.user) if crew else None
+        precision, lora, readout = self.base.precision, self.config.lora, self.encoder.readout
+        alone = partial(alone_in, crew, precision, lora, readout, rows.user) if crew else None
         return judge(self.base, self.config, self.encoder, rows, wanted, adapters, before, alone, vectors)
 
     def _judged(self, method: Method) -> Judged:

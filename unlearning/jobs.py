@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import torch
 
 from fedrec.config import LoraConfig, RunConfig, TrainConfig
-from fedrec.data.prompts import PromptEncoder
 from fedrec.data.table import HISTORY, TRAIN, Interactions
 from fedrec.models.adapter import State
+from fedrec.tasks import task_of
+from fedrec.tasks.task import Encoder
 from fedrec.training.lesson import Lesson
 from fedrec.training.loop import train
 from fedrec.training.step import Learning
@@ -75,7 +76,7 @@ class Forgotten:
 def make_jobs(
     interactions: Interactions,
     places: Places,
-    encoder: PromptEncoder,
+    encoder: Encoder,
     shards: Sequence[int],
     slices: int,
     config: RunConfig,
@@ -88,7 +89,7 @@ def make_jobs(
     """
     seen = (interactions.split == TRAIN) | (interactions.split == HISTORY)
     rows, where = interactions.take(seen), places.take(seen)
-    settings = slice_settings(config.train, slices)
+    settings, labels = slice_settings(config.train, slices), task_of(config).labels(rows)
     jobs = []
     for shard in shards:
         lessons, digests, before = [], [], origin
@@ -96,9 +97,9 @@ def make_jobs(
             windows = encoder.windows(rows, where.learned(shard, upto))
             lesson = Lesson(
                 windows,
-                rows.label,
+                labels,
                 rows.user,
-                encoder.template.answers,
+                encoder.readout,
                 (config.seed, "shard", shard, upto),
                 upto,
                 slices,

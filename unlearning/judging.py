@@ -15,6 +15,7 @@ from fedrec.config import LoraConfig
 from fedrec.data.prompts import Window
 from fedrec.ensemble.validation import Asked, each_alone
 from fedrec.models.adapter import State, state_hash
+from fedrec.tasks.task import Readout
 from unlearning.pool import Crew
 
 
@@ -33,14 +34,14 @@ class Judging:
     Attributes:
         shard: the place of the adapter among those that are asked.
         user: (n,) whose each row is; the windows' rows are positions in it.
-        answers: the tokens of No and Yes.
+        readout: how answers are read.
     """
 
     shard: int
     state: State
     windows: Sequence[Window]
     user: NDArray[np.int32]
-    answers: tuple[int, int]
+    readout: Readout
     lora: LoraConfig
     precision: str
 
@@ -50,24 +51,24 @@ class Judging:
         for window in self.windows:
             for part in (window.ids, window.at, window.rows, self.user[window.rows]):
                 read.update(f"{len(part)} ".encode() + part.tobytes())
-        return state_hash(self.state), read.hexdigest(), self.answers, repr(self.lora), self.precision
+        return state_hash(self.state), read.hexdigest(), self.readout, repr(self.lora), self.precision
 
     def run(self, model: torch.nn.Module, on_step: Callable[[int, int], None]) -> Answered:
         """Answer. A person's scores depend on nobody else's windows (`by_person`)."""
         asked = [(self.state, self.windows)]
-        (scores,) = each_alone(model, self.precision, self.lora, self.answers, self.user, asked)
+        (scores,) = each_alone(model, self.precision, self.lora, self.readout, self.user, asked)
         rows = np.concatenate([window.rows for window in self.windows])
         return Answered(rows, scores[rows])
 
 
 def alone_in(
-    crew: Crew, precision: str, lora: LoraConfig, answers: tuple[int, int], user: NDArray[np.int32], asked: Asked
+    crew: Crew, precision: str, lora: LoraConfig, readout: Readout, user: NDArray[np.int32], asked: Asked
 ) -> Iterator[NDArray[np.float64]]:
     """As `each_alone`, by a crew: an adapter's windows in as many parts as are answered at the same time."""
     for place, (state, windows) in enumerate(asked):
         scores = np.full(len(user), np.nan)
         parts = shares(windows, user, crew.width)
-        for done in crew.run([Judging(place, state, part, user, answers, lora, precision) for part in parts]):
+        for done in crew.run([Judging(place, state, part, user, readout, lora, precision) for part in parts]):
             scores[done.rows] = done.scores
         yield scores
 

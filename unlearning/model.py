@@ -25,11 +25,11 @@ from fedrec.config import RunConfig
 from fedrec.data.selection import Selection
 from fedrec.data.table import Dataset
 from fedrec.ensemble.aggregators.evidence import no_validation_rows
-from fedrec.ensemble.answers import encoder_of
 from fedrec.ensemble.validation import Judgement
 from fedrec.files import write_json
 from fedrec.models.adapter import State, initial_state, state_hash
 from fedrec.models.base import fingerprint, load_base
+from fedrec.tasks import encoder_of
 from fedrec.vault.vault import Vault
 from unlearning.answering import AnsweringModel, judging
 from unlearning.central import METHOD

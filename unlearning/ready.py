@@ -9,10 +9,11 @@ from fedrec.bases.checks import check_base
 from fedrec.bases.named import base_name, with_base
 from fedrec.config import RunConfig
 from fedrec.data.load import load_dataset
-from fedrec.data.prompts import PromptEncoder
 from fedrec.data.table import Dataset
 from fedrec.models.base import Base, load_base
 from fedrec.models.targets import check_targets
+from fedrec.tasks import encoder_of
+from fedrec.tasks.task import Encoder
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Ready:
     config: RunConfig
     dataset: Dataset
     base: Base
-    encoder: PromptEncoder
+    encoder: Encoder
 
 
 def get_ready(config: RunConfig) -> Ready:
@@ -35,7 +36,6 @@ def get_ready(config: RunConfig) -> Ready:
     base = load_base(named, device=config.train.device, precision=config.train.precision)
     config = with_base(config, named, base)
     hardware.use_threads(config.train)
-    titles = dataset.catalogue.titles
-    check_base(base, config.prompt, titles)
+    check_base(base, config.prompt, dataset.catalogue.titles)
     check_targets(base.model, config.lora)
-    return Ready(config, dataset, base, PromptEncoder(base.tokenizer, titles, config.prompt, base.context))
+    return Ready(config, dataset, base, encoder_of(config, dataset.catalogue, base))

@@ -17,6 +17,7 @@ from fedrec.data.prompts import PromptEncoder, Tokens, Window, template_of
 from fedrec.errors import FedrecError
 from fedrec.models.base import Base
 from fedrec.scoring import score_candidates, score_windows
+from fedrec.tasks.like import YesOrNo
 
 TITLES = ("The Red Storm (1987)", "Old River", "A City of Masks, Part II (2010)")
 _AGREE = {"fp32": 1e-3, "bf16": 0.05}  # how far two ways of computing one probability may be apart
@@ -40,8 +41,8 @@ class Trial:
         """(2,) what it makes of the candidates as prompts by themselves."""
         whole = [np.array(self.past + question) for question in self.questions]
         prompts = [Window(ids, np.array([len(ids) - 1]), np.array([row])) for row, ids in enumerate(whole)]
-        answers = self.encoder.template.answers
-        return score_windows(self.base.model, prompts, answers, 2, precision=self.base.precision)
+        readout = YesOrNo(self.encoder.template.answers)
+        return score_windows(self.base.model, prompts, readout, 2, precision=self.base.precision)
 
 
 Check = Callable[[Trial], str | None]
@@ -72,9 +73,9 @@ def answers_prompts(trial: Trial) -> str | None:
 
 def cached_history_is_equal(trial: Trial) -> str | None:
     """Candidates after one history, which is computed once, score as prompts by themselves."""
-    base, answers = trial.base, trial.encoder.template.answers
+    base, readout = trial.base, YesOrNo(trial.encoder.template.answers)
     try:
-        after = score_candidates(base.model, trial.past, trial.questions, answers, precision=base.precision)
+        after = score_candidates(base.model, trial.past, trial.questions, readout, precision=base.precision)
     except Exception as error:  # no cache, or one of another kind
         return f"it cannot keep a history for many candidates, as recommending needs ({_line(error)})"
     apart = float(np.abs(trial.alone() - after).max())

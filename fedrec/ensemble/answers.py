@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fedrec.config import AggregationConfig, LoraConfig, PromptConfig, RunConfig
-from fedrec.data.prompts import PromptEncoder, Tokens, Window
-from fedrec.data.table import Catalogue
+from fedrec.config import AggregationConfig, LoraConfig
+from fedrec.data.prompts import Tokens, Window
 from fedrec.ensemble.aggregators import (
     AGGREGATORS,
     Evidence,
@@ -30,6 +28,7 @@ from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import Base
 from fedrec.scoring import Batches, by_length, row_vectors, score_candidates, score_windows
+from fedrec.tasks.task import Readout
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Answers:
         self,
         base: Base,
         lora: LoraConfig,
-        tokens: tuple[int, int],
+        readout: Readout,
         adapters: Mapping[int, State],
         judged: Judged,
         aggregator: str,
@@ -79,12 +78,12 @@ class Answers:
     ) -> None:
         """
         Args:
-            tokens: those of No and Yes.
+            readout: how answers are read.
             adapters: by shard; with none of them the base model answers alone.
             aggregator: a name in `AGGREGATORS`; where no row is left to judge the shards by, they count equally.
             seed: of what an aggregator learns.
         """
-        self._base, self._lora, self._tokens, self._judged = base, lora, tokens, judged
+        self._base, self._lora, self._readout, self._judged = base, lora, readout, judged
         self._aggregator, self._settings, self._seed = AGGREGATORS[aggregator], settings, seed
         if self._aggregator.judges and not len(judged.labels):
             self._aggregator = equal_in(self._aggregator.form)
@@ -173,7 +172,7 @@ class Answers:
             weights = self._weights([end], 1, by_length)[0] if past else np.zeros(0)
             routing = Mixed(torch.from_numpy(weights).float(), "ND" if form == "ND" else "D")
         return score_candidates(
-            self._base.model, past, questions, self._tokens, bank=self._bank, routing=routing,
+            self._base.model, past, questions, self._readout, bank=self._bank, routing=routing,
             precision=self._base.precision,
         )  # fmt: skip
 
@@ -198,17 +197,6 @@ class Answers:
         self, windows: Sequence[Window], n: int, routing: Routing | None, batches: Batches
     ) -> NDArray[np.float64]:
         return score_windows(
-            self._base.model, windows, self._tokens, n, bank=self._bank, routing=routing,
+            self._base.model, windows, self._readout, n, bank=self._bank, routing=routing,
             precision=self._base.precision, batches=batches,
         )  # fmt: skip
-
-
-def encoder_of(config: RunConfig, catalogue: Catalogue, base: Base) -> PromptEncoder:
-    """How a run's timelines become tokens of its base model."""
-    return _encoder(base.tokenizer, catalogue.titles, config.prompt, base.context)
-
-
-@lru_cache(maxsize=4)
-def _encoder(tokenizer: Any, titles: tuple[str, ...], prompt: PromptConfig, context: int) -> PromptEncoder:
-    """Made once a process: where titles are many, it takes longer than a client's rows."""
-    return PromptEncoder(tokenizer, titles, prompt, context)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.config import RunConfig
-from fedrec.data.prompts import PromptEncoder, Window
+from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, of_some_people, row_keys
 from fedrec.data.table import TEST, TRAIN, Catalogue, Interactions
 from fedrec.ensemble.answers import Answers, Judged
@@ -25,6 +25,8 @@ from fedrec.files import sync
 from fedrec.metrics import auc
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.base import Base
+from fedrec.tasks import task_of
+from fedrec.tasks.task import Encoder
 from fedrec.vault.vault import Vault
 
 
@@ -41,7 +43,7 @@ class Holder(Protocol):
     def base(self) -> Base: ...
 
     @property
-    def encoder(self) -> PromptEncoder: ...
+    def encoder(self) -> Encoder: ...
 
     @property
     def vault(self) -> Vault: ...
@@ -150,17 +152,17 @@ def rehearse(holder: Holder, requests: Sequence[str], retrained: Mapping[int, St
     Args:
         unseen: how many rows never seen are enough; people's test rows are taken whole.
     """
-    forgotten: list[float] = []
+    task, forgotten = task_of(holder.config), list[float]()
     for request in requests:
         windows, labels = held(_waiting(holder), request)
         if windows:
             scores = _together(holder, retrained, windows, len(labels))
-            forgotten += _log_likelihood(scores, np.array(labels)).tolist()
+            forgotten += task.log_likelihood(scores, np.array(labels)).tolist()
     rows, encoder = holder.interactions, holder.encoder
     test = rows.split == TEST
     some = of_some_people(rows, test, unseen, holder.config.seed)
     scores = _together(holder, retrained, encoder.windows(rows, some), len(rows))[some]
-    never_seen = _log_likelihood(scores, rows.label[some]).tolist()
+    never_seen = task.log_likelihood(scores, task.labels(rows)[some]).tolist()
 
     everything = {**holder.ensemble.adapters(), **retrained}
     judgement = holder.judged_by(everything)
@@ -203,7 +205,7 @@ def _hold(holder: Holder, selection: Selection, request: str) -> None:
     windows = holder.encoder.windows(rows, gone)
     number = np.cumsum(gone) - 1
     numbered = [replace(window, rows=number[window.rows].astype(np.intp)) for window in windows]
-    hold(_waiting(holder), request, numbered, rows.label[gone].tolist())
+    hold(_waiting(holder), request, numbered, task_of(holder.config).labels(rows)[gone].tolist())
 
 
 def _waiting(holder: Holder) -> Path:
@@ -231,8 +233,3 @@ def _together(holder: Holder, adapters: Mapping[int, State], windows: Sequence[W
         return answers.scores(windows, n)
     finally:
         answers.close()
-
-
-def _log_likelihood(scores: NDArray[np.float64], labels: NDArray[np.int8]) -> NDArray[np.float64]:
-    likelihood = np.where(labels == 1, scores, 1 - scores)
-    return np.asarray(np.log(np.clip(likelihood, 1e-7, 1)))

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fedrec.config import LoraConfig, RunConfig
-from fedrec.data.prompts import PromptEncoder
 from fedrec.data.table import TEST, VALID
 from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.ensemble.answers import Answers, Judged
@@ -29,6 +28,7 @@ from fedrec.files import read_json, replacing_folder, sync, write_json
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.base import Base
 from fedrec.models.peft_folder import load_peft, save_peft
+from fedrec.tasks.task import Encoder
 
 _SHOWN = 12  # digits of a hash in a folder's name
 
@@ -107,14 +107,14 @@ class Ensemble:
             found[shard] = state
         return found
 
-    def answers(self, config: RunConfig, base: Base, encoder: PromptEncoder) -> Answers:
+    def answers(self, config: RunConfig, base: Base, encoder: Encoder) -> Answers:
         """What it answers with.
 
         Raises:
             FedrecError: as `adapters`; or the validation rows cannot be read.
         """
         return Answers(
-            base, config.lora, encoder.template.answers, self.adapters(), self.judged(config.shards, config.aggregator),
+            base, config.lora, encoder.readout, self.adapters(), self.judged(config.shards, config.aggregator),
             config.aggregator, config.aggregation, config.seed,
         )  # fmt: skip
 

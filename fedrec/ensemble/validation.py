@@ -23,7 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from fedrec.config import LoraConfig, RunConfig
-from fedrec.data.prompts import PromptEncoder, Window
+from fedrec.data.prompts import Window
 from fedrec.data.table import Interactions
 from fedrec.ensemble.answers import Judged
 from fedrec.files import replacing, storing
@@ -31,6 +31,7 @@ from fedrec.models.adapter import State, state_hash
 from fedrec.models.bank import AdapterBank, Routed
 from fedrec.models.base import Base
 from fedrec.scoring import by_person, row_vectors, score_windows
+from fedrec.tasks.task import Encoder, Readout
 
 Asked = Sequence[tuple[State, Sequence[Window]]]
 """Adapters, each with the windows that it is to answer."""
@@ -65,7 +66,7 @@ class Judgement:
 def judge(
     base: Base,
     config: RunConfig,
-    encoder: PromptEncoder,
+    encoder: Encoder,
     rows: Interactions,
     wanted: NDArray[np.bool_],
     adapters: Mapping[int, State],
@@ -101,7 +102,7 @@ def judge(
     distinct = {digest: adapters[shard] for shard, digest in hashes.items()}  # in round 0 all are equal
     told = {} if before is None else {digest: shard for shard, digest in enumerate(before.adapters)}
     asked = [(state, unread if digest in told else windows) for digest, state in distinct.items()]
-    here = partial(each_alone, base.model, base.precision, config.lora, encoder.template.answers, rows.user)
+    here = partial(each_alone, base.model, base.precision, config.lora, encoder.readout, rows.user)
     if len(chosen):
         found = dict(zip(distinct, (alone or here)(asked), strict=True))
         for shard, digest in hashes.items():
@@ -119,7 +120,7 @@ def each_alone(
     model: torch.nn.Module,
     precision: str,
     lora: LoraConfig,
-    tokens: tuple[int, int],
+    readout: Readout,
     user: NDArray[np.int32],
     asked: Asked,
 ) -> Iterator[NDArray[np.float64]]:
@@ -134,7 +135,7 @@ def each_alone(
             if windows:
                 bank.load(0, state)
             yield score_windows(
-                model, windows, tokens, len(user), bank=bank, routing=Routed(0), precision=precision,
+                model, windows, readout, len(user), bank=bank, routing=Routed(0), precision=precision,
                 batches=by_person(user),
             )  # fmt: skip
 

@@ -22,8 +22,8 @@ _TRIED = 4  # hidden states by which a head shows whether it is plain
 _LARGE = 1000.0  # their largest logit, far above any cap
 
 
-def answer_logits(model: Any, hidden: Tensor, answers: tuple[int, int]) -> Tensor:
-    """(n, 2) logits of the two answer tokens after hidden states (n, d), as the whole model would give them, fp32."""
+def answer_logits(model: Any, hidden: Tensor, answers: tuple[int, ...]) -> Tensor:
+    """(n, t) logits of the t answer tokens after hidden states (n, d), as the whole model would give them, fp32."""
     chosen = torch.tensor(answers, device=hidden.device)
     if is_plain(model):
         return _linear(model.get_output_embeddings(), hidden, chosen)

@@ -7,7 +7,7 @@ from math import isnan
 from typing import Any, Self
 
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from fedrec.pooled import SharedScores, from_arrays, to_arrays
 from fedrec.protocol.adapters import Model
@@ -121,14 +121,17 @@ class TrainAnswer(Answer, WithAdapters):
 
 
 class Measures(BaseModel):
-    """What was measured on a group of rows; NaN where it cannot be told."""
+    """What was measured on a group of rows: the metrics of the run's task by name, NaN where one cannot be told.
 
-    model_config = ConfigDict(frozen=True)
+    Attributes:
+        examples: rows.
+        ranked: people whose rows could be ranked.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Real] = Field(init=False)
 
     examples: Whole
-    auc: Real
-    uauc: Real
-    logloss: Real
     ranked: Whole
 
 

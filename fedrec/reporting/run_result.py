@@ -30,7 +30,7 @@ def complete(result: Result) -> Result:
     """The result, its rounds and its baselines with every metric there, None where it is unknown."""
     known: Result = _without_nan(result)
     known["overall"] = _all_metrics(known["overall"])
-    known["clients"] = [{**dict.fromkeys(CLIENT_FACTS), **client} for client in known["clients"]]
+    known["clients"] = [{**dict.fromkeys(CLIENT_FACTS), **_all_metrics(client)} for client in known["clients"]]
     known["history"] = [complete_round(entry) for entry in known["history"]]
     known["baselines"] = [complete(baseline) for baseline in known.get("baselines", [])]
     return known
@@ -51,7 +51,8 @@ def digest(result: Result) -> str:
 def complete_round(entry: Result) -> Result:
     """The same for one round of the history."""
     known: Result = _without_nan(entry)
-    return {**known, "overall": _all_metrics(known["overall"])}
+    clients = [_all_metrics(client) for client in known["clients"]]
+    return {**known, "overall": _all_metrics(known["overall"]), "clients": clients}
 
 
 def _without_nan(content: Any) -> Any:

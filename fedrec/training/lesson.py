@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.config import TrainConfig
 from fedrec.data.prompts import Window
+from fedrec.tasks.task import Readout
 
 
 @dataclass(frozen=True)
@@ -19,17 +21,17 @@ class Lesson:
 
     Attributes:
         windows: the windows to learn from.
-        labels: (n,) the labels of all interaction rows that `Window.rows` point into.
+        labels: (n,) the right answers, as `Task.labels` gives them, of all rows that `Window.rows` point into.
         users: (n,) whose each of them is.
-        answers: the tokens of No and Yes.
+        readout: how answers are read, and their loss.
         key: (seed, client, shard, round): the source of all randomness.
         round, rounds: the position of this round (from 0) in the learning-rate schedule.
     """
 
     windows: Sequence[Window]
-    labels: NDArray[np.int8]
+    labels: NDArray[Any]
     users: NDArray[np.int32]
-    answers: tuple[int, int]
+    readout: Readout
     key: tuple[int, str, int, int]
     round: int
     rounds: int
@@ -40,7 +42,7 @@ class Lesson:
 
     def digest(self, config: TrainConfig) -> str:
         """SHA-256 of all that decides what a given start becomes: equal digests and starts give equal adapters."""
-        said = (self.key, self.round, self.rounds, self.answers, config)
+        said = (self.key, self.round, self.rounds, self.readout, config)
         digest = hashlib.sha256(repr(said).encode())
         for window in self.windows:
             digest.update(window.ids.tobytes() + window.at.tobytes() + self.labels[window.rows].tobytes())

@@ -1,7 +1,6 @@
 """The one training loop: an adapter learns the answers of windows, reproducibly and resumably.
 
-The loss of a row is the cross-entropy of its answer over the two answer tokens (TALLRec's score); the loss of a batch
-is the mean over its rows.
+The loss of a row is its task's; the loss of a batch is the mean over its rows.
 """
 
 from __future__ import annotations

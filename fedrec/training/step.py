@@ -52,7 +52,7 @@ class Learning:
         return digest.hexdigest()
 
     def loss(self, batch: list[Window], bank: AdapterBank, routing: Routing, each: bool = False) -> Tensor:
-        """Mean cross-entropy of the rows that a batch answers by adapters of a bank, in nats.
+        """Mean loss of the rows that a batch answers by adapters of a bank.
 
         Args:
             each: (k,) of each row instead, window after window.
@@ -62,9 +62,8 @@ class Learning:
         with bank.use(routing):
             with autocast(device, self.config.precision):
                 hidden = hidden_states(self.model, pad(batch, device))
-            logits = answer_logits(self.model, hidden[answer_positions(batch, device)], lesson.answers)
-        how = "none" if each else "mean"
-        return torch.nn.functional.cross_entropy(logits.float(), labels.to(device), reduction=how)
+            logits = answer_logits(self.model, hidden[answer_positions(batch, device)], lesson.readout.tokens)
+        return lesson.readout.loss(logits.float(), labels.to(device), each)
 
 
 class Step(ABC):

@@ -17,6 +17,7 @@ from fedrec.data.table import Interactions, sort_rows
 from fedrec.errors import FedrecError
 from fedrec.models.pretraining import new_llama, train_tokenizer
 from fedrec.scoring import score_candidates, score_windows
+from fedrec.tasks.like import YesOrNo
 
 WORDS = ["Toy Story (1995)", "Sting, The (1973)", "Amélie (2001)", "Yes No <ask>", "Die Hard (1988)", "Up"]
 HOSTILE = st.one_of(
@@ -178,7 +179,7 @@ def test_a_score_in_a_timeline_equals_the_score_of_the_prompt_by_itself(kind: st
     tokenizer = TOKENIZERS[kind]
     rows = person([1, 0, 0, 1, 1, 0, 1, 0, 1, 1, 0, 0] * 2)
     encoder = PromptEncoder(tokenizer, WORDS, PromptConfig(window=700, past=0.5), 1024)
-    model, answers = model_for(tokenizer), encoder.template.answers
+    model, answers = model_for(tokenizer), YesOrNo(encoder.template.answers)
     together = score_windows(model, encoder.windows(rows, np.ones(len(rows), bool)), answers, len(rows))
     for row in range(len(rows)):
         alone = score_windows(model, encoder.windows(rows, np.arange(len(rows)) == row), answers, len(rows))
@@ -188,7 +189,7 @@ def test_a_score_in_a_timeline_equals_the_score_of_the_prompt_by_itself(kind: st
 
 def test_what_comes_after_a_row_does_not_reach_its_score() -> None:
     encoder = PromptEncoder(TOKENIZERS["marked"], WORDS, PromptConfig(window=400), 1024)
-    model, answers = model_for(TOKENIZERS["marked"]), encoder.template.answers
+    model, answers = model_for(TOKENIZERS["marked"]), YesOrNo(encoder.template.answers)
     wanted = np.arange(10) <= 4
     first, second = (
         score_windows(model, encoder.windows(person(labels), wanted), answers, 10)
@@ -201,7 +202,7 @@ def test_what_comes_after_a_row_does_not_reach_its_score() -> None:
 def test_candidates_after_one_past_score_as_prompts_by_themselves(kind: str) -> None:
     tokenizer = TOKENIZERS[kind]
     encoder = PromptEncoder(tokenizer, WORDS, PromptConfig(window=150), 1024)
-    model, answers = model_for(tokenizer), encoder.template.answers
+    model, answers = model_for(tokenizer), YesOrNo(encoder.template.answers)
     items, labels = [0, 1, 2, 3, 4, 5, 0, 2], [1, 0, 1, 1, 0, 1, 0, 0]
     past = encoder.past_of(items, labels)
     questions = [encoder.question(item) for item in range(len(WORDS))]

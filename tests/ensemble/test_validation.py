@@ -10,12 +10,12 @@ import torch
 
 from fedrec.config import RunConfig, load
 from fedrec.data.load import load_dataset
-from fedrec.data.prompts import PromptEncoder
 from fedrec.data.table import Interactions
 from fedrec.ensemble import validation
 from fedrec.ensemble.validation import Judgement, judge
 from fedrec.models.adapter import State, initial_state
 from fedrec.models.base import Base, load_base
+from fedrec.tasks.like import LikeEncoder
 from tests.conftest import Settings
 
 SHARDS = 3
@@ -29,9 +29,7 @@ class Court:
         dataset = load_dataset(self.config.data, 1)
         self.rows: Interactions = dataset.interactions
         self.base: Base = load_base(str(self.config.base), device="cpu", precision="fp32")
-        self.encoder = PromptEncoder(
-            self.base.tokenizer, dataset.catalogue.titles, self.config.prompt, self.base.context
-        )
+        self.encoder = LikeEncoder(self.base.tokenizer, dataset.catalogue.titles, self.config.prompt, self.base.context)
         self.adapters = {shard: self.adapter(shard) for shard in range(SHARDS)}
 
     def adapter(self, seed: int) -> State:

@@ -11,10 +11,10 @@ import torch
 
 from fedrec.commands.base import _facts
 from fedrec.config import LoraConfig
-from fedrec.ensemble.answers import encoder_of
 from fedrec.models.bank import AdapterBank, Routed
 from fedrec.models.base import load_base
 from fedrec.models.targets import check_targets
+from fedrec.tasks import encoder_of
 from server.simulated_run import SimulatedRun
 from tests import cli
 from tests.conftest import Settings

@@ -7,9 +7,10 @@ import torch
 from fedrec.data.prompts import Window
 from fedrec.models.branching import Branches
 from fedrec.scoring import score_candidates, score_windows
+from fedrec.tasks.like import YesOrNo
 from tests.models.tiny import FAMILIES, VOCABULARY, tiny_model
 
-ANSWERS = (3, 4)
+ANSWERS = YesOrNo((3, 4))
 
 
 def drawn(count: int, longest: int) -> list[tuple[int, ...]]:

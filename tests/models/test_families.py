@@ -26,6 +26,7 @@ from fedrec.models.causality import fault_of
 from fedrec.models.head import answer_logits
 from fedrec.models.targets import check_targets
 from fedrec.scoring import score_candidates
+from fedrec.tasks.like import YesOrNo
 from tests.models.families import FAMILIES, NotTiny, family
 from tests.models.sizes import VOCABULARY, WINDOW
 
@@ -108,12 +109,12 @@ def test_candidates_after_a_kept_history_score_as_whole_prompts(accepted: PreTra
     questions = [tuple(random.integers(2, VOCABULARY, length).tolist()) for length in (1, WINDOW + 2, 3)]
     routing = Mixed(torch.tensor([0.7, 0.3]), "D")
     with bank_of(accepted) as bank:
-        after = score_candidates(accepted, past, questions, ANSWERS, bank=bank, routing=routing, batch=2)
+        after = score_candidates(accepted, past, questions, YesOrNo(ANSWERS), bank=bank, routing=routing, batch=2)
         with torch.no_grad(), bank.use(routing):
             whole = [accepted(input_ids=torch.tensor([past + question])).logits[0, -1] for question in questions]
     right = torch.stack(whole)[:, list(ANSWERS)].double().softmax(-1)[:, 1].numpy()
     np.testing.assert_allclose(after, right, atol=2e-4)
-    base = score_candidates(accepted, past, questions, ANSWERS)
+    base = score_candidates(accepted, past, questions, YesOrNo(ANSWERS))
     assert right.std() > 1e-4
     assert abs(after - base).max() > 1e-4
 

@@ -11,6 +11,7 @@ from fedrec.metrics import measure
 from fedrec.pooled import ScoredRows, SharedScores, histogram
 from fedrec.protocol.answers import EvaluateAnswer, Measures
 from fedrec.protocol.record import BadMessage
+from fedrec.tasks.like import Like
 from server.results import checked
 
 GOOD = {"examples": 7, "auc": 0.5, "uauc": float("nan"), "logloss": 0.7, "ranked": 2}
@@ -22,7 +23,7 @@ def answer(**changes: Any) -> EvaluateAnswer:
 
 
 def test_good_metrics_pass_for_the_groups_that_were_asked_for() -> None:
-    assert repr(checked(answer(), 3, ["c-1"])) == repr({"c-1": GOOD})
+    assert repr(checked(answer(), 3, ["c-1"], Like())) == repr({"c-1": GOOD})
 
 
 @pytest.mark.parametrize(
@@ -38,15 +39,15 @@ def test_good_metrics_pass_for_the_groups_that_were_asked_for() -> None:
 )
 def test_each_bad_metric_is_named(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(BadMessage) as bad:
-        checked(answer(**changes), 3, ["c-1"])
+        checked(answer(**changes), 3, ["c-1"], Like())
     assert str(bad.value) == reason
 
 
 def test_another_round_and_a_group_that_is_missing_are_named() -> None:
     with pytest.raises(BadMessage, match="it answers another round than 4"):
-        checked(answer(), 4, ["c-1"])
+        checked(answer(), 4, ["c-1"], Like())
     with pytest.raises(BadMessage, match="c-3/examples is no number of rows"):
-        checked(answer(), 3, ["c-3"])
+        checked(answer(), 3, ["c-3"], Like())
 
 
 ROWS = ScoredRows(np.array([0.2, 0.7, 0.4, 0.9]), np.array([0, 1, 1, 0], np.int8), np.array([1, 1, 2, 2]))
@@ -61,7 +62,7 @@ def of_rows(scores: SharedScores, **changes: Any) -> EvaluateAnswer:
 
 @pytest.mark.parametrize("scores", [ROWS, histogram(ROWS), None])
 def test_scores_that_give_the_metrics_pass(scores: SharedScores) -> None:
-    checked(of_rows(scores), 3, ["c-1"])
+    checked(of_rows(scores), 3, ["c-1"], Like())
 
 
 @pytest.mark.parametrize("scores", [ROWS, histogram(ROWS)])
@@ -69,10 +70,10 @@ def test_scores_that_give_the_metrics_pass(scores: SharedScores) -> None:
 def test_a_client_whose_scores_do_not_give_its_metrics_is_found_out(scores: SharedScores, name: str) -> None:
     for wrong in (float("nan"), 0.99):
         with pytest.raises(BadMessage, match=f"its scores give {name} .*, and it says"):
-            checked(of_rows(scores, **{name: wrong}), 3, ["c-1"])
+            checked(of_rows(scores, **{name: wrong}), 3, ["c-1"], Like())
 
 
 @pytest.mark.parametrize("scores", [ROWS, histogram(ROWS)])
 def test_scores_of_other_rows_than_the_metrics_are_found_out(scores: SharedScores) -> None:
     with pytest.raises(BadMessage, match="it tells scores of 4 rows, and metrics of 5"):
-        checked(of_rows(scores, examples=5), 3, ["c-1"])
+        checked(of_rows(scores, examples=5), 3, ["c-1"], Like())

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fedrec.config import LoraConfig, TrainConfig
 from fedrec.data.prompts import Window
 from fedrec.models.bank import AdapterBank, Routed, initial_state, state_hash
+from fedrec.tasks.like import YesOrNo
 from fedrec.training.batches import bucketed
 from fedrec.training.lesson import Lesson
 from fedrec.training.loop import Outcome, learning_rate, train
@@ -37,7 +38,7 @@ def task(n: int = 20, key: tuple[int, str, int, int] = (1, "a", 0, 1)) -> Lesson
         ids[-2] = 3 + label
         windows.append(Window(ids, np.array([len(ids) - 1]), np.array([row])))
         labels.append(label)
-    return Lesson(windows, np.array(labels, np.int8), np.arange(n, dtype=np.int32) // 3, (1, 2), key, 0, 1)
+    return Lesson(windows, np.array(labels, np.int8), np.arange(n, dtype=np.int32) // 3, YesOrNo((1, 2)), key, 0, 1)
 
 
 def run(config: TrainConfig = CONFIG, job: Lesson | None = None, *, pull: float = 0.0, **options: object) -> Outcome:

@@ -31,7 +31,7 @@ def test_parts_together_are_the_whole(maker: Maker, count: int) -> None:
         assert state is not None and judgement is not None
         for part in parts:
             answered = Judging(
-                shard, state, part, rows.user, model.encoder.template.answers, model.config.lora, model.base.precision
+                shard, state, part, rows.user, model.encoder.readout, model.config.lora, model.base.precision
             ).run(model.base.model, lambda *_: None)
             np.testing.assert_array_equal(answered.scores, judgement.judged.scores[place[answered.rows], shard])
 

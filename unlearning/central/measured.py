@@ -11,11 +11,11 @@ import numpy as np
 
 from fedrec.data.table import TEST, TRAIN, Dataset
 from fedrec.files import read_json, write_json
-from fedrec.metrics import measure as metrics_of
 from fedrec.models.adapter import model_hash
 from fedrec.preparation import facts_of, measured_on
 from fedrec.reporting.run_page import write_report
 from fedrec.scoring import by_person
+from fedrec.tasks import task_of
 from unlearning.folder import CENTRAL, RESULT, ModelFolder
 from unlearning.model import ShardedModel
 
@@ -87,7 +87,8 @@ def _measured(model: ShardedModel, keep: bool = False) -> dict[str, float]:
     tested = rows.take(test)
     if keep:
         model.ensemble.scores.keep(model.method.slices, answers.shards, tested, model.catalogue, scores)
-    return dict(metrics_of(scores, tested.label, tested.user).as_dict())
+    task = task_of(model.config)
+    return task.measure(scores, task.labels(tested), tested.user)
 
 
 def _told(metrics: dict[str, float]) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from fedrec.data.selection import Selection, row_keys
 from fedrec.data.table import TEST, TRAIN, Dataset
 from fedrec.errors import UsageError
 from fedrec.files import read_json, write_json
-from fedrec.metrics import measure
 from fedrec.preparation import facts_of
+from fedrec.tasks import task_of
+from fedrec.tasks.like import Like
 from unlearning.central import METHOD
 from unlearning.comparison.exactness import exactness
 from unlearning.comparison.folder import PLAN, RESULT, Plan
@@ -158,10 +159,10 @@ class Bench:
     def _timed(self) -> Iterator[Row]:
         rows = self.dataset.interactions
         windows = self.encoder.windows(rows, rows.split == TEST)[:_INFERENCE_WINDOWS]
-        answers = self.encoder.template.answers
+        readout = self.encoder.readout
         for shards in INFERENCE_SHARDS:
             for form in FORMS:
-                seconds = seconds_per_row(self.base, self.config.lora, windows, answers, shards, form)
+                seconds = seconds_per_row(self.base, self.config.lora, windows, readout, shards, form)
                 yield {"shards": shards, "form": form, "seconds_per_row": seconds}
 
     def _model(self, method: Method, folder: Path) -> ShardedModel:
@@ -224,5 +225,6 @@ def _measured(model: ShardedModel, staying: NDArray[np.bool_]) -> Row:
     """Metrics on the test rows that stay."""
     scores, test = model.test_scores()
     rows, wanted = model.table.interactions, test & staying
-    metrics = measure(scores[wanted], rows.label[wanted], rows.user[wanted])
-    return {key: value for key, value in metrics.as_dict().items() if key != "examples"}
+    task = task_of(model.config)
+    metrics = task.measure(scores[wanted], task.labels(rows)[wanted], rows.user[wanted])
+    return dict.fromkeys(Like.metrics) | {key: value for key, value in metrics.items() if key != "examples"}

@@ -13,6 +13,7 @@ from fedrec.data.prompts import Window
 from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import Base
 from fedrec.scoring import score_windows
+from fedrec.tasks.task import Readout
 
 FORMS = ("ND", "D", "passes")
 _REPEATS = 3
@@ -22,7 +23,7 @@ def seconds_per_row(
     base: Base,
     lora: LoraConfig,
     windows: Sequence[Window],
-    answers: tuple[int, int],
+    readout: Readout,
     shards: int,
     form: str,
 ) -> float:
@@ -46,7 +47,7 @@ def seconds_per_row(
 
         def answer() -> None:
             for routing in routings:
-                score_windows(base.model, windows, answers, n, bank=bank, routing=routing, precision=base.precision)
+                score_windows(base.model, windows, readout, n, bank=bank, routing=routing, precision=base.precision)
 
         return _best(answer) / rows
 

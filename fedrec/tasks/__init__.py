@@ -1,0 +1,32 @@
+"""Tasks: what is asked of a model about the rows of a timeline, and how its answers are learnt, scored and measured."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from fedrec.choices import Choices
+
+if TYPE_CHECKING:
+    from fedrec.config import PromptConfig, RunConfig
+    from fedrec.data.table import Catalogue
+    from fedrec.models.base import Base
+    from fedrec.tasks.task import Encoder, Task
+
+TASKS: Choices[type[Task]] = Choices({"like": "fedrec.tasks.like:Like"})
+
+
+def task_of(config: RunConfig) -> Task:
+    """The task of a run."""
+    return TASKS.load(config.task)()
+
+
+def encoder_of(config: RunConfig, catalogue: Catalogue, base: Base) -> Encoder:
+    """How a run's timelines become tokens of its base model."""
+    return _encoder(config.task, base.tokenizer, catalogue.titles, config.prompt, base.context)
+
+
+@lru_cache(maxsize=4)
+def _encoder(task: str, tokenizer: Any, titles: tuple[str, ...], prompt: PromptConfig, context: int) -> Encoder:
+    """Made once a process: where titles are many, it takes longer than a client's rows."""
+    return TASKS.load(task)().encoder(tokenizer, titles, prompt, context)
