@@ -19,7 +19,7 @@ from fedrec.tasks.task import Task
 from tests.cli import as_sets
 from tests.conftest import Settings
 from tests.server.test_federation import made, ran
-from unlearning.commands import app
+from unlearning.commands.unlearn import app
 
 
 @pytest.fixture(autouse=True)
