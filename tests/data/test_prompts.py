@@ -209,7 +209,7 @@ def test_candidates_after_one_past_score_as_prompts_by_themselves(kind: str) -> 
     scores = score_candidates(model, past, questions, answers, batch=4)
     for question, score in zip(questions, scores, strict=True):
         with torch.inference_mode():
-            logits = model(torch.tensor([[*past, *question]])).logits[0, -1, list(answers)]
+            logits = model(torch.tensor([[*past, *question]])).logits[0, -1, list(answers.tokens)]
         assert score == pytest.approx(logits.softmax(-1)[1].item(), abs=1e-6)
 
 
