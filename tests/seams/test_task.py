@@ -46,7 +46,7 @@ def test_answers_stand_in_no_history(tmp_path: Path, small: Settings) -> None:
     run = made(tmp_path / "run", small(task="taste"))
     base = load_base(str(run.config.base), device="cpu", precision="fp32")
     encoder = encoder_of(run.config, run.catalogue, base)
-    rows = run.client("client-0").interactions()
+    rows = run.rows_of("client-0")
     windows = encoder.windows(rows, np.ones(len(rows), bool))
     assert sorted(np.concatenate([window.rows for window in windows])) == list(range(len(rows)))
     assert not any(np.isin(window.ids, encoder.readout.tokens).any() for window in windows)
