@@ -24,6 +24,7 @@ from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import write_bytes
 from fedrec.owner import for_owner_only
+from fedrec.pooled import LEAST_FIRST
 from fedrec.settings import Section, validated
 from fedrec.strategies import STRATEGIES
 from fedrec.text import read_text, shown
@@ -86,6 +87,11 @@ class Home:
     @property
     def name(self) -> str:
         return self.settings.name
+
+    @property
+    def policy(self) -> Policy:
+        """What may leave it."""
+        return self.settings.policy
 
     @property
     def base(self) -> str | None:
@@ -155,6 +161,15 @@ class PooledHome(Home):
     def _homes(self) -> dict[str, Home]:
         homes = [Home(self.folder / path) for path in self.settings.pool]
         return {home.name: home for home in homes}
+
+    @property
+    def policy(self) -> Policy:
+        """What all of them allow."""
+        all_of = [home.policy for home in self._homes.values()]
+        return Policy(
+            strategies=tuple(name for name in STRATEGIES if all(name in policy.strategies for policy in all_of)),
+            scores=min((policy.scores for policy in all_of), key=LEAST_FIRST.index),
+        )
 
     def users(self) -> list[str]:
         return sorted({user for home in self._homes.values() for user in home.users()})

@@ -61,7 +61,7 @@ class Client:
     @property
     def sharing(self) -> Sharing:
         """How much of its test rows' scores it may tell at most."""
-        return self.store.home.settings.policy.scores
+        return self.store.home.policy.scores
 
     @cached_property
     def interactions(self) -> Interactions:
@@ -167,7 +167,7 @@ class Client:
         Raises:
             FedrecError: the client's policy does not allow the run's training.
         """
-        strategy, allowed = self.config.strategy, self.store.home.settings.policy.strategies
+        strategy, allowed = self.config.strategy, self.store.home.policy.strategies
         if strategy not in allowed:
             raise FedrecError(
                 f"client {self.name} takes no part in {strategy}: its client.toml allows {', '.join(allowed) or 'none'}"

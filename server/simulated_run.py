@@ -235,7 +235,7 @@ class SimulatedRun(Run):
         folder = self.folder / name
         if not (folder / "client.toml").exists():
             paths = tuple(os.path.relpath(home.folder, folder) for home in self.main.homes.values())
-            create_home(folder, Settings(name=name, pool=paths, policy=Policy(scores="scores")))
+            create_home(folder, Settings(name=name, pool=paths))
         return open_home(folder, base)
 
 

@@ -170,6 +170,13 @@ def test_another_base_than_the_runs_is_refused_by_name(tmp_path: Path, small: Sm
             client.base.source  # noqa: B018
 
 
+def test_what_pools_homes_allows_what_all_of_them_allow(tmp_path: Path) -> None:
+    for name, strategies, scores in (("ada", ("pplr", "central"), "scores"), ("ben", ("central",), "metrics")):
+        create_home(tmp_path / name, Settings(name=name, policy=Policy(strategies=strategies, scores=scores)))
+    create_home(tmp_path / "central", Settings(name="central", pool=("../ada", "../ben")))
+    assert open_home(tmp_path / "central").policy == Policy(strategies=("central",), scores="metrics")
+
+
 def test_a_policy_keeps_a_client_out_of_a_strategy_by_name(tmp_path: Path, small: Small) -> None:
     run = made(tmp_path / "run", small(strategy="fedavg"))
     path = run.homes["client-1"].folder / "client.toml"
