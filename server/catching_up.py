@@ -26,7 +26,7 @@ from server.run import Run
 from unlearning.executor import Say
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.states import State
-from unlearning.workflow.published import differ, published
+from unlearning.workflow.published import LACKS, differ, published
 
 Nodes = Mapping[str, int]
 
@@ -43,7 +43,7 @@ def remember(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger) -> dict[str, st
     questions = {name: Chain(after=number) for name, (number, _) in known.items()}
     for name, said in answers(grid, run, nodes, questions, ChainAnswer).items():
         if said.head != known[name][1]:
-            behind[name] = "lacks erasures that it had done"
+            behind[name] = LACKS
         else:
             if said.links:
                 ledger.extend_chain(name, said.links)

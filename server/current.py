@@ -30,6 +30,7 @@ def check_current(run: Run, database: str | None = None) -> None:
     from server.put_back import lacking
     from server.simulated_run import open_run
     from server.standing import check_baseline, warnings_of
+    from unlearning.workflow.published import LACKS
     from unlearning.workflow.workflow import Workflow, certificates_of
 
     if not Workflow.is_open(home, database):
@@ -39,7 +40,7 @@ def check_current(run: Run, database: str | None = None) -> None:
         return
     with closing(Workflow(home, database).ledger) as ledger:
         here = open_run(home.folder)
-        refuse(home, dict.fromkeys(lacking(here, ledger), "lacks erasures that it had done"))
+        refuse(home, dict.fromkeys(lacking(here, ledger), LACKS))
     if run is not home:
         check_baseline(open_run(run.folder))
     warn(warnings_of(here))

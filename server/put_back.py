@@ -13,7 +13,7 @@ from server.told import old_figures, old_pages
 from unlearning.certificates.certificate import NOTHING_FOUND
 from unlearning.requests.reader import Reader
 from unlearning.requests.states import State
-from unlearning.workflow.published import differ, published
+from unlearning.workflow.published import LACKS, differ, lacks, published
 
 Found = Iterator[tuple[Path, str]]
 
@@ -32,7 +32,7 @@ def put_back(run: SimulatedRun, ledger: Reader) -> Iterator[tuple[str, str]]:
 def _of_run(run: SimulatedRun, ledger: Reader) -> Found:
     newest, quiet = published(run, ledger), not ledger.under_way()
     for name in lacking(run, ledger):
-        yield run.homes[name].vault_path, "lacks erasures that it had done"
+        yield run.homes[name].vault_path, LACKS
     for shard, request in stale_in_rounds(run, newest).items():
         yield models_path(run), f"shard {shard} is of before erasure {request}"
     for name in run.clients:
@@ -49,10 +49,10 @@ def _of_run(run: SimulatedRun, ledger: Reader) -> Found:
 
 
 def lacking(run: SimulatedRun, ledger: Reader) -> Iterator[str]:
-    """The clients here whose vaults lack erasures that they had done."""
-    for name, (number, head) in ledger.chain_ends().items():
+    """The clients here whose vaults lack erasures that they had done, or their tombstones."""
+    for name, end in ledger.chain_ends().items():
         home = run.homes.get(name)
-        if home is not None and home.has_vault and home.vault.chain(number)[0] != head:
+        if home is not None and home.has_vault and lacks(home.vault, end):
             yield name
 
 

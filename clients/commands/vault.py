@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A client's private data: keep, erase, back up.")
 
+_BY_HAND = "by-hand:"  # no request of a server is called so
+
 HomeFolder = Annotated[Path, typer.Argument(metavar="HOME", help="The client's home, as `fedrec client init` made it.")]
 
 
@@ -78,7 +80,7 @@ def erase(
         datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Up to this day, itself included (UTC).")
     ] = None,
     request: Annotated[
-        str | None, typer.Option(help="Id of the request, which is done once only; left out = a new one.")
+        str | None, typer.Option(help="Id of this erasure by hand, which is done once only; left out = a new one.")
     ] = None,
     rows_only: Annotated[
         bool, typer.Option("--rows-only", help="Also where runs learned from this vault: their models keep it.")
@@ -104,7 +106,8 @@ def erase(
             f"{home}: run {', '.join(learned)} learned from these rows, and would keep that: `fedrec forget submit "
             "--user USER --run RUN` erases both; --rows-only erases the rows alone"
         )
-    request = request or uuid.uuid4().hex
+    given = uuid.uuid4().hex if request is None else named("--request", request, ())
+    request = _BY_HAND + given.removeprefix(_BY_HAND)
     done = _vault(home).erase(selection, request)
     result = {"request": request, "rows": done.rows, "tombstones": done.tombstones}
     _tell(result, f"request {request}: {done.rows:,} rows erased, {len(done.tombstones)} tombstones set", out)

@@ -271,7 +271,8 @@ class DiscardAnswer(Answer):
 class ChainAnswer(Answer):
     """
     Attributes:
-        head: of the chain after as many erasures as were asked about; empty where there were fewer.
+        head: of the chain after as many erasures as were asked about; empty where there were fewer,
+            or where tombstones are not those of the chain.
         links: those that follow.
         serves: whether what is served may be.
     """

@@ -1,9 +1,10 @@
 """The chain of a vault's erasures. A vault that is put back as it was before is known by the links that it lacks.
 
-    head_n = SHA-256([n, head_(n-1), request_n, the digests of its tombstones]),   head_0 = 64 zeros
+    head_n = SHA-256([n, head_(n-1), request_n, its tombstones]),   head_0 = 64 zeros
 
-Whoever asks for erasures remembers the number and the head of each client's last one (`server.catching_up`), and keeps
-the links with their tombstones sealed, to send them again; without the vault's key nobody can read or test them.
+So the tombstones that are there are held against it as well (`broken`). Whoever asks for erasures remembers the number
+and the head of each client's last one (`server.catching_up`), and keeps the links with their tombstones sealed, to send
+them again; without the vault's key nobody can read or test them.
 """
 
 from __future__ import annotations
@@ -43,12 +44,27 @@ class Link:
 
 def append(db: sqlite3.Connection, request: str, rows: int, tombstones: Iterable[Tombstone]) -> str:
     """Note what a request erased as the last link; its head."""
-    digests = sorted(stone.digest.hex() for stone in tombstones)
     number, previous = last(db)
-    content = json.dumps([number + 1, previous, request, digests])
-    head = hashlib.sha256(content.encode()).hexdigest()
+    head = _head(number + 1, previous, request, tombstones)
     db.execute("INSERT INTO erasures VALUES (?, ?, ?, ?, ?)", (number + 1, request, rows, int(time.time()), head))
     return head
+
+
+def broken(db: sqlite3.Connection, tombstones: Callable[[str], Iterable[Tombstone]], schema: str = "main") -> list[str]:
+    """The requests whose link is not of the tombstones that are there: some were removed, altered or added.
+
+    Args:
+        tombstones: gives those of a request.
+    """
+    found, previous = [], ORIGIN
+    links = db.execute(f"SELECT number, request, head FROM {schema}.erasures ORDER BY number").fetchall()
+    for number, request, head in links:
+        if _head(number, previous, request, tombstones(request)) != head:
+            found.append(request)
+        previous = head
+    strays = f"""SELECT DISTINCT request FROM {schema}.tombstones
+        WHERE request NOT IN (SELECT request FROM {schema}.erasures)"""
+    return found + [request for (request,) in db.execute(strays)]
 
 
 def last(db: sqlite3.Connection) -> tuple[int, str]:
@@ -94,6 +110,11 @@ def unseal(key: bytes, link: Link) -> list[Tombstone]:
             f"request {link.request}: it was erased from another vault than this one; put that vault and its key back"
         ) from None
     return [Tombstone(kind, bytes.fromhex(digest), *rest) for kind, digest, *rest in json.loads(content)]
+
+
+def _head(number: int, previous: str, request: str, tombstones: Iterable[Tombstone]) -> str:
+    stones = sorted(json.dumps([t.kind, bytes(t.digest).hex(), t.since, t.until]) for t in tombstones)
+    return hashlib.sha256(json.dumps([number, previous, request, stones]).encode()).hexdigest()
 
 
 def _cipher(key: bytes) -> AESGCM:

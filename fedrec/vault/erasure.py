@@ -5,19 +5,21 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+from fedrec.errors import FedrecError
 from fedrec.vault import chain
+from fedrec.vault.chain import Link
 from fedrec.vault.tombstones import Refusal, Tombstone
 
 ROW = "(SELECT name FROM {0}.users WHERE id = user), item, time"  # a row of that schema as `Refusal.by` takes it
 
 
-def tombstones_in(db: sqlite3.Connection, request: str | None = None) -> list[Tombstone]:
+def tombstones_in(db: sqlite3.Connection, request: str | None = None, schema: str = "main") -> list[Tombstone]:
     """Those of a request, or all."""
-    found = db.execute(
-        "SELECT kind, digest, since, until, id FROM tombstones WHERE request = coalesce(?, request)", (request,)
-    )
+    columns = "kind, coalesce(CAST(digest AS BLOB), x''), since, until, id"
+    found = db.execute(f"SELECT {columns} FROM {schema}.tombstones WHERE request = coalesce(?, request)", (request,))
     return [Tombstone(*columns) for columns in found]
 
 
@@ -30,12 +32,61 @@ def set_tombstones(
         rows: how many rows it deleted.
         lasting: whether the tombstones' key will be there to check by; if not, their digests are left out.
     """
-    stones, made = list(tombstones), int(time.time())
+    stones = list(tombstones)
     chain.append(db, request, rows, stones if lasting else ())
+    write_tombstones(db, request, stones, lasting)
+
+
+def write_tombstones(db: sqlite3.Connection, request: str, tombstones: Iterable[Tombstone], lasting: bool) -> None:
+    """Those of a request are these from now on."""
+    made = int(time.time())
+    db.execute("DELETE FROM tombstones WHERE request = ?", (request,))
     db.executemany(
         "INSERT INTO tombstones VALUES (?, ?, ?, ?, ?, ?, ?, 0)",
-        ((t.id, request, t.kind, t.digest if lasting else None, t.since, t.until, made) for t in stones),
+        ((t.id, request, t.kind, t.digest if lasting else None, t.since, t.until, made) for t in tombstones),
     )
+
+
+def broken(db: sqlite3.Connection, schema: str = "main") -> list[str]:
+    """The requests whose tombstones are not those that the chain is of."""
+    return chain.broken(db, lambda request: tombstones_in(db, request, schema), schema)
+
+
+def repeat(db: sqlite3.Connection, key: bytes | None, links: Sequence[Link], vault: Path) -> int:
+    """Erase again what is missing of these links, and set those of their tombstones again that were altered.
+
+    Args:
+        links: the first of the chain; then nothing of it is missing, and what follows them is as it was.
+
+    Returns:
+        Rows deleted.
+
+    Raises:
+        FedrecError: as `Vault.repeat`.
+    """
+    asked = [link.request for link in links]
+    there = {request for (request,) in db.execute("SELECT request FROM erasures")}
+    altered = set(broken(db) if key is not None else ())
+    missing = [link for link in links if link.request not in there - altered]
+    if missing:
+        db.execute("DELETE FROM allowed")
+    rows = 0
+    for link in missing:
+        if key is None or not link.sealed:
+            raise FedrecError(f"{vault}: it is older than its key's end; put the newest vault.db back")
+        stones = chain.unseal(key, link)
+        rows += (gone := delete_rows(db, Refusal(key, stones)))
+        if link.request in there:
+            write_tombstones(db, link.request, stones, lasting=True)
+        else:
+            set_tombstones(db, link.request, stones, gone, lasting=True)
+    if own := sorted(altered.difference(asked)):
+        raise FedrecError(f"{vault}: tombstones of its own erasure {own[0]} were removed or altered; put vault.db back")
+    if missing or (links and chain.head_at(db, links[-1].number) != links[-1].head):
+        chain.rebuild(db, asked, lambda request: tombstones_in(db, request))
+    if links and chain.head_at(db, links[-1].number) != links[-1].head:
+        raise FedrecError(f"{vault}: its erasures are not those asked for; put its vault.db back")
+    return rows
 
 
 def count_refused(db: sqlite3.Connection, rows: Iterable[tuple[str, int]]) -> None:
@@ -54,7 +105,10 @@ def delete_rows(db: sqlite3.Connection, refusal: Refusal) -> int:
 
 
 def merge_tombstones(db: sqlite3.Connection) -> None:
-    """Take over what the attached `backup` knows of erasures and uses and the vault does not."""
+    """Take over what the attached `backup` knows of erasures and uses and the vault does not, or no longer."""
+    for request in broken(db):
+        known = "request IN (SELECT request FROM backup.erasures)"
+        db.execute(f"DELETE FROM main.tombstones WHERE request = ? AND {known}", (request,))
     for table in ("tombstones", "uses"):
         db.execute(f"INSERT OR IGNORE INTO {table} SELECT * FROM backup.{table}")
     new = (

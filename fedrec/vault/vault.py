@@ -23,12 +23,15 @@ from fedrec.vault import chain
 from fedrec.vault import key as vault_key
 from fedrec.vault.chain import Link
 from fedrec.vault.erasure import (
+    broken,
     count_refused,
     delete_rows,
     merge_tombstones,
+    repeat,
     replace_rows,
     set_tombstones,
     tombstones_in,
+    write_tombstones,
 )
 from fedrec.vault.results import Entry, Erased, Imported, Restored, Use
 from fedrec.vault.rows import content_hash, insert, insert_titles, named, occurrences, titles_in, to_interactions
@@ -129,7 +132,10 @@ class Vault:
             else:
                 (count,) = done
                 if lasting and set(tombstones_in(db, request)) != set(stones):
-                    raise UsageError(f"request {request}: it erased something else before; give this one another id")
+                    write_tombstones(db, request, stones, lasting)  # somebody may have removed them
+                    if request in broken(db):
+                        raise UsageError(f"request {request}: it erased something else before; give another id")
+                    delete_rows(db, Refusal(key, stones))
             found = db.execute("SELECT id FROM tombstones WHERE request = ? ORDER BY id", (request,)).fetchall()
         scrub(self.path)
         return Erased(count, tuple(stone for (stone,) in found))
@@ -141,7 +147,7 @@ class Vault:
             return [Entry(*entry) for entry in db.execute(oldest_first)]
 
     def chain(self, after: int) -> tuple[str | None, list[Link]]:
-        """The head after so many erasures, None where there were fewer; and the links that follow."""
+        """The head after so many erasures, None where there were fewer or tombstones are altered; and what follows."""
         later = "SELECT number, request, head FROM erasures WHERE number > ? ORDER BY number"
         with reading(self.path) as db:
             key = self._key(db)
@@ -149,7 +155,7 @@ class Vault:
             for number, request, head in db.execute(later, (after,)).fetchall():
                 sealed = chain.seal(key, request, tombstones_in(db, request)) if key is not None else b""
                 found.append(Link(number, request, head, sealed))
-            return chain.head_at(db, after), found
+            return None if key is not None and broken(db) else chain.head_at(db, after), found
 
     def repeat(self, links: Sequence[Link]) -> int:
         """Erase again what is missing of these, the first links of the chain as another remembers them.
@@ -162,24 +168,8 @@ class Vault:
         Raises:
             FedrecError: another vault erased them, or the key is gone; nothing has changed.
         """
-        rows = 0
         with writing(self.path) as db:
-            key = self._key(db)
-            known = {request for (request,) in db.execute("SELECT request FROM erasures")}
-            missing = [link for link in links if link.request not in known]
-            if missing:
-                db.execute("DELETE FROM allowed")
-            for link in missing:
-                if key is None or not link.sealed:
-                    raise FedrecError(f"{self.path}: it is older than its key's end; put the newest vault.db back")
-                stones = chain.unseal(key, link)
-                gone = delete_rows(db, Refusal(key, stones))
-                set_tombstones(db, link.request, stones, gone, lasting=True)
-                rows += gone
-            if links and chain.head_at(db, links[-1].number) != links[-1].head:
-                chain.rebuild(db, [link.request for link in links], lambda request: tombstones_in(db, request))
-                if chain.head_at(db, links[-1].number) != links[-1].head:
-                    raise FedrecError(f"{self.path}: its erasures are not those asked for; put its vault.db back")
+            rows = repeat(db, self._key(db), links, self.path)
         scrub(self.path)
         return rows
 
@@ -285,6 +275,7 @@ class Vault:
                 raise FedrecError(
                     f"{path}: a backup of another vault, or from before its key was destroyed; name another file"
                 )
+            self._sound(db, path, "backup")
             merge_tombstones(db)
             rows, refused = replace_rows(db, self._refusal(db))
         scrub(self.path)
@@ -296,9 +287,18 @@ class Vault:
         return None if check in (None, DESTROYED) else vault_key.read_key(self.key_path, str(check))
 
     def _refusal(self, db: sqlite3.Connection) -> Refusal:
+        return Refusal(self._sound(db, self.path), tombstones_in(db))
+
+    def _sound(self, db: sqlite3.Connection, path: Path, schema: str = "main") -> bytes:
+        """The key, by which rows can be held against all tombstones that were set."""
         key = self._key(db)
         if key is None:
             raise FedrecError(
                 f"{self.path}: its key is destroyed, so no row can be checked against tombstones; make a new vault"
             )
-        return Refusal(key, tombstones_in(db))
+        if altered := broken(db, schema):
+            raise FedrecError(
+                f"{path}: tombstones of request {altered[0]} were removed or altered, and what it erased could come "
+                "back: `fedrec forget run --run RUN` sets them again, or put a vault.db back that has them"
+            )
+        return key

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from clients.commands.vault import app as vault_commands
 from fedrec.ensemble.validation import judged_users
 from fedrec.errors import FedrecError
 from fedrec.protocol.adapters import digest_of
@@ -300,3 +303,40 @@ def test_judged_rows_put_back_are_noticed_and_so_is_a_ledger_that_is_gone(tmp_pa
         path.unlink()
     with pytest.raises(FedrecError, match=r"ledger\.db: not there, and certificates are; restore it"):
         check_current(run)
+
+
+@pytest.mark.parametrize("rows_too", [False, True])
+def test_tombstones_that_are_gone_are_sent_again(tmp_path: Path, finished: Copy, rows_too: bool) -> None:
+    run = finished(tmp_path / "run")
+    rows = {name: run.rows_of(name) for name in run.clients}
+    asked(run, *of("u07"))
+    execution(run).run()
+    (home,) = finished(tmp_path / "old").clients_of()["u07"]
+    right, data = served(run), run.homes[home].vault.manifest()["digest"]
+    with closing(sqlite3.connect(run.homes[home].vault.path)) as db:
+        db.executescript("DELETE FROM tombstones")
+        if rows_too:  # and, by hand, what no import would let in
+            db.executescript("CREATE TABLE kept AS SELECT * FROM erasures; DELETE FROM erasures")
+            run.homes[home].write_interactions(rows[home], run.catalogue)
+            db.executescript("INSERT INTO erasures SELECT * FROM kept; DROP TABLE kept")
+            assert "u07" in run.clients_of()
+    with pytest.raises(FedrecError, match=r"were removed or altered.*`fedrec forget run --run RUN` sets them again"):
+        run.homes[home].write_interactions(rows[home], run.catalogue)
+    with pytest.raises(FedrecError, match=f"client {home} lacks erasures that it had done, or their tombstones"):
+        check_current(run)
+    told = forget(run, "audit")
+    assert told.exit_code == 1 and f"{home}/vault.db: lacks erasures" in told.output.replace("\n", "")
+    execution(run).run()
+    run.homes[home].write_interactions(rows[home], run.catalogue)
+    assert "u07" not in run.clients_of() and forget(run, "audit").exit_code == 0
+    assert (served(run), run.homes[home].vault.manifest()["digest"]) == (right, data)
+
+
+def test_an_erasure_by_hand_takes_no_id_of_a_request(tmp_path: Path, finished: Copy) -> None:
+    run = finished(tmp_path / "run")
+    (id_,) = asked(run, *of("u07"))
+    home = run.homes[run.clients_of()["u07"][0]].folder
+    told = CliRunner().invoke(vault_commands, ["erase", str(home), "--user", "u09", "--request", id_, "--rows-only"])
+    assert told.exit_code == 0, told.output
+    assert [outcome["state"] for outcome in execution(run).run()] == ["closed"]
+    assert "u07" not in run.clients_of()

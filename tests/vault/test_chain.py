@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedrec.data.selection import Selection
-from fedrec.errors import FedrecError
+from fedrec.errors import FedrecError, UsageError
 from fedrec.protocol.answers import ChainAnswer
 from fedrec.protocol.wire import pack, unpack
 from fedrec.vault.chain import ORIGIN, Link
@@ -149,3 +151,93 @@ def test_what_may_be_served_is_what_was_said_last(vault: Vault) -> None:
     vault.allow("local", [(0, "c")])
     vault.allow("", [(1, "b"), (1, "d")])
     assert (vault.allowed(""), vault.allowed("local"), vault.allowed("x")) == ({(1, "b"), (1, "d")}, {(0, "c")}, set())
+
+
+TAMPERINGS = (
+    "DELETE FROM tombstones",
+    "DELETE FROM tombstones WHERE request = 'one'",
+    "UPDATE tombstones SET digest = zeroblob(32)",
+    "UPDATE tombstones SET digest = NULL WHERE request = 'two'",
+    "UPDATE tombstones SET digest = 'text' WHERE request = 'two'",
+    "UPDATE tombstones SET kind = 'item' WHERE kind = 'user'",
+    "UPDATE tombstones SET until = -100 WHERE request = 'two'",
+    "UPDATE tombstones SET since = since + 1 WHERE request = 'two'",
+    "UPDATE tombstones SET request = 'one' WHERE request = 'two'",
+    "DELETE FROM tombstones WHERE request = 'one'; DELETE FROM erasures WHERE request = 'one'",
+    "DELETE FROM tombstones WHERE request = 'two'; DELETE FROM erasures WHERE request = 'two'",
+    "DELETE FROM tombstones; DELETE FROM erasures",
+)
+
+
+def tampered(vault: Vault, statements: str) -> None:
+    with closing(sqlite3.connect(vault.path)) as db:
+        db.executescript(statements)
+
+
+@pytest.fixture
+def erased(vault: Vault) -> Vault:
+    """A vault of two erasures, one of them of a range of days."""
+    vault.erase(of(0), "one")
+    vault.erase(Selection(users=(USERS[1],), since=0, until=8), "two")
+    return vault
+
+
+@pytest.mark.parametrize("statements", TAMPERINGS)
+@pytest.mark.parametrize("rows_too", [False, True])
+def test_tombstones_that_are_not_those_of_the_chain_are_noticed_and_set_again(
+    erased: Vault, statements: str, rows_too: bool
+) -> None:
+    known, left = links(erased), erased.interactions(CATALOGUE)
+    if rows_too:  # what was erased has come back already, when somebody notices
+        tampered(erased, "DELETE FROM tombstones; DELETE FROM erasures")
+        erased.import_rows(ROWS, CATALOGUE)
+        assert len(erased.interactions(CATALOGUE)) == len(ROWS)
+    tampered(erased, statements)
+    assert erased.chain(len(known))[0] != known[-1].head
+    gone = erased.repeat(known)
+    assert (gone > 0) == rows_too
+    assert same(erased.interactions(CATALOGUE), left)
+    assert links(erased)[-1].head == known[-1].head and erased.chain(0)[0] == ORIGIN
+    assert erased.import_rows(ROWS, CATALOGUE).added == 0
+
+
+@pytest.mark.parametrize("statements", [each for each in TAMPERINGS if "erasures" not in each])
+def test_nothing_comes_in_while_a_tombstone_is_missing(erased: Vault, tmp_path: Path, statements: str) -> None:
+    erased.backup(tmp_path / "sound")
+    tampered(erased, statements)
+    erased.backup(tmp_path / "tampered")
+    assert erased.chain(0)[0] is None
+    for come in (
+        lambda: erased.import_rows(ROWS, CATALOGUE),
+        lambda: Vault.create(erased.path).restore(tmp_path / "tampered"),
+    ):
+        with pytest.raises(FedrecError, match=r"tombstones of request (one|two) were removed or altered"):
+            come()
+    erased.restore(tmp_path / "sound")  # which has them
+    assert erased.import_rows(ROWS, CATALOGUE).added == 0 and erased.chain(0)[0] == ORIGIN
+
+
+def test_a_request_that_is_done_again_sets_its_own_tombstones_again(erased: Vault) -> None:
+    tampered(erased, "DELETE FROM tombstones WHERE request = 'one'")
+    with pytest.raises(UsageError, match="erased something else before"):
+        erased.erase(of(2), "one")
+    assert erased.chain(0)[0] is None
+    erased.erase(of(0), "one")
+    assert erased.chain(0)[0] == ORIGIN and erased.import_rows(ROWS, CATALOGUE).added == 0
+
+
+@pytest.mark.parametrize("kind", ["altered", "added"])
+def test_what_nobody_can_send_again_is_refused(erased: Vault, kind: str) -> None:
+    """The vault's own erasures are in nobody's ledger yet, and neither is what somebody made up."""
+    known = links(erased)
+    erased.erase(of(3), "own")
+    tampered(
+        erased,
+        {
+            "altered": "DELETE FROM tombstones WHERE request = 'own'",
+            "added": "INSERT INTO tombstones VALUES ('x', 'own2', 'any', x'00', NULL, NULL, 0, 0)",
+        }[kind],
+    )
+    for asked in (known, []):
+        with pytest.raises(FedrecError, match="its own erasure own"):
+            erased.repeat(asked)

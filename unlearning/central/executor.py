@@ -30,7 +30,7 @@ from unlearning.model import ShardedModel
 from unlearning.pool import Workers
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.states import State as RequestState
-from unlearning.workflow.published import differ, published
+from unlearning.workflow.published import LACKS, differ, lacks, published
 
 _METHOD = "sharded-retraining"
 _UNSEEN = 1000  # rows never learnt from that erased ones are held against: many times a person's
@@ -192,7 +192,7 @@ def behind(model: ModelFolder, ledger: Ledger) -> str | None:
     number, head = ledger.chain_ends().get(CENTRAL, (0, ORIGIN))
     here, links = model.vault.chain(number)
     if here != head:
-        return "lacks erasures that it had done"
+        return LACKS
     if links:
         ledger.extend_chain(CENTRAL, links)
     return "would serve what was withdrawn, or be judged by erased rows" if any(model.ensemble.misleading()) else None
@@ -239,6 +239,8 @@ class CentralHost:
                 yield name, f"shard {shard} is of before erasure {request}; {mend}"
         for file, why in self.model.ensemble.misleading():
             yield file, f"{why}; {mend}"
+        if (end := ledger.chain_ends().get(CENTRAL)) and lacks(self.model.vault, end):
+            yield self.model.vault.path.name, f"{LACKS}; {mend}"
 
     def warnings(self) -> Iterable[str]:
         return ()

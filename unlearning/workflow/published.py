@@ -8,11 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from fedrec.vault.vault import Vault
 from unlearning.certificates.row import in_row
 from unlearning.executor import TrainedModel
 from unlearning.requests.reader import Reader
 from unlearning.requests.states import State
 from unlearning.workflow.workflow import certificates_of
+
+LACKS = "lacks erasures that it had done, or their tombstones"
+"""What is wrong with a vault that does not end its chain of erasures where the ledger remembers."""
+
+
+def lacks(vault: Vault, end: tuple[int, str]) -> bool:
+    """Whether a vault lacks erasures that it had done, or their tombstones.
+
+    Args:
+        end: the number and head of its last erasure, as the ledger remembers it.
+    """
+    number, head = end
+    return vault.chain(number)[0] != head
 
 
 class Newest(NamedTuple):

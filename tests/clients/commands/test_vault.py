@@ -40,8 +40,9 @@ def test_from_a_file_to_a_restored_backup(ratings: Path, tmp_path: Path, home: P
     vault(home, "backup", saved)
 
     erased = figures(home, "erase", "--user", " u07\u200b", "--user", "u08", "--request", "r1")
-    assert (erased["request"], erased["rows"], len(erased["tombstones"])) == ("r1", 24, 2)
-    assert figures(home, "erase", "--user", "u07", "--user", "u08", "--request", "r1") == erased
+    assert (erased["request"], erased["rows"], len(erased["tombstones"])) == ("by-hand:r1", 24, 2)
+    for again in ("r1", "by-hand:r1"):
+        assert figures(home, "erase", "--user", "u07", "--user", "u08", "--request", again) == erased
     assert figures(home, "import", "--data", ratings, "--like-above", 3) == {"added": 0, "repeated": 264, "refused": 24}
     assert figures(home, "restore", saved) == {"rows": 264, "refused": 24}
 
@@ -49,7 +50,7 @@ def test_from_a_file_to_a_restored_backup(ratings: Path, tmp_path: Path, home: P
     assert (status["rows"], status["users"], status["tombstones"], status["refused"]) == (264, 22, 2, 48)
     assert {entry["refused"] for entry in status["tombstone_list"]} == {24}
     shown = vault(home, "status")
-    assert "by request r1, refused 24 rows" in shown and "u07" not in shown
+    assert "by request by-hand:r1, refused 24 rows" in shown and "u07" not in shown
 
 
 def test_a_second_file_spells_people_as_the_first(tmp_path: Path, home: Path) -> None:
