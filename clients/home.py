@@ -26,7 +26,7 @@ from fedrec.files import write_bytes
 from fedrec.owner import for_owner_only
 from fedrec.pooled import LEAST_FIRST
 from fedrec.settings import Section, validated
-from fedrec.strategies import STRATEGIES
+from fedrec.tables import STRATEGIES
 from fedrec.text import read_text, shown
 from fedrec.vault.vault import Vault
 

@@ -12,10 +12,8 @@ from pydantic import Field, create_model, model_validator
 
 from fedrec.errors import UsageError
 from fedrec.settings import AnySection, Section, validated
-from fedrec.strategies import STRATEGIES
-from fedrec.tasks import TASKS
+from fedrec.tables import STEPS, STRATEGIES, TASKS
 from fedrec.text import read_text
-from fedrec.training import STEPS
 
 StrategyName = Annotated[str, STRATEGIES]
 ErrorReading = Literal["probability", "absolute", "squared", "logloss"]

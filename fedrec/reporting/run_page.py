@@ -11,7 +11,7 @@ from typing import Any
 from fedrec.reporting import erasure_section, heatmap, run_figures, run_result, templating
 from fedrec.reporting.erasure_section import Erasures
 from fedrec.reporting.run_result import Result
-from fedrec.strategies import STRATEGIES
+from fedrec.tables import STRATEGIES
 
 
 def write_report(result: Result, path: Path, requests: Erasures | None = None) -> None:

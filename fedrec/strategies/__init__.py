@@ -7,22 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fedrec.choices import Choices
+from fedrec.tables import STRATEGIES
 
 if TYPE_CHECKING:
     from fedrec.config import RunConfig
     from fedrec.strategies.strategy import Strategy
-
-STRATEGIES: Choices[type[Strategy]] = Choices(
-    {
-        "pplr": "fedrec.strategies.pplr:Pplr",
-        "fedavg": "fedrec.strategies.fedavg:FedAvg",
-        "fedprox": "fedrec.strategies.fedprox:FedProx",
-        "ditto": "fedrec.strategies.ditto:Ditto",
-        "local": "fedrec.strategies.local:Local",
-        "central": "fedrec.strategies.central:Central",
-    }
-)
 
 
 def strategy_of(config: RunConfig) -> Strategy:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from fedrec.choices import Choices
+from fedrec.tables import TASKS
 
 if TYPE_CHECKING:
     from fedrec.config import PromptConfig, RunConfig
     from fedrec.data.table import Catalogue
     from fedrec.models.base import Base
     from fedrec.tasks.task import Encoder, Task
-
-TASKS: Choices[type[Task]] = Choices({"like": "fedrec.tasks.like:Like"})
 
 
 def task_of(config: RunConfig) -> Task:

@@ -9,7 +9,7 @@ import typer
 
 from fedrec.errors import UsageError
 from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, Workers, given
-from fedrec.strategies import STRATEGIES
+from fedrec.tables import STRATEGIES
 from server.transports import TRANSPORTS
 
 if TYPE_CHECKING:

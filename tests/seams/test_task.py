@@ -14,7 +14,8 @@ from fedrec.errors import UsageError
 from fedrec.models.base import load_base
 from fedrec.reporting import run_page
 from fedrec.reporting.run_console import round_line
-from fedrec.tasks import TASKS, encoder_of
+from fedrec.tables import TASKS
+from fedrec.tasks import encoder_of
 from fedrec.tasks.task import Task
 from tests.cli import as_sets
 from tests.conftest import Settings
