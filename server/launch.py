@@ -176,7 +176,7 @@ def _beside(run: SimulatedRun) -> list[SimulatedRun]:
         FedrecError: an erasure is being carried out.
     """
     from fedrec.progress import say
-    from server.erasure_facts import under_way
+    from unlearning.workflow.erasures import under_way
     from unlearning.workflow.workflow import Workflow
 
     if run.config.baselines and (request := under_way(run)):

@@ -140,6 +140,11 @@ class Run:
         """By client, those who have rows there."""
         return {}
 
+    def shard_sizes(self) -> dict[str, list[int]]:
+        """By client, how many people are in each shard; only of clients whose vaults are on this machine."""
+        shards = {name: shard_of(users, self.config) for name, users in self.people().items()}
+        return {name: np.bincount(found, minlength=self.config.shards).tolist() for name, found in shards.items()}
+
     def served(self) -> dict[str, dict[int, str]]:
         """By client, the hash of each adapter that its manifest names, by shard."""
         return {}

@@ -11,7 +11,6 @@ from flwr.serverapp import Grid
 from fedrec.progress import working
 from fedrec.reporting.run_page import write_report
 from server.catching_up import catch_up
-from server.erasure_facts import erasures
 from server.federation import Entry, Federation
 from server.meeting import meet
 from server.prepare import initial_of
@@ -20,6 +19,7 @@ from server.run import Run
 from server.simulated_run import SimulatedRun
 from server.transports.in_process import InProcess
 from server.transports.transport import Transport
+from unlearning.workflow.erasures import erasures
 from unlearning.workflow.findings import refuse_altered
 from unlearning.workflow.workflow import Workflow
 

@@ -21,7 +21,7 @@ from fedrec.models.base import Base
 from fedrec.scoring import by_person
 from fedrec.tasks import encoder_of
 from fedrec.tasks.task import Encoder
-from unlearning.folder import TABLE, ModelFolder
+from unlearning.central.at_rest import TABLE, ModelFolder
 from unlearning.judging import alone_in
 from unlearning.material import fill_vectors
 from unlearning.methods.method import Method

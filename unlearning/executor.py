@@ -130,6 +130,9 @@ class TrainedModel(Protocol):
     @property
     def catalogue(self) -> Catalogue: ...
 
+    def shard_sizes(self) -> Mapping[str, Sequence[int]]:
+        """By client, how many people are in each shard, where that is known on this machine."""
+
 
 class HeldModel(TrainedModel, Protocol):
     """One whose clients' rows are on this machine, where somebody may look for a person before asking the clients."""

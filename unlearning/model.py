@@ -33,8 +33,9 @@ from fedrec.tasks import encoder_of
 from fedrec.vault.vault import Vault
 from unlearning.answering import AnsweringModel, judging
 from unlearning.central import METHOD
+from unlearning.central.at_rest import TABLE, VAULT
 from unlearning.costs import Cost, Deletion
-from unlearning.folder import TABLE, VAULT, shard_folder
+from unlearning.folder import shard_folder
 from unlearning.jobs import Assignment, Forgotten, Job, make_jobs, slice_settings
 from unlearning.material import fill_vectors, partition_rows
 from unlearning.methods.method import Method

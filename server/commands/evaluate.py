@@ -18,10 +18,19 @@ def evaluate(
         from server.current import check_shown
         from server.run import Run as Opened
         from server.run import find_run
+        from unlearning.central import is_model
 
-        opened = Opened(find_run(one_run(folder, run)))
-        check_shown(opened)
-        result = opened.result
+        path = one_run(folder, run)
+        if path is not None and is_model(path):
+            from unlearning.central.asking import check_current
+            from unlearning.central.at_rest import ModelFolder
+
+            check_current(model := ModelFolder(path))
+            result = model.result
+        else:
+            opened = Opened(find_run(path))
+            check_shown(opened)
+            result = opened.result
     write_result(result, json)
     if json != "-":
         from fedrec.reporting.run_console import print_results

@@ -13,8 +13,8 @@ def _open(path: Path | None) -> Host:
     from unlearning.central import is_model
 
     if path is not None and is_model(path):
-        from unlearning.central.executor import CentralHost
-        from unlearning.folder import ModelFolder
+        from unlearning.central.at_rest import ModelFolder
+        from unlearning.central.host import CentralHost
 
         return CentralHost(ModelFolder(path))
     from server.forgetting import RunHost

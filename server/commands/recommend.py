@@ -31,7 +31,7 @@ def recommend(
     with working("ranking the titles"):
         if path is not None and is_model(path):
             from unlearning.central.asking import recommend as of_model
-            from unlearning.folder import ModelFolder
+            from unlearning.central.at_rest import ModelFolder
 
             client, found = of_model(ModelFolder(path), user, top)
         else:

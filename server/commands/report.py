@@ -29,21 +29,37 @@ def report(
     typer.echo(visible(str(page)))
 
 
+def _of_model(folder: Path, database: str | None) -> Path:
+    from fedrec.lock import only_writer
+    from unlearning.central.asking import check_current
+    from unlearning.central.at_rest import ModelFolder
+    from unlearning.central.measured import write_page
+
+    check_current(model := ModelFolder(folder))
+    with only_writer(folder):
+        return write_page(model, database)
+
+
 def _write(runs: list[Path] | None, run: Path | None, database: str | None) -> Path:
     """The page that was asked for, written; where it is."""
     from fedrec.lock import only_writer
     from fedrec.reporting.run_page import write_report
     from fedrec.reporting.run_result import beside
     from server.current import check_shown
-    from server.erasure_facts import erasures
     from server.simulated_run import open_run
+    from unlearning.central import is_model
     from unlearning.comparison.folder import is_comparison, show_again
+    from unlearning.workflow.erasures import erasures
 
     folders = [path for path in (run, *(runs or ())) if path is not None]
     if any(is_comparison(folder) for folder in folders):
         if len(folders) > 1:
             raise UsageError(f"{' '.join(map(str, folders))}: a comparison of methods is shown alone; name one folder")
         return show_again(folders[0])
+    if any(is_model(folder) for folder in folders):
+        if len(folders) > 1:
+            raise UsageError(f"{' '.join(map(str, folders))}: a sharded model is shown alone; name one folder")
+        return _of_model(folders[0], database)
     first, *others = [open_run(path) for path in folders or [None]]
     for each in (first, *others):
         check_shown(each, database)

@@ -8,8 +8,8 @@ from typing import Any
 from fedrec.config import load
 from fedrec.preparation import resolve
 from unlearning.central import training
+from unlearning.central.at_rest import ModelFolder
 from unlearning.central.executor import CentralExecutor
-from unlearning.folder import ModelFolder
 from unlearning.methods import method_named
 from unlearning.model import ShardedModel
 from unlearning.pool import Pool

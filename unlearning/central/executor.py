@@ -7,9 +7,7 @@ not believed: with the rows that are to be there it is made from others, and is 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +19,16 @@ from fedrec.models.adapter import State, to_arrays, to_state
 from fedrec.progress import say as to_stderr
 from fedrec.protocol.adapters import Model
 from fedrec.vault.chain import ORIGIN
-from unlearning.central.measured import measure, write_page
+from unlearning.central.at_rest import CENTRAL, ModelFolder
+from unlearning.central.measured import measure
 from unlearning.certificates.bundle import Round
-from unlearning.comparison.carry_out import where
 from unlearning.executor import Cost, Located, OnRound, Rehearsal, Retrained, Say, silent
-from unlearning.folder import CENTRAL, ModelFolder, ShardFolder, shard_folder
+from unlearning.folder import ShardFolder, shard_folder
 from unlearning.model import ShardedModel
 from unlearning.pool import Workers
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.states import State as RequestState
-from unlearning.workflow.published import LACKS, differ, lacks, published
+from unlearning.workflow.published import LACKS, differ, published
 
 _METHOD = "sharded-retraining"
 _UNSEEN = 1000  # rows never learnt from that erased ones are held against: many times a person's
@@ -213,37 +211,3 @@ def _whole(folder: ShardFolder, slice_: int = -1) -> State:
     if state is None:
         raise FedrecError(f"{folder.path}: its content has changed; remove it and train again")
     return state
-
-
-@dataclass(frozen=True)
-class CentralHost:
-    """A model on this machine."""
-
-    model: ModelFolder
-
-    @contextmanager
-    def executor(self, ledger: Ledger, workers: str | int = 0) -> Iterator[CentralExecutor]:
-        """
-        Args:
-            workers: as `parse_workers` gives it.
-        """
-        self.model.result  # noqa: B018  # of one that is not finished
-        model = ShardedModel(self.model.folder)
-        yield CentralExecutor(model, where(workers, self.model.method.shards), ledger)
-
-    def put_back(self, ledger: Ledger) -> Iterator[tuple[str, str]]:
-        mend = f"{command('forget run --run', self.model.folder)} puts that right"
-        newest = published(self.model, ledger)
-        for name, hashes in (("shards", self.model.kept()), ("manifest.json", self.model.ensemble.named())):
-            for shard, request in differ(newest, {CENTRAL: hashes}).items():
-                yield name, f"shard {shard} is of before erasure {request}; {mend}"
-        for file, why in self.model.ensemble.misleading():
-            yield file, f"{why}; {mend}"
-        if (end := ledger.chain_ends().get(CENTRAL)) and lacks(self.model.vault, end):
-            yield self.model.vault.path.name, f"{LACKS}; {mend}"
-
-    def warnings(self) -> Iterable[str]:
-        return ()
-
-    def publish(self, database: str | None) -> None:
-        write_page(self.model)

@@ -5,6 +5,7 @@ facts.json   what is known since the training: of the data and the base, the tim
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from fedrec.preparation import facts_of, measured_on
 from fedrec.reporting.run_page import write_report
 from fedrec.scoring import by_person
 from fedrec.tasks import task_of
-from unlearning.folder import CENTRAL, RESULT, ModelFolder
+from unlearning.central.at_rest import CENTRAL, RESULT, ModelFolder
 from unlearning.model import ShardedModel
+from unlearning.workflow.erasures import erasures
 
 _FACTS, _PAGE = "facts.json", "report.html"
 _ERASED = "rows were erased after training: what was measured on them before is left out"
@@ -68,9 +70,14 @@ def measure(model: ShardedModel) -> dict[str, Any]:
     return result
 
 
-def write_page(model: ModelFolder) -> None:
-    """Write the page of what was measured."""
-    write_report(model.result, model.folder / _PAGE)
+def write_page(model: ModelFolder, database: str | None = None) -> Path:
+    """Write the page of what was measured, with the erasure requests; where it is.
+
+    Args:
+        database: URL of the ledger; None = where it is anyway.
+    """
+    write_report(model.result, model.folder / _PAGE, erasures(model, database))
+    return model.folder / _PAGE
 
 
 def _measured(model: ShardedModel, keep: bool = False) -> dict[str, float]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,16 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError, UsageError
+from server.commands.evaluate import evaluate
 from server.commands.forget import app as forget_app
 from server.commands.recommend import recommend
+from server.commands.report import report
 from tests.cli import as_sets
 from tests.conftest import Settings
 from tests.server.test_federated_executor import without
 from tests.unlearning.central import SPLIT, served
+from unlearning.central.at_rest import ModelFolder
 from unlearning.commands.unlearn import app
-from unlearning.folder import ModelFolder
 from unlearning.jobs import Assignment, Trained
 
 
@@ -60,6 +64,10 @@ def test_from_the_training_to_the_certificate(
     assert "verdict: PASS" in checks and "FAIL" not in checks
     assert {path.suffix for path in (folder / "erasure" / "documents").iterdir()} == {".html", ".txt"}
     forget(folder, "audit")
+    evaluate(run=folder, json="-")
+    assert json.loads(capsys.readouterr().out)["overall"] == ModelFolder(folder).result["overall"]
+    report([folder])
+    assert id_ in (folder / "report.html").read_text() and "u07" not in (folder / "report.html").read_text()
 
     never = tmp_path / "never"
     train({**settings, "data.path": without(ratings, tmp_path, {"u07"})}, "--shards", 3, "--out", never)
@@ -114,3 +122,15 @@ def test_mistakes_get_one_line(small: Settings, tmp_path: Path, arguments: tuple
     out = () if "--resume" in arguments else ("--out", tmp_path / "out")
     assert told in str(train(small(), *arguments, *out, fails=True).exception)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["status", "list", "keys"])
+def test_what_computes_nothing_imports_nothing_that_does(command: str, tmp_path: Path, small: Settings) -> None:
+    train(small(train__epochs=1), "--shards", 2, "--out", tmp_path / "model")
+    code = (
+        "import sys; from fedrec import cli; sys.argv = ['fedrec', 'forget', *sys.argv[1:]]\n"
+        "cli.main(); print({'torch', 'flwr', 'matplotlib'} & sys.modules.keys())"
+    )
+    words = [sys.executable, "-c", code, command, "--run", str(tmp_path / "model")]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "set()", done.stdout + done.stderr

@@ -17,9 +17,9 @@ from tests.conftest import Settings
 from tests.server import test_federated_executor as federation
 from tests.server.test_federated_executor import asked, holding, naming, of, verified, without
 from tests.unlearning import central
+from unlearning.central.at_rest import ModelFolder
 from unlearning.certificates.verify import verify_chain
 from unlearning.executor import Rehearsal
-from unlearning.folder import ModelFolder
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.findings import findings
 from unlearning.workflow.workflow import Workflow

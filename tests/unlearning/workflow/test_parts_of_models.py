@@ -19,7 +19,7 @@ from tests.conftest import Settings
 from tests.server.test_federated_executor import asked, verified
 from tests.unlearning import central
 from tests.unlearning.workflow.test_parts import Row, meets, ratings, requests, taught
-from unlearning.folder import CENTRAL, ModelFolder
+from unlearning.central.at_rest import CENTRAL, ModelFolder
 
 SHARDS = 2
 

@@ -1,32 +1,29 @@
-"""What a run's page tells of its erasure requests: from the ledger, the certificates and the vaults here."""
+"""What a model's page tells of its erasure requests: from the ledger, the certificates and the vaults here."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 
-import numpy as np
-
 from fedrec.reporting.erasure_section import Closed, Erasures, Waiting
-from server.run import Run
 from unlearning.certificates.certificate import Certificate
 from unlearning.certificates.row import in_row
+from unlearning.executor import TrainedModel
 from unlearning.requests.request import Request
 from unlearning.requests.states import OPEN, WITHDRAWN, State
 from unlearning.workflow.workflow import Workflow
 
 
-def erasures(run: Run, database: str | None = None) -> Erasures | None:
-    """The erasure requests of a run; None where it has no ledger yet, or not the one of this database.
+def erasures(model: TrainedModel, database: str | None = None) -> Erasures | None:
+    """The erasure requests about a model; None where it has no ledger yet, or not the one of this database.
 
     Args:
         database: as `Workflow` takes it.
     """
-    if not Workflow.is_open(run, database):
+    if not Workflow.is_open(model, database):
         return None
-    workflow = Workflow(run, database)
+    workflow = Workflow(model, database)
     with closing(workflow.ledger) as ledger:
         found = ledger.list()
     signed = {each.digest: each.certificate for each in in_row(workflow.certificates)}
@@ -38,15 +35,15 @@ def erasures(run: Run, database: str | None = None) -> Erasures | None:
         counts=Counter(request.state.value for request in found),
         waiting=[_waiting(request) for request in found if request.state in OPEN],
         closed=[_closed(request, signed.get(request.certificate or "")) for request in closed],
-        people=_people(run),
+        people=model.shard_sizes(),
     )
 
 
-def under_way(run: Run) -> str | None:
+def under_way(model: TrainedModel) -> str | None:
     """A request that withdrew shards and is not published yet, whatever it waits for."""
-    if not Workflow.is_open(run):
+    if not Workflow.is_open(model):
         return None
-    with closing(Workflow(run).ledger) as ledger:
+    with closing(Workflow(model).ledger) as ledger:
         return next((request.id for request in ledger.open_requests() if request.reached in WITHDRAWN), None)
 
 
@@ -73,9 +70,3 @@ def _closed(request: Request, certificate: Certificate | None) -> Closed:
         restored=certificate.restored_seconds if certificate else None,
         certificate=certificate is not None,
     )
-
-
-def _people(run: Run) -> Mapping[str, list[int]]:
-    """By client, how many people are in each shard; only of clients whose vaults are on this machine."""
-    shards = {name: run.shard_of(users) for name, users in run.people().items()}
-    return {name: np.bincount(found, minlength=run.config.shards).tolist() for name, found in shards.items()}

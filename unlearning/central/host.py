@@ -1,0 +1,53 @@
+"""A sharded model as the commands of `fedrec forget` need it. What computes is imported when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from fedrec.errors import command
+from unlearning.central.at_rest import CENTRAL, ModelFolder
+from unlearning.executor import Executor
+from unlearning.requests.ledger import Ledger
+from unlearning.workflow.published import LACKS, differ, lacks, published
+
+
+@dataclass(frozen=True)
+class CentralHost:
+    """A model on this machine."""
+
+    model: ModelFolder
+
+    @contextmanager
+    def executor(self, ledger: Ledger, workers: str | int = 0) -> Iterator[Executor]:
+        """
+        Args:
+            workers: as `parse_workers` gives it.
+        """
+        from unlearning.central.executor import CentralExecutor
+        from unlearning.comparison.carry_out import where
+        from unlearning.model import ShardedModel
+
+        self.model.result  # noqa: B018  # of one that is not finished
+        model = ShardedModel(self.model.folder)
+        yield CentralExecutor(model, where(workers, self.model.method.shards), ledger)
+
+    def put_back(self, ledger: Ledger) -> Iterator[tuple[str, str]]:
+        mend = f"{command('forget run --run', self.model.folder)} puts that right"
+        newest = published(self.model, ledger)
+        for name, hashes in (("shards", self.model.kept()), ("manifest.json", self.model.ensemble.named())):
+            for shard, request in differ(newest, {CENTRAL: hashes}).items():
+                yield name, f"shard {shard} is of before erasure {request}; {mend}"
+        for file, why in self.model.ensemble.misleading():
+            yield file, f"{why}; {mend}"
+        if (end := ledger.chain_ends().get(CENTRAL)) and lacks(self.model.vault, end):
+            yield self.model.vault.path.name, f"{LACKS}; {mend}"
+
+    def warnings(self) -> Iterable[str]:
+        return ()
+
+    def publish(self, database: str | None) -> None:
+        from unlearning.central.measured import write_page
+
+        write_page(self.model, database)
