@@ -37,7 +37,7 @@ def test_of_many_clients_no_matrix_is_recorded(monkeypatch: pytest.MonkeyPatch) 
 def test_messages_are_not_looked_through_once_for_each() -> None:
     """A grid that is asked for the replies to n messages looks at about n of them, whoever asks how often."""
     count = 300
-    with ProcessGrid(f"{__name__}:app", count, 1) as grid:
+    with ProcessGrid(f"{__name__}:app", [{}] * count, 1) as grid:
         calls = [Message(RecordDict(), dst_node_id=n + 1, message_type=Inventory.kind) for n in range(count)]
         waiting = Counted(grid.push_messages(calls))
         while waiting.left:
@@ -78,7 +78,7 @@ def test_a_grid_that_waits_itself_is_asked_again_at_once(monkeypatch: pytest.Mon
             self.looks += 1
             return super().pull_messages(message_ids) if self.looks > 3 else []
 
-    with Waiting(f"{__name__}:app", 1, 1) as grid:
+    with Waiting(f"{__name__}:app", [{}], 1) as grid:
         call = Message(RecordDict(), dst_node_id=1, message_type=Inventory.kind)
         assert ask(grid, {"a": call}, lambda *_: True, 1, 60) == []
     assert slept == [0, 0, 0]
