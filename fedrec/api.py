@@ -137,8 +137,9 @@ def compare(
     from fedrec.config import load
     from fedrec.preparation import resolve
     from fedrec.workers import parse_workers
-    from unlearning.comparison.carry_out import METHODS, SILENT, carry_out, where
+    from unlearning.comparison.carry_out import METHODS, SILENT, carry_out
     from unlearning.comparison.folder import Plan
+    from unlearning.workers import where
 
     overrides = {**(settings or {}), **_given({"data.path": data, "base": base})}
     plan = Plan(

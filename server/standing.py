@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 
@@ -15,8 +16,10 @@ from fedrec.errors import FedrecError, command
 from fedrec.protocol.adapters import digest_of
 from server.rounds import MODELS, UNFINISHED
 from server.run import BASELINES
-from server.simulated_run import SimulatedRun
 from server.told import old_entries
+
+if TYPE_CHECKING:
+    from server.simulated_run import SimulatedRun
 
 Found = Iterator[tuple[Path, str]]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from fedrec.reporting.run_result import alike, digest
 from server.restating import facts_now
 from server.results import hash_of, result_of
 from server.run import Run
-from server.simulated_run import SimulatedRun
+
+if TYPE_CHECKING:
+    from server.simulated_run import SimulatedRun
 
 Found = Iterator[tuple[Path, str]]
 

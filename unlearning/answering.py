@@ -21,8 +21,9 @@ from fedrec.models.base import Base
 from fedrec.scoring import by_person
 from fedrec.tasks import encoder_of
 from fedrec.tasks.task import Encoder
-from unlearning.central.at_rest import TABLE, ModelFolder
+from unlearning.central.at_rest import ModelFolder
 from unlearning.judging import alone_in
+from unlearning.layout import TABLE
 from unlearning.material import fill_vectors
 from unlearning.methods.method import Method
 from unlearning.places import shards_that_saw

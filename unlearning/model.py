@@ -32,11 +32,10 @@ from fedrec.models.base import fingerprint, load_base
 from fedrec.tasks import encoder_of
 from fedrec.vault.vault import Vault
 from unlearning.answering import AnsweringModel, judging
-from unlearning.central import METHOD
-from unlearning.central.at_rest import TABLE, VAULT
 from unlearning.costs import Cost, Deletion
 from unlearning.folder import shard_folder
 from unlearning.jobs import Assignment, Forgotten, Job, make_jobs, slice_settings
+from unlearning.layout import METHOD, TABLE, VAULT
 from unlearning.material import fill_vectors, partition_rows
 from unlearning.methods.method import Method
 from unlearning.places import Places, place, shards_that_saw

@@ -18,7 +18,7 @@ def evaluate(
         from server.current import check_shown
         from server.run import Run as Opened
         from server.run import find_run
-        from unlearning.central import is_model
+        from unlearning.layout import is_model
 
         path = one_run(folder, run)
         if path is not None and is_model(path):

@@ -10,7 +10,7 @@ from unlearning.forget.commands import commands_over
 
 
 def _open(path: Path | None) -> Host:
-    from unlearning.central import is_model
+    from unlearning.layout import is_model
 
     if path is not None and is_model(path):
         from unlearning.central.at_rest import ModelFolder

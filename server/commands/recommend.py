@@ -25,7 +25,7 @@ def recommend(
     from fedrec.progress import working
     from fedrec.reporting.formatting import clean
     from fedrec.terminal import terminal
-    from unlearning.central import is_model
+    from unlearning.layout import is_model
 
     path = one_run(folder, run)
     with working("ranking the titles"):

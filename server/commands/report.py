@@ -47,8 +47,8 @@ def _write(runs: list[Path] | None, run: Path | None, database: str | None) -> P
     from fedrec.reporting.run_result import beside
     from server.current import check_shown
     from server.simulated_run import open_run
-    from unlearning.central import is_model
     from unlearning.comparison.folder import is_comparison, show_again
+    from unlearning.layout import is_model
     from unlearning.workflow.erasures import erasures
 
     folders = [path for path in (run, *(runs or ())) if path is not None]

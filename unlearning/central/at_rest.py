@@ -24,14 +24,13 @@ from fedrec.data.table import Catalogue
 from fedrec.errors import FedrecError, command
 from fedrec.files import read_json
 from fedrec.vault.vault import Vault
-from unlearning.central import METHOD
+from unlearning.layout import METHOD, RESULT, TABLE, VAULT
 
 if TYPE_CHECKING:
     from fedrec.ensemble.stored import Ensemble
     from unlearning.methods.method import Method
     from unlearning.table import Table
 
-RESULT, VAULT, TABLE = "result.json", "vault.db", "table.safetensors"
 CENTRAL = "central"  # who holds the rows, where a federation has its clients
 
 

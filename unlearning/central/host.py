@@ -26,8 +26,8 @@ class CentralHost:
             workers: as `parse_workers` gives it.
         """
         from unlearning.central.executor import CentralExecutor
-        from unlearning.comparison.carry_out import where
         from unlearning.model import ShardedModel
+        from unlearning.workers import where
 
         self.model.result  # noqa: B018  # of one that is not finished
         model = ShardedModel(self.model.folder)

@@ -17,7 +17,8 @@ from fedrec.preparation import facts_of, measured_on
 from fedrec.reporting.run_page import write_report
 from fedrec.scoring import by_person
 from fedrec.tasks import task_of
-from unlearning.central.at_rest import CENTRAL, RESULT, ModelFolder
+from unlearning.central.at_rest import CENTRAL, ModelFolder
+from unlearning.layout import RESULT
 from unlearning.model import ShardedModel
 from unlearning.workflow.erasures import erasures
 

@@ -11,9 +11,8 @@ from fedrec.config import RunConfig
 from fedrec.errors import Interrupted, UsageError, command
 from fedrec.files import read_json
 from fedrec.options import RUNS
-from unlearning.central import is_model
-from unlearning.central.at_rest import RESULT
 from unlearning.central.measured import measure, note_facts, note_seconds, write_page
+from unlearning.layout import RESULT, is_model
 from unlearning.methods.method import Method
 from unlearning.model import ShardedModel
 from unlearning.pool import OnStep, Workers

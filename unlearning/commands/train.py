@@ -48,8 +48,8 @@ def train(
     from fedrec.preparation import resolve
     from fedrec.reporting.run_console import print_results
     from unlearning.central import training
-    from unlearning.comparison.carry_out import where
     from unlearning.methods import method_named
+    from unlearning.workers import where
 
     if resume is not None and (overrides or config or set_ or out):
         raise UsageError("--resume continues a model as it was configured: give it no other settings")

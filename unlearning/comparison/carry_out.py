@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,9 @@ from typing import Any
 from fedrec.errors import Interrupted
 from fedrec.lock import only_writer
 from fedrec.options import RUNS
-from fedrec.workers import AUTO
-from unlearning.beside import Beside
 from unlearning.comparison.compare import Telling, compare
 from unlearning.comparison.folder import Plan, claim, write_page
-from unlearning.pool import Pool, Workers
+from unlearning.pool import Workers
 
 METHODS = ("sisa", "grapheraser", "receraser", "apa-d", "apa-nd", "strict", "strict-hash")
 SILENT = Telling(lambda warnings: None, lambda name, seed: lambda shard, step, steps: None, lambda row: None)
@@ -43,15 +40,3 @@ def carry_out(
             raise Interrupted(f"stopped; the same command with --out {folder} continues it") from None
         write_page(result, folder)
     return folder, result
-
-
-def where(workers: str | int, shards: int, gpus: float = 0.0) -> Workers:
-    """On Ray where there is a cluster or where GPUs are shared out; otherwise in processes on this machine.
-
-    Args:
-        workers: as `parse_workers` gives it.
-        gpus: part of a GPU that a shard needs.
-    """
-    if workers != 0 and (gpus or os.environ.get("RAY_ADDRESS")):
-        return Pool(shards if workers == AUTO else int(workers), gpus)
-    return Beside(workers, shards)

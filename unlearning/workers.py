@@ -1,0 +1,21 @@
+"""Where shards are trained side by side."""
+
+from __future__ import annotations
+
+import os
+
+from fedrec.workers import AUTO
+from unlearning.beside import Beside
+from unlearning.pool import Pool, Workers
+
+
+def where(workers: str | int, shards: int, gpus: float = 0.0) -> Workers:
+    """On Ray where there is a cluster or where GPUs are shared out; otherwise in processes on this machine.
+
+    Args:
+        workers: as `parse_workers` gives it.
+        gpus: part of a GPU that a shard needs.
+    """
+    if workers != 0 and (gpus or os.environ.get("RAY_ADDRESS")):
+        return Pool(shards if workers == AUTO else int(workers), gpus)
+    return Beside(workers, shards)
