@@ -45,11 +45,11 @@ from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection
 from fedrec.data.table import TRAIN
 from fedrec.preparation import resolve
+from unlearning.central.model import ShardedModel
 from unlearning.comparison.compare import draw
 from unlearning.costs import Deletion
 from unlearning.jobs import slice_settings
 from unlearning.methods import method_named
-from unlearning.model import ShardedModel
 from unlearning.pool import Pool
 
 PASSES, SLICES = 5, (1, 4)

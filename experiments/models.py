@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from safetensors.numpy import save_file
 
-from unlearning.model import ShardedModel
+from unlearning.central.model import ShardedModel
 
 
 def content(model: ShardedModel) -> dict[str, bytes]:

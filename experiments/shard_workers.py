@@ -41,9 +41,9 @@ from fedrec.config import RunConfig, WorldConfig, load
 from fedrec.data.load import load_dataset
 from fedrec.models.adapter import initial_state, state_hash
 from fedrec.preparation import resolve
+from unlearning.central.model import ShardedModel
 from unlearning.jobs import Assignment, slice_settings
 from unlearning.methods import method_named
-from unlearning.model import ShardedModel
 from unlearning.pool import Pool
 
 SHARDS, METHOD, GOAL = 8, "random-user+average-nd", 1.6
@@ -52,7 +52,7 @@ TRAINING = {"train.batch": 2, "train.epochs": 20, "lora.rank": 2, "prompt.window
 DRIVER = """
 import sys
 from pathlib import Path
-from unlearning.model import ShardedModel
+from unlearning.central.model import ShardedModel
 from unlearning.pool import Pool
 ShardedModel(Path(sys.argv[1])).train(Pool(2))
 """

@@ -21,7 +21,7 @@ import typer
 from experiments.common import run_command, write_result
 from fedrec.data.table import TEST
 from fedrec.metrics import auc
-from unlearning.model import ShardedModel
+from unlearning.central.model import ShardedModel
 
 
 def compared(folder: Path, rows: int) -> dict[str, Any]:

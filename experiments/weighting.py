@@ -19,7 +19,7 @@ from experiments.common import run_command, write_result
 from fedrec.data.table import TEST, VALID
 from fedrec.metrics import measure
 from fedrec.scoring import by_person
-from unlearning.model import ShardedModel
+from unlearning.central.model import ShardedModel
 
 GRID: dict[str, tuple[Any, ...]] = {
     "scale": (0.5, 1.0, 1.5, 2.0, 3.0, 4.0),

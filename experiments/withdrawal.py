@@ -33,9 +33,9 @@ from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection
 from fedrec.ensemble.answers import Answers
 from fedrec.preparation import resolve
+from unlearning.central.model import ShardedModel
 from unlearning.comparison.compare import draw
 from unlearning.methods import method_named
-from unlearning.model import ShardedModel
 
 GOAL, THREADS = 1.0, 4
 WARM, AFTER = 3.0, 1.0  # seconds of asking before a withdrawal, and after it

@@ -31,7 +31,7 @@ def test_a_small_base_computes_with_one_thread_on_every_machine(monkeypatch: pyt
         ("fedrec.cli", "ACTIVE", "ACTIVE"),
         ("clients.app", None, "PASSIVE"),
         ("server.app", None, "PASSIVE"),
-        ("unlearning.model", None, "PASSIVE"),
+        ("unlearning.central.model", None, "PASSIVE"),
     ],
 )
 def test_waiting_threads_sleep_before_torch_is_there(entry: str, chosen: str | None, policy: str) -> None:

@@ -12,10 +12,10 @@ from fedrec.data.selection import Selection
 from tests.cli import as_sets
 from tests.conftest import Settings
 from tests.unlearning.models import Maker, adapters
+from unlearning.central.model import ShardedModel
 from unlearning.commands.unlearn import app
 from unlearning.methods import METHODS
 from unlearning.methods.method import Method
-from unlearning.model import ShardedModel
 
 USER = Selection(users=("u07",))
 

@@ -10,8 +10,8 @@ from fedrec.preparation import resolve
 from unlearning.central import training
 from unlearning.central.at_rest import ModelFolder
 from unlearning.central.executor import CentralExecutor
+from unlearning.central.model import ShardedModel
 from unlearning.methods import method_named
-from unlearning.model import ShardedModel
 from unlearning.pool import Pool
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.workflow import Workflow

@@ -11,9 +11,9 @@ from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection, without
 from fedrec.data.table import Dataset
 from fedrec.preparation import resolve
+from unlearning.central.model import ShardedModel
 from unlearning.methods import method_named
 from unlearning.methods.method import Method
-from unlearning.model import ShardedModel
 from unlearning.places import Places
 from unlearning.pool import Workers
 

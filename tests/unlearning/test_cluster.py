@@ -18,7 +18,7 @@ from experiments.processes import runs
 from fedrec.errors import FedrecError
 from tests.conftest import Settings
 from tests.unlearning.models import Maker, same
-from unlearning.model import ShardedModel
+from unlearning.central.model import ShardedModel
 from unlearning.pool import Pool
 
 pytestmark = pytest.mark.slow
@@ -123,7 +123,7 @@ def test_a_driver_that_dies_is_resumed_and_trains_only_what_is_missing(
     maker = Maker(tmp_path, small(train__epochs=6))
     model = maker.create("strict-hash", shards=3)
     driver = (
-        "import sys; from pathlib import Path; from unlearning.model import ShardedModel; "
+        "import sys; from pathlib import Path; from unlearning.central.model import ShardedModel; "
         "ShardedModel(Path(sys.argv[1])).train()"
     )
     process = subprocess.Popen([sys.executable, "-c", driver, str(model.folder)], cwd=ROOT)

@@ -7,7 +7,7 @@ from contextlib import closing
 from fedrec.data.ids import named
 from fedrec.ensemble.ranking import Recommendation, best_unseen
 from fedrec.errors import FedrecError, UsageError, did_you_mean
-from unlearning.answering import AnsweringModel
+from unlearning.central.answering import AnsweringModel
 from unlearning.central.at_rest import CENTRAL, ModelFolder
 from unlearning.central.executor import behind, refuse
 from unlearning.workflow.workflow import Workflow, certificates_of

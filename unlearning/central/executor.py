@@ -21,10 +21,10 @@ from fedrec.protocol.adapters import Model
 from fedrec.vault.chain import ORIGIN
 from unlearning.central.at_rest import CENTRAL, ModelFolder
 from unlearning.central.measured import measure
+from unlearning.central.model import ShardedModel
 from unlearning.certificates.bundle import Round
 from unlearning.executor import Cost, Located, OnRound, Rehearsal, Retrained, Say, silent
 from unlearning.folder import ShardFolder, shard_folder
-from unlearning.model import ShardedModel
 from unlearning.pool import Workers
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.states import State as RequestState

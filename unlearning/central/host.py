@@ -26,7 +26,7 @@ class CentralHost:
             workers: as `parse_workers` gives it.
         """
         from unlearning.central.executor import CentralExecutor
-        from unlearning.model import ShardedModel
+        from unlearning.central.model import ShardedModel
         from unlearning.workers import where
 
         self.model.result  # noqa: B018  # of one that is not finished

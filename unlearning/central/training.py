@@ -12,9 +12,9 @@ from fedrec.errors import Interrupted, UsageError, command
 from fedrec.files import read_json
 from fedrec.options import RUNS
 from unlearning.central.measured import measure, note_facts, note_seconds, write_page
+from unlearning.central.model import ShardedModel
 from unlearning.layout import RESULT, is_model
 from unlearning.methods.method import Method
-from unlearning.model import ShardedModel
 from unlearning.pool import OnStep, Workers
 from unlearning.ready import get_ready
 

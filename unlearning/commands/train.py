@@ -43,7 +43,7 @@ def train(
     from fedrec.workers import get_ready, parse_workers
 
     overrides, processes = given(train, locals()), parse_workers(workers)
-    get_ready(processes, "unlearning.beside", "unlearning.model")
+    get_ready(processes, "unlearning.beside", "unlearning.central.model")
     from fedrec import config as configuration
     from fedrec.preparation import resolve
     from fedrec.reporting.run_console import print_results

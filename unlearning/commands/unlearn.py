@@ -81,7 +81,7 @@ def compare(
 
         console.print(choices())
         return
-    get_ready(parse_workers(workers), "unlearning.beside", "unlearning.model")
+    get_ready(parse_workers(workers), "unlearning.beside", "unlearning.central.model")
     from fedrec import api
     from fedrec.output import write_result
     from fedrec.reporting.comparison_console import results

@@ -19,6 +19,7 @@ from fedrec.files import read_json, write_json
 from fedrec.preparation import facts_of
 from fedrec.tasks import task_of
 from fedrec.tasks.like import Like
+from unlearning.central.model import ShardedModel
 from unlearning.comparison.exactness import exactness
 from unlearning.comparison.folder import PLAN, RESULT, Plan
 from unlearning.comparison.latency import FORMS, seconds_per_row
@@ -26,7 +27,6 @@ from unlearning.layout import METHOD
 from unlearning.material import fill_vectors, partition_rows
 from unlearning.memory import Memory
 from unlearning.methods.method import Method, Unit
-from unlearning.model import ShardedModel
 from unlearning.partition import describe
 from unlearning.pool import OnStep, Workers
 from unlearning.ready import get_ready

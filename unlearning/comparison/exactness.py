@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.data.selection import without
+from unlearning.central.model import ShardedModel
 from unlearning.folder import shard_folder
 from unlearning.jobs import make_jobs
 from unlearning.material import partition_rows
-from unlearning.model import ShardedModel
 from unlearning.places import Places, place
 from unlearning.table import Table
 

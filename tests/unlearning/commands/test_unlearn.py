@@ -17,12 +17,12 @@ from fedrec.files import read_json, write_json
 from tests.cli import as_sets
 from tests.conftest import Settings
 from tests.models.saved import altered
+from unlearning.central.model import ShardedModel
 from unlearning.commands.unlearn import app
 from unlearning.comparison.progress import dear
 from unlearning.jobs import Assignment
 from unlearning.judging import Judging
 from unlearning.methods import METHODS as TABLE
-from unlearning.model import ShardedModel
 from unlearning.partition import PARTITIONERS
 
 METHODS = {

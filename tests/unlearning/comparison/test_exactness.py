@@ -9,9 +9,9 @@ import pytest
 
 from fedrec.data.selection import Selection
 from tests.unlearning.models import Maker
+from unlearning.central.model import ShardedModel
 from unlearning.comparison.exactness import exactness
 from unlearning.folder import shard_folder
-from unlearning.model import ShardedModel
 
 USER = Selection(users=("u07",))
 

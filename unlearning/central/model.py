@@ -31,7 +31,7 @@ from fedrec.models.adapter import State, initial_state, state_hash
 from fedrec.models.base import fingerprint, load_base
 from fedrec.tasks import encoder_of
 from fedrec.vault.vault import Vault
-from unlearning.answering import AnsweringModel, judging
+from unlearning.central.answering import AnsweringModel, judging
 from unlearning.costs import Cost, Deletion
 from unlearning.folder import shard_folder
 from unlearning.jobs import Assignment, Forgotten, Job, make_jobs, slice_settings
