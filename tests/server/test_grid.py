@@ -13,7 +13,7 @@ from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from fedrec.protocol.questions import Inventory, Train
-from server.exchange import ask
+from server.exchange import _replies
 from server.transports.processes import ProcessGrid
 
 app = ClientApp()
@@ -67,7 +67,7 @@ def asked(grid: ProcessGrid, *calls: Message, needed: int | None = None) -> list
         found.append(reply)
         return True
 
-    ask(grid, {str(number): each for number, each in enumerate(calls)}, accept, needed or len(calls), 60)
+    _replies(grid, {str(number): each for number, each in enumerate(calls)}, accept, needed or len(calls), 60)
     return found
 
 

@@ -12,7 +12,7 @@ from flwr.clientapp import ClientApp
 
 from fedrec.protocol.questions import Inventory
 from server import federation
-from server.exchange import ask
+from server.exchange import _replies
 from server.federation import _among
 from server.transports.processes import ProcessGrid
 
@@ -80,5 +80,5 @@ def test_a_grid_that_waits_itself_is_asked_again_at_once(monkeypatch: pytest.Mon
 
     with Waiting(f"{__name__}:app", [{}], 1) as grid:
         call = Message(RecordDict(), dst_node_id=1, message_type=Inventory.kind)
-        assert ask(grid, {"a": call}, lambda *_: True, 1, 60) == []
+        assert _replies(grid, {"a": call}, lambda *_: True, 1, 60) == []
     assert slept == [0, 0, 0]
