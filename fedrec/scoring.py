@@ -1,4 +1,4 @@
-"""Probabilities of Yes: at every answer position of whole timelines, or for many candidates after one history."""
+"""What a task reads of a model: at every answer position of whole timelines, or for many candidates of one history."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def score_windows(
     precision: str = "fp32",
     batches: Batches = by_length,
 ) -> NDArray[np.float64]:
-    """The like-probability of every answered row.
+    """The score of every answered row.
 
     Args:
         windows: their `rows` are positions in the result.
@@ -78,11 +78,11 @@ def score_windows(
         batches: which windows share a pass; `by_person` where one person's scores may not depend on who else is there.
 
     Returns:
-        (n,) probabilities, NaN where no window answers the row.
+        (n,) scores, NaN where no window answers the row.
     """
     scores = np.full(n, np.nan)
-    for rows, hidden in _answer_states(model, windows, bank, routing, precision, batches):
-        scores[rows] = readout.scores(answer_logits(model, hidden, readout.tokens))
+    for batch, rows, hidden in _answer_states(model, windows, bank, routing, precision, batches):
+        scores[rows] = readout.scores(answer_logits(model, hidden, readout.tokens), batch)
     return scores
 
 
@@ -92,7 +92,7 @@ def row_vectors(
 ) -> NDArray[np.float32]:
     """(n, d): what the frozen base makes of every answered row's prompt, its last hidden state; NaN for other rows."""
     vectors = np.full((n, width_of(model)), np.nan, np.float32)
-    for rows, hidden in _answer_states(model, windows, None, None, precision, batches):
+    for _, rows, hidden in _answer_states(model, windows, None, None, precision, batches):
         vectors[rows] = hidden.float().cpu().numpy()
     return vectors
 
@@ -104,14 +104,14 @@ def _answer_states(
     routing: Routing | None,
     precision: str,
     batches: Batches,
-) -> Iterator[tuple[NDArray[np.intp], Tensor]]:
-    """The rows each batch answers, and the hidden states (k, d) at their answer positions."""
+) -> Iterator[tuple[list[Window], NDArray[np.intp], Tensor]]:
+    """Each batch, the rows it answers, and the hidden states (k, d) at their answer positions."""
     device = next(model.parameters()).device
     for chosen in batches(windows):
         batch = [windows[i] for i in chosen]
         with _using(bank, routing and routing.take(torch.tensor(chosen))), autocast(device, precision):
             hidden = hidden_states(model, pad(batch, device))
-        yield np.concatenate([window.rows for window in batch]), hidden[answer_positions(batch, device)]
+        yield batch, np.concatenate([window.rows for window in batch]), hidden[answer_positions(batch, device)]
 
 
 @torch.inference_mode()
@@ -126,7 +126,7 @@ def score_candidates(
     precision: str = "fp32",
     batch: int = 64,
 ) -> NDArray[np.float64]:
-    """The like-probability of m candidates after one past, which is computed once, where the model can go on from it.
+    """The score of m candidates after one past, which is computed once, where the model can go on from it.
 
     Args:
         past: tokens of the history, as `PromptEncoder.past_of` gives them.
@@ -135,7 +135,7 @@ def score_candidates(
         batch: candidates scored in one pass.
 
     Returns:
-        (m,) probabilities, equal to scoring each prompt by itself.
+        (m,) scores, equal to scoring each prompt by itself.
     """
     if not past or not continues(model):
         prompts = [np.array(past + question) for question in questions]
@@ -158,7 +158,7 @@ def score_candidates(
             hidden = reads(input_ids=ids.to(device), past_key_values=behind, use_cache=True).last_hidden_state
             last = torch.tensor([len(questions[i]) - 1 for i in chosen], device=device)
             logits = answer_logits(model, hidden[torch.arange(size, device=device), last], readout.tokens)
-            scores[chosen] = readout.scores(logits)
+            scores[chosen] = readout.scores(logits, ())
     return scores
 
 

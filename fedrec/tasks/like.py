@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from fedrec import pooled
 from fedrec.config import PromptConfig, Sharing
+from fedrec.data.prompts import Window
 from fedrec.metrics import measure
 from fedrec.pooled import ScoredRows, SharedScores
 from fedrec.tasks.task import Encoder, Metric, Readout, Task
@@ -30,7 +31,7 @@ class YesOrNo(Readout):
 
         return cross_entropy(logits, labels, reduction="none" if each else "mean")
 
-    def scores(self, logits: Tensor) -> NDArray[np.float64]:
+    def scores(self, logits: Tensor, windows: Sequence[Window]) -> NDArray[np.float64]:
         """The probability of Yes."""
         probability: NDArray[np.float64] = logits.double().softmax(-1)[:, 1].cpu().numpy()
         return probability

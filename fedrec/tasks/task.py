@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.config import PromptConfig, Sharing
-from fedrec.data.prompts import PromptEncoder
+from fedrec.data.prompts import PromptEncoder, Window
 from fedrec.data.table import Interactions
 from fedrec.pooled import ScoredRows, SharedScores
 
@@ -39,8 +39,12 @@ class Readout(ABC):
         """
 
     @abstractmethod
-    def scores(self, logits: Tensor) -> NDArray[np.float64]:
-        """(k,) what is told of each row, from logits (k, t)."""
+    def scores(self, logits: Tensor, windows: Sequence[Window]) -> NDArray[np.float64]:
+        """(k,) what is told of each row, from logits (k, t).
+
+        Args:
+            windows: those that ask about the rows, one after another; none where candidates of one past are scored.
+        """
 
 
 class Encoder(PromptEncoder, ABC):

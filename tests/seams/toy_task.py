@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fedrec.config import PromptConfig
-from fedrec.data.prompts import Tokens
+from fedrec.data.prompts import Tokens, Window
 from fedrec.tasks.task import Encoder, Metric, Readout, Task
 
 
@@ -19,7 +19,7 @@ class _Chance(Readout):
         errors = (logits.softmax(-1)[:, 1] - labels).square()
         return errors if each else errors.mean()
 
-    def scores(self, logits: Tensor) -> NDArray[np.float64]:
+    def scores(self, logits: Tensor, windows: Sequence[Window]) -> NDArray[np.float64]:
         return np.asarray(logits.double().softmax(-1)[:, 1].cpu())
 
 
