@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 
 from unlearning.certificates.certificate import Certificate, claimed_threshold
@@ -83,6 +84,15 @@ def adapters_fault(certificate: Certificate, parts: Parts) -> str:
         if last[adapter.shard].get(adapter.client, adapter.after) != adapter.after:
             return "the adapters after are not those that the last round left"
     return ""
+
+
+def recipients_fault(certificate: Certificate, parts: Parts) -> str:
+    """Every client that holds rows was told on the day of the certificate, and keeps this request's tombstones."""
+    told = [(each.name, each.notified) for each in certificate.recipients]
+    day = certificate.issued_at.astimezone(UTC).date()
+    if sorted(told) != [(client, day) for client in sorted(parts["data_manifest.json"]["after"])]:
+        return "the recipients are not the clients that hold the data, told on that day"
+    return "" if certificate.tombstone == certificate.request else "the tombstone is not this request's"
 
 
 def participation_fault(certificate: Certificate, parts: Parts) -> str:

@@ -2,6 +2,7 @@
 
 request.json         the request: at least `id` and `pseudonym`
 signatures.json      who asked, approved and planned it: `unlearning.certificates.signatures`
+operators.jsonl      the audit log's lines that tell of operators
 plan.json            the impact plan: at least `thresholds`, fixed before the run
 config.json          the resolved configuration
 participation.jsonl  who took part in each round run again: `participation`
@@ -28,8 +29,8 @@ from unlearning.records.fields import Count, Digest
 
 MANIFEST = "MANIFEST.json"
 PARTS = (
-    "request.json", "signatures.json", "plan.json", "config.json", "participation.jsonl", "adapters.json",
-    "data_manifest.json", "verification.json", "audit.jsonl",
+    "request.json", "signatures.json", "operators.jsonl", "plan.json", "config.json", "participation.jsonl",
+    "adapters.json", "data_manifest.json", "verification.json", "audit.jsonl",
 )  # fmt: skip
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\.jsonl?")
 

@@ -15,11 +15,12 @@ from unlearning.certificates.agreement import (
     data_fault,
     participation_fault,
     plan_fault,
+    recipients_fault,
 )
 from unlearning.certificates.bundle import MANIFEST, PARTS, read_manifest
 from unlearning.certificates.certificate import NOTHING_FOUND, Certificate, claimed_threshold
-from unlearning.certificates.signatures import approval_fault, asking_fault, planning_fault
-from unlearning.certificates.times import times_fault
+from unlearning.certificates.signatures import approval_fault, asking_fault, planning_fault, signer_fault
+from unlearning.certificates.times import order_fault, times_fault
 from unlearning.records.audit import check_excerpt
 from unlearning.records.canonical import digest, parse
 from unlearning.verification import Report, verdict
@@ -170,4 +171,7 @@ _CHECKS: dict[str, Callable[[Certificate, Parts], str]] = {
     "audit log": _audit,
     "plan": _plan,
     "times": times_fault,
+    "order": order_fault,
+    "who certifies": signer_fault,
+    "recipients": recipients_fault,
 }

@@ -1,8 +1,8 @@
 """Who asked for an erasure, approved it and planned it: what each signed, checked offline from the evidence.
 
     signatures.json = {"asked": …, "approved": …, "planned": …}, each
-    {"content": what was signed, "signature": hexadecimal, "operator": who, with which roles from when until when,
-     "public_key": PEM}
+    {"content": what was signed, "signature": hexadecimal, "public_key": PEM}
+    operators.jsonl = the audit log's lines of operators: who had which key and roles, from when until when
 
 That a key is the named person's is as good as the word of whoever vouches for the key: the trusted keys of `verify`.
 """
@@ -17,8 +17,9 @@ from typing import Any, Literal
 from fedrec.settings import Section
 from unlearning.certificates.certificate import Approval, Certificate
 from unlearning.operators.keys import Role, key_id, read_public, verify
-from unlearning.operators.registry import Operator
+from unlearning.operators.registry import Operator, told
 from unlearning.records.canonical import canonical, digest
+from unlearning.records.chain import intact
 
 Parts = Mapping[str, Any]
 Says = Literal["asked", "approved", "planned"]
@@ -33,7 +34,6 @@ class Signed(Section):
 
     content: dict[str, Any]
     signature: str
-    operator: Operator
     public_key: str
 
     @property
@@ -61,10 +61,10 @@ def approval_of(asked: Operator, approved: Operator, recorded: datetime, signer:
 def asking_fault(certificate: Certificate, parts: Parts) -> str:
     """Why it is not shown who asked; empty where it is."""
     asked = _read(parts, "asked")
-    if fault := _fault(certificate, asked, "asked", certificate.operators.requester):
+    if fault := _fault(certificate, parts, "asked", certificate.operators.requester):
         return fault
     content, request = asked.content, parts["request.json"]
-    if (content["pseudonym"], content["requester"]) != (certificate.pseudonym, asked.operator.name):
+    if (content["pseudonym"], content["requester"]) != (certificate.pseudonym, content["operator"]):
         return "who asked signed another request"
     told = ("received_at", "channel", "ground")
     if any(content[name] != request[name] for name in told):
@@ -75,7 +75,7 @@ def asking_fault(certificate: Certificate, parts: Parts) -> str:
 def approval_fault(certificate: Certificate, parts: Parts) -> str:
     """Why it is not shown who approved, what was asked, before anything was done."""
     asked, approved = _read(parts, "asked"), _read(parts, "approved")
-    if fault := _fault(certificate, approved, "approved", certificate.operators.approver):
+    if fault := _fault(certificate, parts, "approved", certificate.operators.approver):
         return fault
     own = {"says", "operator", "at", "identity"}
     if any(approved.content[name] != value for name, value in asked.content.items() if name not in own):
@@ -83,35 +83,53 @@ def approval_fault(certificate: Certificate, parts: Parts) -> str:
     if not _before_the_work(parts["audit.jsonl"], "approved", approved.fingerprint):
         return "the audit log does not name this approval before the work began"
     recorded = datetime.fromisoformat(asked.content["recorded_at"])
-    shown = approval_of(asked.operator, approved.operator, recorded, certificate.operators.signer)
+    known = told(parts["operators.jsonl"])
+    one, other = (known[signed.content["operator"]] for signed in (asked, approved))
+    shown = approval_of(one, other, recorded, certificate.operators.signer)
     return "" if shown == certificate.approval else f"the certificate says {certificate.approval}, the keys {shown}"
 
 
 def planning_fault(certificate: Certificate, parts: Parts) -> str:
     """Why it is not shown that the plan was signed once it was made, after the approval."""
     planned = _read(parts, "planned")
-    if fault := _fault(certificate, planned, "planned", planned.operator.key_id):
+    if fault := _fault(certificate, parts, "planned"):
         return fault
     if planned.content["plan"] != digest(parts["plan.json"]):
         return "the plan that was signed is not plan.json"
     return "" if planned.at >= _read(parts, "approved").at else "the plan was signed before the approval"
 
 
+def signer_fault(certificate: Certificate, parts: Parts) -> str:
+    """Why it is not shown that who signs the certificate was a signer when it was issued; empty where it is."""
+    lines = parts["operators.jsonl"]
+    if not all(map(intact, lines)) or [line["seq"] for line in lines] != sorted({line["seq"] for line in lines}):
+        return "operators.jsonl has lines that were altered, or moved"
+    who = [each for each in told(lines).values() if each.key_id == certificate.operators.signer]
+    if any("signer" in each.roles and each.in_force(certificate.issued_at) for each in who):
+        return ""
+    return f"key {certificate.operators.signer} was no signer's when the certificate was issued"
+
+
 def _read(parts: Parts, says: Says) -> Signed:
     return Signed.model_validate(parts["signatures.json"][says])
 
 
-def _fault(certificate: Certificate, signed: Signed, says: Says, key: str) -> str:
-    """What is wrong with a signature by itself."""
+def _fault(certificate: Certificate, parts: Parts, says: Says, key: str | None = None) -> str:
+    """What is wrong with a signature by itself.
+
+    Args:
+        key: whose it must be by the certificate, where that tells.
+    """
+    signed = _read(parts, says)
     public, content = read_public(signed.public_key.encode()), signed.content
-    if not key_id(public) == signed.operator.key_id == key:
+    operator = told(parts["operators.jsonl"])[content["operator"]]
+    if not key_id(public) == operator.key_id == (key or operator.key_id):
         return f"the key of who {says} it is not the one that the certificate names"
     if not verify(public, canonical(content), bytes.fromhex(signed.signature)):
         return f"the signature that it was {says} was altered, or is of another key"
-    said = content["says"], content["request"], content["operator"]
-    if said != (says, certificate.request, signed.operator.name):
+    if (content["says"], content["request"]) != (says, certificate.request):
         return f"the signature that it was {says} is of something else"
-    if ROLE_OF[says] not in signed.operator.roles or not signed.operator.in_force(signed.at):
+    if ROLE_OF[says] not in operator.roles or not operator.in_force(signed.at):
         return f"who {says} it was no {ROLE_OF[says]} then"
     return ""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from unlearning.certificates.certificate import Certificate
 
 SERVED = "served-again"
+_WORK = ("quarantined", "erasing", "verifying", "published")
 
 
 class Times(NamedTuple):
@@ -40,6 +42,19 @@ def times_fault(certificate: Certificate, parts: Mapping[str, Any]) -> str:
     told = times(parts["audit.jsonl"], certificate.request)
     same = told == (certificate.withdrawn_seconds, certificate.restored_seconds)
     return "" if same else "the times are not those that the audit log tells"
+
+
+def order_fault(certificate: Certificate, parts: Mapping[str, Any]) -> str:
+    """Received, recorded, approved, planned, carried out, certified: each not before the last; empty where it is so."""
+    asked, approved, planned = (parts["signatures.json"][says]["content"] for says in ("asked", "approved", "planned"))
+    worked = [at for at, what in _told(parts["audit.jsonl"], certificate.request) if what in (*_WORK, SERVED)]
+    stated = (asked["received_at"], asked["recorded_at"], approved["at"], planned["at"])
+    course = [*map(datetime.fromisoformat, stated), *worked, certificate.issued_at]
+    names = ["received", "recorded", "approved", "planned", *("carried out" for _ in worked), "certified"]
+    for (name, at), (after, later) in pairwise(zip(names, course, strict=True)):
+        if later < at:
+            return f"{after} before it was {name}"
+    return ""
 
 
 def _told(lines: Iterable[Mapping[str, Any]], request: str) -> Iterator[tuple[datetime, str]]:

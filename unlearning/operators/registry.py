@@ -6,8 +6,8 @@ NAME.pub         the public key, PEM
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from unlearning.operators.keyring import refuse_others
 from unlearning.operators.keys import ROLES, Role, key_id, read_public, verify, write_public
 from unlearning.records.fields import KeyId, OperatorName
 
-OnChange = Callable[[str, dict[str, Any]], None]
-"""Told of a change before it is written, in the words of `certificates.fields.Facts`."""
+OnChange = Callable[[str, dict[str, Any]], datetime]
+"""Told of a change before it is written, in the words of `records.fields.Facts`; says when that was told."""
 
 
 class Operator(Section):
@@ -41,6 +41,27 @@ class Operator(Section):
         return self.created <= at and (self.revoked_at is None or at < self.revoked_at)
 
 
+REGISTERED, REVOKED = "operator-registered", "operator-revoked"
+
+
+def told(lines: Iterable[Mapping[str, Any]]) -> dict[str, Operator]:
+    """The operators as the lines of an audit log tell of them, by name.
+
+    Raises:
+        ValueError, KeyError, TypeError: a line is not of the form that the log's lines have.
+    """
+    found: dict[str, Operator] = {}
+    for line in lines:
+        facts = line["facts"]
+        if line["event"] == REGISTERED:
+            who = {name: facts[name] for name in ("roles", "key_id")}
+            new = Operator(name=facts["operator"], created=line["at"], **who)
+            found.setdefault(new.name, new)  # a name stays taken
+        elif line["event"] == REVOKED and (before := found.get(facts["operator"])) and before.revoked_at is None:
+            found[before.name] = before.model_copy(update={"revoked_at": datetime.fromisoformat(line["at"])})
+    return found
+
+
 _REGISTRY = TypeAdapter(tuple[Operator, ...])
 _NAME = TypeAdapter(OperatorName)
 
@@ -48,7 +69,7 @@ _NAME = TypeAdapter(OperatorName)
 class Registry:
     """The operators in a folder. Safe with several processes."""
 
-    def __init__(self, folder: Path, on_change: OnChange = lambda *_: None) -> None:
+    def __init__(self, folder: Path, on_change: OnChange) -> None:
         self.folder, self._on_change = folder, on_change
 
     def operators(self) -> tuple[Operator, ...]:
@@ -122,8 +143,8 @@ class Registry:
             operator = self.operator(name)
             if operator.revoked_at is not None:
                 return
-            self._on_change("operator-revoked", {"operator": name, "key_id": operator.key_id})
-            revoked = operator.model_copy(update={"revoked_at": datetime.now(UTC)})
+            at = self._on_change(REVOKED, {"operator": name, "key_id": operator.key_id})
+            revoked = operator.model_copy(update={"revoked_at": at})
             self._write(revoked if other.name == name else other for other in self.operators())
 
     def check(self, name: str, message: bytes, signature: bytes, at: datetime | None = None) -> bool:
@@ -164,12 +185,11 @@ class Registry:
         return FileLock(self.folder / ".lock", mode=0o600)
 
     def _register(self, name: str, roles: Sequence[Role], public: bytes) -> Operator:
-        operator = Operator(name=name, roles=tuple(roles), key_id=key_id(public), created=datetime.now(UTC))
         for other in self.operators():
-            if other.key_id == operator.key_id:
+            if other.key_id == key_id(public):
                 raise UsageError(f"operator {name!r}: has the key of {other.name!r}; one key is one person's")
-        told = {"operator": name, "key_id": operator.key_id, "roles": list(operator.roles)}
-        self._on_change("operator-registered", told)
+        at = self._on_change(REGISTERED, {"operator": name, "key_id": key_id(public), "roles": list(roles)})
+        operator = Operator(name=name, roles=tuple(roles), key_id=key_id(public), created=at)
         with replacing(self.folder / f"{name}.pub", durable=True) as partial:
             partial.write_text(write_public(public), "ascii")
         self._write((*self.operators(), operator))

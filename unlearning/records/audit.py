@@ -55,8 +55,8 @@ class AuditLog:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, event: str, **facts: Any) -> str:
-        """Add a line, on disk when this returns; returns its hash.
+    def append(self, event: str, **facts: Any) -> Line:
+        """Add a line, on disk when this returns; returns it.
 
         A line that a crash cut short is removed first, and a line `log-repaired` says how long it was.
 
@@ -70,7 +70,7 @@ class AuditLog:
             if torn:
                 file.truncate(os.fstat(file.fileno()).st_size - torn)
                 last = self._write(file, last, "log-repaired", {"bytes": torn})
-            return str(self._write(file, last, event, facts)["hash"])
+            return self._write(file, last, event, facts)
 
     def head(self) -> str:
         """The hash of the last whole line.

@@ -6,17 +6,17 @@ A change's line is on the disk before the change: a crash leaves a line too many
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from unlearning.operators.registry import Operator
+from unlearning.operators.registry import Operator, told
 from unlearning.records.canonical import digest
 from unlearning.records.chain import Line
 from unlearning.requests.request import Request, Signature
 from unlearning.requests.signing import fingerprint
 from unlearning.requests.states import State
 
-_SOON = timedelta(minutes=10)  # between a signature, or a change, and its line
+_SOON = timedelta(minutes=10)  # between a signature and its line
 
 
 def by_request(lines: Iterable[Line]) -> dict[str, list[Line]]:
@@ -36,9 +36,9 @@ def of_requests(
     Args:
         under_way: requests whose certificate is being issued, so that the log may not tell of it yet.
     """
-    told = by_request(lines)
+    of_each = by_request(lines)
     for request in requests:
-        for why in _faults(request, told.get(request.id, []), request.id in under_way):
+        for why in _faults(request, of_each.get(request.id, []), request.id in under_way):
             yield request.id, why
     submitted = {line["facts"]["request"] for line in lines if line["event"] == "submitted"}
     for id in sorted(submitted - {request.id for request in requests}):
@@ -47,15 +47,11 @@ def of_requests(
 
 def of_operators(operators: Sequence[Operator], lines: Iterable[Line]) -> Iterator[tuple[str, str]]:
     """What the registry and the log say otherwise of each other: the operator, and why."""
-    made: dict[str, Line] = {}
-    revoked: dict[str, Line] = {}
-    for line in lines:
-        if line["event"] in ("operator-registered", "operator-revoked"):
-            (made if line["event"] == "operator-registered" else revoked)[line["facts"]["operator"]] = line
+    known = told(lines)
     for operator in operators:
-        if why := _operator_fault(operator, made.get(operator.name), revoked.get(operator.name)):
+        if why := _operator_fault(operator, known.get(operator.name)):
             yield operator.name, why
-    for name in sorted(made.keys() - {operator.name for operator in operators}):
+    for name in sorted(known.keys() - {operator.name for operator in operators}):
         yield name, "the log tells of this operator, and the registry does not know them"
 
 
@@ -100,19 +96,21 @@ def _approval_told(approval: Signature | None, lines: Sequence[Line]) -> bool:
     )
 
 
-def _operator_fault(operator: Operator, made: Line | None, revoked: Line | None) -> str:
-    if made is None:
+def _operator_fault(operator: Operator, known: Operator | None) -> str:
+    """To the instant: an operator who is dated back by a second counts as a second person."""
+    if known is None:
         return "the registry knows this operator, and the log does not tell of them"
-    facts: Mapping[str, object] = made["facts"]
-    if (facts.get("key_id"), facts.get("roles")) != (operator.key_id, list(operator.roles)):
+    if (known.key_id, known.roles) != (operator.key_id, operator.roles):
         return "the key or the roles are not those that the log tells of"
-    if not _at_about(made, operator.created):
+    if known.created != operator.created:
         return "became an operator at another time than the log tells"
-    if revoked is None:
-        return "" if operator.revoked_at is None else "is revoked, and the log does not tell of it"
+    if known.revoked_at == operator.revoked_at:
+        return ""
+    if known.revoked_at is None:
+        return "is revoked, and the log does not tell of it"
     if operator.revoked_at is None:
         return "was revoked, as the log tells, and is in force in the registry"
-    return "" if _at_about(revoked, operator.revoked_at) else "was revoked at another time than the log tells"
+    return "was revoked at another time than the log tells"
 
 
 def _at_about(line: Line, at: datetime) -> bool:

@@ -42,7 +42,7 @@ from unlearning.requests.subjects import SubjectKeys
 from unlearning.requests.transitions import Facts
 from unlearning.requests.versions import bring_up
 
-OnEvent = Callable[[str, dict[str, Any]], None]
+OnEvent = Callable[[str, dict[str, Any]], object]
 """Told what happens and what was rejected, in the words of `certificates.fields.Facts`.
 
 It is told within the transaction: a crash can leave a line too many in an audit log, which the next start repeats, and

@@ -102,7 +102,7 @@ def _certify(work: Work, id: str, batch: dict[str, Any], retrained: Retrained, p
     request, report = workflow.ledger.get(id), Report.model_validate(batch["reports"][id])
     issued = progress.noted(path, work.key)
     if issued is None:
-        issued = {"at": batch["at"], "previous": newest(workflow.certificates, but=id)}
+        issued = {"at": proof.now(), "previous": newest(workflow.certificates, but=id)}
         progress.note(path, work.key, issued)
     signed = proof.certify(workflow, request, batch, retrained, report, issued, work.signer)
     workflow.ledger.advance(id, State.CLOSED, certificate=signed.digest)

@@ -124,7 +124,7 @@ class Execution(Work):
             return
         now = self.executor.locate(Selection())
         batch = {
-            "requests": passed, "shards": shards, "at": proof.now(),
+            "requests": passed, "shards": shards,
             "reports": {id: reports[id].model_dump(mode="json") for id in passed},
             "after": now.data, "erasures": ends(now),
             "rounds": progress.mark(self.executor.retrained(shards, folder / "rounds")),

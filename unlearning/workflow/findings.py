@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +20,7 @@ from unlearning.certificates.succession import Said, behind, in_order, successio
 from unlearning.certificates.verify import read_signed, verify_chain
 from unlearning.records import audit
 from unlearning.records.canonical import digest
+from unlearning.records.chain import Line
 from unlearning.records.fields import Count, Digest
 from unlearning.requests.crosscheck import of_operators, of_requests
 from unlearning.requests.request import Request
@@ -106,8 +107,8 @@ def findings(
     requests = workflow.ledger.list()
     found = [
         *_of_log(workflow, certificates.values(), since),
-        *_of_certificates(workflow, certificates, since, evidence),
-        *_of_erasures(workflow, certificates),
+        *_of_certificates(workflow, certificates, lines, since, evidence),
+        *_of_erasures(workflow, certificates, lines),
         *_of_ledger(workflow, requests, certificates, lines),
         *_of_operators(workflow, lines),
         *(Finding(about, why) for about, why in here),
@@ -167,7 +168,11 @@ def _of_log(
 
 
 def _of_certificates(
-    workflow: Workflow, certificates: Mapping[str, SignedCertificate | None], since: Head | None, evidence: bool
+    workflow: Workflow,
+    certificates: Mapping[str, SignedCertificate | None],
+    lines: Sequence[Line],
+    since: Head | None,
+    evidence: bool,
 ) -> Iterator[Finding]:
     trusted = workflow.operators.publics()
     if certificates:
@@ -182,27 +187,35 @@ def _of_certificates(
         return
     for signed in certificates.values():
         if signed is not None:
-            yield from _of_evidence(workflow, signed)
+            yield from _of_evidence(workflow, signed, lines)
     for said in began_with(workflow):
         if said.fault:
             yield Finding(f"certificate {said.request}", said.why)
 
 
-def _of_evidence(workflow: Workflow, signed: SignedCertificate) -> Iterator[Finding]:
+def _of_evidence(workflow: Workflow, signed: SignedCertificate, lines: Sequence[Line]) -> Iterator[Finding]:
     id = signed.certificate.request
-    for check in check_bundle(signed.certificate, workflow.bundle(id)):
+    checks = check_bundle(signed.certificate, workflow.bundle(id))
+    for check in checks:
         if not check.ok:
             yield Finding(f"certificate {id}", f"{check.name}: {check.why}", seen=signed.digest)
+    if all(check.ok for check in checks):
+        told = {line["hash"] for line in read_parts(workflow.bundle(id))["operators.jsonl"]}
+        if told - {line["hash"] for line in lines}:
+            why = "its evidence tells of operators otherwise than the log"
+            yield Finding(f"certificate {id}", why, seen=signed.digest)
 
 
-def _of_erasures(workflow: Workflow, certificates: Mapping[str, SignedCertificate | None]) -> Iterator[Finding]:
+def _of_erasures(
+    workflow: Workflow, certificates: Mapping[str, SignedCertificate | None], lines: Sequence[Line]
+) -> Iterator[Finding]:
     """The clients' erasures by the newest certificate that is closed: who strikes them from the ledger, by which old
     copies are known, does not get further than here."""
     under_way = _under_way(workflow)
     row = in_order(signed for id, signed in certificates.items() if signed and id not in under_way)
     if not row:
         return
-    if found := [*_of_evidence(workflow, row[-1])]:
+    if found := [*_of_evidence(workflow, row[-1], lines)]:
         yield from found
         return
     told = read_parts(workflow.bundle(row[-1].certificate.request))["data_manifest.json"]["erasures_after"]

@@ -16,6 +16,8 @@ from unlearning.certificates.certificate import SignedCertificate, issue
 from unlearning.certificates.signatures import approval_of
 from unlearning.certificates.times import times
 from unlearning.executor import Executor, Retrained
+from unlearning.operators.registry import REGISTERED, REVOKED, told
+from unlearning.records import audit
 from unlearning.records.audit import excerpt
 from unlearning.records.canonical import digest
 from unlearning.requests.request import Request
@@ -88,7 +90,8 @@ def certify(
     places = {shard: place for place, shard in enumerate(batch["shards"]) if shard in (request.shards or ())}
     parts = _evidence(workflow, request, places, retrained, batch, report)
     evidence = write_bundle(workflow.bundle(request.id), parts)
-    facts = _facts(request, places, retrained, report, parts) | _approval(workflow, request, signer)
+    facts = _facts(request, places, retrained, report, parts)
+    facts |= _approval(request, parts, workflow.operators.operator(signer).key_id)
     facts |= times(parts["audit.jsonl"], request.id)._asdict()
     facts |= {
         "recipients": [{"name": client, "notified": issued["at"][:10]} for client in sorted(batch["after"])],
@@ -124,6 +127,7 @@ def _evidence(
             "channel": request.channel,
         },
         "signatures.json": {says: each.model_dump(mode="json") for says, each in workflow.signatures(request).items()},
+        "operators.jsonl": [line for line in audit.read(workflow.audit.path) if line["event"] in (REGISTERED, REVOKED)],
         "plan.json": plan,
         "config.json": workflow.model.configuration,
         "participation.jsonl": participation([each for each in retrained.participation if each.shard in places]),
@@ -178,18 +182,18 @@ def _facts(
     }
 
 
-def _approval(workflow: Workflow, request: Request, signer: str) -> dict[str, Any]:
-    """Who asked, who approved, and how far they and the signer are different people."""
-    signed_by = workflow.signatures(request)
-    asked, approved = signed_by["asked"].operator, signed_by["approved"].operator
+def _approval(request: Request, parts: Mapping[str, Any], signer: str) -> dict[str, Any]:
+    """Who asked, who approved, and how far they and the signer, by the id of the key, are different people."""
+    known = told(parts["operators.jsonl"])
+    asked, approved = (known[request.signatures[says].operator] for says in ("asked", "approved"))
     return {
         "operators": {"requester": asked.key_id, "approver": approved.key_id},
-        "approval": approval_of(asked, approved, request.recorded_at, workflow.operators.operator(signer).key_id),
+        "approval": approval_of(asked, approved, request.recorded_at, signer),
     }
 
 
 def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _unchanged(requests: Sequence[Request], shards: Sequence[int], models: Mapping[str, Model]) -> int | None:

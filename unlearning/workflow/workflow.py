@@ -206,7 +206,6 @@ class Workflow:
             found[says] = Signed(
                 content=content(request, says, signature.operator, signature.at),  # type: ignore[arg-type]
                 signature=signature.value,
-                operator=self.operators.operator(signature.operator),
                 public_key=self.operators.export(signature.operator),
             )
         return found
@@ -238,8 +237,9 @@ class Workflow:
         }  # fmt: skip
         return {name: path for name, path in paths.items() if path.exists()}
 
-    def _note(self, event: str, facts: dict[str, Any]) -> None:
-        self.audit.append(event, **{name: value for name, value in facts.items() if value is not None})
+    def _note(self, event: str, facts: dict[str, Any]) -> datetime:
+        line = self.audit.append(event, **{name: value for name, value in facts.items() if value is not None})
+        return datetime.fromisoformat(line["at"])
 
 
 def certificates_of(model: TrainedModel) -> Path:

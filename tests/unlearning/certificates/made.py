@@ -10,7 +10,7 @@ from unlearning.certificates.letters import Head
 from unlearning.certificates.times import SERVED
 from unlearning.operators.keyring import Keyring
 from unlearning.operators.keys import ROLES, key_id, write_public
-from unlearning.operators.registry import Operator
+from unlearning.operators.registry import REGISTERED, REVOKED
 from unlearning.records.audit import excerpt
 from unlearning.records.canonical import canonical, digest
 from unlearning.records.chain import linked
@@ -36,17 +36,27 @@ def keyring(folder):
     return Keyring(folder / "keys", lambda *_: "")
 
 
-def operator(name, **changes):
-    """Who may do everything, from the first day of the year on."""
-    facts = {"name": name, "roles": ROLES, "key_id": "0" * 16, "created": "2026-01-01T00:00:00Z", "revoked_at": None}
-    return Operator.model_validate({**facts, **changes})
+def operators(keys, names, changed):
+    """The lines of a log that tell of operators: each may do everything, from the first day of the year on.
+
+    Args:
+        changed: by name, other facts: `roles`, `created`, `revoked_at`.
+    """
+    told = []
+    for name in names:
+        facts = {"roles": list(ROLES), "created": "2026-01-01T00:00:00.000Z", **changed.get(name, {})}
+        who = {"operator": name, "key_id": key_id(keys.make(name, protected=False))}
+        told.append((facts["created"], REGISTERED, {**who, "roles": facts["roles"]}))
+        if "revoked_at" in facts:
+            told.append((facts["revoked_at"], REVOKED, who))
+    return linked({"seq": seq, "at": at, "event": event, "facts": facts} for seq, (at, event, facts) in enumerate(told))
 
 
-def signatures(keys, plan, people, changed, until="2026-12-31T00:00:00Z"):
+def signatures(keys, plan, people, changed):
     """Who asked, approved and planned it: `people` by what they say.
 
     Args:
-        changed: by what is said, other content than that; by name, other facts of the operator.
+        changed: by what is said, other content than that.
     """
     request = {
         "received_at": "2026-01-02T00:00:00+00:00", "recorded_at": "2026-01-02T00:00:00+00:00", "channel": "mail",
@@ -65,7 +75,6 @@ def signatures(keys, plan, people, changed, until="2026-12-31T00:00:00Z"):
         found[says] = {
             "content": content,
             "signature": keys.key(name).sign(canonical(content)).hex(),
-            "operator": operator(name, key_id=key_id(public), **changed.get(name, {})).model_dump(mode="json"),
             "public_key": write_public(public),
         }
     return found
@@ -82,7 +91,7 @@ def made(
 
     Args:
         people: who asked, approved and planned it; `signer` signs the certificate.
-        signed: what is changed before it is signed: see `signatures`.
+        signed: what is changed before it is signed: see `signatures`; and by name what of `operators`.
         planned: what the plan, signed as it is, says otherwise.
 
     Returns:
@@ -103,6 +112,8 @@ def made(
         **(planned or {}),
     }  # fmt: skip
     who = signatures(keys, plan, {**PEOPLE, **people}, signed or {})
+    known = operators(keys, sorted({"signer", *PEOPLE.values(), *people.values()}), signed or {})
+    ids = {line["facts"]["operator"]: line["facts"]["key_id"] for line in known}
     parts = {
         "request.json": {
             "id": REQUEST,
@@ -112,6 +123,7 @@ def made(
             "ground": "17(1)(b)",
         },
         "signatures.json": who,
+        "operators.jsonl": known,
         "plan.json": plan,
         "config.json": {"seed": 1, "shards": 4, "rounds": 2},
         "participation.jsonl": participation(
@@ -143,15 +155,15 @@ def made(
         "restored_seconds": 42.0,
         "verification_report": digest(parts["verification.json"]),
         "verdict": report.verdict,
-        "tombstone": "cd" * 32,
-        "recipients": [{"name": "client-1", "notified": "2026-01-31"}],
+        "tombstone": REQUEST,
+        "recipients": [{"name": f"client-{k}", "notified": "2026-01-31"} for k in range(2)],
         "exceptions": [{"what": "backups, beyond use", "until": "2026-06-30"}],
         "operators": {
-            "requester": who["asked"]["operator"]["key_id"],
-            "approver": who["approved"]["operator"]["key_id"],
+            "requester": ids[{**PEOPLE, **people}["asked"]],
+            "approver": ids[{**PEOPLE, **people}["approved"]],
         },
         "approval": "four-eyes",
-        "issued_at": "2026-01-31T10:00:00Z",
+        "issued_at": "2026-01-31T10:01:00Z",
         "evidence": write_bundle(folder / "evidence", parts),
         "audit_head": parts["audit.jsonl"][-1]["hash"],
         **facts,

@@ -78,7 +78,7 @@ def test_a_part_is_told_as_a_part(tmp_path):
 def test_the_reply_says_what_remains_until_when_and_how_to_complain(signed):
     text = reply(signed, HEAD)
     assert "backups, beyond use, until 2026-06-30" in text
-    assert "told on 2026-01-31: 1." in text and "client-1" not in text and "client-1, told" in page(signed, BESIDE)
+    assert "told on 2026-01-31: 2." in text and "client-1" not in text and "client-1, told" in page(signed, BESIDE)
     assert "Art. 77" in text
     assert signed.digest in text
 

@@ -150,6 +150,14 @@ def _first_round_gone(parts):
         ({"restored_seconds": 41.0}, "times"),
         ({"restored_seconds": None}, "times"),
         ({"planned": {"follows": "00" * 32}}, "agreement"),  # though it is the first one
+        ({"recipients": []}, "recipients"),
+        ({"recipients": [{"name": f"client-{k}", "notified": "2026-01-30"} for k in range(2)]}, "recipients"),
+        ({"tombstone": None}, "recipients"),
+        ({"tombstone": REQUEST.replace("1", "9")}, "recipients"),
+        ({"issued_at": "2020-01-01T00:00:00Z"}, "order"),
+        ({"issued_at": "2026-01-31T10:00:41.999Z"}, "order"),  # before it was served again
+        ({"signed": {"planned": {"at": "2026-01-31T10:00:00.001+00:00"}}}, "order"),  # once the work had begun
+        ({"signed": {"approved": {"at": "2026-01-01T23:59:59+00:00"}}}, "order"),  # before it had come
         ({"planned": {"erasures_before": {"client-0": [2, "2a" * 32]}}}, "data"),
         ({"planned": {"erasures_before": {"client-1": [1, "00" * 32]}}}, "data"),
     ],
@@ -248,6 +256,28 @@ REVOKED = {"revoked_at": "2026-01-02T12:00:00Z"}
 def test_who_asked_approved_and_planned_is_shown_or_it_fails(tmp_path, options, name):
     path, bundle, _ = made(tmp_path, **options)
     assert name in failed(verify_certificate(path, bundle=bundle, trusted=trusted(tmp_path)))
+
+
+def _line_altered(parts):
+    (first, *others) = parts["operators.jsonl"]
+    parts["operators.jsonl"] = [{**first, "at": "2025-01-01T00:00:00.000Z"}, *others]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"signed": {"signer": {"roles": ["requester", "approver"]}}},
+        {"signed": {"signer": {"revoked_at": "2026-01-31T10:00:59.000Z"}}},  # before it was issued
+        {"signed": {"signer": {"created": "2026-02-01T00:00:00.000Z"}}},
+        {"change": _line_altered},
+        {"change": lambda parts: parts.update({"operators.jsonl": parts["operators.jsonl"][:-1]})},
+        {"change": lambda parts: parts.update({"operators.jsonl": parts["operators.jsonl"][::-1]})},
+    ],
+)
+def test_who_signs_was_a_signer_when_it_was_issued(tmp_path, options):
+    """A trusted key of any other role certifies nothing."""
+    path, bundle, _ = made(tmp_path, **options)
+    assert "who certifies" in failed(verify_certificate(path, bundle=bundle, trusted=trusted(tmp_path)))
 
 
 @pytest.mark.parametrize(

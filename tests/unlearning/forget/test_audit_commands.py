@@ -109,6 +109,12 @@ def registry(**changes: Any) -> Callable[[SimulatedRun], None]:
     return change
 
 
+def dated_back_by_a_little(run: SimulatedRun) -> None:
+    """To when the first one was made: then the later one would have been there when the request came."""
+    first, *_ = json.loads((Workflow(run).operators.folder / "operators.json").read_text())
+    registry(created=first["created"])(run)
+
+
 def operator_gone(run: SimulatedRun) -> None:
     path = Workflow(run).operators.folder / "operators.json"
     path.write_text(json.dumps(json.loads(path.read_text())[:-1]))
@@ -167,6 +173,7 @@ WHOLE = {
     "an operator deleted": (operator_gone, "the registry does not know them"),
     "a revocation undone": (registry(revoked_at=None), "was revoked, as the log tells"),
     "an operator dated back": (registry(created="2020-01-01T00:00:00Z"), "at another time than the log tells"),
+    "an operator dated back by a little": (dated_back_by_a_little, "at another time than the log tells"),
     "a revocation dated back": (registry(revoked_at="2020-01-01T00:00:00Z"), "at another time than the log tells"),
     "a role added": (registry(roles=["approver", "signer"]), "not those that the log tells of"),
     "a private key in the run": (private_key, "a private key in the run"),

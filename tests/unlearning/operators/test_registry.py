@@ -1,7 +1,7 @@
 """The operators of a run: roles, revocation, who was in force when, and public keys that are what they were."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -16,8 +16,12 @@ class Office:
 
     def __init__(self, folder):
         self.told = []
-        self.registry = Registry(folder / "operators", lambda *change: self.told.append(change))
+        self.registry = Registry(folder / "operators", self.hear)
         self.ring = Keyring(folder / "keys", lambda *_: "")
+
+    def hear(self, *change):
+        self.told.append(change)
+        return datetime.now(UTC)
 
     def make(self, name, roles=("requester", "approver", "signer")):
         return self.registry.register(name, roles, lambda: self.ring.make(name, protected=False))
