@@ -282,7 +282,7 @@ def test_what_was_erased_does_not_come_back(tmp_path: Path, finished: Copy) -> N
 STEPS = [
     "executor.withdraw", "executor.erase", "executor.retrain", "executor.rehearse", "executor.serve",
     "executor.measure", "executor.discard_erased",
-    "proof.verify", "proof.certify", "workflow.ledger.destroy_subject",
+    "proof.measured", "proof.certify", "workflow.ledger.destroy_subject",
 ]  # fmt: skip
 
 

@@ -146,13 +146,13 @@ def _audit(certificate: Certificate, parts: Parts) -> str:
 
 def _plan(certificate: Certificate, parts: Parts) -> str:
     """The audit log names the plan's hash before erasing begins, so no threshold was chosen after the fact."""
-    named = digest(parts["plan.json"])
+    named, begun = digest(parts["plan.json"]), False
     for line in parts["audit.jsonl"]:
         facts = line.get("facts", {})
-        if facts.get("plan") == named:
+        if facts.get("plan") == named and not begun:
             return ""
-        if facts.get("state") == "erasing":
-            break
+        if state := facts.get("state"):
+            begun = state != "identified" and (begun or state == "erasing")  # who is identified, of them nothing is
     return "the audit log does not name this plan before the erasing began"
 
 

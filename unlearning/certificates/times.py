@@ -26,10 +26,17 @@ def times(lines: Iterable[Mapping[str, Any]], request: str) -> Times:
     Args:
         lines: of the log; what they seal is passed over.
     """
-    told = list(_told(lines, request))
+    told = worked(lines, request)
     first, last = _first(told), {what: at for at, what in told}  # the last, where it was done again
     began = first.get("quarantined")
     return Times(_seconds(began, first.get("erasing")), _seconds(began, last.get(SERVED)))
+
+
+def worked(lines: Iterable[Mapping[str, Any]], request: str) -> list[tuple[datetime, str]]:
+    """When it came to each state since it was identified last, before which nothing is begun, whatever is told."""
+    told = list(_told(lines, request))
+    starts = [place for place, (_, what) in enumerate(told) if what == "identified"]
+    return told[starts[-1] if starts else 0 :]
 
 
 def reached(lines: Iterable[Mapping[str, Any]], request: str) -> dict[str, datetime]:
@@ -47,10 +54,10 @@ def times_fault(certificate: Certificate, parts: Mapping[str, Any]) -> str:
 def order_fault(certificate: Certificate, parts: Mapping[str, Any]) -> str:
     """Received, recorded, approved, planned, carried out, certified: each not before the last; empty where it is so."""
     asked, approved, planned = (parts["signatures.json"][says]["content"] for says in ("asked", "approved", "planned"))
-    worked = [at for at, what in _told(parts["audit.jsonl"], certificate.request) if what in (*_WORK, SERVED)]
+    done = [at for at, what in worked(parts["audit.jsonl"], certificate.request) if what in (*_WORK, SERVED)]
     stated = (asked["received_at"], asked["recorded_at"], approved["at"], planned["at"])
-    course = [*map(datetime.fromisoformat, stated), *worked, certificate.issued_at]
-    names = ["received", "recorded", "approved", "planned", *("carried out" for _ in worked), "certified"]
+    course = [*map(datetime.fromisoformat, stated), *done, certificate.issued_at]
+    names = ["received", "recorded", "approved", "planned", *("carried out" for _ in done), "certified"]
     for (name, at), (after, later) in pairwise(zip(names, course, strict=True)):
         if later < at:
             return f"{after} before it was {name}"

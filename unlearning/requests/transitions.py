@@ -125,10 +125,11 @@ def _moved(request: Request, to: State) -> Request:
     if not may_move(request.state, to, request.came_from):
         stopped = f" at {request.came_from}" if request.came_from else ""
         raise FedrecError(f"request {request.id} is {request.state}{stopped}: it cannot become {to}")
+    unplanned = request.decision == "approved" and request.plan is None  # so nothing of it was begun
     return replace(
         request,
         state=to,
-        came_from=request.state if to in STOPPED else None,
+        came_from=(State.IDENTIFIED if unplanned else request.state) if to in STOPPED else None,
     )
 
 

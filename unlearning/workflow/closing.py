@@ -33,8 +33,8 @@ def close(work: Work, folder: Path, batch: dict[str, Any]) -> list[str]:
         work.executor.discard_erased(ids)
         there = _there_again(work, waiting)
     for id in waiting:
-        if id not in there:
-            _certify(work, id, batch, retrained, folder / f"issued-{id}.json")
+        if id not in there and not work.alone(id, lambda id, *_: _certify(work, id, batch, retrained, folder)):
+            there.append(id)
     for id in ids:
         if id not in there:
             end(work, id)
@@ -92,13 +92,13 @@ def _is_signed(work: Work, id: str) -> bool:
     return signed is not None and signed.certificate.request == id
 
 
-def _certify(work: Work, id: str, batch: dict[str, Any], retrained: Retrained, path: Path) -> None:
+def _certify(work: Work, id: str, batch: dict[str, Any], retrained: Retrained, folder: Path) -> None:
     """Sign the certificate and close the request.
 
     Args:
-        path: keeps what the certificate was first issued with.
+        folder: keeps what the certificate was first issued with.
     """
-    workflow = work.workflow
+    workflow, path = work.workflow, folder / f"issued-{id}.json"
     request, report = workflow.ledger.get(id), Report.model_validate(batch["reports"][id])
     issued = progress.noted(path, work.key)
     if issued is None:

@@ -171,5 +171,13 @@ class Execution(Work):
         self, ids: Sequence[str], shards: Sequence[int], models: dict[str, Model], unequal: int | None
     ) -> dict[str, Report]:
         left = self.left(ids)
-        requests = [self.workflow.ledger.get(id) for id in left]
-        return proof.verify(self.executor, requests, left, shards, models, unequal)
+        requests = {id: self.workflow.ledger.get(id) for id in left}
+        facts = proof.measured(self.executor, list(requests.values()), shards, models, unequal)
+        reports: dict[str, Report] = {}
+
+        def judge(id: str, *_: object) -> None:
+            reports[id] = proof.judged(requests[id], left[id], facts)
+
+        for id in left:
+            self.alone(id, judge)
+        return reports

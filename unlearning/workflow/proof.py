@@ -34,22 +34,17 @@ from unlearning.workflow.correspondence import write_documents
 from unlearning.workflow.workflow import Workflow
 
 
-def verify(
+def measured(
     executor: Executor,
     requests: Sequence[Request],
-    left: Mapping[str, int],
     shards: Sequence[int],
     models: Mapping[str, Model],
     unequal: int | None,
-) -> dict[str, Report]:
-    """Look for what is left of the erased, before the retrained shards are served.
+) -> dict[str, Any]:
+    """What is measured of retrained shards before they are served, which all requests have in common.
 
     Args:
-        left: by request, how much of it was found after the erasure.
         unequal: adapters that a second training did not give again; None = there was none.
-
-    Returns:
-        By request: what is left of it, and what all have in common, judged by the thresholds that its own plan fixed.
     """
     facts: dict[str, Any] = {"adapters_not_finite": 0, "adapters_untrained": 0, "unequal_adapters": unequal}
     if shards:
@@ -63,11 +58,18 @@ def verify(
         facts["adapters_not_finite"], facts["adapters_untrained"] = adapter_faults(tensors)
         if rehearsal.forgotten:
             facts["adapters_unchanged"] = _unchanged(requests, shards, models)
-    found = {}
-    for request in requests:
-        thresholds = Thresholds.model_validate((request.plan or {})["thresholds"])
-        found[request.id] = verdict(Measures(traces=left[request.id], **facts), thresholds)
-    return found
+    return facts
+
+
+def judged(request: Request, traces: int, facts: Mapping[str, Any]) -> Report:
+    """By the thresholds that the request's own plan fixed.
+
+    Args:
+        traces: how much of it was found after the erasure.
+        facts: as `measured` gives them.
+    """
+    thresholds = Thresholds.model_validate((request.plan or {})["thresholds"])
+    return verdict(Measures(traces=traces, **facts), thresholds)
 
 
 def certify(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,10 +50,10 @@ class Work:
         """
         try:
             step(id, self.workflow.ledger.selection(id), self.workflow.ledger.get(id).scope.client)
-        except FedrecError as error:
-            if not isinstance(error, BadMessage):
+        except Exception as error:  # whatever it is, the other requests are none of its fault
+            if isinstance(error, FedrecError) and not isinstance(error, BadMessage):
                 self.executor.locate(Selection())
-            self.fail(id, f"it cannot be carried out: {one_line(str(error))}")
+            self.fail(id, f"it cannot be carried out: {_why(error)}")
             return False
         return True
 
@@ -87,3 +88,11 @@ class Work:
     def times(self, id: str) -> Times:
         """What the audit log tells."""
         return times(audit.read(self.workflow.audit.path), id)
+
+
+def _why(error: Exception) -> str:
+    """In one line; of what nobody foresaw no word that could name a person, but where it was."""
+    if isinstance(error, FedrecError):
+        return one_line(str(error))
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"

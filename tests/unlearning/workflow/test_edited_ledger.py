@@ -11,7 +11,9 @@ import pytest
 
 from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
-from unlearning.requests.states import State
+from unlearning.requests.decisions import Decision
+from unlearning.requests.states import PATH, State
+from unlearning.workflow.findings import findings
 from unlearning.workflow.planning import impact
 from unlearning.workflow.workflow import Workflow
 
@@ -98,3 +100,22 @@ def test_whom_it_is_about_cannot_be_exchanged(tmp_path: Path, finished: Copy) ->
     (outcome,) = execution(run).run()
     assert outcome["state"] == "failed"
     assert {"u07", "u11"} <= set(run.clients_of())
+
+
+@pytest.mark.parametrize("last", ["planned", "quarantined", "erasing", "verifying", "published"])
+def test_a_state_that_was_made_up_fails_alone_and_can_be_released(tmp_path: Path, finished: Copy, last: str) -> None:
+    """In the log too, whose lines need no key: nobody has planned it, so there is nothing to go on with."""
+    run = finished(tmp_path / "run")
+    id_, other = asked(run, *of("u07", "u11"))
+    log = Workflow(run).audit
+    for state in PATH[2 : PATH.index(State(last)) + 1]:
+        log.append("advanced", request=id_, state=state.value)
+    edit(run, id_, state=last)
+    outcomes = {outcome["id"]: outcome for outcome in execution(run).run()}
+    assert (outcomes[id_]["state"], outcomes[other]["state"]) == ("failed", "closed")
+    assert "nobody has planned it" in outcomes[id_]["reason"] and "u07" in run.clients_of()
+    Workflow(run).decide(id_, Decision("released"), "operator")
+    assert Workflow(run).ledger.get(id_).state is State.IDENTIFIED
+    (outcome,) = execution(run).run()
+    assert outcome["state"] == "closed" and "u07" not in run.clients_of()
+    assert not [finding for finding in findings(Workflow(run), evidence=True) if not finding.request]

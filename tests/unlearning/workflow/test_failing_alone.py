@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from tests.unlearning.workflow.test_execution import report_of, two_shards, with
 from unlearning.executor import Rehearsal
 from unlearning.requests.decisions import Decision
 from unlearning.requests.states import State
+from unlearning.workflow import execution as executed
+from unlearning.workflow import proof
 from unlearning.workflow.execution import Execution
 
 __all__ = ["finished"]  # a fixture
@@ -211,3 +214,30 @@ def test_a_client_that_answers_nonsense_fails_the_requests_that_it_answers_so(
     work.run()
     assert states(work, bad, good) == [State.FAILED, State.CLOSED]
     assert "client client-1" in why(work, bad) and verified(work.workflow, good)
+
+
+@pytest.mark.parametrize("step", ["judged", "certify", "impact"])
+def test_what_nobody_foresaw_fails_the_request_alone_and_names_nobody(
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    run = finished(tmp_path / "run")
+    bad, good = asked(run, *of("u07", "u11"))
+    where: ModuleType = executed if step == "impact" else proof
+    real, calls = getattr(where, step), []
+
+    def once(*args: Any) -> Any:
+        calls.append(args)
+        if len(calls) == 1:
+            raise KeyError("u07")
+        return real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, step, once)
+        work = execution(run)
+        work.run()
+    assert sorted(states(work, bad, good)) == [State.CLOSED, State.FAILED]
+    (failed,) = (id_ for id_ in (bad, good) if states(work, id_) == [State.FAILED])
+    assert "KeyError in test_failing_alone.py" in why(work, failed) and "u07" not in why(work, failed)
+    work.workflow.decide(failed, Decision("released"), work.signer)
+    execution(run).run()
+    assert states(work, bad, good) == [State.CLOSED] * 2 and verified(work.workflow, failed)
