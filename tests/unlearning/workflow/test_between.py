@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from fedrec.errors import FedrecError
 from server.commands.forget import app
 from server.simulated_run import SimulatedRun
+from server.simulation import write_result_and_page
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of
 from unlearning.certificates.verify import Verdict, verify_chain
 from unlearning.workflow import findings
@@ -25,6 +26,7 @@ __all__ = ["finished"]  # a fixture
 def forgotten(run: SimulatedRun, user: str) -> None:
     asked(run, *of(user))
     assert [outcome["state"] for outcome in execution(run).run()] == ["closed"]
+    write_result_and_page(run)  # as the command does
 
 
 def verified(run: SimulatedRun) -> Verdict:
@@ -93,9 +95,8 @@ def test_an_import_is_a_note_and_no_finding(tmp_path: Path, finished: Copy) -> N
     assert verdict.ok and f"{name} has other rows than" in note and "imported" in note
     assert findings.findings(Workflow(run), evidence=True) == []
     audited = CliRunner().invoke(app, ["audit", "--run", str(run.folder), "--json", "-"])
-    assert audited.exit_code == 0 and [
-        f"{name} has other rows" in each for each in json.loads(audited.stdout)["unchecked"]
-    ]
+    assert audited.exit_code == 0, audited.output
+    assert all(f"{name} has other rows" in each for each in json.loads(audited.stdout)["unchecked"])
     keys = tmp_path / "operators.pem"
     keys.write_text(Workflow(run).operators.export("operator"))
     erasure = run.folder / "erasure"
