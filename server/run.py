@@ -235,6 +235,7 @@ def create_folder(folder: Path, config: RunConfig) -> None:
         write_json(folder / "run.json", {"id": f"{named}-{secrets.token_hex(4)}"})
         write_json(folder / "config.json", config.model_dump(mode="json"))
     except OSError as error:
+        (folder / "run.json").unlink(missing_ok=True)
         raise UsageError(f"--out {folder}: cannot be written ({error.strerror}); choose another folder") from None
 
 

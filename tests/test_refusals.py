@@ -53,9 +53,9 @@ def test_a_disk_too_full_to_prepare_a_run_leaves_none(limit: int, told: str, tmp
 
 
 def test_a_disk_that_fills_up_in_a_round_says_how_to_go_on(tmp_path: Path, small: Settings) -> None:
-    """Round 0's models of three clients are one file of more than 60,000 bytes, which nothing before it is."""
-    config = as_toml(small(lora__rank=4, federation__rounds=0), tmp_path / "run.toml")
-    code, _, err = run("simulate", "--config", config, "--out", "run", cwd=tmp_path, limit=60_000)
+    """Round 0's models of three clients are one file of more than 150,000 bytes, which nothing before it is."""
+    config = as_toml(small(lora__rank=16, federation__rounds=0), tmp_path / "run.toml")
+    code, _, err = run("simulate", "--config", config, "--out", "run", cwd=tmp_path, limit=150_000)
     assert code == 1, err
     assert "models.safetensors: File too large; make room or mend it" in one_line(err)
     assert "continue with `fedrec simulate --resume run`" in one_line(err)
