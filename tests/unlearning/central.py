@@ -12,7 +12,7 @@ from unlearning.central.at_rest import ModelFolder
 from unlearning.central.executor import CentralExecutor
 from unlearning.central.model import ShardedModel
 from unlearning.methods import method_named
-from unlearning.pool import Pool
+from unlearning.pool import Pool, Workers
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.workflow import Workflow
 
@@ -22,16 +22,16 @@ SPLIT = {"data.split": "user-time", "data.valid_fraction": 0.2}
 def trained(folder: Path, settings: dict[str, Any], method: str = "strict-hash", **how: int) -> Path:
     config = resolve(load(overrides={**SPLIT, **settings}))
     training.create(folder, config, method_named(method, **how))
-    training.train(folder, Pool(), lambda *_: None)
+    training.train(folder, lambda _: Pool(), lambda *_: None)
     return folder
 
 
-def execution(folder: Path, said: list[str] | None = None) -> Execution:
+def execution(folder: Path, said: list[str] | None = None, workers: Workers = Pool()) -> Execution:  # noqa: B008
     """What a new process does."""
     model = ShardedModel(folder)
     workflow = Workflow(model.at_rest)
     operator, _ = workflow.ensure_one()
-    executor = CentralExecutor(model, Pool(), workflow.ledger)
+    executor = CentralExecutor(model, workers, workflow.ledger)
     return Execution(workflow, executor, operator, (said if said is not None else []).append)
 
 

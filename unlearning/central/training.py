@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,11 @@ def create(folder: Path, config: RunConfig, method: Method, replace: bool = Fals
     return list(ready.dataset.warnings)
 
 
-def train(folder: Path, pool: Workers, on_step: OnStep) -> dict[str, Any]:
+def train(folder: Path, where: Callable[[int], Workers], on_step: OnStep) -> dict[str, Any]:
     """Train what is missing of a model, measure it, and write its page; the result. A finished one stays as it is.
+
+    Args:
+        where: so many shards are trained.
 
     Raises:
         UsageError: no model is there.
@@ -62,7 +66,7 @@ def train(folder: Path, pool: Workers, on_step: OnStep) -> dict[str, Any]:
         return result
     model = ShardedModel(folder)
     try:
-        note_seconds(model, model.train(pool, on_step).seconds)
+        note_seconds(model, model.train(where(model.method.shards), on_step).seconds)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; continue with {model.at_rest.resume}") from None
     result = measure(model)

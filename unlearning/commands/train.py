@@ -18,10 +18,18 @@ def train(
     like_above: LikeAbove = None,
     skip_bad_rows: SkipBadRows = False,
     method: Annotated[
-        str, typer.Option(help="A method, or PARTITIONER+AGGREGATOR; `compare --methods ?` shows all.")
-    ] = "strict-hash",
-    shards: Annotated[int, typer.Option(help="Shards, each trained alone.", min=1, max=256)] = 4,
-    slices: Annotated[int, typer.Option(help="Slices of a shard, with a checkpoint after each.", min=1, max=64)] = 1,
+        str | None,
+        typer.Option(
+            help="A method, or PARTITIONER+AGGREGATOR; `compare --methods ?` shows all.", show_default="strict-hash"
+        ),
+    ] = None,
+    shards: Annotated[
+        int | None, typer.Option(help="Shards, each trained alone.", min=1, max=256, show_default="4")
+    ] = None,
+    slices: Annotated[
+        int | None,
+        typer.Option(help="Slices of a shard, with a checkpoint after each.", min=1, max=64, show_default="1"),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed of everything random.", show_default="42"), StandsFor("seed")
     ] = None,
@@ -51,10 +59,10 @@ def train(
     from unlearning.methods import method_named
     from unlearning.workers import where
 
-    if resume is not None and (overrides or config or set_ or out):
+    if resume is not None and (overrides or config or set_ or out or method or shards or slices):
         raise UsageError("--resume continues a model as it was configured: give it no other settings")
     resolved = resolve(configuration.load(config, overrides, tuple(set_ or ())))
-    chosen = method_named(method, shards, slices, resolved.aggregation)
+    chosen = method_named(method or "strict-hash", shards or 4, slices or 1, resolved.aggregation)
     folder = resume or training.new_folder(out, chosen)
     with only_writer(folder):
         if resume is None:
@@ -62,8 +70,11 @@ def train(
                 warnings = training.create(folder, resolved, chosen, replace)
             warn(warnings)
         with side_by_side() as tell:
-            pool = where(processes, shards, gpus)
-            result = training.train(folder, pool, lambda shard, step, steps: tell(f"shard {shard}", step, steps))
+            result = training.train(
+                folder,
+                lambda pieces: where(processes, pieces, gpus),
+                lambda shard, step, steps: tell(f"shard {shard}", step, steps),
+            )
     console = terminal(json == "-")
     print_results(console, result)
     console.print("report", folder / "report.html", markup=False, soft_wrap=True)

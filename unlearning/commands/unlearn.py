@@ -1,4 +1,4 @@
-"""`fedrec unlearn`: methods of unlearning side by side."""
+"""`fedrec unlearn`: sharded models, and methods of unlearning side by side."""
 
 from __future__ import annotations
 

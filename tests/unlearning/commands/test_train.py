@@ -116,6 +116,7 @@ def test_it_is_continued_where_it_was_killed(tmp_path: Path, small: Settings, mo
         (("--method", "magic"), "method magic"),
         (("--resume", "nowhere"), "nowhere: no sharded model there"),
         (("--resume", "nowhere", "--seed", "3"), "--resume continues a model as it was configured"),
+        (("--resume", "nowhere", "--shards", "3"), "--resume continues a model as it was configured"),
     ],
 )
 def test_mistakes_get_one_line(small: Settings, tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:

@@ -17,9 +17,11 @@ from tests.conftest import Settings
 from tests.server import test_federated_executor as federation
 from tests.server.test_federated_executor import asked, holding, naming, of, verified, without
 from tests.unlearning import central
+from unlearning.beside import Beside
 from unlearning.central.at_rest import ModelFolder
 from unlearning.certificates.verify import verify_chain
 from unlearning.executor import Rehearsal
+from unlearning.pool import Pool, Workers
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.findings import findings
 from unlearning.workflow.workflow import Workflow
@@ -231,3 +233,15 @@ def test_rows_that_went_behind_the_ledgers_back_are_trained_out(kind: Kind, fold
     assert verified(Workflow(kind.open(folder)), id_)
     assert kind.open(folder).changed_shards() == {}
     assert holding(kind.open(folder), b"u11") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [Beside(2, 2), Pool(workers=2)], ids=["processes", "Ray"])
+def test_shards_are_trained_again_wherever_there_are_workers(tmp_path: Path, small: Settings, workers: Workers) -> None:
+    settings, found = small(train__epochs=1), []
+    for name, where in (("here", Pool()), ("there", workers)):
+        folder = central.trained(tmp_path / name, settings, shards=2)
+        asked(ModelFolder(folder), *of("u07", "u11"))
+        assert {outcome["state"] for outcome in central.execution(folder, workers=where).run()} == {"closed"}
+        found.append(central.served(folder))
+    assert found[0] == found[1]
