@@ -16,7 +16,11 @@ from server.run import Run
 
 Entry = dict[str, Any]
 
-_OF_SHARDS = ("similarity", "heating", "weights")  # lists by shard, over the clients that took part
+_OF_ALL = {
+    "round", "asked", "participants", "dropped", "skipped", "bytes_up", "bytes_down", "share", "clients", "overall",
+    "adapter_hash", "seconds",
+}  # fmt: skip
+"""What a round tells besides its training: that is its `train_loss`, and lists by shard that strategies tell of."""
 _GONE: Entry = {"clients": [], "overall": {}}
 
 
@@ -31,7 +35,7 @@ def restate(run: Run, shards: Sequence[int], again: Rounds) -> None:
     for number in range(last + 1):
         entry = run.rounds.entry(number)
         if number:
-            entry = retold(entry, again.entry(number) if shards else {}, shards)
+            entry = retold(entry, again.entry(number) if shards else {}, shards, run.config.shards)
         run.rounds.retell(number, entry if number == last else entry | _GONE)
 
 
@@ -42,20 +46,24 @@ def facts_now(run: Run) -> Entry:
 
 def untold(entry: Entry) -> Entry:
     """A round without what its training tells of."""
-    return {name: value for name, value in entry.items() if name not in (*_OF_SHARDS, "train_loss")}
+    return {name: value for name, value in entry.items() if name in _OF_ALL}
 
 
-def retold(entry: Entry, again: Entry, shards: Sequence[int]) -> Entry:
-    """What a round tells of its training, with what the retraining of some shards tells of its own in their place."""
+def retold(entry: Entry, again: Entry, shards: Sequence[int], of: int) -> Entry:
+    """What a round tells of its training, with what the retraining of some shards tells of its own in their place.
+
+    Args:
+        of: how many shards there are.
+    """
     if not shards:
         return entry
     told = untold(entry)
     whole = entry.get("participants") == again.get("participants")
-    for name in _OF_SHARDS:
-        old, new = entry.get(name, []), again.get(name, [])
+    for name in (each for each in entry if each not in told and each != "train_loss"):
+        old, new = entry[name], again.get(name, [])
         if whole and len(new) == len(shards) and max(shards) < len(old):
             fresh = dict(zip(shards, new, strict=True))
             told[name] = [fresh.get(shard, values) for shard, values in enumerate(old)]
-    if whole and len(shards) == len(entry.get("heating", [None])):  # every shard: the mean over them is known
+    if whole and len(shards) == of:  # every shard: the mean over them is known
         told["train_loss"] = again["train_loss"]
     return told

@@ -92,12 +92,13 @@ def test_a_client_of_whom_nobody_is_left_has_nobody(tmp_path: Path, small: Setti
 
 
 def test_a_round_tells_of_the_retraining_where_there_was_one() -> None:
+    """Whatever the strategy is that tells."""
     who = {"participants": ["a", "b"]}
-    first = {**who, "heating": [[1, 2], [3, 4]], "weights": [[[1]], [[2]]], "train_loss": {"a": 0.5}}
-    again = {"participants": ["a", "b"], "heating": [[7, 8]], "weights": [[[9]]], "train_loss": {"a": 0.1}}
-    told = {"participants": ["a", "b"], "heating": [[1, 2], [7, 8]], "weights": [[[1]], [[9]]]}
-    assert retold(first, again, [1]) == told  # the loss is a mean over both shards
-    both = {**again, "heating": [[5, 6], [7, 8]], "weights": [[[0]], [[9]]]}
-    assert retold(first, both, [0, 1]) == {**both}
-    assert retold(first, {**again, "participants": ["a"]}, [1]) == {"participants": ["a", "b"]}
-    assert retold(first, {}, []) == first
+    first = {**who, "heating": [[1, 2], [3, 4]], "trust": [[[1]], [[2]]], "train_loss": {"a": 0.5}}
+    again = {"participants": ["a", "b"], "heating": [[7, 8]], "trust": [[[9]]], "train_loss": {"a": 0.1}}
+    told = {"participants": ["a", "b"], "heating": [[1, 2], [7, 8]], "trust": [[[1]], [[9]]]}
+    assert retold(first, again, [1], 2) == told  # the loss is a mean over both shards
+    both = {**again, "heating": [[5, 6], [7, 8]], "trust": [[[0]], [[9]]]}
+    assert retold(first, both, [0, 1], 2) == {**both}
+    assert retold(first, {**again, "participants": ["a"]}, [1], 2) == {"participants": ["a", "b"]}
+    assert retold(first, {}, [], 2) == first
