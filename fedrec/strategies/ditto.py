@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from fedrec.protocol.adapters import Model
@@ -16,8 +14,8 @@ _OWN = "personal"
 class Ditto(FedAvg):
     """A client trains the global model for the server, and a personal one, which it answers with."""
 
-    words: ClassVar[str] = "a shared model, and beside it each client's own, held close to the shared one (Ditto)"
-    cannot_forget: ClassVar[str] = "its personal models belong to no round"
+    words = "a shared model, and beside it each client's own, held close to the shared one (Ditto)"
+    cannot_forget = "its personal models belong to no round"
 
     prox: float = Field(0.01, ge=0, description="weight lambda of the proximal term lambda/2 |theta - global|^2")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from fedrec.protocol.adapters import State
 from fedrec.strategies.averaging import weighted_mean
@@ -13,7 +12,7 @@ from fedrec.strategies.strategy import Aggregate, Strategy, Trained
 class FedAvg(Strategy):
     """Clients train as they are asked to; the server averages."""
 
-    words: ClassVar[str] = "all clients train one shared model, averaged after every round (FedAvg)"
+    words = "all clients train one shared model, averaged after every round (FedAvg)"
 
     def aggregate(
         self, trained: Sequence[Trained], states: Mapping[str, State], initial: State, round_: int

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from fedrec.protocol.adapters import Model
@@ -14,7 +12,7 @@ from fedrec.strategies.strategy import Learner, Learnt
 class FedProx(FedAvg):
     """The client's half adds the proximal term; the server's is FedAvg's."""
 
-    words: ClassVar[str] = "one shared model, each client held close to it while it trains (FedProx)"
+    words = "one shared model, each client held close to it while it trains (FedProx)"
 
     prox: float = Field(0.01, ge=0, description="weight mu of the proximal term mu/2 |theta - received|^2")
 

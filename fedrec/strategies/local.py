@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 from fedrec.protocol.adapters import State
 from fedrec.strategies.strategy import Aggregate, Strategy, Trained
@@ -12,7 +11,7 @@ from fedrec.strategies.strategy import Aggregate, Strategy, Trained
 class Local(Strategy):
     """Everybody keeps what they trained."""
 
-    words: ClassVar[str] = "each client trains alone and hears nothing of the others (local)"
+    words = "each client trains alone and hears nothing of the others (local)"
 
     def aggregate(
         self, trained: Sequence[Trained], states: Mapping[str, State], initial: State, round_: int

@@ -6,7 +6,7 @@ The mathematics is in `balance`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,7 @@ from fedrec.strategies.strategy import Aggregate, Strategy, Trained
 class Pplr(Strategy):
     """PPLR's balance: the share of a peer is its similarity times the heating of the client's loss."""
 
-    words: ClassVar[str] = (
-        "each client keeps a model of its own and takes from the others in proportion to their likeness (PPLR)"
-    )
+    words = "each client keeps a model of its own and takes from the others in proportion to their likeness (PPLR)"
 
     similarity: Literal["update", "adapter"] = Field(
         "update", description="cosine of the updates since the shared initial adapter, or of whole adapters (published)"

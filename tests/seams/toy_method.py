@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 
@@ -15,9 +14,9 @@ from unlearning.pool import Work
 
 
 class Fading(Method):
-    approximate: ClassVar[bool] = True
-    by_user: ClassVar[str] = "hash+average-nd"
-    by_row: ClassVar[str] = "hash-row+average-nd"
+    approximate = True
+    by_user = "hash+average-nd"
+    by_row = "hash-row+average-nd"
 
     def work(self, assignment: Assignment, forgotten: Forgotten | None) -> Work[Trained]:
         return assignment if forgotten is None else _Fade(assignment.shard, forgotten)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -14,7 +13,7 @@ from fedrec.strategies.strategy import Aggregate, Learner, Learnt, Strategy, Tra
 
 
 class Median(Strategy):
-    words: ClassVar[str] = "all clients train one shared model, the median of theirs (median)"
+    words = "all clients train one shared model, the median of theirs (median)"
 
     part: float = Field(0.5, gt=0, le=1, description="part of what a client learnt that it tells")
 

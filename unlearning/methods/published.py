@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Self
 
 from fedrec.ensemble.aggregators import AggregationConfig
 from unlearning.methods.method import Method
@@ -11,8 +11,7 @@ from unlearning.methods.method import Method
 class Retraining(Method):
     """Everything anew, in one shard."""
 
-    by_user: ClassVar[str] = "hash+average-nd"
-    by_row: ClassVar[str] = "hash+average-nd"
+    by_user, by_row = "hash+average-nd", "hash+average-nd"
 
     @classmethod
     def make(cls, name: str, pair: str, shards: int, slices: int, aggregation: AggregationConfig) -> Self:
@@ -22,54 +21,46 @@ class Retraining(Method):
 class Sisa(Method):
     """Bourtoule et al. 2021, arXiv 1912.03817."""
 
-    by_user: ClassVar[str] = "random-user+sisa"
-    by_row: ClassVar[str] = "random+sisa"
+    by_user, by_row = "random-user+sisa", "random+sisa"
 
 
 class GraphEraser(Method):
     """Chen et al. 2022, arXiv 2103.14991."""
 
-    by_user: ClassVar[str] = "bekm+grapheraser"
-    by_row: ClassVar[str] = "bekm+grapheraser"
+    by_user, by_row = "bekm+grapheraser", "bekm+grapheraser"
 
 
 class RecEraser(Method):
     """Chen et al. 2022, arXiv 2201.06820."""
 
-    by_user: ClassVar[str] = "ubp+receraser"
-    by_row: ClassVar[str] = "inbp+receraser"
+    by_user, by_row = "ubp+receraser", "inbp+receraser"
 
 
 class ApaD(Method):
     """Hu et al. 2024, arXiv 2404.10327, factors mixed."""
 
-    by_user: ClassVar[str] = "semantic-user+apa-d"
-    by_row: ClassVar[str] = "semantic+apa-d"
+    by_user, by_row = "semantic-user+apa-d", "semantic+apa-d"
 
 
 class ApaNd(Method):
     """Hu et al. 2024, arXiv 2404.10327, products mixed."""
 
-    by_user: ClassVar[str] = "semantic-user+apa-nd"
-    by_row: ClassVar[str] = "semantic+apa-nd"
+    by_user, by_row = "semantic-user+apa-nd", "semantic+apa-nd"
 
 
 class ApaUser(Method):
     """The same, sorted by users whatever is deleted."""
 
-    by_user: ClassVar[str] = "semantic-user+apa-nd"
-    by_row: ClassVar[str] = "semantic-user+apa-nd"
+    by_user, by_row = "semantic-user+apa-nd", "semantic-user+apa-nd"
 
 
 class Strict(Method):
     """The design, section 1: a shard depends on public things and on who or what is sorted alone."""
 
-    by_user: ClassVar[str] = "public+apa-nd"
-    by_row: ClassVar[str] = "public-row+apa-nd"
+    by_user, by_row = "public+apa-nd", "public-row+apa-nd"
 
 
 class StrictHash(Method):
     """The same, by a keyed hash."""
 
-    by_user: ClassVar[str] = "hash+apa-nd"
-    by_row: ClassVar[str] = "hash-row+apa-nd"
+    by_user, by_row = "hash+apa-nd", "hash-row+apa-nd"
