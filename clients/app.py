@@ -78,10 +78,10 @@ def inventory(client: local.Client, question: q.Inventory) -> a.InventoryAnswer:
 
 
 @answers(q.Inform)
-def inform(client: local.Client, question: q.Inform) -> a.InformAnswer:
+def inform(client: local.Client, question: q.Inform) -> a.Done:
     """Keep what is told of the run."""
     client.store.keep(question.told)
-    return a.InformAnswer(client=client.name)
+    return a.Done(client=client.name)
 
 
 @answers(q.Train)
@@ -140,10 +140,10 @@ def rehearse(client: local.Client, question: q.Rehearse) -> a.RehearseAnswer:
 
 
 @answers(q.Discard)
-def discard(client: local.Client, question: q.Discard) -> a.DiscardAnswer:
+def discard(client: local.Client, question: q.Discard) -> a.Done:
     """Nothing of erased rows is kept any longer."""
     erasure.discard(client, question.requests)
-    return a.DiscardAnswer(client=client.name)
+    return a.Done(client=client.name)
 
 
 @answers(q.Chain)
@@ -155,10 +155,10 @@ def chain(client: local.Client, question: q.Chain) -> a.ChainAnswer:
 
 
 @answers(q.Leave)
-def leave(client: local.Client, question: q.Leave) -> a.LeaveAnswer:
+def leave(client: local.Client, question: q.Leave) -> a.Done:
     """Have nothing of the run any longer."""
     client.store.leave()
-    return a.LeaveAnswer(client=client.name)
+    return a.Done(client=client.name)
 
 
 @answers(q.Repeat)

@@ -13,7 +13,7 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, command
 from fedrec.progress import say as to_stderr
 from fedrec.protocol.adapters import Model
-from fedrec.protocol.answers import ChainAnswer, DiscardAnswer, LocateAnswer, RepeatAnswer, ServeAnswer
+from fedrec.protocol.answers import ChainAnswer, Done, LocateAnswer, RepeatAnswer, ServeAnswer
 from fedrec.protocol.questions import Chain, Discard, Locate, Repeat, Serve
 from fedrec.vault.chain import ORIGIN, Link
 from server.exchange import answers
@@ -77,7 +77,7 @@ def catch_up(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger, say: Say = to_s
         say(line)
     if not behind and not ledger.chain_ends():
         return False
-    answers(grid, run, nodes, dict.fromkeys(nodes, Discard(requests=())), DiscardAnswer)
+    answers(grid, run, nodes, dict.fromkeys(nodes, Discard(requests=())), Done)
     renewed = renew(grid, run, ledger, say)
     last = run.rounds.last()
     if last is not None:
@@ -140,7 +140,7 @@ def _not_serving(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger) -> list[str
 def _discard_erased(grid: Grid, run: Run, nodes: Nodes, chain: Sequence[Link], closed: set[str]) -> None:
     """An old copy may hold what waited for a verification that is long done."""
     question = Discard(requests=tuple(link.request for link in chain if link.request in closed))
-    answers(grid, run, nodes, dict.fromkeys(nodes, question), DiscardAnswer)
+    answers(grid, run, nodes, dict.fromkeys(nodes, question), Done)
 
 
 def _serve(grid: Grid, run: Run, node: Nodes, model: Model, out: set[int]) -> None:

@@ -17,9 +17,8 @@ from fedrec.errors import FedrecError, command
 from fedrec.progress import say as to_stderr
 from fedrec.protocol.adapters import Model, digest_of
 from fedrec.protocol.answers import (
-    DiscardAnswer,
+    Done,
     EraseAnswer,
-    LeaveAnswer,
     LocateAnswer,
     RehearseAnswer,
     ServeAnswer,
@@ -174,7 +173,7 @@ class FederatedExecutor:
 
     def discard_erased(self, requests: Sequence[str]) -> None:
         """Nothing that waited for the verification is kept any longer."""
-        self._ask(self._nodes, Discard(requests=tuple(requests)), DiscardAnswer)
+        self._ask(self._nodes, Discard(requests=tuple(requests)), Done)
 
     def serve(self, shards: Sequence[int], models: Mapping[str, Model], withdrawn: Collection[int] = ()) -> None:
         """Every client serves the retrained shards beside the others when this returns.
@@ -205,7 +204,7 @@ class FederatedExecutor:
         """Nobody has anything of the baselines any longer; their names."""
         for baseline in self.run.baselines:
             questions = dict.fromkeys(self._nodes, Leave())
-            answers(self.grid, baseline, self._nodes, questions, LeaveAnswer)
+            answers(self.grid, baseline, self._nodes, questions, Done)
         return self.run.remove_baselines()
 
     def _concerned(

@@ -76,14 +76,8 @@ class Lacks(Answer):
     lacks: tuple[Text, ...]
 
 
-class InformAnswer(Answer):
-    """Done."""
-
-    reveals = "nothing"
-
-
-class LeaveAnswer(Answer):
-    """Done."""
+class Done(Answer):
+    """What was asked for is done, and there is nothing to tell."""
 
     reveals = "nothing"
 
@@ -260,12 +254,6 @@ class RehearseAnswer(Answer):
         if not (isnan(self.before) and isnan(self.after)) and not self.liked * self.disliked:
             raise ValueError("it has an AUC of rows that are not both liked and disliked")
         return self
-
-
-class DiscardAnswer(Answer):
-    """Done."""
-
-    reveals = "nothing"
 
 
 class ChainAnswer(Answer):

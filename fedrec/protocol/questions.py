@@ -69,7 +69,7 @@ class Inform(Question):
     """Keep these public facts of the run."""
 
     kind = "query.inform"
-    answer = answers.InformAnswer
+    answer = answers.Done
     informed = False
     reveals = "the run's configuration, the catalogue, and which base model it is: nobody's rows"
 
@@ -159,7 +159,7 @@ class Discard(Question):
     """Keep nothing any longer of what waited for the verification of some requests."""
 
     kind = "query.discard"
-    answer = answers.DiscardAnswer
+    answer = answers.Done
     reveals = "ids of requests"
 
     requests: tuple[Text, ...]
@@ -179,7 +179,7 @@ class Leave(Question):
     """Have nothing of the run any longer, and serve nothing of it from the first moment on."""
 
     kind = "query.leave"
-    answer = answers.LeaveAnswer
+    answer = answers.Done
     informed = False
     reveals = "nothing"
 

@@ -6,7 +6,7 @@ groups       the same for the clients that a source names
 items        titles: those of the rows, which go with the last row of their item, and those of a public list
 tombstones   what must not come back, as a keyed digest; `refused` counts the rows that tried
 erasures     what each request erased, each with the hash of the one before (`chain`)
-allowed      the adapters that may be served of those that learned from these rows: of the run itself, and of baselines
+allowed      by run, the adapters that may be served of those that learned from these rows
 uses         what was used in which run, shard and round
 meta         schema: version; key: a check value of the key, or DESTROYED
 

@@ -185,10 +185,10 @@ class Vault:
         vault_key.destroy(self.key_path)
         scrub(self.path)
 
-    # what may be served
+    # what was used, and what may be served
 
     def allowed(self, run: str) -> set[tuple[int, str]]:
-        """The shards and hashes of the adapters that may be served, of the run itself ("") or a baseline of it."""
+        """The shards and hashes of a run's adapters that may be served."""
         with reading(self.path) as db:
             return set(db.execute("SELECT shard, adapter FROM allowed WHERE run = ?", (run,)))
 
@@ -198,16 +198,12 @@ class Vault:
             db.execute("DELETE FROM allowed WHERE run = ?", (run,))
             db.executemany("INSERT OR IGNORE INTO allowed VALUES (?, ?, ?)", [(run, *each) for each in adapters])
 
-    # what was used
-
     def record_use(self, run: str, shard: int, number: int, rows: Interactions, catalogue: Catalogue) -> None:
         """Note the rows that round `number` of a run trained a shard on; a round that is done again is noted again."""
         digest = self.known_by(rows, catalogue)
         with writing(self.path) as db:
-            db.execute(
-                "INSERT OR REPLACE INTO uses VALUES (?, ?, ?, ?, ?)",
-                (run, shard, number, len(rows), digest and bytes.fromhex(digest)),
-            )
+            noted = (run, shard, number, len(rows), digest and bytes.fromhex(digest))
+            db.execute("INSERT OR REPLACE INTO uses VALUES (?, ?, ?, ?, ?)", noted)
 
     def known_by(self, rows: Interactions, catalogue: Catalogue) -> str | None:
         """The digest that `record_use` notes of rows; none once the key is destroyed."""
@@ -233,9 +229,8 @@ class Vault:
         with reading(self.path) as db:
             key = self._key(db)
             digest = None if key is None else vault_key.keyed(key, content_hash(db.execute(rows)))
-            count, users, items = db.execute(
-                "SELECT count(*), count(DISTINCT user), count(DISTINCT item) FROM rows"
-            ).fetchone()
+            counted = "SELECT count(*), count(DISTINCT user), count(DISTINCT item) FROM rows"
+            count, users, items = db.execute(counted).fetchone()
             stones, refused = db.execute("SELECT count(*), coalesce(sum(refused), 0) FROM tombstones").fetchone()
             destroyed = meta(db, "key") == DESTROYED
         return {

@@ -32,7 +32,7 @@ from fedrec.protocol.record import BadMessage, Content, Record
 from fedrec.protocol.wire import pack, unpack
 from fedrec.vault.chain import Link
 
-RECORDS = [record for question in QUESTIONS for record in (question, question.answer)] + [Lacks]
+RECORDS = [*dict.fromkeys([record for question in QUESTIONS for record in (question, question.answer)] + [Lacks])]
 TEXTS = st.text(max_size=20)
 WHOLE = st.integers(-(2**70), 2**70)
 FLOATS = st.floats()
@@ -119,9 +119,10 @@ def test_what_is_said_is_what_is_heard(record: Record) -> None:
 
 
 @pytest.mark.parametrize("record", RECORDS)
-def test_every_record_says_what_it_reveals_and_questions_and_answers_are_in_pairs(record: type[Record]) -> None:
+def test_every_record_says_what_it_reveals_and_every_question_has_a_kind(record: type[Record]) -> None:
     assert record.reveals and record.version >= 1
-    assert len({each.__name__ for each in RECORDS}) == len(RECORDS) == 1 + 2 * len({each.kind for each in QUESTIONS})
+    assert len({each.__name__ for each in RECORDS}) == len(RECORDS)
+    assert len({each.kind for each in QUESTIONS}) == len(QUESTIONS)
 
 
 @pytest.mark.parametrize("version", [0, 2, True, "1", None, 10**70, [1]])
