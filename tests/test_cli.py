@@ -189,7 +189,7 @@ def test_recommend_from_anywhere(finished: Path, call: Call) -> None:
 
 
 def test_inspect_evaluate_and_report_of_a_run(finished: Path, call: Call, tmp_path: Path) -> None:
-    code, out, err = call("data", "inspect", "--run", finished, "--users", 3, "--json", "-")
+    code, out, err = call("data", "inspect", "--homes", finished / "clients", "--users", 3, "--json", "-")
     users = json.loads(out)["users_listed"]
     assert (code, err, len(users)) == (0, "", 3)
     assert {user["client"] for user in users} <= {"client-0", "client-1", "client-2"}
