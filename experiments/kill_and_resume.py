@@ -161,7 +161,7 @@ def bad_replies(strategy: str, folder: Path, configured: Settings) -> list[dict[
     """A row per kind of bad reply: whether it was named, the rounds went on, and nothing of it stayed."""
     config = load(overrides={**configured, "strategy": strategy})
     without = prepare(load(overrides={**configured, "strategy": strategy, "federation.deadline": 5.0}), folder / "none")
-    run_rounds(Silent(client_app, len(without.clients)), without)
+    run_rounds(Silent(client_app, without.nodes()), without)
     if same_models(with_replies(honest, config, folder / "honest"), without):
         raise SystemExit("the comparison says nothing: the client's good replies change no model")
     rows = []

@@ -15,7 +15,7 @@ from typing import Any
 
 FEDREC = [sys.executable, "-m", "fedrec.cli"]
 ROOT = Path(__file__).parent.parent
-_SIGN_OF_LIFE = re.compile(r"(\d s so far|, about \d+ s left)$")
+_SIGN_OF_LIFE = re.compile(r"(\d s so far|, about \d+ s left|: \d+ of \d+)$")
 
 
 def as_sets(settings: dict[str, Any]) -> list[str]:
@@ -43,11 +43,15 @@ def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
 
 
 def run(*arguments: object, cwd: Path, seconds: float = 240) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error of `fedrec` with the arguments, but for its signs of life.
+    """As `ended` has it of `fedrec` with the arguments."""
+    return ended(start(*arguments, cwd=cwd), seconds)
+
+
+def ended(process: subprocess.Popen[str], seconds: float = 240) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of a process when it has ended, but for its signs of life.
 
     On a busy machine they come where on a quiet one nothing takes that long.
     """
-    process = start(*arguments, cwd=cwd)
     out, err = process.communicate(timeout=seconds)
     return process.returncode, out, "".join(line for line in err.splitlines(True) if not _SIGN_OF_LIFE.search(line))
 

@@ -30,6 +30,14 @@ def own_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quiet() -> Iterator[None]:
+    """No sign of life in this process, however busy the machine is: what is told is held against words, to the line."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fedrec.progress.PATIENCE", 3600.0)
+        yield
+
+
 TITLES = [f"{word} {thing} ({year})" for word in ("red", "blue", "old", "new") for thing, year in
           (("storm", 1987), ("river", 1994), ("heart", 2001), ("city", 1979), ("mask", 2010))]  # fmt: skip
 

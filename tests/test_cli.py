@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fedrec import cli
-from tests.cli import FEDREC, as_sets, as_toml, hash_of, start, until
+from tests.cli import FEDREC, as_sets, as_toml, ended, hash_of, start, until
 from tests.cli import run as run_process
 from tests.conftest import Settings
 
@@ -222,8 +222,8 @@ def test_ctrl_c_names_the_run_and_resume_finishes_it(tmp_path: Path, small: Sett
     process = start("simulate", "--out", "run", "--strategy", "pplr,local", *as_sets(settings), cwd=tmp_path)
     until((tmp_path / "run" / "rounds" / "0000").exists, process)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    code, _, err = ended(process)
+    assert code == 130
     assert err == "fedrec: stopped; continue with `fedrec simulate --resume run`\n"
     assert not (tmp_path / "run" / "rounds" / "0001").exists()
     assert call("simulate", "--resume", "run")[0] == 0

@@ -16,6 +16,7 @@ def test_a_pipe_is_told_every_so_often_and_not_of_what_is_soon_done(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = 0.0
+    monkeypatch.setattr(progress, "PATIENCE", 15)
     monkeypatch.setattr(progress.time, "monotonic", lambda: now)
     with bar("base model") as tick:
         for step in range(1, 51):

@@ -11,7 +11,7 @@ import sys
 import sysconfig
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -26,7 +26,7 @@ from server.simulated_run import SimulatedRun
 from server.simulation import run_rounds, simulate
 from server.transports.in_process import LocalGrid
 from server.transports.processes import ProcessGrid, SideBySide
-from tests.cli import as_sets, as_toml, hash_of, run, start, until
+from tests.cli import as_sets, as_toml, ended, hash_of, run, start, until
 from tests.conftest import Settings
 from tests.server.flower import Flower
 from tests.server.test_federation import Dying, made, ran
@@ -65,7 +65,7 @@ def test_as_many_as_there_are_cores_is_the_default(
     asked: list[int] = []
 
     class Counted(ProcessGrid):
-        def __init__(self, client_app: str, nodes: int, workers: int, in_order: bool) -> None:
+        def __init__(self, client_app: str, nodes: Sequence[Mapping[str, str]], workers: int, in_order: bool) -> None:
             asked.append(workers)
             super().__init__(client_app, nodes, workers, in_order)
 
@@ -121,9 +121,9 @@ def test_a_stopped_run_leaves_no_process_behind_and_resumes(
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) >= 3, "two, and the one they are forked from"
     process.send_signal(how)
-    _, err = process.communicate(timeout=180)
+    code, _, err = ended(process)
     if how != signal.SIGKILL:
-        assert process.returncode == 130
+        assert code == 130
         assert err == "fedrec: stopped; continue with `fedrec simulate --resume run`\n"
     assert [child.name() for child in psutil.wait_procs(family, timeout=60)[1]] == []
     assert not (tmp_path / "run" / "rounds" / "0001").exists()
@@ -137,8 +137,8 @@ def test_a_run_terminated_while_it_starts_leaves_no_process_behind(tmp_path: Pat
     until(lambda: any(runs(child, "forkserver") for child in parent.children(recursive=True)), process)
     family = parent.children(recursive=True)
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=180)
-    assert process.returncode == 130
+    code, _, err = ended(process)
+    assert code == 130
     assert err.strip().startswith("fedrec: stopped")
     assert psutil.wait_procs(family, timeout=60)[1] == []
 
@@ -149,8 +149,8 @@ def test_a_client_whose_process_is_killed_is_named_and_the_run_goes_on(tmp_path:
     until((tmp_path / "run" / "rounds" / "0000").exists, process)
     busy = max(_forked(process.pid), key=lambda child: child.cpu_times().user)
     busy.kill()
-    _, err = process.communicate(timeout=240)
-    assert process.returncode == 0, err
+    code, _, err = ended(process)
+    assert code == 0, err
     rounds = json.loads((tmp_path / "run" / "result.json").read_text())["history"]
     (dropped,) = [each for entry in rounds for each in entry["dropped"]]
     assert "its process was killed by signal 9" in dropped["reason"]

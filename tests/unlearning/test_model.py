@@ -15,7 +15,7 @@ from fedrec.data.table import TRAIN
 from fedrec.ensemble.aggregators import Aggregator
 from fedrec.errors import FedrecError, UsageError
 from tests.unlearning.models import Maker, adapters, same
-from unlearning import answering as module
+from unlearning.central import answering as module
 from unlearning.central.model import ShardedModel
 from unlearning.folder import shard_folder
 from unlearning.jobs import Assignment, Trained
