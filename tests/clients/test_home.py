@@ -132,6 +132,26 @@ def test_a_home_takes_part_in_a_second_run_and_what_was_erased_stays_away(
     assert first.changed_shards() == {"ada": (0,)} and second.changed_shards() == {}
 
 
+def test_another_run_over_the_same_homes_trains_out_what_an_erasure_took(
+    tmp_path: Path, small: Small, ratings: Path
+) -> None:
+    users = sorted({row["user"] for row in csv.DictReader(ratings.open())})
+    homes = tmp_path / "homes"
+    fill(homes, ratings, 3, {"ada": users[:12], "ben": users[12:]})
+    plain = {key: value for key, value in small(shards=2).items() if not key.startswith(("data.", "clients."))}
+    one, other = (
+        fedrec.simulate(homes=homes, settings=plain, out=tmp_path / name, transport="in-process")
+        for name in ("one", "other")
+    )
+    assert one.result["adapter_hash"] == other.result["adapter_hash"]
+    assert one.forget(user="u07").state == "closed"
+    shard = int(open_run(other.folder).shard_of(["u07"])[0])
+    assert open_run(other.folder).changed_shards() == {"ada": (shard,)}
+    assert other.forget(user="u07").state == "closed"
+    assert open_run(one.folder).result["adapter_hash"] == open_run(other.folder).result["adapter_hash"]
+    assert open_run(other.folder).changed_shards() == {}
+
+
 def test_what_a_simulation_needs_is_said(tmp_path: Path, small: Small, ratings: Path) -> None:
     with pytest.raises(UsageError, match=r"leave out data\.path"):
         configured({"data.path": str(ratings)}, (), homes=tmp_path)
