@@ -62,9 +62,9 @@ def data_fault(certificate: Certificate, parts: Parts) -> str:
     if before.keys() != after.keys():
         return "the data before and after are of other clients"
     if lacking := behind(parts["plan.json"]["erasures_before"], parts["data_manifest.json"]["erasures_after"]):
-        return f"clients lack erasures that they had before: {len(lacking)}"
+        return f"{', '.join(lacking)}: lacks erasures that it had before"
     kept = [client for client in parts["plan.json"]["clients"] if before[client] == after[client]]
-    return f"clients that had rows to erase hold the same as before: {len(kept)}" if kept else ""
+    return f"{', '.join(kept)}: had rows to erase, and holds the same as before" if kept else ""
 
 
 def adapters_fault(certificate: Certificate, parts: Parts) -> str:

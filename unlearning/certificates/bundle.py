@@ -77,6 +77,15 @@ def write_bundle(folder: Path, parts: Mapping[str, Any]) -> str:
     return hashlib.sha256(manifest).hexdigest()
 
 
+def as_written(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Parts as they are read from the files that `write_bundle` writes of them."""
+    lines = {name for name in parts if name.endswith(".jsonl")}
+    return {
+        name: [parse(canonical(line)) for line in content] if name in lines else parse(canonical(content))
+        for name, content in parts.items()
+    }
+
+
 def read_manifest(raw: bytes) -> dict[str, str]:
     """The SHA-256 of each file by name.
 

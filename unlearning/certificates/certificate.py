@@ -223,8 +223,8 @@ class SignedCertificate(Section):
             partial.write_bytes(self.as_bytes())
 
 
-def issue(facts: Mapping[str, Any], key: Ed25519PrivateKey, previous: str | None) -> SignedCertificate:
-    """Sign a certificate. The same facts, key and previous one give the same bytes.
+def certificate_of(facts: Mapping[str, Any], public: bytes, previous: str | None) -> Certificate:
+    """The certificate that the owner of a public key is to sign.
 
     Args:
         facts: the fields of `Certificate` but `previous`; `operators` with `requester` and `approver`.
@@ -233,13 +233,18 @@ def issue(facts: Mapping[str, Any], key: Ed25519PrivateKey, previous: str | None
     Raises:
         ValueError: a fact is missing, unknown or not of its type. The message does not repeat the value.
     """
-    public = key.public_key().public_bytes_raw()
     content = {**facts, "operators": {**facts.get("operators", {}), "signer": key_id(public)}, "previous": previous}
     try:
-        certificate = Certificate.model_validate(content)
+        return Certificate.model_validate(content)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, found['loc']))}: {found['type']}" for found in error.errors())
         raise ValueError(f"certificate: {wrong}") from None
+
+
+def issue(facts: Mapping[str, Any], key: Ed25519PrivateKey, previous: str | None) -> SignedCertificate:
+    """Sign a certificate: `certificate_of`. The same facts, key and previous one give the same bytes."""
+    public = key.public_key().public_bytes_raw()
+    certificate = certificate_of(facts, public, previous)
     return SignedCertificate(
         certificate=certificate,
         signature=base64.b64encode(key.sign(canonical(certificate.model_dump(mode="json")))).decode(),

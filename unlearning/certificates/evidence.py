@@ -44,6 +44,16 @@ def check_bundle(certificate: Certificate, folder: Path) -> list[Check]:
         parts = read_parts(folder)
     except ValueError as error:
         return [*checks, Check("evidence form", False, str(error))]
+    return checks + check_parts(certificate, parts)
+
+
+def check_parts(certificate: Certificate, parts: Parts) -> list[Check]:
+    """That the files say what the certificate says, signed or not yet.
+
+    Args:
+        parts: as `read_parts` gives them.
+    """
+    checks = []
     for name, fault_of in _CHECKS.items():
         try:
             fault = fault_of(certificate, parts)

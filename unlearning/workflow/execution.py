@@ -118,16 +118,20 @@ class Execution(Work):
         models = progress.retrain(self.executor, shards, folder, self.key) if shards else {}
         self.reach(ids, State.VERIFYING)
         reports = self._verified(ids, shards, models, self._unequal(shards, folder) if self.rederive else None)
-        passed = [id for id, report in reports.items() if self._passed(id, report)]
+        now, retrained = self.executor.locate(Selection()), self.executor.retrained(shards, folder / "rounds")
+        batch = {"shards": shards, "after": now.data, "erasures": ends(now)}
+
+        def prove(id: str, *_: object) -> None:
+            request = self.workflow.ledger.get(id)
+            proof.check(self.workflow, request, batch, retrained, reports[id], self.signer)
+
+        passed = [id for id, report in reports.items() if self._passed(id, report) and self.alone(id, prove)]
         if not passed:
             shutil.rmtree(folder, ignore_errors=True)  # once released, it is trained anew
             return
-        now = self.executor.locate(Selection())
-        batch = {
-            "requests": passed, "shards": shards,
-            "reports": {id: reports[id].model_dump(mode="json") for id in passed},
-            "after": now.data, "erasures": ends(now),
-            "rounds": progress.mark(self.executor.retrained(shards, folder / "rounds")),
+        batch |= {
+            "requests": passed, "reports": {id: reports[id].model_dump(mode="json") for id in passed},
+            "rounds": progress.mark(retrained),
         }  # fmt: skip
         progress.note(folder / "batch.json", self.key, batch)
         close(self, folder, batch)

@@ -8,11 +8,15 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from fedrec.errors import FedrecError
 from fedrec.files import finite
 from fedrec.protocol.adapters import Model, digest_of
-from unlearning.certificates.bundle import participation, write_bundle
-from unlearning.certificates.certificate import SignedCertificate, issue
+from unlearning.certificates.bundle import as_written, participation, write_bundle
+from unlearning.certificates.certificate import SignedCertificate, certificate_of, issue
+from unlearning.certificates.evidence import check_parts
+from unlearning.certificates.row import newest
 from unlearning.certificates.signatures import approval_of
 from unlearning.certificates.times import times
 from unlearning.executor import Executor, Retrained
@@ -20,6 +24,7 @@ from unlearning.operators.registry import REGISTERED, REVOKED, told
 from unlearning.records import audit
 from unlearning.records.audit import excerpt
 from unlearning.records.canonical import digest
+from unlearning.records.chain import ORIGIN
 from unlearning.requests.request import Request
 from unlearning.verification import (
     Measures,
@@ -32,6 +37,10 @@ from unlearning.verification import (
 )
 from unlearning.workflow.correspondence import write_documents
 from unlearning.workflow.workflow import Workflow
+
+
+class Unproved(FedrecError):
+    """What is to be certified does not hold together."""
 
 
 def measured(
@@ -88,22 +97,63 @@ def certify(
             left are known by; `erasures`, each client's last one then.
         retrained: what that retraining gave.
         issued: what was fixed when it was first issued: `at`, `previous`.
+
+    Raises:
+        Unproved: it would not be verified; nothing is signed or written.
     """
-    places = {shard: place for place, shard in enumerate(batch["shards"]) if shard in (request.shards or ())}
-    parts = _evidence(workflow, request, places, retrained, batch, report)
-    evidence = write_bundle(workflow.bundle(request.id), parts)
-    facts = _facts(request, places, retrained, report, parts)
-    facts |= _approval(request, parts, workflow.operators.operator(signer).key_id)
-    facts |= times(parts["audit.jsonl"], request.id)._asdict()
-    facts |= {
-        "recipients": [{"name": client, "notified": issued["at"][:10]} for client in sorted(batch["after"])],
-        "issued_at": issued["at"],
-        "evidence": evidence,
-    }
+    facts, parts = _proposed(workflow, request, batch, retrained, report, issued["at"], signer)
+    _refuse_unproved(facts, parts, workflow.key(signer), issued["previous"])
+    facts["evidence"] = write_bundle(workflow.bundle(request.id), parts)
     signed = issue(facts, workflow.key(signer), issued["previous"])
     signed.save(workflow.certificates / f"{request.id}.json")
     write_documents(workflow, request, signed, report)
     return signed
+
+
+def check(
+    workflow: Workflow, request: Request, batch: Mapping[str, Any], retrained: Retrained, report: Report, signer: str
+) -> None:
+    """
+    Raises:
+        Unproved: a certificate of this would not be verified.
+    """
+    facts, parts = _proposed(workflow, request, batch, retrained, report, now(), signer)
+    _refuse_unproved(facts, parts, workflow.key(signer), newest(workflow.certificates, but=request.id))
+
+
+def _refuse_unproved(
+    facts: Mapping[str, Any], parts: Mapping[str, Any], key: Ed25519PrivateKey, previous: str | None
+) -> None:
+    """
+    Raises:
+        Unproved: what `verify` will check does not hold.
+    """
+    try:
+        certificate = certificate_of({**facts, "evidence": ORIGIN}, key.public_key().public_bytes_raw(), previous)
+        checks = check_parts(certificate, as_written(parts))
+    except ValueError as error:  # what a client answered has no place in a certificate
+        raise Unproved(f"no certificate can be made of it: {error}") from None
+    if why := "; ".join(f"{each.name}: {each.why}" for each in checks if not each.ok):
+        raise Unproved(f"its certificate would not be verified, so none is signed: {why}")
+
+
+def _proposed(
+    workflow: Workflow,
+    request: Request,
+    batch: Mapping[str, Any],
+    retrained: Retrained,
+    report: Report,
+    at: str,
+    signer: str,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The facts of a request's certificate but for `evidence`, and the parts of its evidence."""
+    places = {shard: place for place, shard in enumerate(batch["shards"]) if shard in (request.shards or ())}
+    parts = _evidence(workflow, request, places, retrained, batch, report)
+    facts = _facts(request, places, retrained, report, parts)
+    facts |= _approval(request, parts, workflow.operators.operator(signer).key_id)
+    facts |= times(parts["audit.jsonl"], request.id)._asdict()
+    recipients = [{"name": client, "notified": at[:10]} for client in sorted(batch["after"])]
+    return facts | {"recipients": recipients, "issued_at": at}, parts
 
 
 def _evidence(

@@ -1,0 +1,91 @@
+"""What would not be verified is not signed: the request fails, says by whom, and its shards stay withdrawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.server.test_federated_executor import Copy, asked, execution, finished, of, verified
+from tests.unlearning.workflow.test_execution import report_of, two_shards, withdrawn
+from unlearning.executor import Located
+from unlearning.requests.decisions import Decision
+from unlearning.requests.states import State
+from unlearning.workflow import proof
+from unlearning.workflow.execution import Execution
+
+__all__ = ["finished"]  # a fixture
+
+
+def state(work: Execution, id_: str) -> State:
+    return work.workflow.ledger.get(id_).state
+
+
+def why(work: Execution, id_: str) -> str:
+    return work.workflow.ledger.get(id_).reasons["failed"]
+
+
+def written(work: Execution, id_: str) -> set[str]:
+    return set(work.workflow.documents_of(id_))
+
+
+def saying(work: Execution, **lie: Any) -> Execution:
+    """The same, of clients one of whom always says so."""
+    real = work.executor.locate
+
+    def lying(*of: Any) -> Located:
+        found = real(*of)
+        return replace(found, **{name: {**getattr(found, name), **said} for name, said in lie.items()})
+
+    work.executor.locate = lying  # type: ignore[method-assign]
+    return work
+
+
+def test_a_client_whose_data_never_change_gets_no_certificate_signed(tmp_path: Path, finished: Copy) -> None:
+    run = finished(tmp_path / "run")
+    one, other = two_shards(run)
+    bad, good = asked(run, *of(one, other))
+    (home,) = run.clients_of()[one]
+    (elsewhere,) = run.clients_of()[other]
+    work = saying(execution(run), data={home: "a" * 64})
+    work.run()
+    assert state(work, bad) == State.FAILED and withdrawn(run) >= {0}
+    assert f"data: {home}: had rows to erase, and holds the same as before" in why(work, bad)
+    assert not written(work, bad)
+    if elsewhere != home:
+        assert state(work, good) == State.CLOSED and verified(work.workflow, good)
+    work.workflow.decide(bad, Decision("released"), work.signer)
+    honest = execution(run)
+    honest.run()
+    assert state(honest, bad) == State.CLOSED and verified(honest.workflow, bad)
+
+
+@pytest.mark.parametrize("when", ["before it is served", "after"])
+def test_whatever_verify_would_find_is_found_before_anything_is_signed(
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    run = finished(tmp_path / "run")
+    (id_,) = asked(run, *of("u07"))
+    real = proof._evidence
+
+    def another(*facts: Any) -> dict[str, Any]:
+        parts = real(*facts)
+        return parts | {"config.json": {**parts["config.json"], "seed": 7}}
+
+    if when == "after":
+        monkeypatch.setattr(proof, "check", lambda *_: None)
+    work = execution(run)
+    with monkeypatch.context() as patch:
+        patch.setattr(proof, "_evidence", another)
+        work.run()
+    assert state(work, id_) == State.FAILED and "configuration: the seed is not the run's" in why(work, id_)
+    assert not written(work, id_)
+    assert not list(work.workflow.certificates.glob("*.json"))
+    monkeypatch.undo()
+    work.workflow.decide(id_, Decision("released"), work.signer)
+    again = execution(run)
+    again.run()
+    assert state(again, id_) == State.CLOSED and verified(again.workflow, id_)
+    assert report_of(again.workflow, id_).verdict == "PASS" and withdrawn(run) == set()
