@@ -130,7 +130,8 @@ def withdraw(client: local.Client, question: q.Withdraw) -> a.WithdrawAnswer:
 @answers(q.Erase)
 def erase(client: local.Client, question: q.Erase) -> a.EraseAnswer:
     """Delete what is selected, and what was made of it."""
-    return a.EraseAnswer(client=client.name, rows=erasure.erase(client, question.selection, question.request))
+    rows = erasure.erase(client, question.selection, question.request)
+    return a.EraseAnswer(client=client.name, rows=rows, waiting=forgetting.waiting(client, question.request))
 
 
 @answers(q.Rehearse)

@@ -59,6 +59,7 @@ class FederatedExecutor:
             raise FedrecError(f"{run.folder} is not finished: {command('simulate --resume', run.folder)} first")
         self.run, self.grid, self.ledger = run, grid, ledger
         self.federation = Federation(grid, run, initial_of(run), _silent)
+        self._waiting: dict[str, dict[str, int]] = {}  # by request and client, erased rows to be answered for
 
     @property
     def model(self) -> Run:
@@ -134,6 +135,7 @@ class FederatedExecutor:
         said = self._ask(names, Erase(selection=selection, request=request), EraseAnswer)
         if self.ledger is not None:
             remember(self.grid, self.run, self._nodes, self.ledger)
+        self._waiting[request] = {name: answer.waiting for name, answer in said.items()}
         return {name: answer.rows for name, answer in said.items()}
 
     def retrain(self, shards: Sequence[int], folder: Path, on_round: OnRound = silent) -> dict[str, Model]:
@@ -161,7 +163,12 @@ class FederatedExecutor:
             [x for answer in said if answer.client in taught for x in answer.forgotten],
             [x for answer in said for x in answer.unseen],
             _utility([answer for answer in said if not math.isnan(answer.after - answer.before)]),
+            tuple(answer.client for answer in said if len(answer.forgotten) < self._held(answer.client, requests)),
         )
+
+    def _held(self, client: str, requests: Sequence[str]) -> int:
+        """How many rows a client said that it keeps to answer for."""
+        return sum(self._waiting.get(request, {}).get(client, 0) for request in requests)
 
     def _taught(self) -> set[str]:
         """The clients whose rows are in the models of the last round."""

@@ -99,11 +99,13 @@ class Rehearsal:
         forgotten, unseen: log-likelihoods of erased rows that had been learnt from, and of rows that never were.
         utility: AUC before and after on the same test rows, mean over the clients by pairs of a liked and a disliked
             row, and how many rows were liked and disliked; None where none can be ranked.
+        unanswered: clients that kept erased rows to answer for, and did not.
     """
 
     forgotten: list[float]
     unseen: list[float]
     utility: tuple[float, float, int, int] | None
+    unanswered: tuple[str, ...] = ()
 
 
 class TrainedModel(Protocol):

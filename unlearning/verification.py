@@ -16,9 +16,12 @@ from pydantic import Field
 
 from fedrec.metrics import Scores, auc
 from fedrec.settings import Section
-from unlearning.records.fields import Count, Outcome
+from unlearning.records.fields import Count, Line, Outcome
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+MEMBERSHIP, UTILITY = "membership inference", "utility lost"
+"""What only retrained adapters can be measured by."""
 
 _NORMAL_95 = 1.959963984540054
 
@@ -54,6 +57,7 @@ class Measures(Section):
             and by the reference.
         traces: places where something of what was erased is still found.
         adapters_not_finite, adapters_untrained: see `adapter_faults`.
+        unanswered: clients that kept erased rows to answer for, and did not.
         unequal_adapters: adapters whose hash differs from that of a run that never had the rows.
         adapters_unchanged: adapters of shards that had learned from the rows, where every one is as it was.
     """
@@ -70,6 +74,7 @@ class Measures(Section):
     adapters_not_finite: Count
     adapters_untrained: Count
     unequal_adapters: Count | None = None
+    unanswered: tuple[Line, ...] = ()
     adapters_unchanged: Count | None = None
 
 
@@ -114,6 +119,12 @@ def verdict(measures: Measures, thresholds: Thresholds) -> Report:
     )
     passed = all(distance.ok for distance in distances)
     return Report(measures=measures, thresholds=thresholds, distances=distances, verdict="PASS" if passed else "FAIL")
+
+
+def unmeasured(measures: Measures) -> tuple[str, ...]:
+    """What was not measured of retrained adapters, by the name of its distance."""
+    told = {MEMBERSHIP: measures.membership_auc, UTILITY: measures.utility}
+    return tuple(name for name, value in told.items() if value is None)
 
 
 def membership_auc(forgotten: Scores, unseen: Scores) -> tuple[float, float, float]:
@@ -214,7 +225,10 @@ def adapter_faults(adapters: Iterable[Mapping[str, NDArray[Any]]]) -> tuple[int,
 
 def _membership(measures: Measures, thresholds: Thresholds) -> tuple[Distance, ...]:
     value, low, high = measures.membership_auc, measures.membership_low, measures.membership_high
-    reference, limit, name = measures.membership_reference, thresholds.membership, "membership inference"
+    reference, limit, name = measures.membership_reference, thresholds.membership, MEMBERSHIP
+    if measures.unanswered:
+        why = f"{', '.join(measures.unanswered)} kept erased rows to answer for, and did not answer"
+        return (Distance(name=name, value=1, threshold=limit, multiple=1 / limit, ok=False, why=why),)
     if value is None or low is None or high is None:
         if thresholds.membership_end == "near":
             return ()
@@ -227,7 +241,7 @@ def _membership(measures: Measures, thresholds: Thresholds) -> tuple[Distance, .
     ok = distance <= limit
     found = f"AUC {value:.3f}, 95 % interval {low:.3f} to {high:.3f}, reference {reference:.3f}"
     side = "" if ok else (": still remembered" if value > reference else ": over-forgotten")
-    why = found + side
+    why = found + side + _too_wide(low, high, limit)
     return (Distance(name=name, value=distance, threshold=limit, multiple=distance / limit, ok=ok, why=why),)
 
 
@@ -243,4 +257,16 @@ def _utility(measures: Measures, thresholds: Thresholds) -> tuple[Distance, ...]
     """What was lost, at the end of its interval that the thresholds mean, if there is one."""
     end = measures.utility_high if thresholds.membership_end == "near" else measures.utility_low
     change = measures.utility if end is None else end
-    return _measured("utility lost", None if change is None else max(0.0, -change), thresholds.utility)
+    found = _measured(UTILITY, None if change is None else max(0.0, -change), thresholds.utility)
+    low, high = measures.utility_low, measures.utility_high
+    if not found or measures.utility is None or low is None or high is None:
+        return found
+    counted = f"{found[0].value:g} of a loss is beyond chance, allowed {thresholds.utility:g}"
+    why = f"AUC {measures.utility:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}: {counted}"
+    return (found[0].model_copy(update={"why": why + _too_wide(low, high, thresholds.utility)}),)
+
+
+def _too_wide(low: float, high: float, limit: float) -> str:
+    """Where so few rows show nothing: their interval is wider than the limit."""
+    half = (high - low) / 2
+    return f"; too few rows: an interval of ±{half:.2f} cannot show {limit:g}" if half > limit else ""

@@ -132,6 +132,11 @@ def erase(holder: Holder, selection: Selection, request: str) -> int:
     return deleted
 
 
+def waiting(holder: Holder, request: str) -> int:
+    """How many rows that a request erased wait for `rehearse`."""
+    return len(held(_waiting(holder), request)[1])
+
+
 def forget_made(holder: Holder) -> None:
     """Remove what was made of rows that are in the vault no longer, but for what is served."""
     ensemble, rows = holder.ensemble, holder.vault.interactions(holder.catalogue)

@@ -225,11 +225,14 @@ class EraseAnswer(Answer):
     """
     Attributes:
         rows: deleted.
+        waiting: how many erased rows, learned from one by one, wait to be answered when adapters are rehearsed.
     """
 
-    reveals = "how many rows were deleted"
+    reveals = "how many rows were deleted, and how many of them were learned from one by one"
+    version = 2
 
     rows: Count
+    waiting: Count
 
 
 class RehearseAnswer(Answer):

@@ -163,7 +163,12 @@ def test_whatever_comes_in_a_record_or_one_line_comes_out(
     record: Record, values: dict[str, Any], arrays: dict[str, Any], on_top: bool
 ) -> None:
     content = record.content()
-    said = {**(content.values if on_top else {}), "record": type(record).__name__, "version": 1, **values}
+    said = {
+        **(content.values if on_top else {}),
+        "record": type(record).__name__,
+        "version": type(record).version,
+        **values,
+    }
     try:
         found = type(record).of(unpack(pack(Content(said, {**(content.arrays if on_top else {}), **arrays}))))
     except BadMessage as error:
@@ -223,7 +228,7 @@ SAID: dict[type[Answer], dict[str, Any]] = {
     ServeAnswer: {"served": ("a" * 64, "")},
     LocateAnswer: {"rows": 3, "shards": (0, 1), "changed": (1,), "left": 0, "served": ("a" * 64, ""), "data": "b" * 64},
     WithdrawAnswer: {"shards": (1,), "rows": 3},
-    EraseAnswer: {"rows": 3},
+    EraseAnswer: {"rows": 3, "waiting": 2},
     RehearseAnswer: {"forgotten": (-0.5,), "unseen": (), "before": 0.5, "after": 0.6, "liked": 1, "disliked": 2},
     RepeatAnswer: {"rows": 0},
 }
@@ -261,7 +266,7 @@ def test_an_honest_answer_about_an_erasure_is_taken(kind: type[Answer]) -> None:
 
 @pytest.mark.parametrize(("kind", "lie", "told"), LIES)
 def test_what_cannot_be_true_of_an_erasure_is_one_line(kind: type[Answer], lie: dict[str, Any], told: str) -> None:
-    values = {"record": kind.__name__, "version": 1, "client": "client-0", **SAID[kind], **lie}
+    values = {"record": kind.__name__, "version": kind.version, "client": "client-0", **SAID[kind], **lie}
     with pytest.raises(BadMessage, match=told) as bad:
         kind.of(Content(values, {})).check("client-0", 2)
     assert len(str(bad.value).splitlines()) == 1

@@ -135,6 +135,9 @@ APPROVALS: Mapping[Approval, str] = {
 """How many people stand behind an erasure, as far as their keys show it."""
 
 
+NOT_MEASURED = "not measured, as no row was there to measure it by: it shows nothing"
+
+
 class Certificate(Section):
     """What is certified.
 
@@ -148,6 +151,8 @@ class Certificate(Section):
             audit log; None where it does not tell, or another request keeps one of the shards from being served.
         verification_report, evidence: SHA-256 of the bundle's `verification.json` and `MANIFEST.json`.
         unequal_adapters: those that a second training from the start did not give again; None = there was none.
+        not_measured: what of the retrained adapters nobody could measure, as too few rows were there to ask about: see
+            `unlearning.verification.unmeasured`.
         exceptions: what was left on purpose, such as backups beyond use.
         elsewhere: copies out of reach, such as exported adapters.
         previous: SHA-256 of the certificate file before this one.
@@ -175,6 +180,7 @@ class Certificate(Section):
     verification_report: Digest
     verdict: Outcome
     unequal_adapters: Count | None = None
+    not_measured: tuple[Line, ...] = ()
     dp: DpBudget | None = None
     tombstone: Mark | None
     recipients: tuple[Recipient, ...] = ()

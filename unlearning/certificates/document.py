@@ -17,6 +17,7 @@ from fedrec.reporting.formatting import clean, count, duration
 from unlearning.certificates.certificate import (
     APPROVALS,
     NEVER_LEARNED,
+    NOT_MEASURED,
     NOTHING_FOUND,
     RETRAINED,
     Certificate,
@@ -27,7 +28,7 @@ from unlearning.certificates.certificate import (
     claimed_threshold,
 )
 from unlearning.certificates.letters import RIGHTS, Head, letter
-from unlearning.verification import Report
+from unlearning.verification import MEMBERSHIP, Report
 
 _CONDITIONS = {
     "person": "about {whom}",
@@ -88,7 +89,13 @@ def page(signed: SignedCertificate, beside: Beside) -> str:
         "sha256": signed.digest,
         "stats": _stats(certificate),
         "rows": _rows(certificate, beside),
-        "examined": [(_EXAMINED.get(each.name, each.name), each.why, each.ok) for each in beside.report.distances],
+        "examined": [
+            *(
+                (_EXAMINED.get(each.name, each.name), each.why, "yes" if each.ok else "no")
+                for each in beside.report.distances
+            ),
+            *((_EXAMINED.get(name, name), NOT_MEASURED, "not shown") for name in certificate.not_measured),
+        ],
         "remains": [_remainder(entry) for entry in _remains(certificate)],
         "told": [_told(entry) for entry in certificate.recipients],
     }
@@ -101,7 +108,11 @@ def reply(signed: SignedCertificate, head: Head) -> str:
     remains = [_TOMBSTONE] * (certificate.tombstone is not None) + [_remainder(e) for e in _remains(certificate)]
     parts = {
         "What was erased": [_erased(certificate, "you")],
-        "What became of the model": [_outcome(certificate, "you"), *_withdrawn(certificate)],
+        "What became of the model": [
+            _outcome(certificate, "you"),
+            *_withdrawn(certificate),
+            *_not_measured(certificate),
+        ],
         "What remains, and until when": remains or ["Nothing that we know of."],
         "Who else was told": _all_told(certificate) or ["Nobody else had received the data."],
         "How to check this": [
@@ -148,6 +159,15 @@ def _withdrawn(certificate: Certificate) -> list[str]:
     if certificate.restored_seconds is None:
         return [f"{out}, and another request still keeps it out of use."]
     return [f"{out}, and back in use, as it is now, after {duration(certificate.restored_seconds)}."]
+
+
+def _not_measured(certificate: Certificate) -> list[str]:
+    if MEMBERSHIP not in certificate.not_measured or certificate.verdict == "FAIL":
+        return []
+    return [
+        "There was too little to test whether the model still tells these records from others, so that was not tested. What we say "
+        "of the model rests on its training from the start."
+    ]
 
 
 def _people(operators: Operators) -> list[tuple[str, str]]:
@@ -207,7 +227,10 @@ def _rows(certificate: Certificate, beside: Beside) -> list[tuple[str, str]]:
             (title, f"{beside.operators.get(key, 'somebody this run does not know')}, key {key}")
             for title, key in _people(certificate.operators)
         ),
-        ("Approval", APPROVALS[certificate.approval]),
+        (
+            "A second person",
+            f"{'yes' if certificate.approval == 'four-eyes' else 'no'}, {APPROVALS[certificate.approval]}",
+        ),
         ("Certificate before", certificate.previous or "none, this is the first"),
     ]
     if certificate.unequal_adapters is not None:

@@ -23,7 +23,7 @@ from unlearning.certificates.signatures import approval_fault, asking_fault, pla
 from unlearning.certificates.times import order_fault, times_fault
 from unlearning.records.audit import check_excerpt
 from unlearning.records.canonical import digest, parse
-from unlearning.verification import Report, verdict
+from unlearning.verification import MEMBERSHIP, UTILITY, Report, unmeasured, verdict
 
 Parts = Mapping[str, Any]
 
@@ -59,7 +59,7 @@ def check_parts(certificate: Certificate, parts: Parts) -> list[Check]:
             fault = fault_of(certificate, parts)
         except (KeyError, IndexError, TypeError, AttributeError, ValueError):
             fault = "not in the form that a bundle has"
-        checks.append(Check(name, not fault, fault or "as certified"))
+        checks.append(Check(name, not fault, fault or _SHOWN.get(name, _as_certified)(parts)))
     return checks
 
 
@@ -141,6 +141,9 @@ def _verification(certificate: Certificate, parts: Parts) -> str:
         return "the verdict does not follow from the measures"
     if report.measures.unequal_adapters != certificate.unequal_adapters:
         return "the second training is not the one certified"
+    learned = certificate.shards and parts["plan.json"]["clients"]
+    if certificate.not_measured != (unmeasured(report.measures) if learned else ()):
+        return "the certificate names other things that were not measured than the report"
     if report.verdict == "FAIL":
         return "; ".join(f"{distance.name}: {distance.why}" for distance in report.distances if not distance.ok)
     threshold, end = claimed_threshold(certificate.claim), report.thresholds.membership_end
@@ -165,6 +168,19 @@ def _plan(certificate: Certificate, parts: Parts) -> str:
             begun = state != "identified" and (begun or state == "erasing")  # who is identified, of them nothing is
     return "the audit log does not name this plan before the erasing began"
 
+
+def _as_certified(_: Parts) -> str:
+    return "as certified"
+
+
+def _figures(parts: Parts) -> str:
+    """How sure the measures are that are not simply counted."""
+    shown = [each for each in parts["verification.json"]["distances"] if each["name"] in (MEMBERSHIP, UTILITY)]
+    return "; ".join(["as certified", *(f"{each['name']}: {each['why']}" for each in shown)])
+
+
+_SHOWN: dict[str, Callable[[Parts], str]] = {"verification": _figures}
+"""What is told of a check that passed."""
 
 _CHECKS: dict[str, Callable[[Certificate, Parts], str]] = {
     "request": _request,

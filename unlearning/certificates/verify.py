@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from fedrec.errors import FedrecError
-from unlearning.certificates.certificate import APPROVALS, Approval, SignedCertificate
+from unlearning.certificates.certificate import APPROVALS, NOT_MEASURED, Approval, Certificate, SignedCertificate
 from unlearning.certificates.evidence import Check, check_bundle, read_parts
 from unlearning.certificates.succession import in_order, succession
 from unlearning.operators.keys import key_id, read_public, verify, write_public
@@ -28,12 +28,14 @@ class Verdict:
 
     Attributes:
         signer: whether the key that signed is among the trusted ones; unknown where none were given.
+        warnings: what was checked and is not so, though nothing was altered: no second person, nothing measured.
         approval: how many people stand behind the one certificate that was checked.
     """
 
     checks: tuple[Check, ...]
     signer: Signer
     unchecked: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     approval: Approval | None = None
 
     @property
@@ -86,8 +88,6 @@ def verify_certificate(
             )
             if key not in trusted
         ]
-    if signed.certificate.approval != "four-eyes":
-        unchecked.append(f"a second person: {APPROVALS[signed.certificate.approval]}")
     if previous is not None:
         named = hashlib.sha256(_read(previous)).hexdigest() == signed.certificate.previous
         checks.append(
@@ -99,7 +99,14 @@ def verify_certificate(
         unchecked.append("the evidence: no bundle was given")
     else:
         checks += check_bundle(signed.certificate, bundle)
-    return Verdict(tuple(checks), _signer(checks, trusted), tuple(unchecked), signed.certificate.approval)
+    own = signed.certificate
+    return Verdict(tuple(checks), _signer(checks, trusted), tuple(unchecked), warnings_of(own), own.approval)
+
+
+def warnings_of(certificate: Certificate) -> tuple[str, ...]:
+    """What it says itself that it does not show."""
+    alone = [] if certificate.approval == "four-eyes" else [f"a second person: {APPROVALS[certificate.approval]}"]
+    return *alone, *(f"{what}: {NOT_MEASURED}" for what in certificate.not_measured)
 
 
 def verify_chain(folder: Path, *, bundles: Path | None = None, trusted: Mapping[str, bytes] | None = None) -> Verdict:
@@ -119,10 +126,12 @@ def verify_chain(folder: Path, *, bundles: Path | None = None, trusted: Mapping[
         raise FedrecError(f"{folder}: no certificate there; name the folder that holds them")
     checks: list[Check] = []
     followers: dict[str | None, Path] = {}
+    warnings: list[str] = []
     row: dict[str, SignedCertificate] = {}  # by the name of its file
     for path in files.values():
         single = verify_certificate(path, trusted=trusted, bundle=bundles and bundles / path.stem)
         checks += [Check(f"{path.name}: {check.name}", check.ok, check.why) for check in single.checks]
+        warnings += [f"{path.name}: {warning}" for warning in single.warnings]
         if (signed := _parsed(_read(path))[0]) is None:
             continue
         row[path.stem] = signed
@@ -146,7 +155,7 @@ def verify_chain(folder: Path, *, bundles: Path | None = None, trusted: Mapping[
                 unchecked.append(f"{said.request}.json: {said.why}")
     if all(check.ok for check in checks):
         checks.append(Check("chain", True, f"{len(files)} in a row"))
-    return Verdict(tuple(checks), _signer(checks, trusted), tuple(unchecked))
+    return Verdict(tuple(checks), _signer(checks, trusted), tuple(unchecked), tuple(warnings))
 
 
 def _signer(checks: Iterable[Check], trusted: Mapping[str, bytes] | None) -> Signer:

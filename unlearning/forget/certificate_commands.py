@@ -40,9 +40,12 @@ def verify(
         verdict = verify_certificate(certificate, bundle=bundle, trusted=trusted, previous=previous)
     for check in verdict.checks:
         console.print(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.why}", markup=False, soft_wrap=True)
+    for warning in verdict.warnings:
+        console.print(f"no    {warning}", style="yellow", markup=False, soft_wrap=True)
     for unchecked in verdict.unchecked:
         console.print(f"not checked: {unchecked}", style="dim", markup=False, soft_wrap=True)
-    told = {"ok": verdict.ok, "signer": verdict.signer, "approval": verdict.approval, "unchecked": verdict.unchecked}
+    told: dict[str, object] = {"ok": verdict.ok, "signer": verdict.signer, "approval": verdict.approval}
+    told |= {"warnings": verdict.warnings, "unchecked": verdict.unchecked}
     write_result({**told, "checks": [check._asdict() for check in verdict.checks]}, json)
     if not verdict.intact:
         raise FedrecError(f"{certificate}: verification failed")

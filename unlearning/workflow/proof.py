@@ -33,6 +33,7 @@ from unlearning.verification import (
     adapter_faults,
     coarse_change,
     coarse_membership,
+    unmeasured,
     verdict,
 )
 from unlearning.workflow.correspondence import write_documents
@@ -65,6 +66,7 @@ def measured(
             facts |= dict(zip(("utility", "utility_low", "utility_high"), change, strict=True))
         tensors = [_named(state) for model in models.values() for state in model if _taught(state)]
         facts["adapters_not_finite"], facts["adapters_untrained"] = adapter_faults(tensors)
+        facts["unanswered"] = rehearsal.unanswered
         if rehearsal.forgotten:
             facts["adapters_unchanged"] = _unchanged(requests, shards, models)
     return facts
@@ -77,8 +79,10 @@ def judged(request: Request, traces: int, facts: Mapping[str, Any]) -> Report:
         traces: how much of it was found after the erasure.
         facts: as `measured` gives them.
     """
-    thresholds = Thresholds.model_validate((request.plan or {})["thresholds"])
-    return verdict(Measures(traces=traces, **facts), thresholds)
+    plan = request.plan or {}
+    own = tuple(client for client in facts.get("unanswered", ()) if client in plan["clients"])
+    measures = Measures.model_validate({"traces": traces, **facts, "unanswered": own})
+    return verdict(measures, Thresholds.model_validate(plan["thresholds"]))
 
 
 def certify(
@@ -227,6 +231,7 @@ def _facts(
         "verification_report": digest(parts["verification.json"]),
         "verdict": report.verdict,
         "unequal_adapters": report.measures.unequal_adapters,
+        "not_measured": unmeasured(report.measures) if places and plan["clients"] else (),
         "tombstone": request.id,
         "exceptions": [{"what": what} for what in plan["exceptions"]],
         "elsewhere": [{"what": what} for what in plan["elsewhere"]],

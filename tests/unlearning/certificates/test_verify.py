@@ -3,17 +3,19 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from fedrec.errors import FedrecError
-from tests.unlearning.certificates.made import ADAPTERS, BESIDE, GOOD, PERSON, REQUEST, keyring, made, trusted
+from tests.unlearning.certificates.made import ADAPTERS, BESIDE, GOOD, HEAD, PERSON, REQUEST, keyring, made, trusted
 from unlearning.certificates.bundle import MANIFEST, write_bundle
-from unlearning.certificates.certificate import APPROVALS, approximately, issue
-from unlearning.certificates.document import page
+from unlearning.certificates.certificate import APPROVALS, NOT_MEASURED, approximately, issue
+from unlearning.certificates.document import page, reply
 from unlearning.certificates.verify import verify_certificate, verify_chain
 from unlearning.records.canonical import canonical, digest
 from unlearning.verification import Thresholds
+from unlearning.verification import verdict as judged
 
 
 def failed(verdict):
@@ -294,9 +296,10 @@ def test_how_many_people_stand_behind_it_is_said(tmp_path, options, approval):
     path, bundle, signed = made(tmp_path, approval=approval, **options)
     verdict = verify_certificate(path, bundle=bundle, trusted=trusted(tmp_path))
     assert verdict.ok, failed(verdict)
-    said = [what for what in verdict.unchecked if what.startswith("a second person")]
+    said = [what for what in verdict.warnings if what.startswith("a second person")]
     assert len(said) == (approval != "four-eyes")
-    assert APPROVALS[approval] in page(signed, BESIDE)
+    assert f"{'yes' if approval == 'four-eyes' else 'no'}, {APPROVALS[approval]}" in page(signed, BESIDE)
+    assert verdict.unchecked == ()
     assert "four eyes" not in page(signed, BESIDE) or approval == "four-eyes"
 
 
@@ -406,3 +409,35 @@ def test_needs_nothing_heavy():
         "print([name for name in ('torch', 'flwr', 'typer', 'pandas', 'transformers', 'ray') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_how_sure_the_figures_are_is_told_and_so_is_that_few_rows_show_nothing(tmp_path):
+    few = GOOD.model_copy(update={"utility": 0.0, "utility_low": -0.35, "utility_high": 0.35, "membership_low": 0.2})
+    path, bundle, signed = made(tmp_path, measures=few)
+    (told,) = [check.why for check in verify_certificate(path, bundle=bundle).checks if check.name == "verification"]
+    assert "95 % interval 0.200 to 0.630" in told and "an interval of ±0.21 cannot show 0.1" in told
+    assert "95 % interval -0.350 to +0.350" in told and "an interval of ±0.35 cannot show 0.05" in told
+    html = page(signed, replace(BESIDE, report=judged(few, Thresholds())))
+    assert "interval of ±0.21 cannot show 0.1" in html and "interval of ±0.35 cannot show 0.05" in html
+    many = GOOD.model_copy(update={"utility": 0.0, "utility_low": -0.01, "utility_high": 0.01, "membership_low": 0.5})
+    assert "cannot show" not in " ".join(each.why for each in judged(many, Thresholds()).distances)
+
+
+UNMEASURED = GOOD.model_copy(update={"membership_auc": None, "membership_low": None, "membership_high": None})
+
+
+def test_what_nobody_could_measure_is_said_everywhere(tmp_path):
+    path, bundle, signed = made(tmp_path, measures=UNMEASURED, not_measured=["membership inference"])
+    found = verify_certificate(path, bundle=bundle, trusted=trusted(tmp_path))
+    assert found.ok and [warning.split(":")[0] for warning in found.warnings] == ["membership inference"]
+    assert NOT_MEASURED in page(signed, BESIDE) and "not shown" in page(signed, BESIDE)
+    assert "There was too little to test" in reply(signed, HEAD)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"measures": UNMEASURED}, {"not_measured": ["membership inference"]}, {"not_measured": ["utility lost"]}],
+)
+def test_it_is_named_where_it_is_so_and_nowhere_else(tmp_path, options):
+    path, bundle, _ = made(tmp_path, **options)
+    assert failed(verify_certificate(path, bundle=bundle, trusted=trusted(tmp_path))) == ["verification"]

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from fedrec.ensemble import forgetting
+from fedrec.files import read_json
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, verified
 from tests.unlearning.workflow.test_execution import report_of, two_shards, withdrawn
 from unlearning.executor import Located
@@ -89,3 +91,47 @@ def test_whatever_verify_would_find_is_found_before_anything_is_signed(
     again.run()
     assert state(again, id_) == State.CLOSED and verified(again.workflow, id_)
     assert report_of(again.workflow, id_).verdict == "PASS" and withdrawn(run) == set()
+
+
+@pytest.mark.parametrize("told", ["nothing", "one row less"])
+def test_a_client_that_does_not_answer_for_the_rows_it_kept_is_named(
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch, told: str
+) -> None:
+    run = finished(tmp_path / "run")
+    (id_,) = asked(run, *of("u07"))
+    (home,) = run.clients_of()["u07"]
+    real = forgetting.rehearse
+
+    def silent(holder: Any, *of: Any) -> Any:
+        said = real(holder, *of)
+        return replace(said, forgotten=() if told == "nothing" else said.forgotten[:-1]) if said.forgotten else said
+
+    with monkeypatch.context() as patch:
+        patch.setattr(forgetting, "rehearse", silent)
+        work = execution(run)
+        work.run()
+    assert state(work, id_) == State.FAILED and not written(work, id_)
+    assert f"membership inference: {home} kept erased rows to answer for, and did not answer" in why(work, id_)
+    work.workflow.decide(id_, Decision("released"), work.signer)
+    again = execution(run)
+    again.run()
+    assert state(again, id_) == State.CLOSED and verified(again.workflow, id_)
+    assert "membership inference" not in certificate(again, id_)["not_measured"]
+
+
+def test_where_nothing_can_be_measured_the_certificate_says_so(
+    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = finished(tmp_path / "run")
+    (id_,) = asked(run, *of("u07"))
+    monkeypatch.setattr(forgetting, "_hold", lambda *_: None)  # as where the rows only stood in histories
+    work = execution(run)
+    work.run()
+    assert state(work, id_) == State.CLOSED and verified(work.workflow, id_)
+    assert "membership inference" in certificate(work, id_)["not_measured"]
+    assert "There was too little to test" in work.workflow.documents_of(id_)["reply"].read_text()
+
+
+def certificate(work: Execution, id_: str) -> dict[str, Any]:
+    found: dict[str, Any] = read_json(work.workflow.certificates / f"{id_}.json")["certificate"]
+    return found
