@@ -17,9 +17,9 @@ from clients.home import Home, homes_in, open_home
 from clients.learned import changed_shards
 from fedrec.ensemble import forgetting
 from fedrec.errors import FedrecError
-from fedrec.models.adapter import model_hash
 from fedrec.protocol import answers as a
 from fedrec.protocol import questions as q
+from fedrec.protocol.adapters import model_hash
 from fedrec.protocol.record import BadMessage, Content, Record
 from fedrec.protocol.wire import pack, unpack
 from fedrec.tasks import task_of

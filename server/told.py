@@ -11,7 +11,7 @@ import numpy as np
 from fedrec.data.evaluated import evaluated
 from fedrec.errors import FedrecError
 from fedrec.files import finite, read_json
-from fedrec.models.adapter import model_hash
+from fedrec.protocol.adapters import model_hash
 from fedrec.reporting.run_result import alike, digest
 from server.restating import facts_now
 from server.results import hash_of, result_of

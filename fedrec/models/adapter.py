@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -124,11 +124,6 @@ def to_state(arrays: Mapping[str, NDArray[np.float32]]) -> State:
 def to_arrays(state: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:
     """An adapter as it travels."""
     return {name: tensor.numpy() for name, tensor in state.items()}
-
-
-def model_hash(adapters: Sequence[str]) -> str:
-    """SHA-256 of a model from the hashes of its adapters, in order."""
-    return hashlib.sha256("\n".join(adapters).encode()).hexdigest()
 
 
 def _array(tensor: Tensor) -> NDArray[np.float32]:

@@ -55,3 +55,8 @@ def digest_of(state: Mapping[str, NDArray[np.float32]]) -> str:
         digest.update(f"{key} {state[key].shape}\n".encode())
         digest.update(np.asarray(state[key], dtype="<f4").tobytes())
     return digest.hexdigest()
+
+
+def model_hash(adapters: Sequence[str]) -> str:
+    """SHA-256 of a model from the hashes of its adapters, in order."""
+    return hashlib.sha256("\n".join(adapters).encode()).hexdigest()

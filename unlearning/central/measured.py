@@ -12,8 +12,8 @@ import numpy as np
 
 from fedrec.data.table import TEST, TRAIN, Dataset
 from fedrec.files import read_json, write_json
-from fedrec.models.adapter import model_hash
 from fedrec.preparation import facts_of, measured_on
+from fedrec.protocol.adapters import model_hash
 from fedrec.reporting.run_page import write_report
 from fedrec.scoring import by_person
 from fedrec.tasks import task_of
