@@ -22,23 +22,22 @@ def check_current(run: Run, database: str | None = None) -> None:
             answer from it.
     """
     home = run.main
-    folder = home.folder / "erasure"
-    if not folder.is_dir():
+    if not (home.folder / "erasure").is_dir():
         return
     from fedrec.output import warn
     from server.catching_up import refuse
     from server.put_back import lacking
     from server.simulated_run import open_run
     from server.standing import check_baseline, warnings_of
+    from unlearning.workflow.findings import refuse_unproved
     from unlearning.workflow.published import LACKS
-    from unlearning.workflow.workflow import Workflow, certificates_of
+    from unlearning.workflow.workflow import Workflow
 
     if not Workflow.is_open(home, database):
-        if any(certificates_of(home).glob("*.json")):
-            where = f"{folder / 'ledger.db'}: not there, and certificates are"
-            raise FedrecError(f"{where}; restore it from a backup, or name the ledger by FEDREC_LEDGER")
         return
-    with closing(Workflow(home, database).ledger) as ledger:
+    workflow = Workflow(home, database)
+    with closing(workflow.ledger) as ledger:
+        refuse_unproved(workflow)
         here = open_run(home.folder)
         refuse(home, dict.fromkeys(lacking(here, ledger), LACKS))
     if run is not home:

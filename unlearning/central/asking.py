@@ -6,11 +6,12 @@ from contextlib import closing
 
 from fedrec.data.ids import named
 from fedrec.ensemble.ranking import Recommendation, best_unseen
-from fedrec.errors import FedrecError, UsageError, did_you_mean
+from fedrec.errors import UsageError, did_you_mean
 from unlearning.central.answering import AnsweringModel
 from unlearning.central.at_rest import CENTRAL, ModelFolder
 from unlearning.central.executor import behind, refuse
-from unlearning.workflow.workflow import Workflow, certificates_of
+from unlearning.workflow.findings import refuse_unproved
+from unlearning.workflow.workflow import Workflow
 
 
 def recommend(model: ModelFolder, user: str, top: int) -> tuple[str, list[Recommendation]]:
@@ -39,8 +40,7 @@ def check_current(model: ModelFolder) -> None:
         FedrecError: the model is an old copy, which was put back: nothing may answer from it.
     """
     if Workflow.is_open(model):
-        with closing(Workflow(model).ledger) as ledger:
+        workflow = Workflow(model)
+        with closing(workflow.ledger) as ledger:
+            refuse_unproved(workflow)
             refuse(model, behind(model, ledger))
-    elif any(certificates_of(model).glob("*.json")):
-        where = f"{model.folder / 'erasure' / 'ledger.db'}: not there, and certificates are"
-        raise FedrecError(f"{where}; restore it from a backup, or name the ledger by FEDREC_LEDGER")

@@ -35,9 +35,11 @@ def audit(
     from fedrec.output import write_result
     from fedrec.progress import working
     from unlearning.workflow import findings
+    from unlearning.workflow.head import head as head_of
+    from unlearning.workflow.head import read_head
 
     host, workflow, console = open_host(run, database, json)
-    kept = findings.read_head(since) if since else None
+    kept = read_head(since) if since else None
     with working("looking through log, certificates, evidence and models"):
         found = findings.findings(workflow, kept, evidence=True, here=host.put_back(workflow.ledger))
     for finding in found:
@@ -57,7 +59,7 @@ def audit(
     if new:
         raise FedrecError(f"{len(new)} found: restore what was altered, or go on with --accept")
     if head is not None:
-        write_json(head, findings.head(workflow).model_dump(mode="json"))
+        write_json(head, head_of(workflow).model_dump(mode="json"))
     console.print("log, certificates, ledger and operators tell the same" if not found else "nothing else is wrong")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fedrec.errors import Interrupted, command
+from fedrec.errors import FedrecError, Interrupted, command
 from fedrec.lock import only_writer
 from unlearning.executor import Host, Say
 from unlearning.workflow.execution import Execution
@@ -30,13 +30,16 @@ def carry_out(
         database: URL of the ledger; None = where it is anyway.
 
     Raises:
-        FedrecError: log, certificates, ledger and operators do not tell the same; nothing was done.
+        FedrecError: log, certificates, ledger and operators do not tell the same, and nothing was done; or something
+            is still of before an erasure.
         Interrupted: stopped; the same again goes on.
     """
     try:
         with only_writer(workflow.model.folder), host.executor(workflow.ledger, workers) as executor:
             outcomes = Execution(workflow, executor, signer, say, rederive).run()
             host.publish(database)
+            for path, why in host.put_back(workflow.ledger):
+                raise FedrecError(f"{path}: {why.partition('; ')[0]}, and this did not put it right: restore it")
     except KeyboardInterrupt:
         again = "forget run --rederive" if rederive else "forget run"
         raise Interrupted(

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, ProgrammingError
 
 from fedrec.errors import FedrecError, UsageError
+from unlearning.requests.schema import requests
 
 LOCK = 0x666F72676574  # of this ledger's writers among a PostgreSQL database's advisory locks
 WAIT_SECONDS = 30
@@ -58,6 +59,25 @@ class Database:
         except DatabaseError as error:
             cause = " ".join(str(error.orig).split())
             raise FedrecError(f"ledger {self._url.render_as_string()}: {cause}") from None
+
+
+def known_ids(url: str) -> set[str] | None:
+    """The requests of the ledger in a database; None where there is none. Nothing is made.
+
+    Raises:
+        UsageError: the URL is of no database we know.
+    """
+    known = _known(url)
+    if known.get_backend_name() == "sqlite" and not (known.database and Path(known.database).is_file()):
+        return None
+    database = Database(url)
+    try:
+        with database.reading() as connection:
+            if not inspect(connection).has_table(requests.name):
+                return None
+            return set(connection.execute(select(requests.c.id)).scalars())
+    finally:
+        database.close()
 
 
 def _known(text: str) -> URL:

@@ -5,27 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from fedrec.errors import FedrecError, UsageError, command
-from fedrec.files import read_json
-from fedrec.settings import Section
+from fedrec.errors import FedrecError, command
 from unlearning.certificates.certificate import SignedCertificate
 from unlearning.certificates.evidence import check_bundle, read_parts
-from unlearning.certificates.row import heads, in_row
+from unlearning.certificates.row import in_row
 from unlearning.certificates.succession import Said, behind, in_order, succession
 from unlearning.certificates.verify import read_signed, verify_chain
 from unlearning.records import audit
 from unlearning.records.canonical import digest
 from unlearning.records.chain import Line
-from unlearning.records.fields import Count, Digest
 from unlearning.requests.crosscheck import of_operators, of_requests
 from unlearning.requests.request import Request
 from unlearning.requests.states import OPEN, TERMINAL, State
 from unlearning.workflow import progress
+from unlearning.workflow.head import Head
 from unlearning.workflow.workflow import Workflow
 
 ACCEPTED = "findings-accepted"
@@ -54,43 +49,6 @@ class Finding:
         return digest([self.about, self.why, self.seen])
 
 
-class Head(Section):
-    """Where log and certificates end, to be kept elsewhere: what is cut off or written anew later is then found.
-
-    Attributes:
-        lines, log: how many lines the log has, and the hash of the last.
-        certificates, certificate: how many certificates there are, and the digest of the last.
-    """
-
-    lines: Count
-    log: Digest
-    certificates: Count
-    certificate: Digest | None
-
-
-def head(workflow: Workflow) -> Head:
-    """
-    Raises:
-        FedrecError: there is no log, or the certificates are no row.
-    """
-    log, ends = audit.check(workflow.audit.path), heads(workflow.certificates)
-    if len(ends) > 1:
-        raise FedrecError(f"{workflow.certificates}: the certificates are no row, so they have no end to keep")
-    number = len(list(workflow.certificates.glob("*.json")))
-    return Head(lines=log.lines, log=log.head, certificates=number, certificate=ends[0] if ends else None)
-
-
-def read_head(path: Path) -> Head:
-    """
-    Raises:
-        UsageError: the file does not hold one.
-    """
-    try:
-        return Head.model_validate(read_json(path))
-    except (ValidationError, OSError):
-        raise UsageError(f"--since {path}: not what --head FILE wrote") from None
-
-
 def findings(
     workflow: Workflow, since: Head | None = None, evidence: bool = False, here: Iterable[tuple[str, str]] = ()
 ) -> list[Finding]:
@@ -101,19 +59,17 @@ def findings(
         evidence: check every certificate's evidence too, which takes its time where there are many.
         here: files of the model that are not as the certificates say, each with why.
     """
-    lines = audit.read(workflow.audit.path) if workflow.audit.path.exists() else []
-    accepted = {mark for line in lines if line["event"] == ACCEPTED for mark in line["facts"].get("findings", ())}
-    certificates = {path.stem: read_signed(path)[0] for path in sorted(workflow.certificates.glob("*.json"))}
-    requests = workflow.ledger.list()
+    lines, certificates, requests = _lines(workflow), _certificates(workflow), workflow.ledger.list()
     found = [
         *_of_log(workflow, certificates.values(), since),
         *_of_certificates(workflow, certificates, lines, since, evidence),
         *_of_erasures(workflow, certificates, lines),
-        *_of_ledger(workflow, requests, certificates, lines),
+        *_of_ledger(workflow, requests, lines),
         *_of_operators(workflow, lines),
+        *_of_closed(requests, certificates),
         *(Finding(about, why) for about, why in here),
     ]
-    return [replace(one, accepted=one.mark in accepted) for one in dict.fromkeys(found)]
+    return _marked(found, lines)
 
 
 def unaccepted(workflow: Workflow) -> list[Finding]:
@@ -122,18 +78,53 @@ def unaccepted(workflow: Workflow) -> list[Finding]:
 
 
 def refuse_altered(workflow: Workflow) -> None:
-    """Before anything is done.
+    """Before anything is done, whether any request is open or not.
 
     Raises:
         FedrecError: something besides single open requests, which fail alone, is not as it was left.
     """
-    found = [finding for finding in unaccepted(workflow) if not finding.request]
+    _refuse(workflow, "nothing was done", findings(workflow, evidence=True))
+
+
+def refuse_unproved(workflow: Workflow) -> None:
+    """Before anything answers: what the ledger remembers of erasures, which old copies are known by, is not less than
+    what is certified of them.
+
+    Raises:
+        FedrecError: certificates are missing or altered, or the ledger tells otherwise of them.
+    """
+    certificates, requests = _certificates(workflow), workflow.ledger.list()
+    lines = _lines(workflow)
+    found = [
+        *_of_certificates(workflow, certificates, lines, since=None, evidence=False),
+        *_of_erasures(workflow, certificates, lines),
+        *_of_closed(requests, certificates),
+    ]
+    _refuse(workflow, "nothing answers", _marked(found, lines))
+
+
+def _refuse(workflow: Workflow, then: str, found: Iterable[Finding]) -> None:
+    found = [finding for finding in found if not (finding.accepted or finding.request)]
     if found:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         raise FedrecError(
-            f"{found[0].about}: {found[0].why}{more}; nothing was done: "
+            f"{found[0].about}: {found[0].why}{more}; {then}: "
             f"{command('forget audit --run', workflow.model.folder)} lists it, and goes on with --accept"
         )
+
+
+def _marked(found: Iterable[Finding], lines: Iterable[Line]) -> list[Finding]:
+    accepted = {mark for line in lines if line["event"] == ACCEPTED for mark in line["facts"].get("findings", ())}
+    return [replace(one, accepted=one.mark in accepted) for one in dict.fromkeys(found)]
+
+
+def _lines(workflow: Workflow) -> list[Line]:
+    return audit.read(workflow.audit.path) if workflow.audit.path.exists() else []
+
+
+def _certificates(workflow: Workflow) -> dict[str, SignedCertificate | None]:
+    """By the request that each is called by; None for what is none."""
+    return {path.stem: read_signed(path)[0] for path in sorted(workflow.certificates.glob("*.json"))}
 
 
 def open_faults(workflow: Workflow) -> dict[str, str]:
@@ -235,12 +226,7 @@ def began_with(workflow: Workflow) -> list[Said]:
     return list(succession(row, evidence))
 
 
-def _of_ledger(
-    workflow: Workflow,
-    requests: Iterable[Request],
-    certificates: Mapping[str, SignedCertificate | None],
-    lines: list[dict[str, Any]],
-) -> Iterator[Finding]:
+def _of_ledger(workflow: Workflow, requests: Iterable[Request], lines: list[dict[str, Any]]) -> Iterator[Finding]:
     there = {request.id: request for request in requests}
     ended = {line["facts"].get("request") for line in lines if line["facts"].get("state") in TERMINAL}
     for id, why in of_requests(list(there.values()), lines, _under_way(workflow)):
@@ -249,6 +235,12 @@ def _of_ledger(
     for id, request in there.items():
         if request.decision == "approved" and (why := workflow.unvouched(request) or ""):
             yield Finding(f"request {id}", why, request=request.state in OPEN)
+
+
+def _of_closed(requests: Iterable[Request], certificates: Mapping[str, SignedCertificate | None]) -> Iterator[Finding]:
+    """Each closed request has the certificate that the ledger names, and each certificate its closed request."""
+    there = {request.id: request for request in requests}
+    for id, request in there.items():
         if request.state == State.CLOSED:
             signed = certificates.get(id)
             if signed is None or signed.digest != request.certificate:

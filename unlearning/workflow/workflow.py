@@ -17,6 +17,7 @@ from typing import Any, Unpack
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import Field
+from sqlalchemy import make_url
 
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError, command
@@ -29,6 +30,7 @@ from unlearning.operators.keys import ROLES, Role, key_id
 from unlearning.operators.registry import Operator, Registry
 from unlearning.records.audit import AuditLog
 from unlearning.records.canonical import digest
+from unlearning.requests.database import known_ids
 from unlearning.requests.decisions import Decision
 from unlearning.requests.ledger import Asked, Ledger
 from unlearning.requests.policy import Policy
@@ -80,10 +82,11 @@ class Workflow:
 
     @staticmethod
     def is_open(model: TrainedModel, database: str | None = None) -> bool:
-        """Whether the model has a ledger there; to use one that it has not makes it."""
-        folder = model.folder / "erasure"
-        named = database or os.environ.get(LEDGER)
-        return folder.is_dir() and (named is not None or (folder / _FILE).exists())
+        """Whether it has a ledger, or anything tells that it had one. Nothing is made."""
+        if not (model.folder / "erasure").is_dir():
+            return False
+        workflow = Workflow(model, database)
+        return known_ids(workflow._database) is not None or workflow._told()
 
     @cached_property
     def keyring(self) -> Keyring:
@@ -129,8 +132,29 @@ class Workflow:
 
     @cached_property
     def ledger(self) -> Ledger:
+        """Made where no request was taken yet.
+
+        Raises:
+            FedrecError: it is gone, or is another one than the certificates are of.
+        """
+        known, certified = known_ids(self._database), {path.stem for path in self.certificates.glob("*.json")}
+        why = ""
+        if known is None and self._told():
+            why = f"not there, and {'certificates are' if certified else 'the audit log tells of requests'}"
+        elif certified and certified.isdisjoint(known or ()):
+            why = "it knows none of the requests that are certified"
+        if why:
+            where = make_url(self._database).render_as_string()
+            mend = f"restore it from a backup, or name the right one by --database or {LEDGER}"
+            raise FedrecError(f"ledger {where}: {why}; {mend}")
         subjects = SubjectKeys(self.folder / "subjects")
         return Ledger(self._database, subjects, self.rules.ledger, self.operators, self._note)
+
+    def _told(self) -> bool:
+        """Whether a certificate or the audit log tells of a request."""
+        if any(self.certificates.glob("*.json")):
+            return True
+        return self.audit.path.exists() and b'"event":"submitted"' in self.audit.path.read_bytes()
 
     def named(self, beginning: str) -> str:
         """The whole id of the one request whose id begins so.
