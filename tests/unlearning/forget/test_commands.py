@@ -209,7 +209,7 @@ def test_the_page_is_of_the_ledger_that_is_named(
         report([run.folder])
         return id_ in (run.folder / "report.html").read_text()
 
-    with pytest.raises(FedrecError, match="not there, and the audit log tells of requests; .* name the right one"):
+    with pytest.raises(FedrecError, match=r"not there, and the audit log tells of requests; .* name the right one"):
         shown()
     assert not (run.folder / "erasure" / "ledger.db").exists()
     monkeypatch.setenv("FEDREC_LEDGER", elsewhere)
