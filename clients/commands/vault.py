@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,12 +73,8 @@ def erase(
     home: HomeFolder,
     user: Annotated[list[str] | None, typer.Option(help="Id of a user; repeat it for more.")] = None,
     item: Annotated[list[str] | None, typer.Option(help="Id of an item; repeat it for more.")] = None,
-    since: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="From this day on (UTC).")
-    ] = None,
-    until: Annotated[
-        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Up to this day, itself included (UTC).")
-    ] = None,
+    since: Annotated[str | None, typer.Option("--from", help="From this day on (UTC), 2026-01-31.")] = None,
+    until: Annotated[str | None, typer.Option("--to", help="Up to this day (UTC), itself included.")] = None,
     request: Annotated[
         str | None, typer.Option(help="Id of this erasure by hand, which is done once only; left out = a new one.")
     ] = None,
@@ -90,16 +86,19 @@ def erase(
     """Delete the rows that meet every condition, for good. What a run learned from them `fedrec forget` erases too."""
     import uuid
 
+    from fedrec.data.days import DAY, first_second
     from fedrec.data.ids import named
     from fedrec.data.selection import Selection
 
-    if since is not None and until is not None and since > until:
-        raise UsageError(f"--from {since:%Y-%m-%d} is after --to {until:%Y-%m-%d}: exchange them")
+    first = None if since is None else first_second("--from", since)
+    last = None if until is None else first_second("--to", until) + DAY - 1
+    if first is not None and last is not None and first > last:
+        raise UsageError(f"--from {since} is after --to {until}: exchange them")
     selection = Selection(
         users=tuple(named("--user", each, ()) for each in user or ()),
         items=tuple(named("--item", each, ()) for each in item or ()),
-        since=None if since is None else _seconds(since),
-        until=None if until is None else _seconds(until + timedelta(days=1)) - 1,
+        since=first,
+        until=last,
     )
     if (learned := sorted({use.run for use in _vault(home).uses()})) and not rows_only:
         raise UsageError(
@@ -179,10 +178,6 @@ def _home(folder: Path) -> Home:
 
 def _vault(folder: Path) -> Vault:
     return _home(folder).vault
-
-
-def _seconds(day: datetime) -> int:
-    return int(day.replace(tzinfo=UTC).timestamp())
 
 
 def _tell(result: dict[str, Any], told: str, out: str | None) -> None:

@@ -4,8 +4,8 @@
     appearance(text) = NFKC, case folded, without marks of no width, white space as one space
 
 An id is its normal spelling wherever it is read: in a data set, in a list of requests, on the command line. Two of them
-with one appearance differ by case, width, composition or what cannot be seen; letters of other scripts that resemble
-each other are not compared.
+with one appearance differ by case, width, composition or what cannot be seen; letters of other scripts that may
+resemble them are only hinted at (`resembling`).
 """
 
 from __future__ import annotations
@@ -83,6 +83,16 @@ def named(option: str, given: str, known: Iterable[str]) -> str:
         if (like := next((other for other in there if appearance(other) == seen), None)) is not None:
             raise UsageError(f"{option}: {told_apart('id', id, like)}, which is there: give that one if it is meant")
     return id
+
+
+def resembling(text: str, known: Iterable[str]) -> str | None:
+    """A known id of as many letters, most of them the same, where only one of two that differ is ASCII."""
+    for other in known:
+        differ = [(a, b) for a, b in zip(text, other, strict=False) if a != b]
+        scripts = all(a.isascii() != b.isascii() for a, b in differ)
+        if len(text) == len(other) and 0 < 2 * len(differ) < len(text) and scripts:
+            return other
+    return None
 
 
 def _blank(letter: str) -> bool:

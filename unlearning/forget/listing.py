@@ -132,8 +132,12 @@ def _facts(request: Request) -> list[tuple[str, str]]:
 
 
 def _scope(scope: Scope) -> str:
+    """What it is of, in words, without a value that names somebody."""
+    what = "a person's rows" if "person" in scope.conditions else "rows"
+    named = {"items": "on the items named", "rows": "that are named", "dates": "of the days named"}
+    narrowed = "".join(f" {named[each]}" for each in scope.conditions if each in named)
     where = f" at client {scope.client}" if scope.client else ""
-    return f"a {scope.kind}{where}, named by {', '.join(scope.conditions)}"
+    return f"{'' if narrowed else 'all '}{what}{narrowed}{where}"
 
 
 def _line(id: str, state: str, kind: Kind, conditions: Sequence[Condition], due: date) -> str:

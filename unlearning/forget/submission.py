@@ -138,7 +138,7 @@ class _Known:
 
 def _user(option: str, given: str, known: _Known) -> str:
     """A user who is there, or whom the model may have learned from: one of neither is most likely a slip."""
-    from fedrec.data.ids import named
+    from fedrec.data.ids import named, resembling, told_apart
     from fedrec.progress import say
     from unlearning.workflow.planning import changes
 
@@ -149,7 +149,9 @@ def _user(option: str, given: str, known: _Known) -> str:
         say(f"{option} {user}: not in the data, but {changes(known.changed)}, and will be trained again")
         return user
     if user not in holders:
-        raise UsageError(f"{option} {user}: not in the data of {known.model.folder} (or already forgotten)")
+        other = resembling(user, holders)
+        like = f"; {told_apart('id', user, other)}, which is there" if other else ""
+        raise UsageError(f"{option} {user}: not in the data of {known.model.folder} (or already forgotten){like}")
     if client is not None and client not in holders[user]:
         raise UsageError(f"{option} {user}: client {client} has nothing of it; {', '.join(holders[user])} has")
     return user
@@ -194,7 +196,6 @@ def _received(text: str | None) -> datetime | None:
 def _day(text: str | None, option: str, seconds: int = 0) -> int | None:
     if text is None:
         return None
-    try:
-        return int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()) + seconds
-    except ValueError:
-        raise UsageError(f"{option} {text}: write a day as 2026-01-31") from None
+    from fedrec.data.days import first_second
+
+    return first_second(option, text) + seconds

@@ -173,3 +173,24 @@ def test_whoever_is_named_is_named_in_the_datas_spelling(run: SimulatedRun) -> N
     assert run.recommend("\ufeffu07 ", 3) == run.recommend("u07", 3)
     with pytest.raises(UsageError, match="--user: id 'U07' looks like id 'u07'"):
         run.recommend("U07", 3)
+
+
+@pytest.mark.parametrize("day", ["\uff12020-01-01", "0001-01-01", "2020-1-1", " 2020-01-01", "20200101", "9999-12-31"])
+@pytest.mark.parametrize("option", ["--from", "--to", "--received"])
+def test_a_day_is_one_that_may_have_been(run: SimulatedRun, forget: Forget, day: str, option: str) -> None:
+    told = said(forget("submit", "--user", "u07", option, day, fails=True))
+    assert told.startswith(f"{option} ") and ("write a day as" in told or "mend the year" in told)
+    assert not Workflow(run).ledger.list()
+
+
+def test_a_letter_of_another_script_is_pointed_out(forget: Forget) -> None:
+    told = said(forget("submit", "--user", "u\u043e7", fails=True))
+    assert "not in the data" in told and r"id 'u\u043e7' looks like id 'u07', which is there" in told
+    assert "looks like" not in said(forget("submit", "--user", "u99", fails=True))
+
+
+def test_what_a_request_is_of_is_said_in_words(forget: Forget) -> None:
+    whole = json.loads(forget("submit", "--user", "u07", "--json", "-").stdout)["id"]
+    part = json.loads(forget("submit", "--user", "u08", "--from", "2015-01-01", "--json", "-").stdout)["id"]
+    assert "all a person's rows\n" in forget("show", whole).output
+    assert " a person's rows of the days named\n" in forget("show", part).output
