@@ -24,6 +24,8 @@ OperatorName = Annotated[str, _matching("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")]
 Code = Annotated[str, _matching("[a-z]+(?:[_-][a-z0-9]+)*"), StringConstraints(max_length=40)]  # a word of the program
 Line = Annotated[str, _matching(r"[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]{1,200}")]
 
+Day = Annotated[str, _matching("[0-9]{4}-[0-9]{2}-[0-9]{2}")]
+
 Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
 
@@ -44,6 +46,7 @@ class Facts(BaseModel):
     requests: Sequence[RequestId] | None = None
     pseudonym: Pseudonym | None = None
     state: State | None = None
+    due: Day | None = None
     reason: Code | None = None
     method: Code | None = None
     verdict: Outcome | None = None

@@ -63,6 +63,8 @@ def _faults(request: Request, lines: Sequence[Line], under_way: bool) -> Iterato
         yield f"the ledger says {request.state}, the log {_states(lines)[-1]}"
     if request.extended != any(line["event"] == "extended" for line in lines):
         yield "its longer time is not the one that the log tells of"
+    if [line["facts"]["due"] for line in lines if "due" in line["facts"]][-1:] != [request.due_at.isoformat()]:
+        yield "its last day to answer is not the one that the log tells of"
     if request.decision == "approved" and not _approval_told(request.signatures.get("approved"), lines):
         yield "the log does not tell of this approval"
     if request.plan is not None and digest(request.plan) not in [line["facts"].get("plan") for line in lines]:

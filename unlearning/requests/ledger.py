@@ -135,7 +135,7 @@ class Ledger(Reader):
                         persistence.add(connection, made[mark])
                     for request in made.values():
                         told = {"request": request.id, "pseudonym": request.pseudonym, "operator": requester}
-                        self._on_event("submitted", told)
+                        self._on_event("submitted", {**told, "due": request.due_at.isoformat()})
                     found = {mark: one(connection, there[mark]) for mark in marks if mark in there}
             except BaseException:  # nothing was submitted, so no key is kept
                 for request in made.values():
@@ -288,6 +288,8 @@ class Ledger(Reader):
             after = change(before)
             if after != before:
                 persistence.save(connection, after)
+                if after.due_at != before.due_at:
+                    told["due"] = after.due_at.isoformat()
                 self._on_event(kind, {"request": id, "state": after.state.value, **told})
         return after
 

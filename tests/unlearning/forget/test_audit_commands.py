@@ -220,6 +220,16 @@ def test_an_open_request_that_was_edited_is_found_and_fails_alone(run: Simulated
     assert not [finding for finding in findings(Workflow(run)) if "log" in finding.about]
 
 
+def test_a_last_day_that_was_edited_is_found(run: SimulatedRun) -> None:
+    id_ = id_in(run, "received")
+    edit(run, "UPDATE requests SET due_at = '2999-12-27' WHERE id = ?", id_)
+    result, told = audit(run)
+    assert result.exit_code == 1 and [each["about"] for each in told["findings"]] == [f"request {id_}"]
+    assert "its last day to answer" in told["findings"][0]["why"]
+    status, _ = audit(run, command="status")
+    assert "its last day to answer" in status.stderr.replace("\n", " ")
+
+
 def test_a_chain_does_not_begin_anew(run: SimulatedRun) -> None:
     """There is no other note of the newest certificate that could be deleted: the row itself says what comes next."""
     assert not (Workflow(run).folder / "newest.json").exists()

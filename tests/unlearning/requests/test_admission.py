@@ -92,6 +92,7 @@ def test_a_decision_must_be_signed_for_this_request(office: Office, decision: De
     after = office.decide(request, decision)
     assert after != request
     told = {"request": request.id, "state": after.state.value, "operator": "ben"}
+    told |= {"due": after.due_at.isoformat()} if after.extended else {}
     ended = after.state in (State.REFUSED, State.CANCELLED)
     assert office.events[-2 if ended else -1] == (decision.says, told)
 
