@@ -76,7 +76,7 @@ def overall(
     spread = {}
     if len(values):
         spread = {f"mean_{main}": values.mean(), f"worst_{main}": worst(values), f"std_{main}": values.std()}
-    weighted = {name: _mean(clients, name, metric.over) for name, metric in task.metrics.items()}
+    weighted = {name: _mean(clients, name, metric.over) for name, metric in task.metrics.items() if metric.over}
     pooled = weighted | task.pool([answer.scores for answer in answers.values()]) if answers else {}
     return {
         "examples": int(sum(client["examples"] for client in clients)),

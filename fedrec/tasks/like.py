@@ -49,7 +49,7 @@ class Like(Task):
     """The labels are those of the rows."""
 
     metrics: ClassVar[Mapping[str, Metric]] = {
-        "auc": Metric(),
+        "auc": Metric(over=None),
         "uauc": Metric(over="ranked"),
         "logloss": Metric(100.0, rising=False),
     }

@@ -61,12 +61,13 @@ class Metric:
     """
     Attributes:
         highest: the largest value it can have; 0 is the smallest.
-        over: what weighs a client's in the mean of all: its `examples` (rows), or `ranked` (people).
+        over: what weighs a client's in the mean of all: its `examples` (rows), or `ranked` (people); None = over
+            all rows it is no mean, and follows from scores alone (`Task.pool`).
         rising: more is better.
     """
 
     highest: float = 1.0
-    over: str = "examples"
+    over: str | None = "examples"
     rising: bool = True
 
 

@@ -87,9 +87,5 @@ def test_an_answer_to_another_question_is_asked_for_again(tmp_path: Path, monkey
     assert kept.read(TrainAnswer, "client-0", question) is None
 
 
-def test_where_the_run_lies_is_no_part_of_the_question() -> None:
-    assert question_of(Train(run="a", round=1, shards=(0,))) == question_of(Train(run="b", round=1, shards=(0,)))
-
-
 def asked(number: int, shard: int, model: Model) -> str:
     return question_of(Train(round=number, shards=(shard,)).carrying(model))
