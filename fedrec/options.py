@@ -57,6 +57,9 @@ Workers = Annotated[
         help="Processes side by side; 0: none but this one; auto: as many as there are cores for.",
     ),
 ]  # fmt: skip
+Config = Annotated[Path | None, typer.Option(help="Configuration, TOML.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Throw away what --out holds.")]
+Seed = Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="42"), StandsFor("seed")]
 Json = Annotated[
     str | None,
     typer.Option(

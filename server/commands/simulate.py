@@ -8,7 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fedrec.errors import UsageError
-from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, Workers, given
+from fedrec.options import (
+    Base,
+    Config,
+    Data,
+    Format,
+    Items,
+    Json,
+    LikeAbove,
+    Replace,
+    Seed,
+    Set,
+    SkipBadRows,
+    StandsFor,
+    Workers,
+    given,
+)  # fmt: skip
 from fedrec.tables import STRATEGIES
 from server.transports import TRANSPORTS
 
@@ -26,15 +41,12 @@ Strategies = Annotated[
 Shards = Annotated[
     int | None, typer.Option(help="Shards, each a federation of its own.", show_default="1"), StandsFor("shards")
 ]
-Seed = Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="42"), StandsFor("seed")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the run. None: a new one under runs/.")]
 Homes = Annotated[
     Path | None, typer.Option(help="A folder of clients' homes, filled by `fedrec vault import`, to train with.")
 ]
 Transported = Annotated[str, typer.Option("--transport", help=f"How clients are reached: {', '.join(TRANSPORTS)}.")]
 Resume = Annotated[Path | None, typer.Option(help="Continue this run where it stopped.")]
-Replace = Annotated[bool, typer.Option("--replace", help="Throw away the run that --out holds.")]
-Config = Annotated[Path | None, typer.Option(help="Configuration, TOML.")]
 
 
 def simulate(

@@ -8,7 +8,36 @@ from typing import Annotated
 import typer
 
 from fedrec.errors import UsageError
-from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, Workers, given
+from fedrec.options import (
+    Base,
+    Config,
+    Data,
+    Format,
+    Items,
+    Json,
+    LikeAbove,
+    Replace,
+    Seed,
+    Set,
+    SkipBadRows,
+    Workers,
+    given,
+)  # fmt: skip
+
+Method = Annotated[
+    str | None,
+    typer.Option(
+        help="A method, or PARTITIONER+AGGREGATOR; `compare --methods ?` shows all.", show_default="strict-hash"
+    ),
+]
+Shards = Annotated[int | None, typer.Option(help="Shards, each trained alone.", min=1, max=256, show_default="4")]
+Slices = Annotated[
+    int | None,
+    typer.Option(help="Slices of a shard, with a checkpoint after each.", min=1, max=64, show_default="1"),
+]
+Gpus = Annotated[float, typer.Option(help="Part of a GPU that a shard needs, with workers on Ray.", min=0)]
+Out = Annotated[Path | None, typer.Option(help="Folder of the model. None: a new one under runs/.")]
+Resume = Annotated[Path | None, typer.Option(help="Continue this model where it stopped.")]
 
 
 def train(
@@ -17,29 +46,17 @@ def train(
     items: Items = None,
     like_above: LikeAbove = None,
     skip_bad_rows: SkipBadRows = False,
-    method: Annotated[
-        str | None,
-        typer.Option(
-            help="A method, or PARTITIONER+AGGREGATOR; `compare --methods ?` shows all.", show_default="strict-hash"
-        ),
-    ] = None,
-    shards: Annotated[
-        int | None, typer.Option(help="Shards, each trained alone.", min=1, max=256, show_default="4")
-    ] = None,
-    slices: Annotated[
-        int | None,
-        typer.Option(help="Slices of a shard, with a checkpoint after each.", min=1, max=64, show_default="1"),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of everything random.", show_default="42"), StandsFor("seed")
-    ] = None,
+    method: Method = None,
+    shards: Shards = None,
+    slices: Slices = None,
+    seed: Seed = None,
     workers: Workers = "auto",
-    gpus: Annotated[float, typer.Option(help="Part of a GPU that a shard needs, with workers on Ray.", min=0)] = 0.0,
+    gpus: Gpus = 0.0,
     base: Base = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the model. None: a new one under runs/.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Continue this model where it stopped.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Throw away the model that --out holds.")] = False,
-    config: Annotated[Path | None, typer.Option(help="Configuration, TOML.")] = None,
+    out: Out = None,
+    resume: Resume = None,
+    replace: Replace = False,
+    config: Config = None,
     set_: Set = None,
     json: Json = None,
 ) -> None:

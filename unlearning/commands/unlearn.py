@@ -8,8 +8,22 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from fedrec.errors import UsageError
-from fedrec.options import Base, Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, Workers, given
-from unlearning.commands.train import train
+from fedrec.options import (
+    Base,
+    Config,
+    Data,
+    Format,
+    Items,
+    Json,
+    LikeAbove,
+    Replace,
+    Set,
+    SkipBadRows,
+    StandsFor,
+    Workers,
+    given,
+)  # fmt: skip
+from unlearning.commands.train import Gpus, train
 
 if TYPE_CHECKING:
     from unlearning.methods.method import Unit
@@ -34,14 +48,11 @@ TrainRows = Annotated[
     StandsFor("data.train_rows"),
 ]
 Seeds = Annotated[str, typer.Option(help="Seeds; commas between.")]
-Gpus = Annotated[float, typer.Option(help="Part of a GPU that a shard needs, with workers on Ray.", min=0)]
 Latency = Annotated[bool, typer.Option("--latency", help="Measure the time that an answer takes too.")]
 Out = Annotated[
     Path | None,
     typer.Option(help="Folder of the comparison; what is done there is not done again. None: a new one."),
 ]
-Replace = Annotated[bool, typer.Option("--replace", help="Throw away what --out holds.")]
-Config = Annotated[Path | None, typer.Option(help="Configuration of the training, TOML.")]
 
 
 @app.command()
@@ -90,21 +101,10 @@ def compare(
     with telling(console, cast("Unit", unit)) as told:
         done = api.compare(
             methods=[name.strip() for name in methods.split(",")] if methods else (),
-            shards=shards,
-            slices=slices,
-            unit=cast("Unit", unit),
-            forget=forget,
-            seeds=chosen,
-            settings=given(compare, locals()),
-            sets=set_ or (),
-            config=config,
-            out=out,
-            workers=workers,
-            gpus=gpus,
-            latency=latency,
-            replace=replace,
-            telling=told,
-        )
+            shards=shards, slices=slices, unit=cast("Unit", unit), forget=forget, seeds=chosen, gpus=gpus,
+            settings=given(compare, locals()), sets=set_ or (), config=config, out=out, replace=replace,
+            workers=workers, latency=latency, telling=told,
+        )  # fmt: skip
     console.print("", results(done.result), "", sep="\n")
     console.print("report", done.report, markup=False, soft_wrap=True)
     write_result(done.result, json)
