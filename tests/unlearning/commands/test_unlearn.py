@@ -125,12 +125,12 @@ def test_neither_comparison_nor_models_go_on_over_an_altered_base(
     chosen = ("--set", f"base={base}", "--methods", "strict-hash", "--shards", "2", "--out", out)
     assert compare(settings, *chosen).exit_code == 0
     (model,) = (out / "models").glob("*strict-hash")
-    ShardedModel(model)
+    assert ShardedModel(model).base
     altered(base / "model.safetensors")
     wrong = f"{base / 'model.safetensors'} is not the file that"
     assert f"{wrong} {out} was made over" in str(compare(settings, *chosen).exception)
     with pytest.raises(FedrecError, match=f"{wrong} {model} was made over"):
-        ShardedModel(model)
+        assert ShardedModel(model).base
 
 
 def test_a_method_can_be_added_to_a_comparison(settings: list[str], tmp_path: Path) -> None:
