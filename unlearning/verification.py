@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from fedrec.metrics import Scores, auc
 from fedrec.settings import Section
@@ -76,6 +76,12 @@ class Measures(Section):
     unequal_adapters: Count | None = None
     unanswered: tuple[Line, ...] = ()
     adapters_unchanged: Count | None = None
+
+    @field_validator("*")
+    @classmethod
+    def _as_canonical_json_has_it(cls, value: Any) -> Any:
+        """There nothing is below zero and zero: a loss of -0.004 is rounded to -0.0, which would be read back as 0."""
+        return value + 0.0 if isinstance(value, float) else value
 
 
 class Distance(Section):

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from unlearning.records.canonical import canonical, parse
 from unlearning.verification import (
     Measures,
+    Report,
     Thresholds,
     adapter_faults,
     auc_change,
@@ -150,3 +152,12 @@ def test_adapter_faults():
 
     adapters = [adapter(1.0, 2.0), adapter(0.0, 2.0), adapter(1.0, 0.0), adapter(math.nan, 1.0), adapter(1.0, math.inf)]
     assert adapter_faults(adapters) == (2, 1)
+
+
+@given(st.floats(-0.02, 0.02), st.floats(-0.02, 0.02), st.integers(1, 500), st.integers(1, 500))
+def test_the_verdict_on_a_report_as_it_is_kept_is_the_one_that_is_kept(before, change, m, n):
+    """A change that is rounded to minus zero is read back as zero, and its sign is shown."""
+    utility, low, high = coarse_change(0.5 + before, 0.5 + before + change, m, n)
+    report = verdict(Measures(**CLEAN, utility=utility, utility_low=low, utility_high=high), Thresholds())
+    kept = Report.model_validate(parse(canonical(report.model_dump(mode="json"))))
+    assert verdict(kept.measures, kept.thresholds) == kept
