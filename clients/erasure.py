@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
+from clients.client_run import PUBLISHED
 from clients.local import Client
 from fedrec.data.selection import Selection
 from fedrec.ensemble import forgetting
@@ -62,6 +63,6 @@ def _states(model: Model, shards: Sequence[int]) -> dict[int, State]:
 def _forget_rounds(client: Client) -> None:
     """Remove what rounds left here: the model that the server sent last, and checkpoints."""
     folder = client.store.folder
-    (folder / "published.safetensors").unlink(missing_ok=True)
+    (folder / PUBLISHED).unlink(missing_ok=True)
     shutil.rmtree(folder / "training", ignore_errors=True)
     sync(folder)

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from clients.client_run import ClientRun
+from clients.client_run import PUBLISHED, ClientRun
 from clients.learned import teaches
 from fedrec import hardware
 from fedrec.config import RunConfig, Sharing
@@ -121,7 +120,7 @@ class Client:
     def serve(self, number: int, model: Model, shards: Sequence[int]) -> None:
         """Serve the model of round `number`, which has these shards, or what the strategy serves in its place."""
         served = strategy_of(self.config).served(_Learner(self, number, tuple(shards)), model)
-        with replacing(self.store.folder / "published.safetensors") as partial, storing(partial):
+        with replacing(self.store.folder / PUBLISHED) as partial, storing(partial):
             save_file(to_arrays(model), partial, {"round": str(number)})
         adapters = dict(zip(shards, _tensors(served), strict=True))
         judgement = self.judged_by(adapters)
@@ -184,12 +183,10 @@ class Client:
         return rows, np.where(rows.split == TRAIN, place, -1)
 
     def _published(self, number: int) -> Model:
-        path = self.store.folder / "published.safetensors"
-        if path.exists():
-            with safe_open(path, "np") as file:
-                if file.metadata()["round"] == str(number):
-                    return from_arrays(load_file(path))
-        raise FedrecError(f"client {self.name} does not hold the model of round {number}: send its adapters along")
+        model = self.store.published(number)
+        if model is None:
+            raise FedrecError(f"client {self.name} does not hold the model of round {number}: send its adapters along")
+        return model
 
     @property
     def _weighs(self) -> bool:

@@ -155,17 +155,16 @@ class Run:
         from fedrec.workers import parse_workers
         from server.forgetting import RunHost
         from unlearning.forget.carry_out import carry_out
-        from unlearning.forget.submission import known_users, part_of
+        from unlearning.forget.submission import known_user, of_users, part_of
         from unlearning.workflow.workflow import Workflow
 
         host = RunHost(self._stored)
         workflow = Workflow(self._stored)
         first = workflow.ensure_one()[0] if None in (requester, approver, signer) else ""
         part = part_of(workflow, client, items, since, until)
-        users = known_users(self._stored, client, {"user": user}) if user is not None else ()
-        selection = part.model_copy(update={"users": users, "everything": part.everything and not users})
+        users = (known_user(self._stored, client, "user", user),) if user is not None else ()
         request = workflow.submit(
-            selection, client=client, channel="python", ground=ground, requester=requester or first
+            of_users(part, users), client=client, channel="python", ground=ground, requester=requester or first
         )
         workflow.approve(request.id, approver or first, identity)
         outcomes = carry_out(host, workflow, signer or first, workers=parse_workers(str(workers)))

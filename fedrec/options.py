@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,11 @@ Json = Annotated[
         "--json", metavar="FILE|-", callback=_writable, help="Write the result here as JSON; - is standard output."
     ),
 ]
+
+
+def new_folder(given: Path | None, name: str) -> Path:
+    """Where something new goes: the folder that is given, or one under runs/ with the time and a name."""
+    return given or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{name}"
 
 
 def one_run(folder: Path | None, option: Path | None) -> Path | None:

@@ -81,12 +81,12 @@ def pool(parts: Sequence[SharedScores]) -> dict[str, float]:
         From scores `auc`, `uauc` and `logloss`, exactly; from histograms `auc` and `logloss` with `auc_error` and
         `logloss_error`, by which they may be wrong at most; otherwise nothing.
     """
-    scored = [part for part in parts if isinstance(part, ScoredRows)]
-    counted = [histogram(part) if isinstance(part, ScoredRows) else part for part in parts if part is not None]
-    if not parts or len(counted) < len(parts):
+    told = [part for part in parts if part is not None]
+    if not parts or len(told) < len(parts):
         return {}
-    if len(scored) < len(parts):
-        return _of_counts(sum_of(counted))
+    scored = [part for part in told if isinstance(part, ScoredRows)]
+    if len(scored) < len(told):
+        return _of_counts(sum_of([histogram(part) if isinstance(part, ScoredRows) else part for part in told]))
     scores, labels, people = (np.concatenate([getattr(p, name) for p in scored]) for name in ScoredRows.__annotations__)
     users = np.unique(people, return_inverse=True)[1].astype(np.int32)
     return {"auc": auc(scores, labels), "uauc": uauc(scores, labels, users), "logloss": logloss(scores, labels)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from fedrec import config as configuration
 from fedrec.config import RunConfig, parse
 from fedrec.errors import FedrecError, Interrupted, UsageError, command, os_fault
 from fedrec.lock import only_writer
-from fedrec.options import RUNS
+from fedrec.options import new_folder
 from fedrec.preparation import resolve
 from fedrec.progress import working
 from fedrec.strategies import strategy_of
@@ -21,7 +20,6 @@ from server.run import BASELINES, find_run, remove_run
 from server.simulated_run import FILLED, SimulatedRun, create_run, open_run
 from server.transports.transport import Transport
 
-Result = dict[str, Any]
 Entry = dict[str, Any]
 
 
@@ -92,7 +90,7 @@ def start(
         FedrecError: it cannot be prepared, and then nothing is left of it; or trained.
         Interrupted: stopped; `resume` goes on.
     """
-    folder = folder or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{config.strategy}"
+    folder = new_folder(folder, config.strategy)
     with _writing(folder):
         runs = created(config, folder, replace)
         try:

@@ -53,14 +53,16 @@ def check_baseline(baseline: SimulatedRun) -> None:
     """
     for folder, why in unfit_baselines(baseline.main):
         if folder == baseline.folder:
-            raise FedrecError(f"{folder}: {why}, as if an old copy had been put back; {removal(baseline.main)}")
+            raise FedrecError(_line(baseline.main, folder, why))
 
 
 def warnings_of(run: SimulatedRun) -> list[str]:
     """A line for each baseline that may not stand."""
-    return [
-        f"{folder}: {why}, as if an old copy had been put back; {removal(run)}" for folder, why in unfit_baselines(run)
-    ]
+    return [_line(run, folder, why) for folder, why in unfit_baselines(run)]
+
+
+def _line(run: SimulatedRun, folder: Path, why: str) -> str:
+    return f"{folder}: {why}, as if an old copy had been put back; {removal(run)}"
 
 
 def removal(run: SimulatedRun) -> str:

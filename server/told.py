@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +38,10 @@ def old_figures(run: SimulatedRun) -> Found:
 
 def old_entries(run: SimulatedRun, last: int) -> Found:
     """The rounds that were measured on other rows than are there, or of which the last measured another model."""
+    measured = cache(partial(_measured, run))  # the rows are read once a share, not once a round
     for number, entry in enumerate(run.rounds.history()):
         path = run.rounds.folder / f"{number:04d}" / "round.json"
-        there = _measured(run, entry["share"]) if entry["clients"] else {}
+        there = measured(entry["share"]) if entry["clients"] else {}
         if any(each["examples"] != there.get(each["id"], 0) for each in entry["clients"]):
             yield path, "tells of other rows than are there"
         elif number == last and (served := _served(run, entry)) is not None and served != entry["adapter_hash"]:

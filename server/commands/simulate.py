@@ -23,7 +23,7 @@ from fedrec.options import (
     StandsFor,
     Workers,
     given,
-)  # fmt: skip
+)
 from fedrec.tables import STRATEGIES
 from server.transports import TRANSPORTS
 

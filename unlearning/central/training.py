@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,12 @@ from fedrec import lock
 from fedrec.config import RunConfig
 from fedrec.errors import Interrupted, UsageError, command
 from fedrec.files import read_json
-from fedrec.options import RUNS
 from unlearning.central.measured import measure, note_facts, note_seconds, write_page
 from unlearning.central.model import ShardedModel
 from unlearning.layout import RESULT, is_model
 from unlearning.methods.method import Method
 from unlearning.pool import OnStep, Workers
 from unlearning.ready import get_ready
-
-
-def new_folder(folder: Path | None, method: Method) -> Path:
-    """Where a new model goes; None = one under runs/."""
-    return folder or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{method.name}"
 
 
 def create(folder: Path, config: RunConfig, method: Method, replace: bool = False) -> list[str]:

@@ -22,7 +22,8 @@ from fedrec.options import (
     SkipBadRows,
     Workers,
     given,
-)  # fmt: skip
+    new_folder,
+)
 
 Method = Annotated[
     str | None,
@@ -80,7 +81,7 @@ def train(
         raise UsageError("--resume continues a model as it was configured: give it no other settings")
     resolved = resolve(configuration.load(config, overrides, tuple(set_ or ())))
     chosen = method_named(method or "strict-hash", shards or 4, slices or 1, resolved.aggregation)
-    folder = resume or training.new_folder(out, chosen)
+    folder = resume or new_folder(out, chosen.name)
     with only_writer(folder):
         if resume is None:
             with working("preparing: data, base model, shards"):

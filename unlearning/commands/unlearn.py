@@ -22,7 +22,7 @@ from fedrec.options import (
     StandsFor,
     Workers,
     given,
-)  # fmt: skip
+)
 from unlearning.commands.train import Gpus, train
 
 if TYPE_CHECKING:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 from fedrec.errors import Interrupted
 from fedrec.lock import only_writer
-from fedrec.options import RUNS
+from fedrec.options import new_folder
 from unlearning.comparison.compare import Telling, compare
 from unlearning.comparison.folder import Plan, claim, write_page
 from unlearning.pool import Workers
@@ -31,7 +30,7 @@ def carry_out(
         UsageError: the folder holds something else, or there is not so much to forget.
         Interrupted: stopped; the same again goes on.
     """
-    folder = folder or RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-unlearn"
+    folder = new_folder(folder, "unlearn")
     with only_writer(folder):
         claim(folder, plan, replace)
         try:

@@ -57,8 +57,8 @@ def submit(
     if file is not None:
         users = [(each,) for each in _users_in(file, host.model, client)]
     elif user is not None:
-        users = [known_users(host.model, client, {"--user": user})]
-    selections = [part.model_copy(update={"users": who, "everything": part.everything and not who}) for who in users]
+        users = [(known_user(host.model, client, "--user", user),)]
+    selections = [of_users(part, who) for who in users]
     requester = acting(workflow, by, "requester", console)
     found = workflow.submit_all(
         selections, client=client, channel=channel, ground=ground, requester=requester, received=came
@@ -91,18 +91,22 @@ def part_of(
     return Selection(items=_items(workflow, items), since=first, until=last, everything=whole)
 
 
-def known_users(model: HeldModel, client: str | None, given: Mapping[str, str]) -> tuple[str, ...]:
-    """Users in the data's own spelling, who are there, or whom the model may have learned from.
+def of_users(part: Selection, users: tuple[str, ...]) -> Selection:
+    """What `part_of` gave, of these users alone where any are named."""
+    return part.model_copy(update={"users": users, "everything": part.everything and not users})
+
+
+def known_user(model: HeldModel, client: str | None, called: str, user: str) -> str:
+    """A user in the data's own spelling, who is there, or whom the model may have learned from.
 
     Args:
         client: at which they must be; None = at any.
-        given: by what a message calls each.
+        called: by what a message calls them.
 
     Raises:
-        UsageError: one is not.
+        UsageError: they are not.
     """
-    known = _Known(model, client)
-    return tuple(_user(called, user, known) for called, user in given.items())
+    return _user(called, user, _Known(model, client))
 
 
 def _items(workflow: Workflow, given: Collection[str]) -> tuple[str, ...]:
