@@ -26,7 +26,7 @@ from safetensors.numpy import load_file
 
 from clients.home import Home
 from fedrec.config import RunConfig, parse
-from fedrec.data.table import Catalogue, Interactions
+from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.errors import FedrecError
 from fedrec.files import make_folder, sync, write_bytes
 from fedrec.protocol.adapters import Model, digest_of, from_arrays

@@ -19,8 +19,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from fedrec.config import Sharing, StrategyName
-from fedrec.data.pooling import pooled
-from fedrec.data.table import Catalogue, Interactions
+from fedrec.data.dataset import Catalogue, Interactions
+from fedrec.data.union import pooled
 from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import write_bytes
 from fedrec.owner import for_owner_only

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clients.client_run import ClientRun
-from fedrec.data.shards import shard_of
-from fedrec.data.table import HISTORY, TRAIN, Interactions
+from fedrec.data.dataset import HISTORY, TRAIN, Interactions
+from fedrec.data.user_hash import shard_of
 
 
 def teaches(rows: Interactions) -> NDArray[np.bool_]:

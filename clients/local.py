@@ -16,9 +16,10 @@ from clients.client_run import PUBLISHED, ClientRun
 from clients.learned import teaches
 from fedrec import hardware
 from fedrec.config import RunConfig, Sharing
-from fedrec.data.evaluated import evaluated
-from fedrec.data.shards import drawn, numbered, shard_of
-from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Catalogue, Interactions
+from fedrec.console.progress import bar, working
+from fedrec.data.dataset import HISTORY, TEST, TRAIN, VALID, Catalogue, Interactions
+from fedrec.data.evaluation_sample import evaluated
+from fedrec.data.user_hash import drawn, numbered, shard_of
 from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.ensemble.answers import Answers, Judged
 from fedrec.ensemble.stored import Ensemble
@@ -28,7 +29,6 @@ from fedrec.files import replacing, storing
 from fedrec.models.adapter import State
 from fedrec.models.base import Base
 from fedrec.pooled import ScoredRows
-from fedrec.progress import bar, working
 from fedrec.protocol.adapters import Model, from_arrays, to_arrays
 from fedrec.protocol.answers import InventoryAnswer, Measures, TrainAnswer
 from fedrec.strategies import strategy_of

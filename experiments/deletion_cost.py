@@ -41,9 +41,9 @@ from experiments.common import last_result, run_command, tiny_base, write_result
 from experiments.workers import started
 from fedrec.bases.named import base_name
 from fedrec.config import RunConfig, load
+from fedrec.data.dataset import TRAIN
 from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection
-from fedrec.data.table import TRAIN
 from fedrec.preparation import resolve
 from unlearning.central.model import ShardedModel
 from unlearning.comparison.compare import draw

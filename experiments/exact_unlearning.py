@@ -19,7 +19,7 @@ import typer
 
 from experiments.common import last_result, run_command, write_result
 from fedrec import config as configuration
-from fedrec.output import warn
+from fedrec.console.json_output import warn
 from fedrec.preparation import resolve
 from unlearning.comparison.compare import Telling, compare
 from unlearning.comparison.folder import Plan, claim

@@ -27,8 +27,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from fedrec import hardware
 from fedrec.config import PromptConfig
+from fedrec.data.dataset import HISTORY, TRAIN
 from fedrec.data.prompts import PromptEncoder, Window
-from fedrec.data.table import HISTORY, TRAIN
 from fedrec.models.peft_folder import CONFIG, WEIGHTS
 from fedrec.training.batches import bucketed
 from fedrec.training.loop import learning_rate

@@ -19,7 +19,7 @@ import typer
 
 from experiments.common import run_command, write_result
 from fedrec import config as configuration
-from fedrec.data.table import TRAIN
+from fedrec.data.dataset import TRAIN
 from fedrec.metrics import auc
 from server.prepare import finish, prepare
 from server.simulated_run import SimulatedRun, open_run

@@ -37,7 +37,7 @@ from experiments import flowertune
 from experiments.common import portable, result_file, run_command, write_result
 from fedrec import hardware
 from fedrec.config import PromptConfig, load
-from fedrec.data.table import HISTORY, TEST, TRAIN
+from fedrec.data.dataset import HISTORY, TEST, TRAIN
 from fedrec.metrics import auc
 from fedrec.models.bank import AdapterBank, Routed
 from fedrec.models.base import load_base

@@ -19,7 +19,7 @@ import numpy as np
 import typer
 
 from experiments.common import run_command, write_result
-from fedrec.data.table import TEST
+from fedrec.data.dataset import TEST
 from fedrec.metrics import auc
 from unlearning.central.model import ShardedModel
 

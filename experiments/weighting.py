@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from experiments.common import run_command, write_result
-from fedrec.data.table import TEST, VALID
+from fedrec.data.dataset import TEST, VALID
 from fedrec.metrics import measure
 from fedrec.scoring import by_person
 from unlearning.central.model import ShardedModel

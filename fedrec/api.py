@@ -135,8 +135,8 @@ def compare(
         UsageError: names what is wrong.
     """
     from fedrec.config import load
+    from fedrec.parallel.worker_count import parse_workers
     from fedrec.preparation import resolve
-    from fedrec.workers import parse_workers
     from unlearning.comparison.carry_out import METHODS, SILENT, carry_out
     from unlearning.comparison.folder import Plan
     from unlearning.workers import where
@@ -152,7 +152,7 @@ def compare(
 
 
 def _transport(name: str, workers: str | int) -> Transport:
-    from fedrec.workers import parse_workers
+    from fedrec.parallel.worker_count import parse_workers
     from server.transports import TRANSPORTS
 
     TRANSPORTS.check(name, "transport")

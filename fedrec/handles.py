@@ -152,7 +152,7 @@ class Run:
             UsageError: nobody is so named, or nothing.
             FedrecError: it cannot be carried out.
         """
-        from fedrec.workers import parse_workers
+        from fedrec.parallel.worker_count import parse_workers
         from server.forgetting import RunHost
         from unlearning.forget.carry_out import carry_out
         from unlearning.forget.submission import known_user, of_users, part_of

@@ -9,7 +9,7 @@ import torch
 
 from fedrec.config import TrainConfig
 from fedrec.errors import UsageError
-from fedrec.workers import cores
+from fedrec.parallel.worker_count import cores
 
 _SMALL = 100_000_000  # parameters of a model below which one thread is as fast as many
 

@@ -23,7 +23,7 @@ class StandsFor:
 
 
 def _writable(target: str | None) -> str | None:
-    from fedrec.output import checked_target
+    from fedrec.console.json_output import checked_target
 
     return checked_target(target)
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fedrec import hardware
 from fedrec.config import RunConfig
-from fedrec.data.table import TEST, Dataset, Interactions
+from fedrec.data.dataset import TEST, Dataset, Interactions
 from fedrec.data.trivial import trivial_auc
 from fedrec.metrics import auc
 

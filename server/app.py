@@ -14,10 +14,10 @@ from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
 from fedrec import config as configuration
+from fedrec.console.visible import visible
 from fedrec.errors import FedrecError, UsageError
 from fedrec.lock import only_writer
 from fedrec.reporting.run_console import ROUND_HEADER, round_line
-from fedrec.visible import visible
 from server.run import Run
 from server.simulated_run import SimulatedRun
 from server.simulation import run_rounds

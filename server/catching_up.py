@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 
 from flwr.serverapp import Grid
 
+from fedrec.console.progress import say as to_stderr
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, command
-from fedrec.progress import say as to_stderr
 from fedrec.protocol.adapters import Model
 from fedrec.protocol.answers import ChainAnswer, Done, LocateAnswer, RepeatAnswer, ServeAnswer
 from fedrec.protocol.questions import Chain, Discard, Locate, Repeat, Serve

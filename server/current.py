@@ -24,7 +24,7 @@ def check_current(run: Run, database: str | None = None) -> None:
     home = run.main
     if not (home.folder / "erasure").is_dir():
         return
-    from fedrec.output import warn
+    from fedrec.console.json_output import warn
     from server.catching_up import refuse
     from server.put_back import lacking
     from server.simulated_run import open_run

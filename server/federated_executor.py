@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from flwr.serverapp import Grid
 
+from fedrec.console.progress import say as to_stderr
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, command
-from fedrec.progress import say as to_stderr
 from fedrec.protocol.adapters import Model, digest_of
 from fedrec.protocol.answers import (
     Done,

@@ -10,7 +10,7 @@ import numpy as np
 from flwr.app import Message
 from flwr.serverapp import Grid
 
-from fedrec.data.evaluated import share_in_round
+from fedrec.data.evaluation_sample import share_in_round
 from fedrec.errors import FedrecError, command
 from fedrec.protocol.adapters import Model, State, digest_of, size_of, to_arrays
 from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer

@@ -10,11 +10,11 @@ from typing import Any
 
 from fedrec import config as configuration
 from fedrec.config import RunConfig, parse
+from fedrec.console.progress import working
 from fedrec.errors import FedrecError, Interrupted, UsageError, command, os_fault
 from fedrec.lock import only_writer
 from fedrec.options import new_folder
 from fedrec.preparation import resolve
-from fedrec.progress import working
 from fedrec.strategies import strategy_of
 from server.run import BASELINES, find_run, remove_run
 from server.simulated_run import FILLED, SimulatedRun, create_run, open_run
@@ -173,7 +173,7 @@ def _beside(run: SimulatedRun) -> list[SimulatedRun]:
     Raises:
         FedrecError: an erasure is being carried out.
     """
-    from fedrec.progress import say
+    from fedrec.console.progress import say
     from unlearning.workflow.erasures import under_way
     from unlearning.workflow.workflow import Workflow
 

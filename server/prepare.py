@@ -14,10 +14,10 @@ from fedrec.bases.checks import check_base
 from fedrec.bases.named import base_name, with_base
 from fedrec.bases.recorded import find_base, record_base
 from fedrec.config import RunConfig
-from fedrec.data import partition
-from fedrec.data.evaluated import evaluated, share_in_round, share_of_people
+from fedrec.data import client_partition
+from fedrec.data.dataset import Catalogue, Dataset, Interactions
+from fedrec.data.evaluation_sample import evaluated, share_in_round, share_of_people
 from fedrec.data.load import load_dataset
-from fedrec.data.table import Catalogue, Dataset, Interactions
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from fedrec.models.adapter import initial_state
@@ -119,15 +119,15 @@ def _settled(run: SimulatedRun, config: RunConfig) -> SimulatedRun:
 def _partitioned(dataset: Dataset, config: RunConfig, base: Base) -> Interactions:
     """The rows, each with its client."""
     rows = dataset.interactions
-    names = partition.client_names(config.clients.count)
+    names = client_partition.client_names(config.clients.count)
     match config.clients.by:
         case "hash":
-            of = partition.by_hash(rows.user_ids, config.clients.count)
+            of = client_partition.by_hash(rows.user_ids, config.clients.count)
         case "kmeans":
             vectors = item_vectors(base, dataset.catalogue.titles)
-            of = partition.by_taste(rows, vectors, config.clients.count, config.seed)
+            of = client_partition.by_taste(rows, vectors, config.clients.count, config.seed)
         case "column":
-            names, of = rows.client_ids, partition.by_column(rows)
+            names, of = rows.client_ids, client_partition.by_column(rows)
     return replace(rows, client=of[rows.user], client_ids=names)
 
 

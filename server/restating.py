@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fedrec.data.evaluated import share_in_round
+from fedrec.data.evaluation_sample import share_in_round
 from fedrec.files import write_json
 from server.rounds import Rounds
 from server.run import Run

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from fedrec import lock
 from fedrec.config import RunConfig, parse
-from fedrec.data.shards import shard_of
-from fedrec.data.table import Catalogue
+from fedrec.data.dataset import Catalogue
+from fedrec.data.user_hash import shard_of
 from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json, sync, write_json
 from fedrec.options import RUNS

@@ -19,9 +19,9 @@ from clients.client_run import ClientRun
 from clients.home import Home, Policy, Settings, create_home, homes_in, open_home
 from clients.learned import changed_shards
 from fedrec.config import RunConfig
-from fedrec.data.pooling import pooled, united
+from fedrec.data.dataset import TRAIN, Dataset, Interactions
 from fedrec.data.selection import Selection
-from fedrec.data.table import TRAIN, Dataset, Interactions
+from fedrec.data.union import pooled, united
 from fedrec.errors import FedrecError, UsageError, command, did_you_mean
 from fedrec.files import read_json, write_bytes, write_json
 from fedrec.protocol.facts import written
@@ -162,7 +162,7 @@ class SimulatedRun(Run):
         return [(name, id) for name, id in found if id not in known]
 
     def measured_anew(self, share: float) -> dict[str, Any]:
-        from fedrec.data.evaluated import evaluated
+        from fedrec.data.evaluation_sample import evaluated
         from fedrec.preparation import measured_on
 
         rows = self.interactions()

@@ -8,7 +8,7 @@ from typing import Any
 
 from flwr.serverapp import Grid
 
-from fedrec.progress import working
+from fedrec.console.progress import working
 from fedrec.reporting.run_page import write_report
 from server.catching_up import catch_up
 from server.federation import Entry, Federation

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fedrec.data.evaluated import evaluated
+from fedrec.data.evaluation_sample import evaluated
 from fedrec.errors import FedrecError
 from fedrec.files import finite, read_json
 from fedrec.protocol.adapters import model_hash

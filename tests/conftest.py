@@ -34,7 +34,7 @@ def own_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def quiet() -> Iterator[None]:
     """No sign of life in this process, however busy the machine is: what is told is held against words, to the line."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fedrec.progress.PATIENCE", 3600.0)
+        patch.setattr("fedrec.console.progress.PATIENCE", 3600.0)
         yield
 
 

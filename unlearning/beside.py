@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from fedrec import hardware, progress
+from fedrec import hardware
 from fedrec.config import TrainConfig
+from fedrec.console import progress
 from fedrec.errors import FedrecError
 from fedrec.models.base import Base, load_base
-from fedrec.processes import Processes, Tell
-from fedrec.workers import processes_for
+from fedrec.parallel.process_pool import Processes, Tell
+from fedrec.parallel.worker_count import processes_for
 from unlearning.pool import Crew, OnStep, Pool, T, Work, silent
 
 _RETRIES = 3

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fedrec.config import RunConfig
+from fedrec.data.dataset import Catalogue
 from fedrec.data.selection import Selection
-from fedrec.data.table import Catalogue
 from fedrec.protocol.adapters import Model
 from unlearning.certificates.bundle import Round
 from unlearning.requests.ledger import Ledger
@@ -210,7 +210,7 @@ class Host(Protocol):
         """
         Args:
             ledger: what remembers the clients' erasures.
-            workers: as `fedrec.workers.parse_workers` gives it.
+            workers: as `fedrec.parallel.worker_count.parse_workers` gives it.
         """
 
     def put_back(self, ledger: Ledger) -> Iterable[tuple[str, str]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from fedrec.config import LoraConfig, RunConfig, TrainConfig
-from fedrec.data.table import HISTORY, TRAIN, Interactions
+from fedrec.data.dataset import HISTORY, TRAIN, Interactions
 from fedrec.models.adapter import State
 from fedrec.tasks import task_of
 from fedrec.tasks.task import Encoder

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.data.shards import by_hash
-from fedrec.data.table import HISTORY, TRAIN, Interactions
+from fedrec.data.dataset import HISTORY, TRAIN, Interactions
+from fedrec.data.user_hash import by_hash
 from unlearning.partition import Partitioner
 from unlearning.partition.rows import Rows
 

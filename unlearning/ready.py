@@ -8,8 +8,8 @@ from fedrec import hardware
 from fedrec.bases.checks import check_base
 from fedrec.bases.named import base_name, with_base
 from fedrec.config import RunConfig
+from fedrec.data.dataset import Dataset
 from fedrec.data.load import load_dataset
-from fedrec.data.table import Dataset
 from fedrec.models.base import Base, load_base
 from fedrec.models.targets import check_targets
 from fedrec.tasks import encoder_of

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.data.selection import row_keys
-from fedrec.data.table import Catalogue, Interactions
 from fedrec.files import replacing, storing
 from fedrec.vault.rows import occurrences
 from unlearning.places import NOWHERE, Places

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from fedrec.workers import AUTO
+from fedrec.parallel.worker_count import AUTO
 from unlearning.beside import Beside
 from unlearning.pool import Pool, Workers
 

@@ -24,8 +24,8 @@ def init(
 ) -> None:
     """Make a home, with a client.toml to read and change; `fedrec vault import` fills it."""
     from clients.home import Settings, create_home
+    from fedrec.console.visible import visible
     from fedrec.settings import validated
-    from fedrec.visible import visible
 
     given = {"name": name, "device": device, "base": None if base is None else str(Path(base).resolve())}
     made = create_home(home, validated(Settings, given))

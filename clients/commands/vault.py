@@ -42,9 +42,9 @@ def import_(
     from dataclasses import asdict
 
     from fedrec.config import load
+    from fedrec.console.json_output import warn
     from fedrec.data.ids import refuse_twins
     from fedrec.data.load import load_dataset
-    from fedrec.output import warn
     from fedrec.vault.vault import Vault
 
     config = load(None, given(import_, locals()), tuple(sets or ()))
@@ -134,7 +134,7 @@ def backup(
     home: HomeFolder, target: Annotated[Path, typer.Argument(help="The backup's file; replaced if there.")]
 ) -> None:
     """Copy everything but the key; keep the key elsewhere, or who has both can tell whom tombstones name."""
-    from fedrec.visible import visible
+    from fedrec.console.visible import visible
 
     _vault(home).backup(target)
     typer.echo(visible(f"backup written to {target}"))
@@ -181,8 +181,8 @@ def _vault(folder: Path) -> Vault:
 
 
 def _tell(result: dict[str, Any], told: str, out: str | None) -> None:
-    from fedrec.output import write_result
-    from fedrec.visible import visible
+    from fedrec.console.json_output import write_result
+    from fedrec.console.visible import visible
 
     write_result(result, out)
     if out != "-":

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from fedrec import hardware
 from fedrec.config import DataConfig, RunConfig
+from fedrec.data.dataset import Catalogue, Dataset
 from fedrec.data.generated import World
-from fedrec.data.table import Catalogue, Dataset
 from fedrec.models.base import Base
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from fedrec.bases.named import embedded_base, is_embedded
 from fedrec.config import RunConfig
-from fedrec.data.table import Catalogue
+from fedrec.data.dataset import Catalogue
 from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
 from fedrec.models.base import Base, load_base

@@ -75,9 +75,9 @@ def info(
 def _show(name: str, json: str | None) -> None:
     from rich.table import Table
 
-    from fedrec.output import write_result
-    from fedrec.progress import working
-    from fedrec.terminal import terminal
+    from fedrec.console.json_output import write_result
+    from fedrec.console.progress import working
+    from fedrec.console.terminal import terminal
 
     with working(f"trying {name}"):
         facts = _facts(name)

@@ -11,8 +11,8 @@ from fedrec.errors import UsageError
 from fedrec.options import Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, given
 
 if TYPE_CHECKING:
+    from fedrec.data.dataset import Dataset
     from fedrec.data.summary import Summary, UserSummary
-    from fedrec.data.table import Dataset
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="What is in a data set.")
 
@@ -42,10 +42,10 @@ def inspect(
     from dataclasses import asdict
 
     from fedrec.config import load
+    from fedrec.console.json_output import write_result
+    from fedrec.console.progress import working
     from fedrec.data.load import load_dataset
     from fedrec.data.summary import summarise, summarise_users
-    from fedrec.output import write_result
-    from fedrec.progress import working
 
     overrides = given(inspect, locals())
     if homes is not None and (overrides or sets):
@@ -66,8 +66,8 @@ def inspect(
 
 def _held(homes: Path) -> tuple[Dataset, dict[str, str]]:
     """What the clients hold now whose homes are in a folder, and user id → its clients; nobody who was erased."""
-    from fedrec.data.pooling import pooled, united
-    from fedrec.data.table import Dataset
+    from fedrec.data.dataset import Dataset
+    from fedrec.data.union import pooled, united
     from fedrec.vault.vault import Vault
 
     vaults = {path.parent.name: Vault(path) for path in sorted(homes.glob("*/vault.db"))}
@@ -87,8 +87,8 @@ def _print(summary: Summary, users: list[UserSummary]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from fedrec.console.terminal import terminal
     from fedrec.reporting.formatting import clean
-    from fedrec.terminal import terminal
 
     console = terminal()
 

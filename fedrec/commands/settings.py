@@ -18,9 +18,9 @@ def settings(
     from rich.text import Text
 
     from fedrec.config import run_section
-    from fedrec.output import write_result
+    from fedrec.console.json_output import write_result
+    from fedrec.console.terminal import terminal
     from fedrec.settings import all_settings, known_keys
-    from fedrec.terminal import terminal
 
     sections = run_section()
     found = list(all_settings(sections))

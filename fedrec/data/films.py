@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.data.table import Catalogue
+from fedrec.data.dataset import Catalogue
 
 YEARS = (1960, 2019)
 NEW_SINCE = 2000

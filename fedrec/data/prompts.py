@@ -23,7 +23,7 @@ from fedrec.errors import FedrecError
 
 if TYPE_CHECKING:
     from fedrec.config import PromptConfig
-    from fedrec.data.table import Interactions
+    from fedrec.data.dataset import Interactions
 
 Tokens = tuple[int, ...]
 Rows = NDArray[np.intp]

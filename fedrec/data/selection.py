@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.data.table import Catalogue, Interactions
+from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.errors import UsageError
 from fedrec.settings import Section
 

@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions
+from fedrec.data.dataset import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.errors import DataError, UsageError
 
 Rule = Literal["auto", "given", "user-time", "global-time", "tallrec"]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import metrics
+from fedrec.data.dataset import SPLITS, TEST, TRAIN, VALID, Dataset, Interactions
 from fedrec.data.split import earlier_rows
-from fedrec.data.table import SPLITS, TEST, TRAIN, VALID, Dataset, Interactions
 from fedrec.data.trivial import trivial_scores
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import metrics
+from fedrec.data.dataset import TRAIN, Interactions
 from fedrec.data.split import earlier_rows
-from fedrec.data.table import TRAIN, Interactions
 
 SCORERS = ("item", "user", "sum")
 RECENT, PSEUDO_ROWS = 15, 5.0

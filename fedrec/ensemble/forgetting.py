@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.config import RunConfig
+from fedrec.data.dataset import TEST, TRAIN, Catalogue, Interactions
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, of_some_people, row_keys
-from fedrec.data.table import TEST, TRAIN, Catalogue, Interactions
 from fedrec.ensemble.answers import Answers, Judged
 from fedrec.ensemble.erased_rows import discard, held, hold
 from fedrec.ensemble.stored import Ensemble

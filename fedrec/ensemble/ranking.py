@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.data.prompts import PromptEncoder
-from fedrec.data.table import Catalogue, Interactions
 from fedrec.ensemble.answers import Answers
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fedrec.data.dataset import TEST, Catalogue, Interactions, sort_rows
 from fedrec.data.selection import Selection, row_keys
-from fedrec.data.table import TEST, Catalogue, Interactions, sort_rows
 from fedrec.files import replacing
 
 Columns = Mapping[str, NDArray[Any]]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fedrec.config import LoraConfig, RunConfig
-from fedrec.data.table import TEST, VALID
+from fedrec.data.dataset import TEST, VALID
 from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.ensemble.answers import Answers, Judged
 from fedrec.ensemble.scores import ScoreFile

@@ -23,8 +23,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from fedrec.config import LoraConfig, RunConfig
+from fedrec.data.dataset import Interactions
 from fedrec.data.prompts import Window
-from fedrec.data.table import Interactions
 from fedrec.ensemble.answers import Judged
 from fedrec.files import replacing, storing
 from fedrec.models.adapter import State, state_hash

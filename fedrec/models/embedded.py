@@ -25,10 +25,11 @@ from filelock import FileLock, Timeout
 from transformers.utils import logging
 
 from fedrec.config import PromptConfig, TrainConfig
-from fedrec.data.cohort import imagined_cohort
+from fedrec.console.progress import PATIENCE, bar, say
+from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.data.generated import World
+from fedrec.data.imagined_cohort import imagined_cohort
 from fedrec.data.prompts import PromptEncoder
-from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError, os_fault
 from fedrec.files import read_json, storing, write_json
 from fedrec.hardware import resolve, settle_threads, threads
@@ -41,7 +42,6 @@ from fedrec.models.pretraining import (
     token_batches,
     train_tokenizer,
 )
-from fedrec.progress import PATIENCE, bar, say
 
 
 @dataclass(frozen=True)

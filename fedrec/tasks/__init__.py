@@ -9,7 +9,7 @@ from fedrec.tables import TASKS
 
 if TYPE_CHECKING:
     from fedrec.config import PromptConfig, RunConfig
-    from fedrec.data.table import Catalogue
+    from fedrec.data.dataset import Catalogue
     from fedrec.models.base import Base
     from fedrec.tasks.task import Encoder, Task
 

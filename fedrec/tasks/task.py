@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.config import PromptConfig, Sharing
+from fedrec.data.dataset import Interactions
 from fedrec.data.prompts import PromptEncoder, Window
-from fedrec.data.table import Interactions
 from fedrec.pooled import ScoredRows, SharedScores
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.data.pooling import united
-from fedrec.data.table import Catalogue, Interactions
+from fedrec.data.dataset import Catalogue, Interactions
+from fedrec.data.union import united
 from fedrec.errors import FedrecError
 
 Named = tuple[str, str, int, int, int, str]

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.data.selection import Selection
-from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import replacing
 from fedrec.vault import chain

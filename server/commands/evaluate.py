@@ -11,8 +11,8 @@ def evaluate(
     json: Json = None,
 ) -> None:
     """Print the metrics per client and overall, of a run."""
-    from fedrec.output import write_result
-    from fedrec.progress import working
+    from fedrec.console.json_output import write_result
+    from fedrec.console.progress import working
 
     with working(f"reading {one_run(folder, run) or 'the newest run'}"):
         from server.current import check_shown
@@ -33,7 +33,7 @@ def evaluate(
             result = opened.result
     write_result(result, json)
     if json != "-":
+        from fedrec.console.terminal import terminal
         from fedrec.reporting.run_console import print_results
-        from fedrec.terminal import terminal
 
         print_results(terminal(), result)

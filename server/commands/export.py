@@ -19,9 +19,9 @@ def export(
     json: Json = None,
 ) -> None:
     """What a client serves, in one folder that `AutoPeftModelForCausalLM.from_pretrained` loads."""
-    from fedrec.output import write_result
-    from fedrec.progress import working
-    from fedrec.terminal import terminal
+    from fedrec.console.json_output import write_result
+    from fedrec.console.progress import working
+    from fedrec.console.terminal import terminal
     from server.simulated_run import open_run
 
     opened = open_run(one_run(folder, run))

@@ -21,10 +21,10 @@ def recommend(
     from rich.table import Table
 
     from fedrec.api import open_run
-    from fedrec.output import write_result
-    from fedrec.progress import working
+    from fedrec.console.json_output import write_result
+    from fedrec.console.progress import working
+    from fedrec.console.terminal import terminal
     from fedrec.reporting.formatting import clean
-    from fedrec.terminal import terminal
     from unlearning.layout import is_model
 
     path = one_run(folder, run)

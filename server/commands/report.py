@@ -21,8 +21,8 @@ def report(
     database: Database = None,
 ) -> None:
     """Write a run's page, report.html, again; more RUNs appear beside it. Or that of a folder of `unlearn compare`."""
-    from fedrec.progress import working
-    from fedrec.visible import visible
+    from fedrec.console.progress import working
+    from fedrec.console.visible import visible
 
     with working("writing the page"):
         page = _write(runs, run, database)

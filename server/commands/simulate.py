@@ -28,7 +28,7 @@ from fedrec.tables import STRATEGIES
 from server.transports import TRANSPORTS
 
 if TYPE_CHECKING:
-    from fedrec.terminal import Terminal
+    from fedrec.console.terminal import Terminal
     from server.launch import Listener
     from server.simulated_run import SimulatedRun
 
@@ -73,10 +73,10 @@ def simulate(
 ) -> None:
     """Train a recommender in federated rounds, and measure it on each client's own later interactions."""
     from fedrec import api
-    from fedrec.output import write_result
+    from fedrec.console.json_output import write_result
+    from fedrec.console.terminal import terminal
+    from fedrec.parallel.worker_count import get_ready, parse_workers
     from fedrec.reporting.run_console import print_results
-    from fedrec.terminal import terminal
-    from fedrec.workers import get_ready, parse_workers
 
     settings = given(simulate, locals())
     TRANSPORTS.check(transport, "--transport")
@@ -104,9 +104,9 @@ def _telling(console: Terminal) -> Listener:
     """On standard output, or beside it where JSON goes there: a line a run and a line a round."""
     from rich.text import Text
 
-    from fedrec.output import warn
+    from fedrec.console.json_output import warn
+    from fedrec.parallel.worker_count import crowding
     from fedrec.reporting.run_console import ROUND_HEADER, round_line
-    from fedrec.workers import crowding
     from server.launch import Listener
 
     def on_run(run: SimulatedRun, processes: int) -> None:

@@ -17,7 +17,7 @@ from flwr.supercore.run import Run as FlowerRun
 from flwr.supercore.task_identity import TaskIdentity
 
 from fedrec.choices import attribute
-from fedrec.progress import working
+from fedrec.console.progress import working
 from server.simulated_run import SimulatedRun
 from server.transports.transport import CLIENTS, Transport
 

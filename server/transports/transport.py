@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flwr.serverapp import Grid
 
-from fedrec.workers import AUTO
+from fedrec.parallel.worker_count import AUTO
 from server.simulated_run import SimulatedRun
 
 CLIENTS = "clients.app:app"

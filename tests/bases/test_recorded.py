@@ -17,8 +17,8 @@ from clients.app import app as client_app
 from fedrec.bases import recorded
 from fedrec.bases.recorded import RECORD, base_of, keep_base, record_base
 from fedrec.config import RunConfig, load
+from fedrec.data.dataset import Catalogue
 from fedrec.data.selection import Selection
-from fedrec.data.table import Catalogue
 from fedrec.errors import FedrecError
 from fedrec.models import embedded
 from fedrec.models.base import load_base

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from fedrec.config import DataConfig
+from fedrec.data.dataset import Dataset
 from fedrec.data.readers import read
-from fedrec.data.table import Dataset
 
 
 def load(path: Path, **options: Any) -> Dataset:

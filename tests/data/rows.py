@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from fedrec.data.table import Interactions, sort_rows
+from fedrec.data.dataset import Interactions, sort_rows
 
 
 def interactions(user: Any, time: Any, item: Any = None, label: Any = None, **more: Any) -> Interactions:

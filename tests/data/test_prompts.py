@@ -12,8 +12,8 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from fedrec.config import PromptConfig
 from fedrec.data import prompts
+from fedrec.data.dataset import Interactions, sort_rows
 from fedrec.data.prompts import ANSWERS, PromptEncoder, clean_title, encode_titles, template_of
-from fedrec.data.table import Interactions, sort_rows
 from fedrec.errors import FedrecError
 from fedrec.models.pretraining import new_llama, train_tokenizer
 from fedrec.scoring import score_candidates, score_windows

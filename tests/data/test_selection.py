@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedrec.data.dataset import Catalogue, Interactions, sort_rows
 from fedrec.data.selection import Selection, of_some_people, row_keys, without
-from fedrec.data.table import Catalogue, Interactions, sort_rows
 from fedrec.errors import UsageError
 
 CATALOGUE = Catalogue(("a", "b", "c"), ("A", "B", "C"))

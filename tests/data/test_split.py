@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedrec.data.dataset import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.data.split import earlier_rows, keep_train_rows, resolve_rule, split_rows
-from fedrec.data.table import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.errors import DataError, UsageError
 from tests.data.rows import interactions, random_rows
 

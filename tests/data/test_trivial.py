@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from fedrec.data.table import TEST, TRAIN, Interactions
+from fedrec.data.dataset import TEST, TRAIN, Interactions
 from fedrec.data.trivial import PSEUDO_ROWS, RECENT, SCORERS, trivial_auc, trivial_scores
 from tests.data.rows import interactions, random_rows
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from fedrec.config import RunConfig, load
+from fedrec.data.dataset import Interactions
 from fedrec.data.load import load_dataset
-from fedrec.data.table import Interactions
 from fedrec.ensemble import validation
 from fedrec.ensemble.validation import Judgement, judge
 from fedrec.models.adapter import State, initial_state

@@ -21,9 +21,9 @@ from typer.testing import CliRunner
 from fedrec import hardware
 from fedrec.commands.base import app
 from fedrec.config import PromptConfig, WorldConfig
+from fedrec.data.dataset import Catalogue
 from fedrec.data.generated import World, make_world
 from fedrec.data.prompts import ANSWERS, PromptEncoder, Window, clean_title
-from fedrec.data.table import Catalogue
 from fedrec.models import embedded
 from fedrec.models.base import fingerprint, load_base
 from fedrec.models.embedded import Recipe, ensure_embedded

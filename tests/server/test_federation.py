@@ -106,7 +106,7 @@ def test_strategies_differ_and_equal_runs_are_equal(tmp_path: Path, small: Setti
 
 def test_a_shard_is_the_same_alone_as_in_company(tmp_path: Path, small: Settings) -> None:
     """Nothing flows between shards: with the users of one shard taken away, the other's adapters stay as they are."""
-    from fedrec.data.shards import by_hash
+    from fedrec.data.user_hash import by_hash
 
     both = made(tmp_path / "both", small(shards=2))
     alone = made(tmp_path / "alone", small(shards=2))

@@ -70,7 +70,7 @@ def test_as_many_as_there_are_cores_is_the_default(
             super().__init__(client_app, nodes, workers, in_order)
 
     monkeypatch.setattr("server.transports.processes.ProcessGrid", Counted)
-    monkeypatch.setattr("fedrec.workers.cores", lambda: 3)
+    monkeypatch.setattr("fedrec.parallel.worker_count.cores", lambda: 3)
     monkeypatch.delenv("FEDREC_WORKERS")
     monkeypatch.chdir(tmp_path)
     over = ("--set", "federation.fraction=0.5", "--set", "federation.oversample=1")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from fedrec.config import load
+from fedrec.data.dataset import TEST
 from fedrec.data.selection import Selection
-from fedrec.data.table import TEST
 from fedrec.data.trivial import trivial_auc
 from fedrec.metrics import auc
 from fedrec.reporting.run_page import render

@@ -11,7 +11,7 @@ import pytest
 
 from clients.home import Home
 from fedrec.config import RunConfig
-from fedrec.data.table import Catalogue, sort_rows
+from fedrec.data.dataset import Catalogue, sort_rows
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json, replacing, write_json
 from fedrec.protocol.adapters import Model

@@ -7,9 +7,9 @@ from typing import Any
 
 from experiments.models import content
 from fedrec.config import load
+from fedrec.data.dataset import Dataset
 from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection, without
-from fedrec.data.table import Dataset
 from fedrec.preparation import resolve
 from unlearning.central.model import ShardedModel
 from unlearning.methods import method_named

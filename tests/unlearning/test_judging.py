@@ -7,7 +7,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from fedrec.data.table import VALID
+from fedrec.data.dataset import VALID
 from fedrec.ensemble.validation import read_judgement
 from tests.unlearning.models import Maker
 from unlearning.folder import shard_folder

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from experiments.models import content
+from fedrec.data.dataset import TRAIN
 from fedrec.data.selection import Selection, row_keys
-from fedrec.data.table import TRAIN
 from fedrec.ensemble.aggregators import Aggregator
 from fedrec.errors import FedrecError, UsageError
 from tests.unlearning.models import Maker, adapters, same

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from fedrec.data.table import Catalogue, Interactions, sort_rows
+from fedrec.data.dataset import Catalogue, Interactions, sort_rows
 
 CATALOGUE = Catalogue(tuple(f"item-{i}" for i in range(9)), tuple(f"Title {i}" for i in range(9)))
 

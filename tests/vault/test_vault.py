@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.data.selection import Selection, row_keys, without
-from fedrec.data.table import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError
 from fedrec.vault import key as vault_key
 from fedrec.vault.results import Erased, Imported, Restored

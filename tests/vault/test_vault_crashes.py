@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from fedrec.data.dataset import Interactions
 from fedrec.data.selection import Selection, without
-from fedrec.data.table import Interactions
 from fedrec.vault import key as vault_key
 from fedrec.vault import schema as vault_schema
 from fedrec.vault.vault import Vault

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fedrec.data.dataset import Catalogue, sort_rows
 from fedrec.data.selection import Selection, row_keys
-from fedrec.data.table import Catalogue, sort_rows
 from fedrec.errors import FedrecError
 from fedrec.vault import schema as vault_schema
 from fedrec.vault import vault

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from fedrec import hardware
 from fedrec.bases.recorded import base_of
-from fedrec.data.shards import drawn
-from fedrec.data.table import TEST, VALID, Interactions
+from fedrec.data.dataset import TEST, VALID, Interactions
+from fedrec.data.user_hash import drawn
 from fedrec.ensemble.answers import Answers, Judged
 from fedrec.ensemble.validation import Judgement, judge, read_judgement
 from fedrec.models.adapter import State

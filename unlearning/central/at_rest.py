@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fedrec.config import RunConfig, parse
+from fedrec.data.dataset import Catalogue
 from fedrec.data.selection import Selection
-from fedrec.data.table import Catalogue
 from fedrec.errors import FedrecError, command
 from fedrec.files import read_json
 from fedrec.vault.vault import Vault

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
+from fedrec.console.progress import say as to_stderr
 from fedrec.data.selection import Selection
 from fedrec.ensemble import forgetting
 from fedrec.errors import FedrecError, command
 from fedrec.models.adapter import State, to_arrays, to_state
-from fedrec.progress import say as to_stderr
 from fedrec.protocol.adapters import Model
 from fedrec.vault.chain import ORIGIN
 from unlearning.central.at_rest import CENTRAL, ModelFolder

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fedrec.data.table import TEST, TRAIN, Dataset
+from fedrec.data.dataset import TEST, TRAIN, Dataset
 from fedrec.files import read_json, write_json
 from fedrec.preparation import facts_of, measured_on
 from fedrec.protocol.adapters import model_hash

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from fedrec import hardware
 from fedrec.bases.recorded import record_base
 from fedrec.config import RunConfig
+from fedrec.data.dataset import Dataset
 from fedrec.data.selection import Selection
-from fedrec.data.table import Dataset
 from fedrec.ensemble.aggregators.evidence import no_validation_rows
 from fedrec.ensemble.validation import Judgement
 from fedrec.files import write_json

@@ -62,11 +62,11 @@ def train(
     json: Json = None,
 ) -> None:
     """Train a sharded model in one place; `recommend`, `forget` and `report` take its folder as --run."""
+    from fedrec.console.json_output import warn, write_result
+    from fedrec.console.progress import side_by_side, working
+    from fedrec.console.terminal import terminal
     from fedrec.lock import only_writer
-    from fedrec.output import warn, write_result
-    from fedrec.progress import side_by_side, working
-    from fedrec.terminal import terminal
-    from fedrec.workers import get_ready, parse_workers
+    from fedrec.parallel.worker_count import get_ready, parse_workers
 
     overrides, processes = given(train, locals()), parse_workers(workers)
     get_ready(processes, "unlearning.beside", "unlearning.central.model")

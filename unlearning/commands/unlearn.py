@@ -80,8 +80,8 @@ def compare(
     json: Json = None,
 ) -> None:
     """Train each method, delete, and measure it against retraining everything without the deleted rows."""
-    from fedrec.terminal import terminal
-    from fedrec.workers import get_ready, parse_workers
+    from fedrec.console.terminal import terminal
+    from fedrec.parallel.worker_count import get_ready, parse_workers
 
     chosen = _seeds(seeds)
     if unit not in ("row", "user"):
@@ -94,7 +94,7 @@ def compare(
         return
     get_ready(parse_workers(workers), "unlearning.beside", "unlearning.central.model")
     from fedrec import api
-    from fedrec.output import write_result
+    from fedrec.console.json_output import write_result
     from fedrec.reporting.comparison_console import results
     from unlearning.comparison.progress import telling
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.bases.recorded import keep_base
+from fedrec.data.dataset import TEST, TRAIN, Dataset
 from fedrec.data.selection import Selection, row_keys
-from fedrec.data.table import TEST, TRAIN, Dataset
 from fedrec.errors import UsageError
 from fedrec.files import read_json, write_json
 from fedrec.preparation import facts_of

@@ -8,10 +8,10 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from fedrec.output import warn
+from fedrec.console.json_output import warn
+from fedrec.console.terminal import Terminal, terminal
 from fedrec.reporting.comparison_result import EXACTNESS
 from fedrec.reporting.formatting import duration, number
-from fedrec.terminal import Terminal, terminal
 from unlearning.comparison.compare import RETRAINING, Row, Telling
 from unlearning.methods.method import Unit
 from unlearning.partition import PARTITIONERS

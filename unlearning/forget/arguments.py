@@ -14,7 +14,7 @@ from fedrec.errors import UsageError, command
 from fedrec.options import Run
 
 if TYPE_CHECKING:
-    from fedrec.terminal import Terminal
+    from fedrec.console.terminal import Terminal
     from unlearning.executor import Host
     from unlearning.operators.keyring import Keyring
     from unlearning.operators.keys import Role
@@ -72,8 +72,8 @@ def open_host(run: Path | None, database: str | None, json: str | None) -> tuple
 
     Which run was taken is said where none was named.
     """
-    from fedrec.progress import working
-    from fedrec.terminal import terminal
+    from fedrec.console.progress import working
+    from fedrec.console.terminal import terminal
 
     with working(f"opening {run or 'the newest run'}"):
         from unlearning.workflow.workflow import Workflow

@@ -12,7 +12,7 @@ from fedrec.options import Json
 from unlearning.forget.arguments import Database, Operator, RunOption, acting, open_host
 
 if TYPE_CHECKING:
-    from fedrec.terminal import Terminal
+    from fedrec.console.terminal import Terminal
     from unlearning.executor import Host
     from unlearning.workflow.workflow import Workflow
 
@@ -31,9 +31,9 @@ def audit(
     json: Json = None,
 ) -> None:
     """Check the audit log, the row of certificates with evidence, and ledger, operators and models against both."""
+    from fedrec.console.json_output import write_result
+    from fedrec.console.progress import working
     from fedrec.files import write_json
-    from fedrec.output import write_result
-    from fedrec.progress import working
     from unlearning.workflow import findings
     from unlearning.workflow.head import head as head_of
     from unlearning.workflow.head import read_head
@@ -65,7 +65,7 @@ def audit(
 
 def warn_altered(host: Host, workflow: Workflow, console: Terminal) -> None:
     """One line where something is not as it was left, and one for each model beside that is of before an erasure."""
-    from fedrec.progress import working
+    from fedrec.console.progress import working
     from unlearning.workflow.findings import unaccepted
 
     with working("looking through log, certificates and baselines"):

@@ -23,8 +23,8 @@ def verify(
 
     Of a folder also that they are one row, and that each began with what the one before it had left.
     """
-    from fedrec.output import write_result
-    from fedrec.terminal import terminal
+    from fedrec.console.json_output import write_result
+    from fedrec.console.terminal import terminal
     from unlearning.certificates.verify import verify_certificate, verify_chain
     from unlearning.operators.keys import key_id
 

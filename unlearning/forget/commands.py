@@ -31,9 +31,9 @@ from unlearning.forget.submission import submit
 
 def plan(id: RequestId, run: RunOption = None, database: Database = None, json: Json = None) -> None:
     """ID: what a request touches and costs. Nothing is changed, but a client that is behind is put right first."""
+    from fedrec.console.json_output import write_result
+    from fedrec.console.progress import working
     from fedrec.lock import only_writer
-    from fedrec.output import write_result
-    from fedrec.progress import working
     from fedrec.reporting.formatting import duration
     from unlearning.workflow.findings import refuse_altered
     from unlearning.workflow.planning import changes, impact
@@ -77,8 +77,8 @@ def run(
     json: Json = None,
 ) -> None:
     """Carry out every approved request. Killed at any moment, the same command goes on."""
-    from fedrec.output import write_result
-    from fedrec.workers import get_ready, parse_workers
+    from fedrec.console.json_output import write_result
+    from fedrec.parallel.worker_count import get_ready, parse_workers
     from unlearning.forget.carry_out import carry_out
 
     side_by_side = parse_workers(workers)

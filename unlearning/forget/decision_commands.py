@@ -25,7 +25,7 @@ def approve(
     json: Json = None,
 ) -> None:
     """ID: approve a request, once the person is identified; without ID, every one that waits."""
-    from fedrec.output import write_result
+    from fedrec.console.json_output import write_result
     from unlearning.requests.states import State
 
     workflow, console = open_workflow(run, database, json)
@@ -110,7 +110,7 @@ def cancel(
 def _decide(
     id: str, decision: Decision, by: str | None, run: Path | None, database: str | None, json: str | None
 ) -> None:
-    from fedrec.output import write_result
+    from fedrec.console.json_output import write_result
     from unlearning.requests.states import OPEN
     from unlearning.workflow.correspondence import DECISIONS, path_of
 

@@ -11,7 +11,7 @@ from unlearning.forget.arguments import Database, RequestId, RunOption, open_hos
 from unlearning.forget.audit_commands import warn_altered
 
 if TYPE_CHECKING:
-    from fedrec.terminal import Terminal
+    from fedrec.console.terminal import Terminal
     from unlearning.records.fields import Condition
     from unlearning.requests.request import Request
     from unlearning.requests.scope import Kind, Scope
@@ -30,7 +30,7 @@ class Due(Protocol):
 
 def status(run: RunOption = None, database: Database = None, json: Json = None) -> None:
     """Open requests, late ones first, with the days that are left, and how many there are in each state."""
-    from fedrec.output import write_result
+    from fedrec.console.json_output import write_result
 
     host, workflow, console = open_host(run, database, json)
     waiting, counts = workflow.ledger.status()
@@ -55,7 +55,7 @@ def status(run: RunOption = None, database: Database = None, json: Json = None) 
 
 def list_(run: RunOption = None, database: Database = None, json: Json = None) -> None:
     """All requests."""
-    from fedrec.output import write_result
+    from fedrec.console.json_output import write_result
 
     workflow, console = open_workflow(run, database, json)
     found = workflow.ledger.list()
@@ -67,7 +67,7 @@ def list_(run: RunOption = None, database: Database = None, json: Json = None) -
 
 def show(id: RequestId, run: RunOption = None, database: Database = None, json: Json = None) -> None:
     """ID: what is known of one request: its state, days, decisions, shards and documents; no person is named."""
-    from fedrec.output import write_result
+    from fedrec.console.json_output import write_result
     from unlearning.certificates import times
     from unlearning.records import audit
 

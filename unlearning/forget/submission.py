@@ -44,7 +44,7 @@ def submit(
     json: Json = None,
 ) -> None:
     """Hand in a request. The same request again gives the one that is open."""
-    from fedrec.output import write_result
+    from fedrec.console.json_output import write_result
 
     if file is not None and user is not None:
         raise UsageError("--user and --file: give one of them")
@@ -142,8 +142,8 @@ class _Known:
 
 def _user(option: str, given: str, known: _Known) -> str:
     """A user who is there, or whom the model may have learned from: one of neither is most likely a slip."""
+    from fedrec.console.progress import say
     from fedrec.data.ids import named, resembling, told_apart
-    from fedrec.progress import say
     from unlearning.workflow.planning import changes
 
     client, holders = known.client, known.holders

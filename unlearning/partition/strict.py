@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedrec.data.shards import by_hash
+from fedrec.data.user_hash import by_hash
 from unlearning.partition.regions import fit_regions
 from unlearning.partition.rows import Rows, Shards
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fedrec.console.progress import working
 from fedrec.data.selection import Selection
 from fedrec.errors import command
-from fedrec.progress import working
 from fedrec.protocol.adapters import Model, digest_of
 from unlearning.certificates.verify import read_signed
 from unlearning.requests.batches import BATCHED

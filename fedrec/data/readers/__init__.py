@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from fedrec.config import DataConfig
+from fedrec.data.dataset import Dataset
 from fedrec.data.readers.assemble import assemble
 from fedrec.data.readers.formats import FORMATS, read_source
-from fedrec.data.table import Dataset
 
 __all__ = ["FORMATS", "read"]
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fedrec.config import DataConfig
+from fedrec.data.dataset import TRAIN, Dataset, Interactions, sort_rows
 from fedrec.data.readers.catalogue import catalogue_of_file, catalogue_of_rows, control, places_in
 from fedrec.data.readers.likes import doubtful_labels, doubtful_threshold, labels_of
 from fedrec.data.readers.names import id_checks, with_normal_ids
@@ -17,7 +18,6 @@ from fedrec.data.readers.sheet import Check, Column, Mask, RawTable, bad_rows, q
 from fedrec.data.readers.source import Source
 from fedrec.data.readers.times import UNITS, doubtful_times, times, without_times
 from fedrec.data.readers.values import LABELS, SPLIT_NAMES, coded, index_of, numbers
-from fedrec.data.table import TRAIN, Dataset, Interactions, sort_rows
 from fedrec.errors import DataError
 
 _CLIENT_NAME = r"^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,63}$"  # it names a folder, so it must not be a path

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fedrec.data.dataset import Catalogue
 from fedrec.data.readers.arrow import are_empty, holding, taken
 from fedrec.data.readers.sheet import Check, Column, RawTable, bad_rows, quote
 from fedrec.data.readers.values import natural_order
-from fedrec.data.table import Catalogue
 
 _CONTROL = r"[\p{Cc}\x{2028}\x{2029}]"
 

@@ -96,7 +96,7 @@ def test_the_key_is_destroyed_on_demand(ratings: Path, tmp_path: Path, home: Pat
 def test_rows_that_a_run_learned_from_are_not_erased_alone_unless_one_says_so(
     ratings: Path, tmp_path: Path, home: Path
 ) -> None:
-    from fedrec.data.table import Catalogue
+    from fedrec.data.dataset import Catalogue
     from tests.conftest import TITLES
 
     vault(home, "import", "--data", ratings, "--like-above", 3)

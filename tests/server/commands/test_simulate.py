@@ -12,8 +12,8 @@ from typing import get_type_hints
 import pytest
 
 from fedrec.config import DataConfig, RunConfig
+from fedrec.data.dataset import Dataset
 from fedrec.data.load import load_dataset
-from fedrec.data.table import Dataset
 from fedrec.errors import Interrupted, UsageError
 from server import prepare
 from server.commands.simulate import simulate

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from fedrec.visible import visible
+from fedrec.console.visible import visible
 from unlearning.certificates.letters import Head, cancellation, extension, holding, refusal
 
 HEAD = Head("11111111-2222-4333-8444-555555555555", "Films Ltd, 1 High St, dpo@films.example", date(2026, 1, 31),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedrec.data.shards import by_hash
+from fedrec.data.user_hash import by_hash
 from fedrec.errors import FedrecError
 from tests.unlearning.partition.rows import any_rows, make, random_rows, two_camps
 from unlearning.partition import PARTITIONERS, Partitioner, Rows

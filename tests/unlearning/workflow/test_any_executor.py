@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from fedrec.config import RunConfig, load
+from fedrec.data.dataset import Catalogue
 from fedrec.data.selection import Selection
-from fedrec.data.table import Catalogue
 from fedrec.files import read_json, write_json
 from fedrec.protocol.adapters import Model, digest_of
 from unlearning.certificates.bundle import Round

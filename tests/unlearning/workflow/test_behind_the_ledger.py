@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from clients.learned import changed_shards, teaches
+from fedrec.data.dataset import TEST, TRAIN
 from fedrec.data.selection import Selection
-from fedrec.data.table import TEST, TRAIN
 from fedrec.errors import UsageError
 from server.commands.forget import app
 from server.simulated_run import SimulatedRun

@@ -16,8 +16,8 @@ from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from fedrec.config import load
+from fedrec.data.dataset import HISTORY, TEST, TRAIN
 from fedrec.data.selection import Selection
-from fedrec.data.table import HISTORY, TEST, TRAIN
 from fedrec.files import write_json
 from server.prepare import prepare
 from server.simulated_run import SimulatedRun

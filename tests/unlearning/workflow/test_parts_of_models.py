@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import Phase, example, given, settings
 
+from fedrec.data.dataset import TEST
 from fedrec.data.selection import Selection
-from fedrec.data.shards import by_hash
-from fedrec.data.table import TEST
+from fedrec.data.user_hash import by_hash
 from fedrec.files import write_json
 from tests.conftest import Settings
 from tests.server.test_federated_executor import asked, verified

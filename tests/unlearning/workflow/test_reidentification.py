@@ -16,8 +16,8 @@ import pytest
 from typer.testing import CliRunner
 
 from fedrec.commands.data import app as data_app
+from fedrec.data.dataset import Interactions
 from fedrec.data.selection import Selection, without
-from fedrec.data.table import Interactions
 from fedrec.vault.rows import content_hash, named
 from server.simulated_run import SimulatedRun, open_run
 from tests.conftest import Settings

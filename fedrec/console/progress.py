@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from fedrec.visible import visible
+from fedrec.console.visible import visible
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -56,7 +56,7 @@ def bar(description: str) -> Iterator[Callable[[int, int], None]]:
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from fedrec.terminal import terminal
+    from fedrec.console.terminal import terminal
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with _aside(), Progress(*columns, console=terminal(beside=True), transient=True) as progress:
@@ -79,7 +79,7 @@ def working(description: str) -> Iterator[None]:
     else:
         from rich.text import Text
 
-        from fedrec.terminal import terminal
+        from fedrec.console.terminal import terminal
 
         with terminal(beside=True).status(Text(description)) as status:
             _spinning.append(status)
@@ -105,7 +105,7 @@ def side_by_side() -> Iterator[Tell]:
         return
     from rich.text import Text
 
-    from fedrec.terminal import terminal
+    from fedrec.console.terminal import terminal
 
     with _aside(), terminal(beside=True).status(Text("")) as status:
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fedrec.config import TrainConfig
 from fedrec.errors import UsageError
-from fedrec.processes import prepare
+from fedrec.parallel.process_pool import prepare
 
 AUTO = "auto"
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.config import EvaluateConfig
-from fedrec.data.shards import drawn
-from fedrec.data.table import TEST, Interactions
+from fedrec.data.dataset import TEST, Interactions
+from fedrec.data.user_hash import drawn
 
 
 def share_of_people(rows: Interactions, config: EvaluateConfig) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.data.table import TRAIN, Interactions
+from fedrec.data.dataset import TRAIN, Interactions
 from fedrec.errors import DataError, UsageError
 
 Assignment = NDArray[np.int32]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fedrec.data.table import Catalogue, _order
+from fedrec.data.dataset import Catalogue, _order
 
 NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 2)
 

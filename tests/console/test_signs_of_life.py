@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from fedrec import progress
+from fedrec.console import progress
 from fedrec.reporting import run_page
 from server.commands.evaluate import evaluate
 from server.commands.report import report
 from server.simulated_run import SimulatedRun
+from tests.console.test_progress import until
 from tests.reporting.results import write_run
-from tests.test_progress import until
 
 COMMANDS: dict[str, tuple[Callable[[Path], Any], object, str, str]] = {
     "evaluate": (lambda folder: evaluate(folder=folder), SimulatedRun, "result", "reading {folder}, "),

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fedrec.config import EvaluateConfig
-from fedrec.data.evaluated import evaluated, share_in_round, share_of_people
-from fedrec.data.table import TEST
+from fedrec.data.dataset import TEST
+from fedrec.data.evaluation_sample import evaluated, share_in_round, share_of_people
 from fedrec.files import read_json
 from fedrec.reporting.run_console import results_table
 from tests.conftest import Settings

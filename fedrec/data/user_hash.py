@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.data.table import Interactions
+from fedrec.data.dataset import Interactions
 
 if TYPE_CHECKING:
     from fedrec.config import RunConfig

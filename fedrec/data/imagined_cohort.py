@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.data.table import TRAIN, Catalogue, Interactions, sort_rows
+from fedrec.data.dataset import TRAIN, Catalogue, Interactions, sort_rows
 
 PEOPLE, ROWS, WORDS = 1200, 40, 400
 _WORD = re.compile(r"[^\W\d_]{3,}|\b(?:1[89]|20)\d(?=\d\b)")

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from fedrec import progress
-from fedrec.progress import bar, side_by_side, tell_another, working
+from fedrec.console import progress
+from fedrec.console.progress import bar, side_by_side, tell_another, working
 
 
 def test_a_pipe_is_told_every_so_often_and_not_of_what_is_soon_done(

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pyarrow as pa
 
+from fedrec.data.dataset import Catalogue, Interactions, sort_rows
 from fedrec.data.readers.arrow import taken
 from fedrec.data.readers.values import natural_order
-from fedrec.data.table import Catalogue, Interactions, sort_rows
 
 
 def pooled(parts: Mapping[str, Interactions]) -> Interactions:

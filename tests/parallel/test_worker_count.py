@@ -6,7 +6,7 @@ import pytest
 
 from fedrec.config import TrainConfig
 from fedrec.errors import UsageError
-from fedrec.workers import crowding, parse_workers, processes_for
+from fedrec.parallel.worker_count import crowding, parse_workers, processes_for
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from fedrec.workers import crowding, parse_workers, processes_for
 def test_as_many_processes_as_there_are_cores_for_their_threads_and_work(
     monkeypatch: pytest.MonkeyPatch, cores: int, threads: int, pieces: int, processes: int
 ) -> None:
-    monkeypatch.setattr("fedrec.workers.cores", lambda: cores)
+    monkeypatch.setattr("fedrec.parallel.worker_count.cores", lambda: cores)
     config = TrainConfig(device="cpu", threads=threads)
     assert processes_for("auto", config, pieces) == processes
     assert [processes_for(count, config, pieces) for count in (0, 1, 3, 99)] == [0, 1, min(3, pieces), pieces]
@@ -33,5 +33,5 @@ def test_workers_are_a_number_or_auto() -> None:
 def test_more_threads_than_cores_are_told(
     monkeypatch: pytest.MonkeyPatch, workers: int, threads: int, crowded: bool
 ) -> None:
-    monkeypatch.setattr("fedrec.workers.cores", lambda: 2)
+    monkeypatch.setattr("fedrec.parallel.worker_count.cores", lambda: 2)
     assert ("--set train.threads=1" in crowding(workers, threads)) == crowded

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedrec.data import cohort
-from fedrec.data.cohort import imagined_cohort
-from fedrec.data.table import Catalogue
+from fedrec.data import imagined_cohort as cohort
+from fedrec.data.dataset import Catalogue
+from fedrec.data.imagined_cohort import imagined_cohort
 
 
 def catalogue(size: int) -> Catalogue:

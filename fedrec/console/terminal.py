@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from fedrec.visible import visible
+from fedrec.console.visible import visible
 
 
 class Terminal(Console):

@@ -23,12 +23,12 @@ from clients.home import Settings, create_home
 from fedrec import cli
 from fedrec.commands.data import app as data_app
 from fedrec.config import RunConfig
-from fedrec.data.table import Catalogue, sort_rows
+from fedrec.console.json_output import write_result
+from fedrec.console.terminal import Terminal
+from fedrec.console.visible import visible
+from fedrec.data.dataset import Catalogue, sort_rows
 from fedrec.ensemble.ranking import Recommendation
 from fedrec.errors import UsageError
-from fedrec.output import write_result
-from fedrec.terminal import Terminal
-from fedrec.visible import visible
 from tests.cli import ROOT
 
 CLEAR, TITLE, C1, OVERRIDE = "\x1b[2J", "\x1b]0;owned\x07", "\x9b2J", "\u202egnp.exe"
@@ -130,7 +130,7 @@ def test_a_result_replaces_no_device_and_no_pipe(tmp_path: Path) -> None:
     import os
     import threading
 
-    from fedrec.output import write_result
+    from fedrec.console.json_output import write_result
 
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from fedrec.console.visible import visible
 from fedrec.errors import UsageError
 from fedrec.files import finite, write_json
-from fedrec.visible import visible
 
 # What could steer a terminal and JSON may hold as it is; what is below a space it escapes itself.
 _STEERS = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fedrec.data.partition import by_column, by_hash, by_taste, client_names
-from fedrec.data.table import TEST
+from fedrec.data.client_partition import by_column, by_hash, by_taste, client_names
+from fedrec.data.dataset import TEST
 from fedrec.errors import DataError, UsageError
 from tests.data.rows import interactions
 

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from fedrec.processes import Done, Processes, Tell
+from fedrec.parallel.process_pool import Done, Processes, Tell
 
 ROOT = Path(__file__).parent.parent
 
@@ -88,8 +88,8 @@ def test_what_nobody_waits_for_is_not_begun(two: Processes) -> None:
 
 _PARENT = """
 import time
-from fedrec.processes import Processes
-from tests.test_processes import serve
+from fedrec.parallel.process_pool import Processes
+from tests.parallel.test_process_pool import serve
 
 if __name__ == "__main__":
     with Processes(2, serve) as processes:
@@ -121,7 +121,7 @@ def test_a_stop_while_processes_begin_to_import_is_no_traceback(tmp_path: Path) 
     """Under a terminal Ctrl-C reaches every process."""
     (tmp_path / "slow.py").write_text("import time, pathlib\npathlib.Path('begun').touch()\ntime.sleep(60)\n")
     code = (
-        "import time; from fedrec.processes import prepare; prepare('slow')\n"
+        "import time; from fedrec.parallel.process_pool import prepare; prepare('slow')\n"
         "try:\n time.sleep(60)\nexcept KeyboardInterrupt:\n print('stopped')"
     )
     process = subprocess.Popen(
