@@ -16,7 +16,7 @@ import pytest
 
 from fedrec.parallel.process_pool import Done, Processes, Tell
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def serve(task: Any, tell: Tell) -> Any:
