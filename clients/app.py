@@ -15,7 +15,7 @@ from clients import erasure, local
 from clients.client_run import ClientRun
 from clients.home import Home, homes_in, open_home
 from clients.learned import changed_shards
-from fedrec.ensemble import forgetting
+from fedrec.ensemble import erasure_steps
 from fedrec.errors import FedrecError
 from fedrec.protocol import answers as a
 from fedrec.protocol import questions as q
@@ -111,7 +111,7 @@ def serve(client: local.Client, question: q.Serve) -> a.ServeAnswer:
 @answers(q.Locate)
 def locate(client: local.Client, question: q.Locate) -> a.LocateAnswer:
     """What is here of a selection: counts and shards; and hashes of the data and of what is served."""
-    held = forgetting.locate(client, question.selection)
+    held = erasure_steps.locate(client, question.selection)
     changed = changed_shards(client.store, client.interactions)
     data = client.store.vault.known_by(client.interactions, client.store.catalogue) or ""
     return a.LocateAnswer(
@@ -123,7 +123,7 @@ def locate(client: local.Client, question: q.Locate) -> a.LocateAnswer:
 @answers(q.Withdraw)
 def withdraw(client: local.Client, question: q.Withdraw) -> a.WithdrawAnswer:
     """Stop serving the shards that are named."""
-    left, rows = forgetting.withdraw(client, question.selection, question.shards)
+    left, rows = erasure_steps.withdraw(client, question.selection, question.shards)
     return a.WithdrawAnswer(client=client.name, shards=tuple(left), rows=rows)
 
 
@@ -131,7 +131,7 @@ def withdraw(client: local.Client, question: q.Withdraw) -> a.WithdrawAnswer:
 def erase(client: local.Client, question: q.Erase) -> a.EraseAnswer:
     """Delete what is selected, and what was made of it."""
     rows = erasure.erase(client, question.selection, question.request)
-    return a.EraseAnswer(client=client.name, rows=rows, waiting=forgetting.waiting(client, question.request))
+    return a.EraseAnswer(client=client.name, rows=rows, waiting=erasure_steps.waiting(client, question.request))
 
 
 @answers(q.Rehearse)

@@ -1,7 +1,7 @@
 """What a client has of one run, in its home.
 
 configuration.json, catalogue.json, base.json   the run's public facts, as the server said them once
-manifest.json, served/, judged.safetensors, rehearsed.safetensors: the model it serves (`fedrec.ensemble.stored`)
+manifest.json, served/, judged.safetensors, rehearsed.safetensors: the model it serves (`fedrec.ensemble.serving`)
 published.safetensors       the model the server sent last; training starts from it
 personal-0003.safetensors   Ditto's personal model
 scores.npz           the scores of its test rows by the served model
@@ -34,7 +34,7 @@ from fedrec.protocol.facts import FACTS, Fact, written
 from fedrec.vault.vault import Vault
 
 if TYPE_CHECKING:
-    from fedrec.ensemble.stored import Ensemble
+    from fedrec.ensemble.serving import Ensemble
     from fedrec.models.base import Base
 
 PUBLISHED = "published.safetensors"
@@ -151,7 +151,7 @@ class ClientRun:
     @property
     def ensemble(self) -> Ensemble:
         """The model that it serves."""
-        from fedrec.ensemble.stored import Ensemble
+        from fedrec.ensemble.serving import Ensemble
 
         return Ensemble(self.folder, self)
 

@@ -1,4 +1,4 @@
-"""What a client does when somebody is to be forgotten, beyond what every holder of rows does (`forgetting`)."""
+"""What a client does when somebody is to be forgotten, beyond what every holder of rows does (`erasure_steps`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from clients.client_run import PUBLISHED
 from clients.local import Client
 from fedrec.data.selection import Selection
-from fedrec.ensemble import forgetting
+from fedrec.ensemble import erasure_steps
 from fedrec.files import sync
 from fedrec.models.adapter import State, to_state
 from fedrec.protocol.adapters import Model
@@ -22,7 +22,7 @@ def erase(client: Client, selection: Selection, request: str) -> int:
     Returns:
         Rows deleted.
     """
-    deleted = forgetting.erase(client, selection, request)
+    deleted = erasure_steps.erase(client, selection, request)
     _forget_rounds(client)
     return deleted
 
@@ -31,7 +31,7 @@ def repeat(client: Client, links: Sequence[Link]) -> int:
     """Serve nothing until `serve`, and erase again what is missing here of some links; how many rows."""
     client.ensemble.withdraw_all(client.config.shards)
     deleted = client.vault.repeat(links)
-    forgetting.forget_made(client)
+    erasure_steps.forget_made(client)
     _forget_rounds(client)
     return deleted
 
@@ -40,20 +40,20 @@ def rehearse(
     client: Client, requests: Sequence[str], model: Model, shards: Sequence[int], unseen: int
 ) -> RehearseAnswer:
     """How erased rows and rows never seen look to adapters that are not served yet."""
-    found = forgetting.rehearse(client, requests, _states(model, shards), unseen)
+    found = erasure_steps.rehearse(client, requests, _states(model, shards), unseen)
     return RehearseAnswer(client=client.name, **vars(found))
 
 
 def discard(client: Client, requests: Sequence[str]) -> None:
     """Destroy what `erase` kept for the verification, and whatever nothing answers from."""
-    forgetting.discard_held(client, requests)
+    erasure_steps.discard_held(client, requests)
     for name, _ in client.store.unused():
         (client.store.folder / name).unlink(missing_ok=True)
 
 
 def serve(client: Client, model: Model, shards: Sequence[int]) -> None:
     """Serve retrained adapters from now on, beside those that are served."""
-    forgetting.serve(client, _states(model, shards))
+    erasure_steps.serve(client, _states(model, shards))
 
 
 def _states(model: Model, shards: Sequence[int]) -> dict[int, State]:

@@ -25,8 +25,8 @@ from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import write_bytes
 from fedrec.owner import for_owner_only
 from fedrec.pooled import LEAST_FIRST
+from fedrec.registry import STRATEGIES
 from fedrec.settings import Section, validated
-from fedrec.tables import STRATEGIES
 from fedrec.text import read_text, shown
 from fedrec.vault.vault import Vault
 

@@ -21,8 +21,8 @@ from fedrec.data.dataset import HISTORY, TEST, TRAIN, VALID, Catalogue, Interact
 from fedrec.data.evaluation_sample import evaluated
 from fedrec.data.user_hash import drawn, numbered, shard_of
 from fedrec.ensemble.aggregators import AGGREGATORS
-from fedrec.ensemble.answers import Answers, Judged
-from fedrec.ensemble.stored import Ensemble
+from fedrec.ensemble.served_model import Judged, ServedModel
+from fedrec.ensemble.serving import Ensemble
 from fedrec.ensemble.validation import Judgement, judge, read_judgement
 from fedrec.errors import FedrecError
 from fedrec.files import replacing, storing
@@ -91,12 +91,14 @@ class Client:
         """(users,) who is in one of these shards."""
         return np.asarray(np.isin(self.shard_of_users(), list(shards)), bool)
 
-    def answers_of(self, adapters: Mapping[int, State], judged: Judged | None = None) -> Answers:
+    def answers_of(self, adapters: Mapping[int, State], judged: Judged | None = None) -> ServedModel:
         """How these adapters answer together; without judged rows they count equally."""
         config, readout = self.config, self.encoder.readout
         aggregator = "average-nd" if judged is None else config.aggregator
         known = Judged.nobody(config.shards) if judged is None else judged
-        return Answers(self.base, config.lora, readout, adapters, known, aggregator, config.aggregation, config.seed)
+        return ServedModel(
+            self.base, config.lora, readout, adapters, known, aggregator, config.aggregation, config.seed
+        )
 
     def inventory(self) -> InventoryAnswer:
         """Counts only: users, and train rows of each shard."""

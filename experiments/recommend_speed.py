@@ -1,6 +1,6 @@
 """`recommend` over a whole catalogue: the history computed once, against every prompt scored alone.
 
-    recommend     what `fedrec recommend` computes, adapters and catalogue read from disk      Answers.candidates
+    recommend     what `fedrec recommend` computes, adapters and catalogue read from disk      ServedModel.candidates
     shared        its scoring alone: one history, many candidates                              score_candidates
     batched       each candidate's whole prompt, as many in a batch as scoring ever takes      score_windows
     one by one    each candidate's whole prompt by itself

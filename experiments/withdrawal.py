@@ -31,7 +31,7 @@ from fedrec.config import load
 from fedrec.data.load import load_dataset
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection
-from fedrec.ensemble.answers import Answers
+from fedrec.ensemble.served_model import ServedModel
 from fedrec.preparation import resolve
 from unlearning.central.model import ShardedModel
 from unlearning.comparison.compare import draw
@@ -50,7 +50,7 @@ class Answer:
     asked: float
     given: float
     user: str
-    by: Answers
+    by: ServedModel
     scores: NDArray[np.float64]
 
 
@@ -106,7 +106,7 @@ class Asking:
         return sum(not equal(each.scores, quiet[each.user][each.by.shards]) for each in self.answers)
 
 
-def answer(by: Answers, windows: list[Window], n: int) -> NDArray[np.float64]:
+def answer(by: ServedModel, windows: list[Window], n: int) -> NDArray[np.float64]:
     scores = by.scores(windows, n)
     return scores[~np.isnan(scores)]
 

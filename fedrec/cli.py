@@ -11,11 +11,11 @@ from typing import NoReturn
 
 import click
 
-from fedrec.choices import attribute
 from fedrec.console.progress import patience_from_here, say
 from fedrec.console.visible import visible
 from fedrec.errors import FedrecError, Interrupted, did_you_mean, os_fault
 from fedrec.owner import for_owner_only
+from fedrec.registry import attribute
 
 COMMANDS = {
     "simulate": ("server.commands.simulate:simulate", "Federated rounds on this machine: the main job."),

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, create_model, model_validator
 
 from fedrec.errors import UsageError
+from fedrec.registry import STEPS, STRATEGIES, TASKS
 from fedrec.settings import AnySection, Section, validated
-from fedrec.tables import STEPS, STRATEGIES, TASKS
 from fedrec.text import read_text
 
 StrategyName = Annotated[str, STRATEGIES]

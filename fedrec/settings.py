@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from fedrec.choices import Choices
 from fedrec.errors import UsageError, did_you_mean
+from fedrec.registry import Registry
 
 
 class Section(BaseModel):
@@ -67,7 +67,7 @@ def all_settings(section: type[Section], prefix: str = "") -> Iterator[Setting]:
         else:
             default = None if field.is_required() else field.get_default(call_default_factory=True)
             shown = "none" if default is None else json.dumps(default, ensure_ascii=False).strip('"')
-            names = next((" | ".join(each) for each in field.metadata if isinstance(each, Choices)), None)
+            names = next((" | ".join(each) for each in field.metadata if isinstance(each, Registry)), None)
             yield Setting(key, shown, names or _kind(field.annotation), field.description or "")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.data.prompts import PromptEncoder
-from fedrec.ensemble.answers import Answers
+from fedrec.ensemble.served_model import ServedModel
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Recommendation:
 
 
 def best_unseen(
-    answers: Answers, encoder: PromptEncoder, catalogue: Catalogue, rows: Interactions, user: str, top: int
+    answers: ServedModel, encoder: PromptEncoder, catalogue: Catalogue, rows: Interactions, user: str, top: int
 ) -> list[Recommendation]:
     """The `top` items without a row of the user's, by falling score (ties by item order)."""
     mine = rows.user == rows.user_ids.index(user)

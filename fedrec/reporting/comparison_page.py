@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fedrec.files import finite
+from fedrec.registry import STRATEGIES
 from fedrec.reporting import comparison_figures, templating
 from fedrec.reporting.comparison_result import EXACTNESS, Standing, standings
 from fedrec.reporting.formatting import MISSING, clean, count, duration, number, percent, size
 from fedrec.reporting.run_result import TRIVIAL
-from fedrec.tables import STRATEGIES
 
 _FEDERATED = ("strategy", "baselines", "shards", "seed", "clients", "federation", *STRATEGIES)  # no shard's training
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fedrec.registry import STRATEGIES
 from fedrec.reporting import erasure_section, heatmap, run_figures, run_result, templating
 from fedrec.reporting.erasure_section import Erasures
 from fedrec.reporting.run_result import Result
-from fedrec.tables import STRATEGIES
 
 
 def write_report(result: Result, path: Path, requests: Erasures | None = None) -> None:

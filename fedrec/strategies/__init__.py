@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fedrec.tables import STRATEGIES
+from fedrec.registry import STRATEGIES
 
 if TYPE_CHECKING:
     from fedrec.config import RunConfig

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from fedrec.tables import TASKS
+from fedrec.registry import TASKS
 
 if TYPE_CHECKING:
     from fedrec.config import PromptConfig, RunConfig

@@ -15,7 +15,7 @@ import torch
 
 from fedrec.config import TrainConfig
 from fedrec.models.adapter import State
-from fedrec.tables import STEPS
+from fedrec.registry import STEPS
 from fedrec.training.checkpoint import Checkpoint
 from fedrec.training.step import Learning
 

@@ -22,6 +22,7 @@ from fedrec.files import replacing
 from fedrec.vault import chain
 from fedrec.vault import key as vault_key
 from fedrec.vault.chain import Link
+from fedrec.vault.database import DESTROYED, check_schema, copy, create, meta, reading, scrub, set_meta, writing
 from fedrec.vault.erasure import (
     broken,
     count_refused,
@@ -35,7 +36,6 @@ from fedrec.vault.erasure import (
 )
 from fedrec.vault.results import Entry, Erased, Imported, Restored, Use
 from fedrec.vault.rows import content_hash, insert, insert_titles, named, occurrences, titles_in, to_interactions
-from fedrec.vault.schema import DESTROYED, check_schema, copy, create, meta, reading, scrub, set_meta, writing
 from fedrec.vault.tombstones import Refusal, tombstones_of
 
 

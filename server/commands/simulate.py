@@ -24,7 +24,7 @@ from fedrec.options import (
     Workers,
     given,
 )
-from fedrec.tables import STRATEGIES
+from fedrec.registry import STRATEGIES
 from server.transports import TRANSPORTS
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fedrec.choices import Choices
+from fedrec.registry import Registry
 
 if TYPE_CHECKING:
     from server.transports.transport import Transport
 
-TRANSPORTS: Choices[type[Transport]] = Choices(
+TRANSPORTS: Registry[type[Transport]] = Registry(
     {
         "processes": "server.transports.processes:SideBySide",
         "in-process": "server.transports.in_process:InProcess",

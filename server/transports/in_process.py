@@ -16,8 +16,8 @@ from flwr.serverapp import Grid
 from flwr.supercore.run import Run as FlowerRun
 from flwr.supercore.task_identity import TaskIdentity
 
-from fedrec.choices import attribute
 from fedrec.console.progress import working
+from fedrec.registry import attribute
 from server.simulated_run import SimulatedRun
 from server.transports.transport import CLIENTS, Transport
 

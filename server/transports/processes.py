@@ -13,11 +13,11 @@ from flwr.app import Context, Error, Message
 from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
 
-from fedrec.choices import attribute
 from fedrec.console import progress
 from fedrec.parallel.process_pool import Done, Processes, Tell
 from fedrec.parallel.worker_count import processes_for
 from fedrec.protocol.questions import Evaluate, Rehearse, Serve, Train
+from fedrec.registry import attribute
 from server.simulated_run import SimulatedRun
 from server.transports.in_process import InProcess, LocalGrid, answer, node_of
 from server.transports.transport import CLIENTS, Transport

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fedrec.config import TrainConfig
-from fedrec.tables import STEPS
+from fedrec.registry import STEPS
 from fedrec.training.loop import train
 from fedrec.training.step import Learning, Step
 from tests.conftest import Settings

@@ -8,11 +8,11 @@ import pytest
 
 from fedrec.config import load, run_section
 from fedrec.errors import UsageError
+from fedrec.registry import STRATEGIES
 from fedrec.reporting import run_page
 from fedrec.settings import known_keys
 from fedrec.strategies import strategy_of
 from fedrec.strategies.strategy import Strategy
-from fedrec.tables import STRATEGIES
 from tests.conftest import Settings
 from tests.server.test_federation import ran
 

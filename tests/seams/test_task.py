@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from fedrec.config import load
 from fedrec.errors import UsageError
 from fedrec.models.base import load_base
+from fedrec.registry import TASKS
 from fedrec.reporting import run_page
 from fedrec.reporting.run_console import round_line
-from fedrec.tables import TASKS
 from fedrec.tasks import encoder_of
 from fedrec.tasks.task import Task
 from tests.cli import as_sets

@@ -15,7 +15,7 @@ from clients.local import Client
 from experiments.bad_replies import BAD_REPLIES, Corrupting
 from fedrec.config import load
 from fedrec.errors import FedrecError
-from fedrec.tables import STRATEGIES
+from fedrec.registry import STRATEGIES
 from server import prepare
 from server.simulated_run import SimulatedRun, open_run
 from server.simulation import run_rounds, simulate

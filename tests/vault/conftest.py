@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from fedrec.vault import schema as vault_schema
+from fedrec.vault import database
 from fedrec.vault.vault import Vault
 from tests.vault.rows import CATALOGUE, make_rows
 
 # tests end processes, not the machine: nothing has to wait for the disk
-vault_schema.PRAGMAS = (*vault_schema.PRAGMAS, "PRAGMA synchronous = OFF")
+database.PRAGMAS = (*database.PRAGMAS, "PRAGMA synchronous = OFF")
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 
 from fedrec.data.dataset import Interactions
 from fedrec.data.selection import Selection, without
+from fedrec.vault import database
 from fedrec.vault import key as vault_key
-from fedrec.vault import schema as vault_schema
 from fedrec.vault.vault import Vault
 from tests.vault.rows import CATALOGUE, make_rows, same
 
@@ -39,7 +39,7 @@ def ended(process: int) -> int:
 
 def killed_after(steps: int, work: Callable[[], object]) -> bool:
     """Do the work in a process that is killed after so many hundred steps of SQLite; whether it was killed."""
-    connect, left = vault_schema.connect, iter(range(steps, -1, -1))
+    connect, left = database.connect, iter(range(steps, -1, -1))
 
     def tick() -> int:
         if next(left) == 0:
@@ -52,7 +52,7 @@ def killed_after(steps: int, work: Callable[[], object]) -> bool:
         return db
 
     def run() -> None:
-        vault_schema.connect = doomed
+        database.connect = doomed
         work()
 
     code = ended(child(run))
@@ -61,7 +61,7 @@ def killed_after(steps: int, work: Callable[[], object]) -> bool:
 
 
 def intact(vault: Vault) -> bool:
-    with vault_schema.connect(vault.path) as db:
+    with database.connect(vault.path) as db:
         result = db.execute("PRAGMA integrity_check").fetchone()
     db.close()
     return bool(result == ("ok",))
@@ -104,7 +104,7 @@ def test_an_erasure_killed_before_the_clearing_is_cleared_by_the_next_call(
     def bytes_left() -> bool:
         return any(user.encode() in path.read_bytes() for path in vault.path.parent.iterdir())
 
-    with closing(vault_schema.connect(vault.path)) as other, monkeypatch.context() as patch:
+    with closing(database.connect(vault.path)) as other, monkeypatch.context() as patch:
         other.execute("SELECT count(*) FROM rows").fetchone()  # an open vault keeps its log
         patch.setattr("fedrec.vault.vault.scrub", lambda path: os.kill(os.getpid(), signal.SIGKILL))
         assert ended(child(lambda: vault.erase(Selection(users=(user,)), "r1"))) == -signal.SIGKILL

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fedrec.errors import FedrecError, UsageError
-from fedrec.vault import schema as vault_schema
+from fedrec.vault import database
 from fedrec.vault.vault import Vault
 from tests.vault.rows import CATALOGUE, make_rows
 
@@ -108,8 +108,8 @@ def test_a_missing_or_wrong_key(vault: Vault, tmp_path: Path) -> None:
 
 
 def test_a_busy_vault(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vault_schema, "WAIT", 0.05)
-    with vault_schema.writing(vault.path), pytest.raises(FedrecError, match="in use by another process"):
+    monkeypatch.setattr(database, "WAIT", 0.05)
+    with database.writing(vault.path), pytest.raises(FedrecError, match="in use by another process"):
         vault.import_rows(make_rows(1), CATALOGUE)
 
 

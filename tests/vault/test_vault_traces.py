@@ -11,8 +11,7 @@ import pytest
 from fedrec.data.dataset import Catalogue, sort_rows
 from fedrec.data.selection import Selection, row_keys
 from fedrec.errors import FedrecError
-from fedrec.vault import schema as vault_schema
-from fedrec.vault import vault
+from fedrec.vault import database, vault
 from fedrec.vault.vault import Vault
 
 PERSON = "Zoë-the-one"
@@ -67,7 +66,7 @@ def test_nothing_of_the_erased_is_left(filled: Vault, kind: str) -> None:
 
 def test_the_log_beside_an_open_vault_holds_nothing_either(filled: Vault) -> None:
     """Another connection keeps the write-ahead log from being removed."""
-    with vault_schema.connect(filled.path) as other:
+    with database.connect(filled.path) as other:
         other.execute("SELECT count(*) FROM rows").fetchone()
         filled.erase(Selection(users=(PERSON,)), "r1")
         assert filled.path.with_name("vault.db-wal").exists()
@@ -85,7 +84,7 @@ def test_a_refused_row_leaves_nothing(filled: Vault) -> None:
 
 def test_without_the_clearing_it_would_be_found(filled: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     """The control: the search finds what SQLite leaves behind by itself."""
-    monkeypatch.setattr(vault_schema, "PRAGMAS", ("PRAGMA secure_delete = OFF",))
+    monkeypatch.setattr(database, "PRAGMAS", ("PRAGMA secure_delete = OFF",))
     monkeypatch.setattr(vault, "scrub", lambda path: None)
     filled.erase(Selection(users=(PERSON,)), "r1")
     assert traces(filled.path.parent)
@@ -106,9 +105,9 @@ def test_after_the_key_the_digests_are_gone(filled: Vault) -> None:
 def test_a_reader_of_the_old_state_is_named_and_the_clearing_done_later(
     filled: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vault_schema, "WAIT", 0.05)
+    monkeypatch.setattr(database, "WAIT", 0.05)
     selection = Selection(users=(PERSON,))
-    with vault_schema.reading(filled.path) as old:
+    with database.reading(filled.path) as old:
         assert old.execute("SELECT count(*) FROM rows").fetchone() == (2100,)
         with pytest.raises(FedrecError, match="a reader still holds the old state"):
             filled.erase(selection, "r1")

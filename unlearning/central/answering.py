@@ -14,7 +14,7 @@ from fedrec import hardware
 from fedrec.bases.recorded import base_of
 from fedrec.data.dataset import TEST, VALID, Interactions
 from fedrec.data.user_hash import drawn
-from fedrec.ensemble.answers import Answers, Judged
+from fedrec.ensemble.served_model import Judged, ServedModel
 from fedrec.ensemble.validation import Judgement, judge, read_judgement
 from fedrec.models.adapter import State
 from fedrec.models.base import Base
@@ -32,7 +32,7 @@ from unlearning.table import Table, save_table
 
 
 class AnsweringModel:
-    """A model in a folder; it is a holder of rows, as `fedrec.ensemble.forgetting` has it."""
+    """A model in a folder; it is a holder of rows, as `fedrec.ensemble.erasure_steps` has it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.at_rest = folder, ModelFolder(folder)
@@ -79,7 +79,7 @@ class AnsweringModel:
     # answers
 
     @cached_property
-    def answers(self) -> Answers:
+    def answers(self) -> ServedModel:
         """The shards that are served, together: a snapshot, replaced whenever others are."""
         return self.answers_by(self.method)
 
@@ -96,7 +96,7 @@ class AnsweringModel:
         wanted = self.table.interactions.split == TEST
         return self.scores(wanted), wanted
 
-    def answers_by(self, method: Method) -> Answers:
+    def answers_by(self, method: Method) -> ServedModel:
         """How the shards that are served would answer by another aggregator, or with other settings of it.
 
         One that judges them needs a model whose own aggregator does, so that there are judgements.
@@ -105,15 +105,15 @@ class AnsweringModel:
         judged = self._judged(method) if adapters else Judged.nobody(self.method.shards)
         return self._together(adapters, judged, method)
 
-    def answers_of(self, adapters: Mapping[int, State], judged: Judged | None = None) -> Answers:
+    def answers_of(self, adapters: Mapping[int, State], judged: Judged | None = None) -> ServedModel:
         """How some adapters, by shard, answer together; without judged rows they count equally."""
         if judged is None:
             equally = self.method.model_copy(update={"aggregator": "average-nd"})
             return self._together(adapters, Judged.nobody(self.method.shards), equally)
         return self._together(adapters, replace(judged, centres=self._centres()), self.method)
 
-    def _together(self, adapters: Mapping[int, State], judged: Judged, method: Method) -> Answers:
-        return Answers(
+    def _together(self, adapters: Mapping[int, State], judged: Judged, method: Method) -> ServedModel:
+        return ServedModel(
             self.base, self.config.lora, self.encoder.readout, adapters, judged, method.aggregator,
             method.aggregation, self.config.seed,
         )  # fmt: skip

@@ -6,7 +6,7 @@ base.json            the files of the base model
 vault.db             the private rows, with tombstones of those that were erased (`fedrec.vault`)
 table.safetensors    what is known of each row beside it (`unlearning.table`)
 shards/0003/         slice-0.safetensors …: the adapter after each slice; shard.json: what they were made from
-manifest.json, served/, judged.safetensors, scores.npz   the model that is served (`fedrec.ensemble.stored`)
+manifest.json, served/, judged.safetensors, scores.npz   the model that is served (`fedrec.ensemble.serving`)
 facts.json, result.json, report.html   what is known of the data and the training, what was measured, and the page
 erasure/             requests, certificates (`unlearning.workflow`)
 """
@@ -27,7 +27,7 @@ from fedrec.vault.vault import Vault
 from unlearning.layout import METHOD, RESULT, TABLE, VAULT
 
 if TYPE_CHECKING:
-    from fedrec.ensemble.stored import Ensemble
+    from fedrec.ensemble.serving import Ensemble
     from unlearning.methods.method import Method
     from unlearning.table import Table
 
@@ -63,7 +63,7 @@ class ModelFolder:
 
     @property
     def ensemble(self) -> Ensemble:
-        from fedrec.ensemble.stored import Ensemble
+        from fedrec.ensemble.serving import Ensemble
 
         return Ensemble(self.folder, self)
 

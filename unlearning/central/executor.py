@@ -14,7 +14,7 @@ import numpy as np
 
 from fedrec.console.progress import say as to_stderr
 from fedrec.data.selection import Selection
-from fedrec.ensemble import forgetting
+from fedrec.ensemble import erasure_steps
 from fedrec.errors import FedrecError, command
 from fedrec.models.adapter import State, to_arrays, to_state
 from fedrec.protocol.adapters import Model
@@ -69,9 +69,9 @@ class CentralExecutor:
         if why:
             self._model.ensemble.withdraw_all(self._model.method.shards)
             rows = self._model.vault.repeat(chain)
-            forgetting.forget_made(self._model)
+            erasure_steps.forget_made(self._model)
             closed = {request.id for request in ledger.list(RequestState.CLOSED)}
-            forgetting.discard_held(self._model, [link.request for link in chain if link.request in closed])
+            erasure_steps.discard_held(self._model, [link.request for link in chain if link.request in closed])
             self._model.reload()
         newest, out = published(self.model, ledger), ledger.shards_out()
         stale = differ(newest, {CENTRAL: self.model.kept()}) if chain else {}
@@ -99,7 +99,7 @@ class CentralExecutor:
         """What is held of it."""
         if client not in (None, CENTRAL):
             raise FedrecError(f"client {client}: not in {self.model.called}, which has {CENTRAL}")
-        held, changed = forgetting.locate(self._model, selection), self.model.changed_shards()
+        held, changed = erasure_steps.locate(self._model, selection), self.model.changed_shards()
         served = self._model.ensemble.hashes()
         return Located(
             rows={CENTRAL: held.rows} if held.rows else {},
@@ -118,12 +118,12 @@ class CentralExecutor:
 
     def withdraw(self, selection: Selection, client: str | None, shards: Collection[int]) -> list[str]:
         """Nobody is answered by the shards any more when this returns."""
-        forgetting.withdraw(self._model, selection, shards)
+        erasure_steps.withdraw(self._model, selection, shards)
         return []
 
     def erase(self, selection: Selection, client: str | None, request: str) -> dict[str, int]:
         """Delete the rows, and the adapters that learnt from them."""
-        rows = forgetting.erase(self._model, selection, request)
+        rows = erasure_steps.erase(self._model, selection, request)
         served = self._model.ensemble.named()
         for shard in self._model.shards:
             if shard not in served:
@@ -159,19 +159,19 @@ class CentralExecutor:
 
     def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
         """How retrained adapters answer erased rows and others, before they serve."""
-        found = forgetting.rehearse(self._model, requests, self._states(shards, models), _UNSEEN)
+        found = erasure_steps.rehearse(self._model, requests, self._states(shards, models), _UNSEEN)
         ranked = not np.isnan(found.after - found.before)
         utility = (found.before, found.after, found.liked, found.disliked) if ranked else None
         return Rehearsal(list(found.forgotten), list(found.unseen), utility)
 
     def discard_erased(self, requests: Sequence[str]) -> None:
         """Nothing that waited for the verification is kept any longer."""
-        forgetting.discard_held(self._model, requests)
+        erasure_steps.discard_held(self._model, requests)
 
     def serve(self, shards: Sequence[int], models: Mapping[str, Model], withdrawn: Collection[int] = ()) -> None:
         """The retrained shards answer beside the others when this returns, but for those that stay withdrawn."""
         states = self._states(shards, models)
-        forgetting.serve(self._model, {shard: state for shard, state in states.items() if shard not in withdrawn})
+        erasure_steps.serve(self._model, {shard: state for shard, state in states.items() if shard not in withdrawn})
 
     def measure(self, shards: Sequence[int], models: Mapping[str, Model], folder: Path) -> None:
         """Keep what is served as the model's, and write its result anew."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fedrec.choices import Choices
 from fedrec.errors import UsageError
+from fedrec.registry import Registry
 
 if TYPE_CHECKING:
     from fedrec.ensemble.aggregators import AggregationConfig
     from unlearning.methods.method import Method, Unit
 
-METHODS: Choices[type[Method]] = Choices(
+METHODS: Registry[type[Method]] = Registry(
     {
         "retraining": "unlearning.methods.published:Retraining",
         "sisa": "unlearning.methods.published:Sisa",

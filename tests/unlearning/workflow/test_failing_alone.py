@@ -14,7 +14,7 @@ from clients import erasure
 from clients.local import Client
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection
-from fedrec.ensemble import forgetting
+from fedrec.ensemble import erasure_steps
 from fedrec.ensemble.erased_rows import discard, held, hold
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
@@ -118,7 +118,7 @@ def test_where_a_client_answers_nothing_no_request_is_blamed(
         raise OSError("input/output error")
 
     with monkeypatch.context() as patch, pytest.raises(FedrecError, match="input/output error"):
-        patch.setattr(forgetting, "locate", unplugged)
+        patch.setattr(erasure_steps, "locate", unplugged)
         execution(run).run()
     work = execution(run)
     assert states(work, *ids) == [State.IDENTIFIED] * 2
@@ -202,14 +202,14 @@ def test_a_client_that_answers_nonsense_fails_the_requests_that_it_answers_so(
 ) -> None:
     run = finished(tmp_path / "run")
     bad, good = asked(run, *of("u07", "u11"))
-    real = forgetting.locate
+    real = erasure_steps.locate
 
-    def lying(client: Client, selection: Selection) -> forgetting.Held:
+    def lying(client: Client, selection: Selection) -> erasure_steps.Held:
         held = real(client, selection)
         lies = client.name == "client-1" and selection.users == ("u07",)
         return replace(held, **lie) if lies and not (erased and "u07" in client.store.users()) else held
 
-    monkeypatch.setattr(forgetting, "locate", lying)
+    monkeypatch.setattr(erasure_steps, "locate", lying)
     work = execution(run)
     work.run()
     assert states(work, bad, good) == [State.FAILED, State.CLOSED]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fedrec.ensemble import forgetting
+from fedrec.ensemble import erasure_steps
 from fedrec.files import read_json
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, verified
 from tests.unlearning.workflow.test_execution import report_of, two_shards, withdrawn
@@ -100,14 +100,14 @@ def test_a_client_that_does_not_answer_for_the_rows_it_kept_is_named(
     run = finished(tmp_path / "run")
     (id_,) = asked(run, *of("u07"))
     (home,) = run.clients_of()["u07"]
-    real = forgetting.rehearse
+    real = erasure_steps.rehearse
 
     def silent(holder: Any, *of: Any) -> Any:
         said = real(holder, *of)
         return replace(said, forgotten=() if told == "nothing" else said.forgotten[:-1]) if said.forgotten else said
 
     with monkeypatch.context() as patch:
-        patch.setattr(forgetting, "rehearse", silent)
+        patch.setattr(erasure_steps, "rehearse", silent)
         work = execution(run)
         work.run()
     assert state(work, id_) == State.FAILED and not written(work, id_)
@@ -124,7 +124,7 @@ def test_where_nothing_can_be_measured_the_certificate_says_so(
 ) -> None:
     run = finished(tmp_path / "run")
     (id_,) = asked(run, *of("u07"))
-    monkeypatch.setattr(forgetting, "_hold", lambda *_: None)  # as where the rows only stood in histories
+    monkeypatch.setattr(erasure_steps, "_hold", lambda *_: None)  # as where the rows only stood in histories
     work = execution(run)
     work.run()
     assert state(work, id_) == State.CLOSED and verified(work.workflow, id_)

@@ -62,7 +62,7 @@ class Judged:
         return Evidence(self.vectors[:0], self.vectors, self.labels, self.scores[:, chosen], self.centres[chosen])
 
 
-class Answers:
+class ServedModel:
     """The shards that serve, over one base model."""
 
     def __init__(
@@ -96,7 +96,7 @@ class Answers:
         self._serve(shards, load)
         self._prepare()
 
-    def without(self, shards: Collection[int], judged: Judged) -> Answers:
+    def without(self, shards: Collection[int], judged: Judged) -> ServedModel:
         """Those of the other shards, judged by the rows that are left, at once: these answers stay as they are.
 
         All is made of what is in memory, and what weighs the shards learns nothing: it weighs the rest as it learned
@@ -113,7 +113,7 @@ class Answers:
             left._prepare()
         return left
 
-    def learned_again(self) -> Answers:
+    def learned_again(self) -> ServedModel:
         """These, as if they had been made of their shards; where nothing is learned, they are that already."""
         if not self._aggregator.learned:
             return self

@@ -20,8 +20,8 @@ from typing import Any, Protocol
 from fedrec.config import LoraConfig, RunConfig
 from fedrec.data.dataset import TEST, VALID
 from fedrec.ensemble.aggregators import AGGREGATORS
-from fedrec.ensemble.answers import Answers, Judged
 from fedrec.ensemble.scores import ScoreFile
+from fedrec.ensemble.served_model import Judged, ServedModel
 from fedrec.ensemble.validation import Judgement, judged_users, read_judgement, write_judgement
 from fedrec.errors import FedrecError
 from fedrec.files import read_json, replacing_folder, sync, write_json
@@ -107,13 +107,13 @@ class Ensemble:
             found[shard] = state
         return found
 
-    def answers(self, config: RunConfig, base: Base, encoder: Encoder) -> Answers:
+    def answers(self, config: RunConfig, base: Base, encoder: Encoder) -> ServedModel:
         """What it answers with.
 
         Raises:
             FedrecError: as `adapters`; or the validation rows cannot be read.
         """
-        return Answers(
+        return ServedModel(
             base, config.lora, encoder.readout, self.adapters(), self.judged(config.shards, config.aggregator),
             config.aggregator, config.aggregation, config.seed,
         )  # fmt: skip

@@ -1,6 +1,7 @@
-"""Tables of what is chosen by name: a line is a name and where what it stands for is defined, imported on use.
+"""What is chosen by name: a line is a name and where what it stands for is defined, imported on use.
 
-So a table costs nothing to read, and adding to it is one line: `"mine": "package.module:Mine"`.
+So a registry costs nothing to read, and adding to it is one line: `"mine": "package.module:Mine"`. Here is what a
+configuration chooses from, below the configuration; `server.transports` and `unlearning.methods` have their own.
 """
 
 from __future__ import annotations
@@ -14,11 +15,15 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
+    from fedrec.strategies.strategy import Strategy
+    from fedrec.tasks.task import Task
+    from fedrec.training.step import Step
+
 T = TypeVar("T")
 
 
-class Choices(dict[str, str], Generic[T]):
-    """Names, and where each is defined: `module:attribute`. In an annotation, `Annotated[str, TABLE]`, one of them."""
+class Registry(dict[str, str], Generic[T]):
+    """Names, and where each is defined: `module:attribute`. In an annotation, `Annotated[str, STEPS]`, one of them."""
 
     def load(self, name: str) -> T:
         """What a name stands for."""
@@ -49,3 +54,19 @@ def attribute(place: str) -> Any:
     """What `module:attribute` names."""
     module, _, name = place.partition(":")
     return getattr(import_module(module), name)
+
+
+STRATEGIES: Registry[type[Strategy]] = Registry(
+    {
+        "pplr": "fedrec.strategies.pplr:Pplr",
+        "fedavg": "fedrec.strategies.fedavg:FedAvg",
+        "fedprox": "fedrec.strategies.fedprox:FedProx",
+        "ditto": "fedrec.strategies.ditto:Ditto",
+        "local": "fedrec.strategies.local:Local",
+        "central": "fedrec.strategies.central:Central",
+    }
+)
+
+STEPS: Registry[type[Step]] = Registry({"plain": "fedrec.training.plain:Plain"})
+
+TASKS: Registry[type[Task]] = Registry({"like": "fedrec.tasks.like:Like"})

@@ -17,9 +17,9 @@ from fedrec.config import RunConfig
 from fedrec.data.dataset import TEST, TRAIN, Catalogue, Interactions
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, of_some_people, row_keys
-from fedrec.ensemble.answers import Answers, Judged
 from fedrec.ensemble.erased_rows import discard, held, hold
-from fedrec.ensemble.stored import Ensemble
+from fedrec.ensemble.served_model import Judged, ServedModel
+from fedrec.ensemble.serving import Ensemble
 from fedrec.ensemble.validation import Judgement, read_judgement, write_judgement
 from fedrec.files import sync
 from fedrec.metrics import auc
@@ -64,7 +64,7 @@ class Holder(Protocol):
     def judged_by(self, adapters: Mapping[int, State]) -> Judgement:
         """What weighs these adapters, by shard, against each other."""
 
-    def answers_of(self, adapters: Mapping[int, State], judged: Judged | None = None) -> Answers:
+    def answers_of(self, adapters: Mapping[int, State], judged: Judged | None = None) -> ServedModel:
         """How these adapters answer together; without judged rows they count equally."""
 
 
