@@ -36,8 +36,8 @@ from fedrec.models.base import load_base
 from server.prepare import prepare
 from server.simulated_run import SimulatedRun, open_run
 from server.simulation import simulate
+from unlearning.audit.log import check
 from unlearning.certificates.verify import verify_certificate, verify_chain
-from unlearning.records.audit import check
 from unlearning.requests.states import State
 from unlearning.workflow.workflow import Workflow
 

@@ -154,8 +154,8 @@ class Run:
         """
         from fedrec.parallel.worker_count import parse_workers
         from server.forgetting import RunHost
-        from unlearning.forget.carry_out import carry_out
-        from unlearning.forget.submission import known_user, of_users, part_of
+        from unlearning.commands.forget.carry_out import carry_out
+        from unlearning.commands.forget.submit import known_user, of_users, part_of
         from unlearning.workflow.workflow import Workflow
 
         host = RunHost(self._stored)

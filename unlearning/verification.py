@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 
 from fedrec.metrics import Scores, auc
 from fedrec.settings import Section
-from unlearning.records.fields import Count, Line, Outcome
+from unlearning.audit.fields import Count, Line, Outcome
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from unlearning.commands.forget.app import commands_over
+from unlearning.commands.forget.arguments import Session
 from unlearning.executor import Host
-from unlearning.forget.arguments import Session
-from unlearning.forget.commands import commands_over
 
 
 def _open(path: Path | None) -> Host:

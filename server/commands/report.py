@@ -9,7 +9,7 @@ import typer
 
 from fedrec.errors import UsageError
 from fedrec.options import Run
-from unlearning.forget.arguments import Database
+from unlearning.commands.forget.arguments import Database
 
 
 def report(

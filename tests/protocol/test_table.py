@@ -5,7 +5,7 @@ from __future__ import annotations
 from experiments.protocol_table import table
 from fedrec.protocol.questions import QUESTIONS
 from tests.cli import ROOT
-from unlearning.forget.commands import _COMMANDS
+from unlearning.commands.forget.app import _COMMANDS
 
 
 def test_the_table_in_the_docs_is_that_of_the_records() -> None:

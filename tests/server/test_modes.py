@@ -230,6 +230,6 @@ def test_every_module_of_the_bundle_is_importable_where_nothing_else_of_the_proj
         [sys.executable, "-I", "-S", "-c", _IMPORT_ALL, str(tmp_path), *packages], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
-    assert {"server.app", "clients.app", "unlearning.workflow.workflow", "unlearning.records.audit"} <= set(
+    assert {"server.app", "clients.app", "unlearning.workflow.workflow", "unlearning.audit.log"} <= set(
         done.stdout.split()
     )

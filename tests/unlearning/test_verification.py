@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from unlearning.records.canonical import canonical, parse
+from unlearning.audit.canonical import canonical, parse
 from unlearning.verification import (
     Measures,
     Report,

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 
+from unlearning.audit.canonical import digest
+from unlearning.audit.chain import breaks
 from unlearning.certificates.certificate import Certificate, claimed_threshold
 from unlearning.certificates.succession import behind
-from unlearning.records.canonical import digest
-from unlearning.records.chain import breaks
 
 Parts = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ adapters.json        hashes before and after, as in the certificate
 data_manifest.json   `before` and `after`: what each client's rows are known by, under a key of the client's;
                      `erasures_after`: number and head of each client's last erasure
 verification.json    `unlearning.verification.Report`
-audit.jsonl          `unlearning.records.audit.excerpt` for the request
+audit.jsonl          `unlearning.audit.log.excerpt` for the request
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from typing import Any
 
 from fedrec.files import replacing_folder
 from fedrec.settings import Section
-from unlearning.records.canonical import canonical, parse
-from unlearning.records.chain import Line, linked
-from unlearning.records.fields import Count, Digest
+from unlearning.audit.canonical import canonical, parse
+from unlearning.audit.chain import Line, linked
+from unlearning.audit.fields import Count, Digest
 
 MANIFEST = "MANIFEST.json"
 PARTS = (

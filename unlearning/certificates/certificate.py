@@ -21,9 +21,8 @@ from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, mode
 
 from fedrec.files import replacing
 from fedrec.settings import Section
-from unlearning.operators.keys import key_id, write_public
-from unlearning.records.canonical import canonical, digest
-from unlearning.records.fields import (
+from unlearning.audit.canonical import canonical, digest
+from unlearning.audit.fields import (
     Code,
     Condition,
     Count,
@@ -36,6 +35,7 @@ from unlearning.records.fields import (
     RequestId,
     Seconds,
 )
+from unlearning.operators.keys import key_id, write_public
 
 RETRAINED = "retrained without"
 NEVER_LEARNED = "never learned from"

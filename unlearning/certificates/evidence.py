@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from unlearning.audit.canonical import digest, parse
+from unlearning.audit.log import check_excerpt
 from unlearning.certificates.agreement import (
     adapters_fault,
     configuration_fault,
@@ -21,8 +23,6 @@ from unlearning.certificates.bundle import MANIFEST, PARTS, read_manifest
 from unlearning.certificates.certificate import NOTHING_FOUND, Certificate, claimed_threshold
 from unlearning.certificates.signatures import approval_fault, asking_fault, planning_fault, signer_fault
 from unlearning.certificates.times import order_fault, times_fault
-from unlearning.records.audit import check_excerpt
-from unlearning.records.canonical import digest, parse
 from unlearning.verification import MEMBERSHIP, UTILITY, Report, unmeasured, verdict
 
 Parts = Mapping[str, Any]

@@ -15,11 +15,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 from fedrec.settings import Section
+from unlearning.audit.canonical import canonical, digest
+from unlearning.audit.chain import intact
 from unlearning.certificates.certificate import Approval, Certificate
 from unlearning.operators.keys import Role, key_id, read_public, verify
 from unlearning.operators.registry import Operator, told
-from unlearning.records.canonical import canonical, digest
-from unlearning.records.chain import intact
 
 Parts = Mapping[str, Any]
 Says = Literal["asked", "approved", "planned"]

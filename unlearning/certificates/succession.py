@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from unlearning.audit.chain import ORIGIN
 from unlearning.certificates.certificate import Certificate, SignedCertificate
-from unlearning.records.chain import ORIGIN
 
 Parts = Mapping[str, Any]
 _NEVER = (0, ORIGIN)  # the end of a chain without erasures

@@ -12,11 +12,11 @@ from typing import Literal
 from pydantic import ValidationError
 
 from fedrec.errors import FedrecError
+from unlearning.audit.canonical import canonical, parse
 from unlearning.certificates.certificate import APPROVALS, NOT_MEASURED, Approval, Certificate, SignedCertificate
 from unlearning.certificates.evidence import Check, check_bundle, read_parts
 from unlearning.certificates.succession import in_order, succession
 from unlearning.operators.keys import key_id, read_public, verify, write_public
-from unlearning.records.canonical import canonical, parse
 
 _WHO = "who signed: no trusted keys were given"
 Signer = Literal["trusted", "untrusted", "unknown"]

@@ -17,12 +17,12 @@ from pydantic import AwareDatetime, TypeAdapter, ValidationError
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json, replacing, write_json
 from fedrec.settings import Section
+from unlearning.audit.fields import KeyId, OperatorName
 from unlearning.operators.keyring import refuse_others
 from unlearning.operators.keys import ROLES, Role, key_id, read_public, verify, write_public
-from unlearning.records.fields import KeyId, OperatorName
 
 OnChange = Callable[[str, dict[str, Any]], datetime]
-"""Told of a change before it is written, in the words of `records.fields.Facts`; says when that was told."""
+"""Told of a change before it is written, in the words of `audit.fields.Facts`; says when that was told."""
 
 
 class Operator(Section):

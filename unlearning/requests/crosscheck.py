@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
+from unlearning.audit.canonical import digest
+from unlearning.audit.chain import Line
 from unlearning.operators.registry import Operator, told
-from unlearning.records.canonical import digest
-from unlearning.records.chain import Line
 from unlearning.requests.request import Request, Signature
 from unlearning.requests.signing import fingerprint
 from unlearning.requests.states import State

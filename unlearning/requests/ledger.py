@@ -43,7 +43,7 @@ from unlearning.requests.transitions import Facts
 from unlearning.requests.versions import bring_up
 
 OnEvent = Callable[[str, dict[str, Any]], object]
-"""Told what happens and what was rejected, in the words of `certificates.fields.Facts`.
+"""Told what happens and what was rejected, in the words of `audit.fields.Facts`.
 
 It is told within the transaction: a crash can leave a line too many in an audit log, which the next start repeats, and
 never a change without its line. What it raises undoes the change.

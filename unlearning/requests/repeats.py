@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
-from unlearning.records.canonical import canonical
+from unlearning.audit.canonical import canonical
 from unlearning.requests import persistence
 from unlearning.requests.schema import IS_OPEN
 from unlearning.requests.scope import described

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from unlearning.records.fields import Condition
+from unlearning.audit.fields import Condition
 from unlearning.requests.scope import Kind, Scope
 from unlearning.requests.states import STOPPED, State
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from fedrec.data.selection import Selection
 from fedrec.errors import UsageError
-from unlearning.records.canonical import canonical
-from unlearning.records.fields import Condition
+from unlearning.audit.canonical import canonical
+from unlearning.audit.fields import Condition
 
 
 class Kind(StrEnum):

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any, Protocol, TypedDict, Unpack
 
 from fedrec.data.selection import Selection
+from unlearning.audit.canonical import canonical, digest
 from unlearning.certificates.signatures import Says
 from unlearning.operators.keys import Role
-from unlearning.records.canonical import canonical, digest
 from unlearning.requests.decisions import Decision
 from unlearning.requests.request import Identity, Request, Signature
 from unlearning.requests.scope import described

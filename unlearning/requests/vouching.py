@@ -6,8 +6,8 @@ an operator who was in force with that role then, over the request as it is now.
 
 from __future__ import annotations
 
+from unlearning.audit.canonical import canonical
 from unlearning.certificates.signatures import ROLE_OF, Says
-from unlearning.records.canonical import canonical
 from unlearning.requests.admission import Rejected, check_four_eyes
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Request, Signature

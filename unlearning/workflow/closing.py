@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+from unlearning.audit.log import excerpt
 from unlearning.certificates.certificate import NOTHING_FOUND
 from unlearning.certificates.row import newest
 from unlearning.certificates.times import SERVED
 from unlearning.certificates.verify import read_signed
 from unlearning.executor import Retrained
-from unlearning.records.audit import excerpt
 from unlearning.requests.states import WITHDRAWN, State
 from unlearning.verification import Report
 from unlearning.workflow import progress, proof

@@ -8,14 +8,14 @@ from hashlib import sha256
 from typing import Any
 
 from fedrec.errors import FedrecError, command
+from unlearning.audit import log
+from unlearning.audit.canonical import digest
+from unlearning.audit.chain import Line
 from unlearning.certificates.certificate import SignedCertificate
 from unlearning.certificates.evidence import check_bundle, read_parts
 from unlearning.certificates.row import in_row
 from unlearning.certificates.succession import Said, behind, in_order, succession
 from unlearning.certificates.verify import read_signed, verify_chain
-from unlearning.records import audit
-from unlearning.records.canonical import digest
-from unlearning.records.chain import Line
 from unlearning.requests.crosscheck import of_operators, of_requests
 from unlearning.requests.request import Request
 from unlearning.requests.states import OPEN, TERMINAL, State
@@ -119,7 +119,7 @@ def _marked(found: Iterable[Finding], lines: Iterable[Line]) -> list[Finding]:
 
 
 def _lines(workflow: Workflow) -> list[Line]:
-    return audit.read(workflow.audit.path) if workflow.audit.path.exists() else []
+    return log.read(workflow.audit.path) if workflow.audit.path.exists() else []
 
 
 def _certificates(workflow: Workflow) -> dict[str, SignedCertificate | None]:
@@ -153,8 +153,8 @@ def _of_log(
         return
     told = {number: sha256(line).hexdigest() for number, line in enumerate(path.read_bytes().splitlines(), 1)}
     known = [signed.certificate.audit_head for signed in certificates if signed] + ([since.log] if since else [])
-    for problem in audit.check(path, known).problems:
-        if problem.why != audit.TORN:  # a crash's, mended by the next line
+    for problem in log.check(path, known).problems:
+        if problem.why != log.TORN:  # a crash's, mended by the next line
             yield Finding(f"{path.name}, line {problem.line}", problem.why, seen=told.get(problem.line, ""))
 
 

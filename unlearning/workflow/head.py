@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json
 from fedrec.settings import Section
+from unlearning.audit.fields import Count, Digest
+from unlearning.audit.log import check
 from unlearning.certificates.row import heads
-from unlearning.records import audit
-from unlearning.records.fields import Count, Digest
 from unlearning.workflow.workflow import Workflow
 
 
@@ -34,7 +34,7 @@ def head(workflow: Workflow) -> Head:
     Raises:
         FedrecError: there is no log, or the certificates are no row.
     """
-    log, ends = audit.check(workflow.audit.path), heads(workflow.certificates)
+    log, ends = check(workflow.audit.path), heads(workflow.certificates)
     if len(ends) > 1:
         raise FedrecError(f"{workflow.certificates}: the certificates are no row, so they have no end to keep")
     number = len(list(workflow.certificates.glob("*.json")))

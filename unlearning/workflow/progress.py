@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
 from fedrec.protocol.adapters import Model, digest_of
+from unlearning.audit.canonical import canonical, digest
 from unlearning.executor import Executor, Retrained
 from unlearning.operators.keys import verify
-from unlearning.records.canonical import canonical, digest
 
 _SAYS = "progress"  # so that no other signature of the operator's is one of these
 

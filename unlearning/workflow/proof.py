@@ -13,6 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fedrec.errors import FedrecError
 from fedrec.files import finite
 from fedrec.protocol.adapters import Model, digest_of
+from unlearning.audit import log
+from unlearning.audit.canonical import digest
+from unlearning.audit.chain import ORIGIN
+from unlearning.audit.log import excerpt
 from unlearning.certificates.bundle import as_written, participation, write_bundle
 from unlearning.certificates.certificate import SignedCertificate, certificate_of, issue
 from unlearning.certificates.evidence import check_parts
@@ -21,10 +25,6 @@ from unlearning.certificates.signatures import approval_of
 from unlearning.certificates.times import times
 from unlearning.executor import Executor, Retrained
 from unlearning.operators.registry import REGISTERED, REVOKED, told
-from unlearning.records import audit
-from unlearning.records.audit import excerpt
-from unlearning.records.canonical import digest
-from unlearning.records.chain import ORIGIN
 from unlearning.requests.request import Request
 from unlearning.verification import (
     Measures,
@@ -183,7 +183,7 @@ def _evidence(
             "channel": request.channel,
         },
         "signatures.json": {says: each.model_dump(mode="json") for says, each in workflow.signatures(request).items()},
-        "operators.jsonl": [line for line in audit.read(workflow.audit.path) if line["event"] in (REGISTERED, REVOKED)],
+        "operators.jsonl": [line for line in log.read(workflow.audit.path) if line["event"] in (REGISTERED, REVOKED)],
         "plan.json": plan,
         "config.json": workflow.model.configuration,
         "participation.jsonl": participation([each for each in retrained.participation if each.shard in places]),

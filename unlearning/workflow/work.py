@@ -14,9 +14,9 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.protocol.record import BadMessage
 from fedrec.text import one_line
+from unlearning.audit import log
 from unlearning.certificates.times import Times, times
 from unlearning.executor import Executor, Say
-from unlearning.records import audit
 from unlearning.requests.states import PATH, State
 from unlearning.workflow.workflow import Workflow
 
@@ -87,7 +87,7 @@ class Work:
 
     def times(self, id: str) -> Times:
         """What the audit log tells."""
-        return times(audit.read(self.workflow.audit.path), id)
+        return times(log.read(self.workflow.audit.path), id)
 
 
 def _why(error: Exception) -> str:

@@ -23,13 +23,13 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json
 from fedrec.settings import Section, validated
+from unlearning.audit.canonical import digest
+from unlearning.audit.log import AuditLog
 from unlearning.certificates.signatures import Signed
 from unlearning.executor import TrainedModel
 from unlearning.operators.keyring import Keyring
 from unlearning.operators.keys import ROLES, Role, key_id
 from unlearning.operators.registry import Operator, Registry
-from unlearning.records.audit import AuditLog
-from unlearning.records.canonical import digest
 from unlearning.requests.database import known_ids
 from unlearning.requests.decisions import Decision
 from unlearning.requests.ledger import Asked, Ledger

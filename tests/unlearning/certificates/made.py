@@ -3,6 +3,9 @@
 from datetime import date
 from hashlib import sha256
 
+from unlearning.audit.canonical import canonical, digest
+from unlearning.audit.chain import linked
+from unlearning.audit.log import excerpt
 from unlearning.certificates.bundle import Round, participation, write_bundle
 from unlearning.certificates.certificate import RETRAINED, issue
 from unlearning.certificates.document import Beside
@@ -11,9 +14,6 @@ from unlearning.certificates.times import SERVED
 from unlearning.operators.keyring import Keyring
 from unlearning.operators.keys import ROLES, key_id, write_public
 from unlearning.operators.registry import REGISTERED, REVOKED
-from unlearning.records.audit import excerpt
-from unlearning.records.canonical import canonical, digest
-from unlearning.records.chain import linked
 from unlearning.verification import Measures, Thresholds, verdict
 
 REQUEST = "11111111-2222-4333-8444-555555555555"

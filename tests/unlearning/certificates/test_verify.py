@@ -9,11 +9,11 @@ import pytest
 
 from fedrec.errors import FedrecError
 from tests.unlearning.certificates.made import ADAPTERS, BESIDE, GOOD, HEAD, PERSON, REQUEST, keyring, made, trusted
+from unlearning.audit.canonical import canonical, digest
 from unlearning.certificates.bundle import MANIFEST, write_bundle
 from unlearning.certificates.certificate import APPROVALS, NOT_MEASURED, approximately, issue
 from unlearning.certificates.document import page, reply
 from unlearning.certificates.verify import verify_certificate, verify_chain
-from unlearning.records.canonical import canonical, digest
 from unlearning.verification import Thresholds
 from unlearning.verification import verdict as judged
 

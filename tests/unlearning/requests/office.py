@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter
 
 from fedrec.data.selection import Selection
+from unlearning.audit.fields import Code, Facts
 from unlearning.operators.keys import Role
-from unlearning.records.fields import Code, Facts
 from unlearning.requests.decisions import Decision
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.policy import Policy

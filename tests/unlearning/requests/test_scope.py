@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fedrec.data.selection import Selection
 from fedrec.errors import UsageError
-from unlearning.records.canonical import canonical
+from unlearning.audit.canonical import canonical
 from unlearning.requests.scope import Kind, Scope, described, scope_of, subject_of
 from unlearning.requests.signing import submission_message
 

@@ -29,10 +29,10 @@ from tests.server.test_federated_executor import (
     served,
     verified,
 )
+from unlearning.audit.log import read
 from unlearning.certificates.times import times
 from unlearning.certificates.verify import verify_chain
 from unlearning.executor import Rehearsal
-from unlearning.records.audit import read
 from unlearning.requests.decisions import Decision
 from unlearning.requests.request import Request
 from unlearning.requests.states import State

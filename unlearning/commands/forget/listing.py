@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from fedrec.options import Json
-from unlearning.forget.arguments import Database, RequestId, RunOption, open_host, open_workflow
-from unlearning.forget.audit_commands import warn_altered
+from unlearning.commands.forget.arguments import Database, RequestId, RunOption, open_host, open_workflow
+from unlearning.commands.forget.audit import warn_altered
 
 if TYPE_CHECKING:
     from fedrec.console.terminal import Terminal
-    from unlearning.records.fields import Condition
+    from unlearning.audit.fields import Condition
     from unlearning.requests.request import Request
     from unlearning.requests.scope import Kind, Scope
     from unlearning.workflow.workflow import Workflow
@@ -68,13 +68,13 @@ def list_(run: RunOption = None, database: Database = None, json: Json = None) -
 def show(id: RequestId, run: RunOption = None, database: Database = None, json: Json = None) -> None:
     """ID: what is known of one request: its state, days, decisions, shards and documents; no person is named."""
     from fedrec.console.json_output import write_result
+    from unlearning.audit import log
     from unlearning.certificates import times
-    from unlearning.records import audit
 
     workflow, console = open_workflow(run, database, json)
     request = workflow.ledger.get(workflow.named(id))
     documents = workflow.documents_of(request.id)
-    reached = times.reached(audit.read(workflow.audit.path), request.id) if workflow.audit.path.exists() else {}
+    reached = times.reached(log.read(workflow.audit.path), request.id) if workflow.audit.path.exists() else {}
     came = [(state, f"{at:%Y-%m-%d %H:%M} UTC") for state, at in reached.items()]
     lines = [*_facts(request), *came, *documents.items()]
     for name, value in lines:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedrec.options import Json
-from unlearning.forget.arguments import Database, Operator, RequestId, RunOption, acting, open_workflow, tell_sender
+from unlearning.commands.forget.arguments import (
+    Database,
+    Operator,
+    RequestId,
+    RunOption,
+    acting,
+    open_workflow,
+    tell_sender,
+)
 
 if TYPE_CHECKING:
     from unlearning.requests.decisions import Decision

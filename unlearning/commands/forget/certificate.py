@@ -9,7 +9,7 @@ import typer
 
 from fedrec.errors import FedrecError, UnknownSigner, UsageError
 from fedrec.options import Json
-from unlearning.forget.arguments import Database, RequestId, RunOption, open_workflow
+from unlearning.commands.forget.arguments import Database, RequestId, RunOption, open_workflow
 
 
 def verify(

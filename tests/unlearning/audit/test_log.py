@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from fedrec.errors import FedrecError
-from unlearning.records.audit import TORN, AuditLog, check, check_excerpt, excerpt
-from unlearning.records.canonical import canonical
-from unlearning.records.chain import ORIGIN, link
+from unlearning.audit.canonical import canonical
+from unlearning.audit.chain import ORIGIN, link
+from unlearning.audit.log import TORN, AuditLog, check, check_excerpt, excerpt
 
 MINE = "11111111-2222-4333-8444-555555555555"
 OTHER = "99999999-2222-4333-8444-555555555555"
@@ -167,7 +167,7 @@ def test_what_is_not_on_the_list_is_refused_and_not_repeated(log, event, facts):
 def test_processes_take_turns(tmp_path):
     path = tmp_path / "audit.jsonl"
     code = (
-        "import sys; from pathlib import Path; from unlearning.records.audit import AuditLog\n"
+        "import sys; from pathlib import Path; from unlearning.audit.log import AuditLog\n"
         "for k in range(20): AuditLog(Path(sys.argv[1])).append('tick', rows=k)"
     )
     running = [subprocess.Popen([sys.executable, "-c", code, str(path)]) for _ in range(3)]

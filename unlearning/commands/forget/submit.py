@@ -14,7 +14,7 @@ import typer
 
 from fedrec.errors import UsageError
 from fedrec.options import Json
-from unlearning.forget.arguments import Database, Operator, RunOption, acting, open_host
+from unlearning.commands.forget.arguments import Database, Operator, RunOption, acting, open_host
 
 if TYPE_CHECKING:
     from fedrec.data.selection import Selection

@@ -22,9 +22,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from fedrec.errors import FedrecError
 from fedrec.files import sync
-from unlearning.records.canonical import canonical, parse
-from unlearning.records.chain import ORIGIN, Line, breaks, intact, link
-from unlearning.records.fields import Code, Facts
+from unlearning.audit.canonical import canonical, parse
+from unlearning.audit.chain import ORIGIN, Line, breaks, intact, link
+from unlearning.audit.fields import Code, Facts
 
 _FIELDS = {"seq", "at", "event", "facts", "previous", "hash"}
 _SEALED = {"seq", "previous", "hash"}

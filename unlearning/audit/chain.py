@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from unlearning.records.canonical import digest
+from unlearning.audit.canonical import digest
 
 ORIGIN = "0" * 64  # what the first line follows
 

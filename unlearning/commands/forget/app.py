@@ -10,7 +10,7 @@ import typer
 
 from fedrec.errors import FedrecError, UsageError, command
 from fedrec.options import Json, Workers
-from unlearning.forget.arguments import (
+from unlearning.commands.forget.arguments import (
     Database,
     Operator,
     RequestId,
@@ -22,11 +22,11 @@ from unlearning.forget.arguments import (
     session,
     tell_sender,
 )
-from unlearning.forget.audit_commands import audit
-from unlearning.forget.certificate_commands import certificate, keys, verify
-from unlearning.forget.decision_commands import approve, cancel, extend, hold, refuse, release
-from unlearning.forget.listing import list_, show, status, warn
-from unlearning.forget.submission import submit
+from unlearning.commands.forget.audit import audit
+from unlearning.commands.forget.certificate import certificate, keys, verify
+from unlearning.commands.forget.decide import approve, cancel, extend, hold, refuse, release
+from unlearning.commands.forget.listing import list_, show, status, warn
+from unlearning.commands.forget.submit import submit
 
 
 def plan(id: RequestId, run: RunOption = None, database: Database = None, json: Json = None) -> None:
@@ -79,7 +79,7 @@ def run(
     """Carry out every approved request. Killed at any moment, the same command goes on."""
     from fedrec.console.json_output import write_result
     from fedrec.parallel.worker_count import get_ready, parse_workers
-    from unlearning.forget.carry_out import carry_out
+    from unlearning.commands.forget.carry_out import carry_out
 
     side_by_side = parse_workers(workers)
     get_ready(side_by_side, *session().modules)
