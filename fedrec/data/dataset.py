@@ -6,7 +6,7 @@ Both are columnar and frozen. They are validated once, here at the door; code be
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -45,7 +45,7 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Interactions:
-    """n rows, sorted by (user, time, item): the order in which a person's rows count as "before" one another.
+    """n rows, given in any order and sorted by (user, time, item), the order in which rows are "before" one another.
 
     Rows of one second are ordered by item index, a rule that does not depend on the order of the file.
 
@@ -58,6 +58,7 @@ class Interactions:
         user_ids: the users' ids as the source spells them.
         client: (n,) int32 index into `client_ids`, where the source names each row's client; else None.
         truth: (n,) float64 true like-probability, known for generated data only; else None.
+        ties: (n,) each, the order of rows alike in user, time and item, by the first one first; none = as given.
     """
 
     user: NDArray[np.int32]
@@ -69,30 +70,33 @@ class Interactions:
     client: NDArray[np.int32] | None = None
     client_ids: tuple[str, ...] = ()
     truth: NDArray[np.float64] | None = None
+    ties: InitVar[Sequence[NDArray[Any]]] = ()
 
-    def __post_init__(self) -> None:
-        n = len(self.user)
-        for name in ("item", "label", "time", "split", "client", "truth"):
-            column = getattr(self, name)
-            if column is not None and column.shape != (n,):
+    def __post_init__(self, ties: Sequence[NDArray[Any]]) -> None:
+        columns, n = self._columns(), len(self.user)
+        for name, column in columns.items():
+            if column.shape != (n,):
                 raise ValueError(f"column {name} has shape {column.shape}, expected ({n},)")
         if n and (self.user.min() < 0 or self.user.max() >= len(self.user_ids)):
             raise ValueError("a user index is out of range")
         if not ((self.label == 0) | (self.label == 1)).all():
             raise ValueError("labels must be 0 or 1")
-        if not _ascend(self.user, self.time, self.item, ties=True):
-            raise ValueError("rows must be sorted by (user, time, item); see `sort_rows`")
+        keys = self.user, self.time, self.item
+        if not _ascend(*keys, ties=not ties):
+            order = _order(*keys, *ties)
+            for name, column in columns.items():
+                object.__setattr__(self, name, column[order])
 
     def __len__(self) -> int:
         return len(self.user)
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Interactions:
-        """The given rows (a mask, or increasing positions), with the user index unchanged."""
-        return Interactions(
-            self.user[rows], self.item[rows], self.label[rows], self.time[rows], self.split[rows], self.user_ids,
-            None if self.client is None else self.client[rows], self.client_ids,
-            None if self.truth is None else self.truth[rows],
-        )  # fmt: skip
+        """The given rows (a mask, or positions), with the user index unchanged."""
+        return replace(self, **{name: column[rows] for name, column in self._columns().items()})
+
+    def _columns(self) -> dict[str, Any]:
+        names = ("user", "item", "label", "time", "split", "client", "truth")
+        return {name: column for name in names if (column := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True)
@@ -111,37 +115,9 @@ class Dataset:
     interactions: Interactions
     catalogue: Catalogue
     skipped: int = 0
-    notes: tuple[str, ...] = field(default=())
-    warnings: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     listed: bool = True
-
-
-def sort_rows(
-    user: NDArray[np.int32],
-    item: NDArray[np.int32],
-    label: NDArray[np.int8],
-    time: NDArray[np.int64],
-    split: NDArray[np.int8],
-    user_ids: tuple[str, ...],
-    client: NDArray[np.int32] | None = None,
-    client_ids: tuple[str, ...] = (),
-    truth: NDArray[np.float64] | None = None,
-    ties: Sequence[NDArray[Any]] = (),
-) -> Interactions:
-    """Interactions from columns in any order.
-
-    Args:
-        ties: (n,) each, the order of rows alike in user, time and item; by the first one first.
-    """
-    order = None if _ascend(user, time, item) else _order(user, time, item, *ties)
-
-    def by_order(column: NDArray[Any] | None) -> Any:
-        return column if column is None or order is None else column[order]
-
-    return Interactions(
-        by_order(user), by_order(item), by_order(label), by_order(time), by_order(split), user_ids,
-        by_order(client), client_ids, by_order(truth),
-    )  # fmt: skip
 
 
 def _ascend(*keys: NDArray[Any], ties: bool = False) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.config import WorldConfig
-from fedrec.data.dataset import TRAIN, Dataset, Interactions, sort_rows
+from fedrec.data.dataset import TRAIN, Dataset, Interactions
 from fedrec.data.films import NEW_SINCE, Films, make_films
 
 ONCE = 0.03  # part of the people with a single row
@@ -103,7 +103,7 @@ def make_people(
     score += np.einsum("nd,nd->n", _tastes(count, user, progress, population, random), films.mood[item])
     truth = np.round(1 / (1 + np.exp(-score)), 6)  # rounded, so that no machine's last bit decides a label
     label = (random.random(len(user)) < truth).astype(np.int8)
-    return sort_rows(
+    return Interactions(
         user.astype(np.int32),
         item.astype(np.int32),
         label,

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.data.dataset import TRAIN, Catalogue, Interactions, sort_rows
+from fedrec.data.dataset import TRAIN, Catalogue, Interactions
 
 PEOPLE, ROWS, WORDS = 1200, 40, 400
 _WORD = re.compile(r"[^\W\d_]{3,}|\b(?:1[89]|20)\d(?=\d\b)")
@@ -35,7 +35,7 @@ def imagined_cohort(catalogue: Catalogue, seed: int, people: int = PEOPLE, rows:
     ]
     logit = bias[user] + quality[item] + np.concatenate(liking)
     label = random.random(len(user)) < 1 / (1 + np.exp(-logit))
-    return sort_rows(
+    return Interactions(
         user.astype(np.int32), item.astype(np.int32), label.astype(np.int8), np.arange(len(user)),
         np.full(len(user), TRAIN, np.int8), tuple(f"imagined-{i}" for i in range(people)),
     )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -92,10 +94,7 @@ def without(interactions: Interactions, gone: NDArray[np.bool_]) -> Interactions
     """The other rows, with only the users who still have one: what a data set without those rows would be."""
     kept = interactions.take(~gone)
     users, index = np.unique(kept.user, return_inverse=True)
-    return Interactions(
-        index.astype(np.int32), kept.item, kept.label, kept.time, kept.split,
-        tuple(kept.user_ids[user] for user in users), kept.client, kept.client_ids, kept.truth,
-    )  # fmt: skip
+    return replace(kept, user=index.astype(np.int32), user_ids=tuple(kept.user_ids[user] for user in users))
 
 
 def of_some_people(interactions: Interactions, wanted: NDArray[np.bool_], enough: int, seed: int) -> NDArray[np.bool_]:

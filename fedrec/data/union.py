@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pyarrow as pa
 
-from fedrec.data.dataset import Catalogue, Interactions, sort_rows
+from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.data.readers.arrow import taken
 from fedrec.data.readers.values import natural_order
 
@@ -28,7 +28,7 @@ def pooled(parts: Mapping[str, Interactions]) -> Interactions:
     client = np.repeat(np.arange(len(parts), dtype=np.int32), [len(rows) for rows in parts.values()])
     truths = [rows.truth for rows in parts.values() if rows.truth is not None]
     truth = np.concatenate(truths) if truths and sum(map(len, truths)) == len(item) else None
-    return sort_rows(np.concatenate(theirs), item, label, time, split, users, client, tuple(parts), truth)
+    return Interactions(np.concatenate(theirs), item, label, time, split, users, client, tuple(parts), truth)
 
 
 def united(parts: Iterable[Catalogue]) -> Catalogue:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.data.dataset import TEST, Catalogue, Interactions, sort_rows
+from fedrec.data.dataset import TEST, Catalogue, Interactions
 from fedrec.data.selection import Selection, row_keys
 from fedrec.files import replacing
 
@@ -60,7 +60,7 @@ class ScoreFile:
             return int(self.path.exists())
         ids, user = np.unique(kept["users"], return_inverse=True)
         split, who = np.full(len(user), TEST, np.int8), user.astype(np.int32)
-        rows = sort_rows(who, kept["items"], kept["labels"], kept["times"], split, tuple(map(str, ids)))
+        rows = Interactions(who, kept["items"], kept["labels"], kept["times"], split, tuple(map(str, ids)))
         return int(selection.mask(rows, catalogue).sum())
 
     def said_of(self, keys: NDArray[np.str_], shards: tuple[int, ...]) -> NDArray[np.float64]:

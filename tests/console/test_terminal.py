@@ -26,7 +26,7 @@ from fedrec.config import RunConfig
 from fedrec.console.json_output import write_result
 from fedrec.console.terminal import Terminal
 from fedrec.console.visible import visible
-from fedrec.data.dataset import Catalogue, sort_rows
+from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.ensemble.ranking import Recommendation
 from fedrec.errors import UsageError
 from tests.cli import ROOT
@@ -96,7 +96,7 @@ def test_messages_results_and_lists_are_visible(
 
     catalogue = Catalogue((NASTY,), (NASTY,))
     first, liked = np.zeros(1, np.int32), np.ones(1, np.int8)
-    rows = sort_rows(first, first, liked, np.zeros(1, np.int64), liked, (NASTY,))
+    rows = Interactions(first, first, liked, np.zeros(1, np.int64), liked, (NASTY,))
     home = create_home(tmp_path / "client-0", Settings(name="client-0"))
     home.write_interactions(rows, catalogue)
     for app, arguments in (

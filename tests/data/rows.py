@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from fedrec.data.dataset import Interactions, sort_rows
+from fedrec.data.dataset import Interactions
 
 
 def interactions(user: Any, time: Any, item: Any = None, label: Any = None, **more: Any) -> Interactions:
     """Interactions from lists; items default to 0, 1, ..., labels to 1, splits to train."""
     n = len(user)
     users = int(max(user)) + 1
-    return sort_rows(
+    return Interactions(
         np.array(user, np.int32),
         np.arange(n, dtype=np.int32) if item is None else np.array(item, np.int32),
         np.ones(n, np.int8) if label is None else np.array(label, np.int8),

@@ -12,7 +12,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from fedrec.config import PromptConfig
 from fedrec.data import prompts
-from fedrec.data.dataset import Interactions, sort_rows
+from fedrec.data.dataset import Interactions
 from fedrec.data.prompts import ANSWERS, PromptEncoder, clean_title, encode_titles, template_of
 from fedrec.errors import FedrecError
 from fedrec.models.pretraining import new_llama, train_tokenizer
@@ -52,7 +52,7 @@ def person(labels: list[int], items: list[int] | None = None) -> Interactions:
     n = len(labels)
     item = np.array(items or [i % len(WORDS) for i in range(n)], np.int32)
     nobody = np.zeros(n, np.int32)
-    return sort_rows(nobody, item, np.array(labels, np.int8), np.arange(n), nobody.astype(np.int8), ("someone",))
+    return Interactions(nobody, item, np.array(labels, np.int8), np.arange(n), nobody.astype(np.int8), ("someone",))
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)

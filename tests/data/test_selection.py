@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedrec.data.dataset import Catalogue, Interactions, sort_rows
+from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.data.selection import Selection, of_some_people, row_keys, without
 from fedrec.errors import UsageError
 
@@ -19,7 +19,7 @@ def table(seed: int, n: int = 20) -> Interactions:
     random = np.random.default_rng(seed)
     user, item = random.integers(0, 4, n).astype(np.int32), random.integers(0, 3, n).astype(np.int32)
     label, time = random.integers(0, 2, n).astype(np.int8), random.integers(0, 9, n)
-    return sort_rows(user, item, label, time, np.zeros(n, np.int8), USERS)
+    return Interactions(user, item, label, time, np.zeros(n, np.int8), USERS)
 
 
 SELECTIONS = st.just(Selection(everything=True)) | st.builds(

@@ -11,7 +11,7 @@ import pytest
 
 from clients.home import Home
 from fedrec.config import RunConfig
-from fedrec.data.dataset import Catalogue, sort_rows
+from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json, replacing, write_json
 from fedrec.protocol.adapters import Model
@@ -49,7 +49,7 @@ def test_a_round_that_was_being_written_does_not_count(tmp_path: Path) -> None:
 
 
 def test_interactions_come_back(tmp_path: Path) -> None:
-    rows = sort_rows(
+    rows = Interactions(
         np.array([1, 0, 1], np.int32), np.array([5, 6, 7], np.int32), np.array([1, 0, 1], np.int8), np.array([3, 2, 1]),
         np.array([0, 1, 2], np.int8), ("Zoë", "b"), np.array([0, 0, 0], np.int32), ("g",), np.array([0.1, 0.2, 0.3]),
     )  # fmt: skip

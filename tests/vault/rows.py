@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from fedrec.data.dataset import Catalogue, Interactions, sort_rows
+from fedrec.data.dataset import Catalogue, Interactions
 
 CATALOGUE = Catalogue(tuple(f"item-{i}" for i in range(9)), tuple(f"Title {i}" for i in range(9)))
 
@@ -14,7 +14,7 @@ def make_rows(seed: int, count: int = 60, users: int = 6, grouped: bool = False,
     """Rows with repetitions and tied times; each user has one, and users are not in alphabetical order."""
     random = np.random.default_rng(seed)
     user = np.r_[np.arange(users), random.integers(0, users, count - users)].astype(np.int32)
-    return sort_rows(
+    return Interactions(
         user,
         random.integers(0, len(CATALOGUE), count).astype(np.int32),
         random.integers(0, 2, count).astype(np.int8),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fedrec.data.dataset import Catalogue, sort_rows
+from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.data.selection import Selection, row_keys
 from fedrec.errors import FedrecError
 from fedrec.vault import database, vault
@@ -37,7 +37,7 @@ def filled(tmp_path: Path) -> Vault:
     item = random.integers(0, 50, 2100).astype(np.int32)
     item[user == 20] = 50
     time = np.where(user == 20, TIME, random.integers(0, 10**9, 2100))
-    rows = sort_rows(user, item, np.ones(2100, np.int8), time, np.zeros(2100, np.int8), names)
+    rows = Interactions(user, item, np.ones(2100, np.int8), time, np.zeros(2100, np.int8), names)
     made.import_rows(rows.take(rows.user % 2 == 0), CATALOGUE)
     made.import_rows(rows, CATALOGUE)
     assert traces(made.path.parent)

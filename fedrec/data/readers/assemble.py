@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from fedrec.config import DataConfig
-from fedrec.data.dataset import TRAIN, Dataset, Interactions, sort_rows
+from fedrec.data.dataset import TRAIN, Dataset, Interactions
 from fedrec.data.readers.catalogue import catalogue_of_file, catalogue_of_rows, control, places_in
 from fedrec.data.readers.likes import doubtful_labels, doubtful_threshold, labels_of
 from fedrec.data.readers.names import id_checks, with_normal_ids
@@ -130,7 +130,7 @@ def _sorted(columns: Columns, texts: dict[str, Column]) -> Interactions:
     user, user_ids = index_of(texts["user"])
     client, client_ids = _clients(texts["client"]) if "client" in texts else (None, ())
     rest = columns["split"] * 2 + columns["label"]
-    return sort_rows(
+    return Interactions(
         user, columns["item"], columns["label"], columns["time"], columns["split"], user_ids, client, client_ids,
         ties=(rest,) if client is None else (client, rest),  # so that the order of the file never matters
     )  # fmt: skip
