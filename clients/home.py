@@ -24,7 +24,7 @@ from fedrec.data.union import pooled
 from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import write_bytes
 from fedrec.owner import for_owner_only
-from fedrec.pooled import LEAST_FIRST
+from fedrec.privacy.sharing import LEAST_FIRST
 from fedrec.registry import STRATEGIES
 from fedrec.settings import Section, validated
 from fedrec.text import read_text, shown

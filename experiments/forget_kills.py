@@ -37,7 +37,8 @@ from server.prepare import prepare
 from server.simulated_run import SimulatedRun, open_run
 from server.simulation import simulate
 from unlearning.audit.log import check
-from unlearning.certificates.verify import verify_certificate, verify_chain
+from unlearning.certificates.chain import verify_chain
+from unlearning.certificates.verify import verify_certificate
 from unlearning.requests.states import State
 from unlearning.workflow.workflow import Workflow
 

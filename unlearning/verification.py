@@ -6,7 +6,6 @@ look *less* familiar than rows it never saw (AUC far below 0.5) is over-forgotte
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
@@ -14,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from fedrec.metrics import Scores, auc
 from fedrec.settings import Section
 from unlearning.audit.fields import Count, Line, Outcome
 
@@ -22,8 +20,6 @@ Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 MEMBERSHIP, UTILITY = "membership inference", "utility lost"
 """What only retrained adapters can be measured by."""
-
-_NORMAL_95 = 1.959963984540054
 
 
 class Thresholds(Section):
@@ -131,89 +127,6 @@ def unmeasured(measures: Measures) -> tuple[str, ...]:
     """What was not measured of retrained adapters, by the name of its distance."""
     told = {MEMBERSHIP: measures.membership_auc, UTILITY: measures.utility}
     return tuple(name for name, value in told.items() if value is None)
-
-
-def membership_auc(forgotten: Scores, unseen: Scores) -> tuple[float, float, float]:
-    """How well a score tells forgotten rows (m,) from rows never seen (n,): AUC and 95 % interval; NaN without either.
-
-    Args:
-        forgotten, unseen: higher = more like what was trained on, for example minus the row's loss.
-    """
-    m, n = len(forgotten), len(unseen)
-    if not m or not n:
-        return math.nan, math.nan, math.nan
-    known = np.repeat(np.array([1, 0], np.int8), [m, n])
-    value = auc(np.concatenate([forgotten, unseen]), known)
-    return value, *auc_interval(value, m, n)
-
-
-def coarse_membership(forgotten: Scores, unseen: Scores) -> tuple[float, float, float]:
-    """The same of a rounded AUC, with the interval of `coarse_interval`.
-
-    An exact AUC or interval gives m and n away, and with the source at hand these are often enough to tell whose rows
-    they were.
-    """
-    value = membership_auc(forgotten, unseen)[0]
-    if math.isnan(value):
-        return math.nan, math.nan, math.nan
-    told = round(value, 2)
-    return told, *coarse_interval(*auc_interval(told, _coarse(len(forgotten)), _coarse(len(unseen))))
-
-
-def coarse_change(before: float, after: float, m: int, n: int) -> tuple[float, float, float]:
-    """`auc_change`, rounded, from which neither m nor n follows."""
-    change, low, high = auc_change(before, after, _coarse(m), _coarse(n))
-    return round(change, 2), *coarse_interval(low, high)
-
-
-def coarse_interval(low: float, high: float) -> tuple[float, float]:
-    """The interval widened to whole hundredths."""
-    return math.floor(100 * low) / 100, math.ceil(100 * high) / 100
-
-
-def _coarse(rows: int) -> int:
-    """The power of two at or below a number of rows; 1 for none."""
-    return 1 << max(0, rows.bit_length() - 1)
-
-
-def auc_interval(value: float, m: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of an AUC of m positive and n negative rows, by Newcombe (Statistics in Medicine 25:559, 2006,
-    method 5): all θ with |AUC - θ| ≤ z √V(θ),
-
-        V(θ) = θ(1-θ) [1 + N (1-θ)/(2-θ) + N θ/(1+θ)] / (mn),   N = (m+n)/2 - 1.
-
-    It needs no resampling and holds where DeLong's collapses, with few rows or perfect separation, as one person's rows
-    are. It takes rows as independent, which those of one person are not quite.
-    """
-    pairs = (m + n) / 2 - 1
-
-    def within(theta: float) -> bool:
-        spread = 1 + pairs * (1 - theta) / (2 - theta) + pairs * theta / (1 + theta)
-        return abs(value - theta) <= _NORMAL_95 * math.sqrt(theta * (1 - theta) * spread / (m * n))
-
-    def end(outside: float) -> float:
-        inside = value
-        for _ in range(60):
-            middle = (inside + outside) / 2
-            inside, outside = (middle, outside) if within(middle) else (inside, middle)
-        return inside
-
-    return end(0.0), end(1.0)
-
-
-def auc_change(before: float, after: float, m: int, n: int) -> tuple[float, float, float]:
-    """After minus before, of the same m positive and n negative rows, and its 95 % interval.
-
-    The interval is that of two independent AUCs (Newcombe's square-and-add of their intervals), and so too wide for
-    two of the same rows: it blames no chance.
-    """
-    (low, high), (low_before, high_before) = auc_interval(after, m, n), auc_interval(before, m, n)
-    change = after - before
-    return (
-        change,
-        change - math.hypot(after - low, high_before - before),
-        change + math.hypot(high - after, before - low_before),
-    )
 
 
 def adapter_faults(adapters: Iterable[Mapping[str, NDArray[Any]]]) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import Any, Self
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from fedrec.pooled import SharedScores, from_arrays, to_arrays
+from fedrec.privacy.sharing import SharedScores, from_arrays, to_arrays
 from fedrec.protocol.adapters import Model
 from fedrec.protocol.links import Links
 from fedrec.protocol.record import (

@@ -26,7 +26,8 @@ from server.simulated_run import SimulatedRun, open_run
 from server.simulation import simulate
 from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
-from unlearning.certificates.verify import verify_certificate, verify_chain
+from unlearning.certificates.chain import verify_chain
+from unlearning.certificates.verify import verify_certificate
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.workflow import Workflow
 

@@ -18,7 +18,8 @@ from server.simulated_run import SimulatedRun
 from tests.cli import run as fedrec
 from tests.cli import start, until
 from tests.server.test_federated_executor import Copy, asked, finished, of
-from unlearning.certificates.verify import verify_certificate, verify_chain
+from unlearning.certificates.chain import verify_chain
+from unlearning.certificates.verify import verify_certificate
 
 __all__ = ["finished"]  # a fixture
 

@@ -14,11 +14,10 @@ from pydantic import ValidationError
 from fedrec.errors import FedrecError
 from unlearning.audit.canonical import canonical, parse
 from unlearning.certificates.certificate import APPROVALS, NOT_MEASURED, Approval, Certificate, SignedCertificate
-from unlearning.certificates.evidence import Check, check_bundle, read_parts
-from unlearning.certificates.succession import in_order, succession
+from unlearning.certificates.checks import Check, check_bundle
 from unlearning.operators.keys import key_id, read_public, verify, write_public
 
-_WHO = "who signed: no trusted keys were given"
+WHO = "who signed: no trusted keys were given"
 Signer = Literal["trusted", "untrusted", "unknown"]
 
 
@@ -67,7 +66,7 @@ def verify_certificate(
     Raises:
         FedrecError: there is no such file.
     """
-    raw = _read(path)
+    raw = read_file(path)
     signed, why = _parsed(raw)
     checks = [Check("form", signed is not None, why)]
     if signed is None:
@@ -77,7 +76,7 @@ def verify_certificate(
     checks.append(Check("verdict", passed, "PASS" if passed else "FAIL: the erasure is not shown to have worked"))
     unchecked = []
     if trusted is None:
-        unchecked.append(_WHO)
+        unchecked.append(WHO)
     else:
         checks.append(_trusted(signed, trusted))
         unchecked += [
@@ -89,7 +88,7 @@ def verify_certificate(
             if key not in trusted
         ]
     if previous is not None:
-        named = hashlib.sha256(_read(previous)).hexdigest() == signed.certificate.previous
+        named = hashlib.sha256(read_file(previous)).hexdigest() == signed.certificate.previous
         checks.append(
             Check("previous certificate", named, str(previous) if named else f"{previous} is not the one named")
         )
@@ -100,7 +99,7 @@ def verify_certificate(
     else:
         checks += check_bundle(signed.certificate, bundle)
     own = signed.certificate
-    return Verdict(tuple(checks), _signer(checks, trusted), tuple(unchecked), warnings_of(own), own.approval)
+    return Verdict(tuple(checks), signer_of(checks, trusted), tuple(unchecked), warnings_of(own), own.approval)
 
 
 def warnings_of(certificate: Certificate) -> tuple[str, ...]:
@@ -109,56 +108,7 @@ def warnings_of(certificate: Certificate) -> tuple[str, ...]:
     return *alone, *(f"{what}: {NOT_MEASURED}" for what in certificate.not_measured)
 
 
-def verify_chain(folder: Path, *, bundles: Path | None = None, trusted: Mapping[str, bytes] | None = None) -> Verdict:
-    """Check every certificate (*.json) of a folder, and that they are one chain from a first to a last.
-
-    That the newest were removed cannot be seen from the others.
-
-    Args:
-        bundles: the folder of their evidence, each in one called as its certificate is. With it each certificate is
-            also held against what the one before had left.
-
-    Raises:
-        FedrecError: there is no certificate.
-    """
-    files = {hashlib.sha256(_read(path)).hexdigest(): path for path in sorted(folder.glob("*.json"))}
-    if not files:
-        raise FedrecError(f"{folder}: no certificate there; name the folder that holds them")
-    checks: list[Check] = []
-    followers: dict[str | None, Path] = {}
-    warnings: list[str] = []
-    row: dict[str, SignedCertificate] = {}  # by the name of its file
-    for path in files.values():
-        single = verify_certificate(path, trusted=trusted, bundle=bundles and bundles / path.stem)
-        checks += [Check(f"{path.name}: {check.name}", check.ok, check.why) for check in single.checks]
-        warnings += [f"{path.name}: {warning}" for warning in single.warnings]
-        if (signed := _parsed(_read(path))[0]) is None:
-            continue
-        row[path.stem] = signed
-        before = signed.certificate.previous
-        if before is not None and before not in files:
-            checks.append(Check(f"{path.name}: chain", False, "the certificate before it is missing or was altered"))
-        if before in followers:
-            checks.append(Check(f"{path.name}: chain", False, f"follows the same one as {followers[before].name}"))
-        followers.setdefault(before, path)
-    if None not in followers:
-        checks.append(Check("chain", False, "no certificate is the first"))
-    unchecked = [] if trusted is not None else [_WHO]
-    if bundles is None:
-        unchecked.append("what each began with: no evidence was given")
-    elif all(check.ok for check in checks):
-        evidence = {signed.certificate.request: read_parts(bundles / name) for name, signed in row.items()}
-        for said in succession(in_order(row.values()), evidence):
-            if said.fault:
-                checks.append(Check(f"{said.request}.json: what it began with", False, said.why))
-            else:
-                unchecked.append(f"{said.request}.json: {said.why}")
-    if all(check.ok for check in checks):
-        checks.append(Check("chain", True, f"{len(files)} in a row"))
-    return Verdict(tuple(checks), _signer(checks, trusted), tuple(unchecked), tuple(warnings))
-
-
-def _signer(checks: Iterable[Check], trusted: Mapping[str, bytes] | None) -> Signer:
+def signer_of(checks: Iterable[Check], trusted: Mapping[str, bytes] | None) -> Signer:
     if trusted is None:
         return "unknown"
     return "trusted" if all(check.ok for check in checks if check.name.endswith("signer")) else "untrusted"
@@ -170,10 +120,10 @@ def read_signed(path: Path) -> tuple[SignedCertificate | None, str]:
     Raises:
         FedrecError: there is no such file.
     """
-    return _parsed(_read(path))
+    return _parsed(read_file(path))
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:

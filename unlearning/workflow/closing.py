@@ -8,7 +8,7 @@ from typing import Any
 
 from unlearning.audit.log import excerpt
 from unlearning.certificates.certificate import NOTHING_FOUND
-from unlearning.certificates.row import newest
+from unlearning.certificates.chain import newest
 from unlearning.certificates.times import SERVED
 from unlearning.certificates.verify import read_signed
 from unlearning.executor import Retrained

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from fedrec.reporting.erasure_section import Closed, Erasures, Waiting
 from unlearning.certificates.certificate import Certificate
-from unlearning.certificates.row import in_row
+from unlearning.certificates.chain import in_row
 from unlearning.executor import TrainedModel
 from unlearning.requests.request import Request
 from unlearning.requests.states import OPEN, WITHDRAWN, State

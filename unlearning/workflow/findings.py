@@ -12,10 +12,10 @@ from unlearning.audit import log
 from unlearning.audit.canonical import digest
 from unlearning.audit.chain import Line
 from unlearning.certificates.certificate import SignedCertificate
-from unlearning.certificates.evidence import check_bundle, read_parts
-from unlearning.certificates.row import in_row
-from unlearning.certificates.succession import Said, behind, in_order, succession
-from unlearning.certificates.verify import read_signed, verify_chain
+from unlearning.certificates.chain import in_order, in_row, verify_chain
+from unlearning.certificates.checks import check_bundle, read_parts
+from unlearning.certificates.continuity import Said, behind, succession
+from unlearning.certificates.verify import read_signed
 from unlearning.requests.crosscheck import of_operators, of_requests
 from unlearning.requests.request import Request
 from unlearning.requests.states import OPEN, TERMINAL, State

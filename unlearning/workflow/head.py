@@ -11,7 +11,7 @@ from fedrec.files import read_json
 from fedrec.settings import Section
 from unlearning.audit.fields import Count, Digest
 from unlearning.audit.log import check
-from unlearning.certificates.row import heads
+from unlearning.certificates.chain import heads
 from unlearning.workflow.workflow import Workflow
 
 

@@ -10,7 +10,7 @@ from fedrec.config import RunConfig
 from fedrec.models.embedded import cache
 from fedrec.reporting.formatting import clean
 from unlearning.certificates.certificate import NEVER_LEARNED, NOTHING_FOUND, RETRAINED, exactly
-from unlearning.certificates.row import newest
+from unlearning.certificates.chain import newest
 from unlearning.executor import Executor, Located
 from unlearning.workflow.workflow import Rules, certificates_of
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fedrec.errors import FedrecError
 from fedrec.files import finite
+from fedrec.privacy.coarsening import coarse_change, coarse_membership
 from fedrec.protocol.adapters import Model, digest_of
 from unlearning.audit import log
 from unlearning.audit.canonical import digest
@@ -19,8 +20,8 @@ from unlearning.audit.chain import ORIGIN
 from unlearning.audit.log import excerpt
 from unlearning.certificates.bundle import as_written, participation, write_bundle
 from unlearning.certificates.certificate import SignedCertificate, certificate_of, issue
-from unlearning.certificates.evidence import check_parts
-from unlearning.certificates.row import newest
+from unlearning.certificates.chain import newest
+from unlearning.certificates.checks import check_parts
 from unlearning.certificates.signatures import approval_of
 from unlearning.certificates.times import times
 from unlearning.executor import Executor, Retrained
@@ -31,8 +32,6 @@ from unlearning.verification import (
     Report,
     Thresholds,
     adapter_faults,
-    coarse_change,
-    coarse_membership,
     unmeasured,
     verdict,
 )

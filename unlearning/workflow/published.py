@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from fedrec.vault.vault import Vault
-from unlearning.certificates.row import in_row
+from unlearning.certificates.chain import in_row
 from unlearning.executor import TrainedModel
 from unlearning.requests.reader import Reader
 from unlearning.requests.states import State

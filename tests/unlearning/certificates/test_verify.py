@@ -12,8 +12,9 @@ from tests.unlearning.certificates.made import ADAPTERS, BESIDE, GOOD, HEAD, PER
 from unlearning.audit.canonical import canonical, digest
 from unlearning.certificates.bundle import MANIFEST, write_bundle
 from unlearning.certificates.certificate import APPROVALS, NOT_MEASURED, approximately, issue
+from unlearning.certificates.chain import verify_chain
 from unlearning.certificates.document import page, reply
-from unlearning.certificates.verify import verify_certificate, verify_chain
+from unlearning.certificates.verify import verify_certificate
 from unlearning.verification import Thresholds
 from unlearning.verification import verdict as judged
 

@@ -16,7 +16,8 @@ from server.commands.forget import app
 from server.simulated_run import SimulatedRun
 from server.simulation import write_result_and_page
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of
-from unlearning.certificates.verify import Verdict, verify_chain
+from unlearning.certificates.chain import verify_chain
+from unlearning.certificates.verify import Verdict
 from unlearning.workflow import findings
 from unlearning.workflow.workflow import Workflow
 

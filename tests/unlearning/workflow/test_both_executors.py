@@ -19,7 +19,7 @@ from tests.server.test_federated_executor import asked, holding, naming, of, ver
 from tests.unlearning import central
 from unlearning.beside import Beside
 from unlearning.central.at_rest import ModelFolder
-from unlearning.certificates.verify import verify_chain
+from unlearning.certificates.chain import verify_chain
 from unlearning.executor import Rehearsal
 from unlearning.pool import Pool, Workers
 from unlearning.workflow.execution import Execution

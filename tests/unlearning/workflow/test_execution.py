@@ -30,8 +30,8 @@ from tests.server.test_federated_executor import (
     verified,
 )
 from unlearning.audit.log import read
+from unlearning.certificates.chain import verify_chain
 from unlearning.certificates.times import times
-from unlearning.certificates.verify import verify_chain
 from unlearning.executor import Rehearsal
 from unlearning.requests.decisions import Decision
 from unlearning.requests.request import Request

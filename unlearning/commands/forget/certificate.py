@@ -25,7 +25,8 @@ def verify(
     """
     from fedrec.console.json_output import write_result
     from fedrec.console.terminal import terminal
-    from unlearning.certificates.verify import verify_certificate, verify_chain
+    from unlearning.certificates.chain import verify_chain
+    from unlearning.certificates.verify import verify_certificate
     from unlearning.operators.keys import key_id
 
     console = terminal(json == "-")

@@ -18,7 +18,7 @@ from server.commands.forget import app
 from server.simulated_run import SimulatedRun
 from server.simulation import write_result_and_page
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
-from unlearning.certificates.verify import verify_chain
+from unlearning.certificates.chain import verify_chain
 from unlearning.workflow.findings import findings, refuse_altered
 from unlearning.workflow.workflow import Workflow
 

@@ -13,7 +13,7 @@ from typing import Any
 from unlearning.audit.canonical import digest
 from unlearning.audit.chain import breaks
 from unlearning.certificates.certificate import Certificate, claimed_threshold
-from unlearning.certificates.succession import behind
+from unlearning.certificates.continuity import behind
 
 Parts = Mapping[str, Any]
 

@@ -11,7 +11,9 @@ from pydantic import ValidationError
 
 from unlearning.audit.canonical import digest, parse
 from unlearning.audit.log import check_excerpt
-from unlearning.certificates.agreement import (
+from unlearning.certificates.bundle import MANIFEST, PARTS, read_manifest
+from unlearning.certificates.certificate import NOTHING_FOUND, Certificate, claimed_threshold
+from unlearning.certificates.consistency import (
     adapters_fault,
     configuration_fault,
     data_fault,
@@ -19,8 +21,6 @@ from unlearning.certificates.agreement import (
     plan_fault,
     recipients_fault,
 )
-from unlearning.certificates.bundle import MANIFEST, PARTS, read_manifest
-from unlearning.certificates.certificate import NOTHING_FOUND, Certificate, claimed_threshold
 from unlearning.certificates.signatures import approval_fault, asking_fault, planning_fault, signer_fault
 from unlearning.certificates.times import order_fault, times_fault
 from unlearning.verification import MEMBERSHIP, UTILITY, Report, unmeasured, verdict

@@ -7,8 +7,7 @@ or serves what was trained again since, is a fault.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from unlearning.audit.chain import ORIGIN
@@ -28,19 +27,6 @@ class Said(NamedTuple):
     request: str
     why: str
     fault: bool
-
-
-def in_order(certificates: Iterable[SignedCertificate]) -> list[SignedCertificate]:
-    """The first one first; where some are missing, the pieces that are left by their age."""
-    found = {signed.digest: signed for signed in certificates}
-
-    def place(signed: SignedCertificate) -> tuple[datetime, int]:
-        first, count = signed, 0
-        while (before := found.get(first.certificate.previous or "")) is not None:
-            first, count = before, count + 1
-        return first.certificate.issued_at, count
-
-    return sorted(found.values(), key=place)
 
 
 def succession(row: Sequence[SignedCertificate], evidence: Mapping[str, Parts]) -> Iterator[Said]:

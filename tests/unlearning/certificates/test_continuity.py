@@ -3,7 +3,8 @@
 import pytest
 
 from tests.unlearning.certificates.made import made
-from unlearning.certificates.succession import in_order, succession
+from unlearning.certificates.chain import in_order
+from unlearning.certificates.continuity import succession
 
 ORIGIN = "0" * 64
 FIRST, SECOND = (f"{k}1111111-2222-4333-8444-555555555555" for k in (1, 2))

@@ -1,0 +1,113 @@
+"""The certificates of a folder as one chain, each naming the one before it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from fedrec.errors import FedrecError
+from unlearning.certificates.certificate import SignedCertificate
+from unlearning.certificates.checks import Check, read_parts
+from unlearning.certificates.continuity import succession
+from unlearning.certificates.verify import WHO, Verdict, read_file, read_signed, signer_of, verify_certificate
+
+
+def heads(folder: Path, but: str = "") -> list[str]:
+    """The digests of the certificates that no other follows: one in a whole row, none in an empty folder.
+
+    Args:
+        but: the request whose own certificate does not count, because it is issued again.
+
+    Raises:
+        FedrecError: a file is no certificate.
+    """
+    previous = {}
+    for path in sorted(folder.glob("*.json")):
+        if path.stem != but:
+            signed, why = read_signed(path)
+            if signed is None:
+                raise FedrecError(f"{path}: {why}; restore it from a backup")
+            previous[signed.digest] = signed.certificate.previous
+    return sorted(previous.keys() - set(previous.values()))
+
+
+def newest(folder: Path, but: str = "") -> str | None:
+    """The certificate that the next one follows; None where there is none.
+
+    Raises:
+        FedrecError: they are not one row, so that nothing can follow.
+    """
+    found = heads(folder, but)
+    if len(found) > 1:
+        raise FedrecError(f"{folder}: the certificates are not one row; restore those that are missing from a backup")
+    return found[0] if found else None
+
+
+def in_row(folder: Path) -> list[SignedCertificate]:
+    """The certificates of a folder, the first one first; without what is none, which `heads` refuses."""
+    found = (read_signed(path)[0] for path in sorted(folder.glob("*.json")))
+    return in_order(signed for signed in found if signed is not None)
+
+
+def in_order(certificates: Iterable[SignedCertificate]) -> list[SignedCertificate]:
+    """The first one first; where some are missing, the pieces that are left by their age."""
+    found = {signed.digest: signed for signed in certificates}
+
+    def place(signed: SignedCertificate) -> tuple[datetime, int]:
+        first, count = signed, 0
+        while (before := found.get(first.certificate.previous or "")) is not None:
+            first, count = before, count + 1
+        return first.certificate.issued_at, count
+
+    return sorted(found.values(), key=place)
+
+
+def verify_chain(folder: Path, *, bundles: Path | None = None, trusted: Mapping[str, bytes] | None = None) -> Verdict:
+    """Check every certificate (*.json) of a folder, and that they are one chain from a first to a last.
+
+    That the newest were removed cannot be seen from the others.
+
+    Args:
+        bundles: the folder of their evidence, each in one called as its certificate is. With it each certificate is
+            also held against what the one before had left.
+
+    Raises:
+        FedrecError: there is no certificate.
+    """
+    files = {hashlib.sha256(read_file(path)).hexdigest(): path for path in sorted(folder.glob("*.json"))}
+    if not files:
+        raise FedrecError(f"{folder}: no certificate there; name the folder that holds them")
+    checks: list[Check] = []
+    followers: dict[str | None, Path] = {}
+    warnings: list[str] = []
+    row: dict[str, SignedCertificate] = {}  # by the name of its file
+    for path in files.values():
+        single = verify_certificate(path, trusted=trusted, bundle=bundles and bundles / path.stem)
+        checks += [Check(f"{path.name}: {check.name}", check.ok, check.why) for check in single.checks]
+        warnings += [f"{path.name}: {warning}" for warning in single.warnings]
+        if (signed := read_signed(path)[0]) is None:
+            continue
+        row[path.stem] = signed
+        before = signed.certificate.previous
+        if before is not None and before not in files:
+            checks.append(Check(f"{path.name}: chain", False, "the certificate before it is missing or was altered"))
+        if before in followers:
+            checks.append(Check(f"{path.name}: chain", False, f"follows the same one as {followers[before].name}"))
+        followers.setdefault(before, path)
+    if None not in followers:
+        checks.append(Check("chain", False, "no certificate is the first"))
+    unchecked = [] if trusted is not None else [WHO]
+    if bundles is None:
+        unchecked.append("what each began with: no evidence was given")
+    elif all(check.ok for check in checks):
+        evidence = {signed.certificate.request: read_parts(bundles / name) for name, signed in row.items()}
+        for said in succession(in_order(row.values()), evidence):
+            if said.fault:
+                checks.append(Check(f"{said.request}.json: what it began with", False, said.why))
+            else:
+                unchecked.append(f"{said.request}.json: {said.why}")
+    if all(check.ok for check in checks):
+        checks.append(Check("chain", True, f"{len(files)} in a row"))
+    return Verdict(tuple(checks), signer_of(checks, trusted), tuple(unchecked), tuple(warnings))
