@@ -7,7 +7,7 @@ alone it cannot be told.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,7 +123,7 @@ def to_arrays(part: SharedScores) -> dict[str, NDArray[Any]]:
     return {} if part is None else {f"{kind}/{name}": array for name, array in vars(part).items()}
 
 
-def from_arrays(arrays: dict[str, NDArray[Any]]) -> SharedScores:
+def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> SharedScores:
     """What `to_arrays` was given.
 
     Raises:

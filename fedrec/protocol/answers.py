@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import isnan
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, field_validator, model_validator
 
 from fedrec.privacy.sharing import SharedScores, from_arrays, to_arrays
 from fedrec.protocol.adapters import Model
-from fedrec.protocol.links import Links
 from fedrec.protocol.record import (
+    Adapters,
+    AsArrays,
     Auc,
     BadMessage,
     Count,
@@ -24,9 +25,48 @@ from fedrec.protocol.record import (
     Record,
     Text,
     Whole,
-    WithAdapters,
+    one_each,
 )
 from fedrec.text import shown
+from fedrec.vault.chain import Link
+
+
+@dataclass(frozen=True)
+class OfRun:
+    """Of a field that is held against the number of the run's shards: what is wrong with it, if anything is."""
+
+    fault: Callable[[Sequence[Any], int], str | None]
+
+
+def _fault_of_shards(numbers: Sequence[int], shards: int) -> str | None:
+    if strange := [number for number in numbers if number >= shards]:
+        return f"shard {shown(strange[0])} is not one of the run's {shards}"
+    return "it names a shard twice" if len({*numbers}) < len(numbers) else None
+
+
+def _fault_of_hashes(hashes: Sequence[str], shards: int) -> str | None:
+    return None if len(hashes) == shards else f"served has {len(hashes)} hashes for {shards} shards"
+
+
+def _read_link(value: Any) -> Link:
+    match value:
+        case Link():
+            return value
+        case [int() as number, str() as request, str() as head, str() as sealed] if not isinstance(number, bool):
+            return Link(number, request, head, bytes.fromhex(sealed))
+    raise ValueError(f"{shown(value)} is no link of a chain of erasures")
+
+
+def _written_link(link: Link) -> list[int | str]:
+    return [link.number, link.request, link.head, link.sealed.hex()]
+
+
+Shards = Annotated[tuple[Count, ...], OfRun(_fault_of_shards)]
+"""Numbers of the run's shards, each once."""
+Served = Annotated[tuple[Hash, ...], OfRun(_fault_of_hashes)]
+"""The hash of each shard's adapter; empty where none is served."""
+Links = tuple[Annotated[Link, PlainValidator(_read_link), PlainSerializer(_written_link)], ...]
+"""Of a chain of erasures: number, request, head, and the sealed tombstones in hex."""
 
 
 class Answer(Record):
@@ -39,50 +79,37 @@ class Answer(Record):
     client: Text
 
     def check(self, client: str, shards: int) -> None:
-        """Hold it against the run and the client that was asked.
-
-        Args:
-            shards: how many the run has.
+        """Hold it against the client that was asked, and the number of the run's shards.
 
         Raises:
             BadMessage: it is no answer of this client's about such a run.
         """
         if self.client != client:
             raise BadMessage(f"it says it is {shown(self.client)}")
+        for name, field in type(self).model_fields.items():
+            for rule in field.metadata:
+                if isinstance(rule, OfRun) and (fault := rule.fault(getattr(self, name), shards)):
+                    raise BadMessage(fault)
 
 
-class InventoryAnswer(Answer):
-    """
-    Attributes:
-        users: how many people's rows are there.
-        examples: train rows of each shard.
-    """
-
-    reveals = "who is behind the node; counts of people and rows, nobody's name"
+class InventoryAnswer(Answer, reveals="who is behind the node; counts of people and rows, nobody's name"):
+    """How many people's rows are there, and the train rows of each shard."""
 
     users: Whole
     examples: tuple[Whole, ...]
 
 
-class Lacks(Answer):
-    """What any question is answered with by a client that does not know what it has to.
-
-    Attributes:
-        lacks: the facts of the run that it asks for.
-    """
-
-    reveals = "who is behind the node, and that it has not heard of the run"
+class Lacks(Answer, reveals="who is behind the node, and that it has not heard of the run"):
+    """What any question is answered with by a client that has not got these facts of the run."""
 
     lacks: tuple[Text, ...]
 
 
-class Done(Answer):
+class Done(Answer, reveals="nothing"):
     """What was asked for is done, and there is nothing to tell."""
 
-    reveals = "nothing"
 
-
-class TrainAnswer(Answer, WithAdapters):
+class TrainAnswer(Answer, reveals="adapters that the client's rows are in, as they are; losses and counts of rows"):
     """
     Attributes:
         adapters: in each of the shards that were asked for, trained.
@@ -90,11 +117,10 @@ class TrainAnswer(Answer, WithAdapters):
         examples: rows trained on per shard.
     """
 
-    reveals = "adapters that the client's rows are in, as they are; losses and counts of rows"
-
     round: Whole
     loss: tuple[Finite, ...]
     examples: tuple[Whole, ...]
+    adapters: Adapters
 
     @field_validator("adapters")
     @classmethod
@@ -105,12 +131,7 @@ class TrainAnswer(Answer, WithAdapters):
 
     @model_validator(mode="after")
     def _one_each(self) -> Self:
-        shards = len(self.adapters)
-        for name, values, meant in (("loss", self.loss, "a finite number"), ("examples", self.examples, "an integer")):
-            if len(values) < shards:
-                raise ValueError(f"{name}/{len(values)} None is not {meant}")
-            if len(values) > shards:
-                raise ValueError(f"{name} has {len(values)} numbers for {shards} shards")
+        one_each(len(self.adapters), loss=self.loss, examples=self.examples)
         return self
 
 
@@ -129,7 +150,13 @@ class Measures(BaseModel):
     ranked: Whole
 
 
-class EvaluateAnswer(Answer):
+class EvaluateAnswer(
+    Answer,
+    version=2,
+    reveals="the number of test rows, and metrics over all of them; where asked for and allowed, how many scores of "
+    "each label lie in each of 4,096 bins, or every row's score and label with a number for its person, which whoever "
+    "has the person's id can tell",
+):
     """
     Attributes:
         served: SHA-256 of the model that is served.
@@ -137,113 +164,72 @@ class EvaluateAnswer(Answer):
         scores: of those rows, as much as was asked for and the client's policy allows.
     """
 
-    reveals = (
-        "the number of test rows, and metrics over all of them; where asked for and allowed, how many scores of each "
-        "label lie in each of 4,096 bins, or every row's score and label with a number for its person, which whoever "
-        "has the person's id can tell"
-    )
-    version = 2
-    in_arrays = "scores"
-
     round: Whole
     served: Text
     metrics: dict[Text, Measures]
-    scores: SharedScores = None
-
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        return to_arrays(self.scores)
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> SharedScores:
-        return from_arrays(dict(arrays))
+    scores: Annotated[SharedScores, AsArrays(to_arrays, from_arrays)] = None
 
 
-class ServeAnswer(Answer):
-    """
-    Attributes:
-        served: the hash of each shard's adapter; empty where none is served.
-    """
+class ServeAnswer(Answer, reveals="hashes of adapters"):
+    """What is served now."""
 
-    reveals = "hashes of adapters"
-
-    served: tuple[Hash, ...]
-
-    def check(self, client: str, shards: int) -> None:
-        super().check(client, shards)
-        _one_each(self.served, shards)
+    served: Served
 
 
-class LocateAnswer(Answer):
+class LocateAnswer(
+    Answer,
+    reveals="that and how much of the selection is there; shards of other rows now; keyed hash of rows; adapters' "
+    "hashes",
+):
     """
     Attributes:
         rows: how many are selected.
         shards: that learnt from them.
         changed: shards that learnt from other rows than are there now, whatever is selected.
         left: places besides the rows where something of them is found.
-        served: the hash of each shard's adapter; empty where none is served.
         data: what the client's rows are known by, which only it could make or guess.
     """
 
-    reveals = (
-        "that and how much of the selection is there; shards of other rows now; keyed hash of rows; adapters' hashes"
-    )
-
     rows: Count
-    shards: tuple[Count, ...]
-    changed: tuple[Count, ...]
+    shards: Shards
+    changed: Shards
     left: Count
-    served: tuple[Hash, ...]
+    served: Served
     data: Hash
 
-    def check(self, client: str, shards: int) -> None:
-        super().check(client, shards)
-        _of_run(self.shards, shards)
-        _of_run(self.changed, shards)
-        _one_each(self.served, shards)
+    @model_validator(mode="after")
+    def _learnt_from_some(self) -> Self:
         if self.shards and not self.rows:
-            raise BadMessage(f"shard {self.shards[0]} learnt from rows, and it has none of them")
+            raise ValueError(f"shard {self.shards[0]} learnt from rows, and it has none of them")
+        return self
 
 
-class WithdrawAnswer(Answer):
-    """
-    Attributes:
-        shards: that are still served.
-        rows: how many are selected.
-    """
+class WithdrawAnswer(Answer, reveals="how many rows of the selection are there"):
+    """The shards that are still served, and how many rows are selected."""
 
-    reveals = "how many rows of the selection are there"
-
-    shards: tuple[Count, ...]
+    shards: Shards
     rows: Count
 
-    def check(self, client: str, shards: int) -> None:
-        super().check(client, shards)
-        _of_run(self.shards, shards)
 
-
-class EraseAnswer(Answer):
-    """
-    Attributes:
-        rows: deleted.
-        waiting: how many erased rows, learned from one by one, wait to be answered when adapters are rehearsed.
-    """
-
-    reveals = "how many rows were deleted, and how many of them were learned from one by one"
-    version = 2
+class EraseAnswer(
+    Answer, version=2, reveals="how many rows were deleted, and how many of them were learned from one by one"
+):
+    """Rows deleted; of those that were learned from one by one, as many wait to be answered in a rehearsal."""
 
     rows: Count
     waiting: Count
 
 
-class RehearseAnswer(Answer):
+class RehearseAnswer(
+    Answer,
+    reveals="log-likelihoods of erased rows and of test rows one by one, without whose they are; two AUCs",
+):
     """
     Attributes:
         forgotten, unseen: the log-likelihood of each row's answer, of erased rows and of rows never seen.
         before, after: AUC on the same test rows by what was and what will be served; NaN where that cannot be told.
         liked, disliked: how many such rows there are.
     """
-
-    reveals = "log-likelihoods of erased rows and of test rows one by one, without whose they are; two AUCs"
 
     forgotten: tuple[LogLikelihood, ...]
     unseen: tuple[LogLikelihood, ...]
@@ -259,7 +245,7 @@ class RehearseAnswer(Answer):
         return self
 
 
-class ChainAnswer(Answer):
+class ChainAnswer(Answer, reveals="ids of requests; heads of the chain; tombstones, sealed under the client's own key"):
     """
     Attributes:
         head: of the chain after as many erasures as were asked about; empty where there were fewer,
@@ -268,31 +254,12 @@ class ChainAnswer(Answer):
         serves: whether what is served may be.
     """
 
-    reveals = "ids of requests; heads of the chain; tombstones, sealed under the client's own key"
-
     head: Text
     links: Links
     serves: Flag
 
 
-class RepeatAnswer(Answer):
-    """
-    Attributes:
-        rows: deleted again.
-    """
-
-    reveals = "how many rows were deleted again"
+class RepeatAnswer(Answer, reveals="how many rows were deleted again"):
+    """Rows deleted again."""
 
     rows: Count
-
-
-def _of_run(numbers: Sequence[int], shards: int) -> None:
-    if strange := [number for number in numbers if number >= shards]:
-        raise BadMessage(f"shard {shown(strange[0])} is not one of the run's {shards}")
-    if len({*numbers}) < len(numbers):
-        raise BadMessage("it names a shard twice")
-
-
-def _one_each(hashes: Sequence[str], shards: int) -> None:
-    if len(hashes) != shards:
-        raise BadMessage(f"served has {len(hashes)} hashes for {shards} shards")

@@ -13,8 +13,10 @@ from fedrec.config import Sharing
 from fedrec.data.selection import Selection
 from fedrec.protocol import answers
 from fedrec.protocol.adapters import Model
-from fedrec.protocol.links import Links
-from fedrec.protocol.record import Finite, Hash, Record, Text, Whole, WithAdapters
+from fedrec.protocol.record import Adapters, Finite, Hash, Record, Text, Whole, one_each
+
+_ADAPTERS = "adapters that other clients' rows are in"
+_SELECTION = "whom or what somebody wants forgotten, to the clients concerned"
 
 
 class Question(Record):
@@ -25,19 +27,31 @@ class Question(Record):
     Attributes:
         run: its id.
         facts: of the run, each by its hash (`fedrec.protocol.facts`); `server.exchange.call` fills in both.
+        informed: whether a client has to know the run's facts to answer.
     """
 
     kind: ClassVar[str]
     answer: ClassVar[type[answers.Answer]]
-    informed: ClassVar[bool] = True
-    """whether a client has to know the run's facts to answer"""
+    informed: ClassVar[bool]
 
     run: Text = ""
     facts: dict[Text, Hash] = Field(default_factory=dict)
 
+    def __init_subclass__(
+        cls,
+        *,
+        kind: str = "",
+        answer: type[answers.Answer] = answers.Done,
+        informed: bool = True,
+        reveals: str = "",
+        version: int = 1,
+    ) -> None:
+        super().__init_subclass__(reveals=reveals, version=version)
+        cls.kind, cls.answer, cls.informed = kind, answer, informed
 
-class AboutShards(Question, WithAdapters):
-    """A question about some shards, with the adapter of each, or of none.
+
+class AboutShards(Question):
+    """A question about some shards.
 
     Attributes:
         shards: their numbers.
@@ -45,11 +59,12 @@ class AboutShards(Question, WithAdapters):
     """
 
     shards: tuple[Whole, ...]
+    adapters: Adapters = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _one_each(self) -> Self:
-        if self.adapters and len(self.adapters) != len(self.shards):
-            raise ValueError(f"it has {len(self.adapters)} adapters for {len(self.shards)} shards")
+        if self.adapters:
+            one_each(len(self.shards), adapters=self.adapters)
         return self
 
     def carrying(self, adapters: Model) -> Self:
@@ -57,36 +72,28 @@ class AboutShards(Question, WithAdapters):
         return self.model_copy(update={"adapters": adapters})
 
 
-class Inventory(Question):
+class Inventory(Question, kind="query.inventory", answer=answers.InventoryAnswer, reveals="nothing"):
     """Who is behind a node, and how much there is to learn from."""
 
-    kind = "query.inventory"
-    answer = answers.InventoryAnswer
-    reveals = "nothing"
 
-
-class Inform(Question):
+class Inform(
+    Question,
+    kind="query.inform",
+    informed=False,
+    reveals="the run's configuration, the catalogue, and which base model it is: nobody's rows",
+):
     """Keep these public facts of the run."""
-
-    kind = "query.inform"
-    answer = answers.Done
-    informed = False
-    reveals = "the run's configuration, the catalogue, and which base model it is: nobody's rows"
 
     told: dict[Text, Any]
 
 
-class Train(AboutShards):
+class Train(AboutShards, kind="train.lora", answer=answers.TrainAnswer, reveals=_ADAPTERS):
     """Train the adapters of some shards, from those that come along or those that were published last."""
-
-    kind = "train.lora"
-    answer = answers.TrainAnswer
-    reveals = "adapters that other clients' rows are in"
 
     round: Whole
 
 
-class Evaluate(AboutShards):
+class Evaluate(AboutShards, kind="evaluate.like", answer=answers.EvaluateAnswer, reveals=_ADAPTERS, version=2):
     """Serve the adapters that come along, if any do, and measure what is served on some of the people's test rows.
 
     Attributes:
@@ -94,104 +101,67 @@ class Evaluate(AboutShards):
         sharing: how much is asked for of those rows' scores.
     """
 
-    version = 2
-    kind = "evaluate.like"
-    answer = answers.EvaluateAnswer
-    reveals = "adapters that other clients' rows are in"
-
     round: Whole
     share: Finite
     sharing: Sharing
 
 
-class Serve(AboutShards):
+class Serve(AboutShards, kind="query.serve", answer=answers.ServeAnswer, reveals=_ADAPTERS):
     """Serve these adapters from now on, beside those that are served."""
 
-    kind = "query.serve"
-    answer = answers.ServeAnswer
-    reveals = "adapters that other clients' rows are in"
 
-
-class Locate(Question):
+class Locate(Question, kind="query.locate", answer=answers.LocateAnswer, reveals=_SELECTION):
     """Say what is there of a selection."""
-
-    kind = "query.locate"
-    answer = answers.LocateAnswer
-    reveals = "whom or what somebody wants forgotten, to the clients concerned"
 
     selection: Selection
 
 
-class Withdraw(Question):
+class Withdraw(Question, kind="query.withdraw", answer=answers.WithdrawAnswer, reveals=_SELECTION):
     """Stop serving some shards."""
-
-    kind = "query.withdraw"
-    answer = answers.WithdrawAnswer
-    reveals = "whom or what somebody wants forgotten, to the clients concerned"
 
     selection: Selection
     shards: tuple[Whole, ...]
 
 
-class Erase(Question):
+class Erase(Question, kind="query.erase", answer=answers.EraseAnswer, reveals=_SELECTION):
     """Delete what is selected, and what was made of it."""
-
-    kind = "query.erase"
-    answer = answers.EraseAnswer
-    reveals = "whom or what somebody wants forgotten, to the clients concerned"
 
     selection: Selection
     request: Text
 
 
-class Rehearse(AboutShards):
+class Rehearse(AboutShards, kind="query.rehearse", answer=answers.RehearseAnswer, reveals=_ADAPTERS):
     """Say how the erased rows of some requests, and some rows never seen, look to adapters that are not served yet."""
-
-    kind = "query.rehearse"
-    answer = answers.RehearseAnswer
-    reveals = "adapters that other clients' rows are in"
 
     requests: tuple[Text, ...]
     unseen: Whole
 
 
-class Discard(Question):
+class Discard(Question, kind="query.discard", reveals="ids of requests"):
     """Keep nothing any longer of what waited for the verification of some requests."""
-
-    kind = "query.discard"
-    answer = answers.Done
-    reveals = "ids of requests"
 
     requests: tuple[Text, ...]
 
 
-class Chain(Question):
+class Chain(Question, kind="query.chain", answer=answers.ChainAnswer, reveals="how many erasures the server knows of"):
     """Tell the chain of erasures after so many of them, and whether what is served may be."""
-
-    kind = "query.chain"
-    answer = answers.ChainAnswer
-    reveals = "how many erasures the server knows of"
 
     after: Whole
 
 
-class Leave(Question):
+class Leave(Question, kind="query.leave", informed=False, reveals="nothing"):
     """Have nothing of the run any longer, and serve nothing of it from the first moment on."""
 
-    kind = "query.leave"
-    answer = answers.Done
-    informed = False
-    reveals = "nothing"
 
-
-class Repeat(Question):
+class Repeat(
+    Question,
+    kind="query.repeat",
+    answer=answers.RepeatAnswer,
+    reveals="nothing: what was erased is sealed, and the client's own key opens it",
+):
     """Serve nothing until `Serve`, and erase again what is missing of these links."""
 
-    kind = "query.repeat"
-    answer = answers.RepeatAnswer
-    reveals = "nothing: what was erased is sealed, and the client's own key opens it"
-
-    links: Links
+    links: answers.Links
 
 
 QUESTIONS: tuple[type[Question], ...] = (

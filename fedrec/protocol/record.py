@@ -6,7 +6,7 @@ are left alone; what a record must say otherwise than before is a new version of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
@@ -80,37 +80,41 @@ class Content:
     arrays: Mapping[str, NDArray[Any]]
 
 
+@dataclass(frozen=True)
+class AsArrays:
+    """Of a field that is sent as named arrays: how, and back; ValueError, of one line, where they are not such."""
+
+    arrays: Callable[[Any], Mapping[str, NDArray[Any]]]
+    value: Callable[[Mapping[str, NDArray[Any]]], Any]
+
+
+Adapters = Annotated[Model, AsArrays(to_arrays, from_arrays)]
+"""One a shard; none where none are sent."""
+
+
 class Record(BaseModel):
-    """What all records have."""
+    """What all records have.
+
+    Attributes:
+        reveals: to whoever reads it, in words.
+    """
 
     model_config = ConfigDict(
-        frozen=True,
-        extra="ignore",
-        arbitrary_types_allowed=True,
-        ser_json_inf_nan="constants",
-        hide_input_in_errors=True,
+        frozen=True, arbitrary_types_allowed=True, ser_json_inf_nan="constants", hide_input_in_errors=True
     )
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int]
     reveals: ClassVar[str]
-    """to whoever reads it, in words"""
 
-    in_arrays: ClassVar[str] = ""
-    """the field that is sent as arrays; none = all are values"""
+    def __init_subclass__(cls, *, reveals: str = "", version: int = 1) -> None:
+        cls.reveals, cls.version = reveals, version
 
     def content(self) -> Content:
         """The record as `of` reads it."""
-        values = self.model_dump(mode="json", exclude={self.in_arrays})
+        sent = self._sent_as_arrays()
+        values = self.model_dump(mode="json", exclude=set(sent))
         own = {"record": type(self).__name__, "version": self.version}
-        return Content(own | values, self.arrays())
-
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        """Of the field that is sent so."""
-        return {}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Any:
-        """That field of the `arrays`; ValueError, of one line, where they are not such."""
+        return Content(own | values, {k: v for name in sent for k, v in sent[name].arrays(getattr(self, name)).items()})
 
     @classmethod
     def of(cls, content: Content) -> Self:
@@ -128,27 +132,27 @@ class Record(BaseModel):
             )
         needed = {name: None for name, field in cls.model_fields.items() if field.is_required()}
         try:
-            own = {cls.in_arrays: cls.from_arrays(content.arrays)} if cls.in_arrays else {}
+            own = {name: form.value(content.arrays) for name, form in cls._sent_as_arrays().items()}
             return cls.model_validate(needed | dict(content.values) | own)
         except ValidationError as error:
             raise BadMessage(_reason(error)) from None
         except ValueError as error:
             raise BadMessage(one_line(str(error))) from None
 
-
-class WithAdapters(Record):
-    """A record that carries adapters, one a shard; none where none are sent."""
-
-    in_arrays = "adapters"
-
-    adapters: Model = Field(default_factory=list)
-
-    def arrays(self) -> Mapping[str, NDArray[Any]]:
-        return to_arrays(self.adapters)
-
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Model:
-        return from_arrays(arrays)
+    def _sent_as_arrays(cls) -> dict[str, AsArrays]:
+        fields = cls.model_fields.items()
+        return {name: each for name, field in fields for each in field.metadata if isinstance(each, AsArrays)}
+
+
+def one_each(shards: int, **values: Sequence[object]) -> None:
+    """
+    Raises:
+        ValueError: of one of them there are not as many as shards.
+    """
+    for name, given in values.items():
+        if len(given) != shards:
+            raise ValueError(f"it has {len(given)} {name} for {shards} shards")
 
 
 def _reason(error: ValidationError) -> str:

@@ -110,13 +110,11 @@ def test_a_gap_in_the_shards_is_refused() -> None:
         decode(far, metrics)
 
 
-@pytest.mark.parametrize("key", ["client", "round", "loss/1", "examples/1"])
+@pytest.mark.parametrize("key", ["client", "round"])
 def test_a_missing_metric_is_named(key: str) -> None:
     arrays, metrics = good()
-    name, _, shard = key.partition("/")
-    metrics[name] = metrics[name][: int(shard)] if shard else None
     with pytest.raises(BadMessage, match=f"^{key} None is not"):
-        decode(arrays, metrics)
+        decode(arrays, {**metrics, key: None})
 
 
 INTEGERS = st.integers() | st.sampled_from([10**6000, -(10**6000)])
@@ -143,10 +141,11 @@ def test_whatever_comes_in_only_a_one_line_bad_reply_comes_out(
 
 
 @pytest.mark.parametrize("key", ["loss", "examples"])
-def test_more_metrics_than_shards_are_refused(key: str) -> None:
+@pytest.mark.parametrize("count", [1, 3])
+def test_more_or_fewer_metrics_than_shards_are_refused(key: str, count: int) -> None:
     arrays, metrics = good()
-    with pytest.raises(BadMessage, match=f"^{key} has 3 numbers for 2 shards"):
-        decode(arrays, {**metrics, key: [*metrics[key], metrics[key][0]]})
+    with pytest.raises(BadMessage, match=f"^it has {count} {key} for 2 shards"):
+        decode(arrays, {**metrics, key: (metrics[key] * 2)[:count]})
 
 
 def test_an_update_out_of_proportion_is_named() -> None:
