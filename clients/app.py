@@ -11,10 +11,11 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
-from clients import erasure, local
+from clients import erasure
+from clients.client import Client
 from clients.client_run import ClientRun
 from clients.home import Home, homes_in, open_home
-from clients.learned import changed_shards
+from clients.lineage import changed_shards
 from fedrec.ensemble import erasure_steps
 from fedrec.errors import FedrecError
 from fedrec.protocol import answers as a
@@ -27,7 +28,7 @@ from fedrec.tasks import task_of
 app = ClientApp()
 
 Asked = TypeVar("Asked", bound=q.Question)
-Answering = Callable[[local.Client, Asked], a.Answer]
+Answering = Callable[[Client, Asked], a.Answer]
 
 
 def answers(kind: type[Asked]) -> Callable[[Answering[Asked]], Answering[Asked]]:
@@ -44,7 +45,7 @@ def answers(kind: type[Asked]) -> Callable[[Answering[Asked]], Answering[Asked]]
             run = ClientRun(home, question.run)
             if lacks := run.lacks(question.facts):
                 return Message(carried(a.Lacks(client=home.name, lacks=lacks)), reply_to=message)
-            return Message(carried(answering(local.Client(run), question)), reply_to=message)
+            return Message(carried(answering(Client(run), question)), reply_to=message)
 
         category, action = kind.kind.split(".")
         getattr(app, category)(action)(reply)
@@ -72,26 +73,26 @@ def carried(record: Record) -> RecordDict:
 
 
 @answers(q.Inventory)
-def inventory(client: local.Client, question: q.Inventory) -> a.InventoryAnswer:
+def inventory(client: Client, question: q.Inventory) -> a.InventoryAnswer:
     """Who is behind this node, and how much there is to learn from."""
     return client.inventory()
 
 
 @answers(q.Inform)
-def inform(client: local.Client, question: q.Inform) -> a.Done:
+def inform(client: Client, question: q.Inform) -> a.Done:
     """Keep what is told of the run."""
     client.store.keep(question.told)
     return a.Done(client=client.name)
 
 
 @answers(q.Train)
-def train(client: local.Client, question: q.Train) -> a.TrainAnswer:
+def train(client: Client, question: q.Train) -> a.TrainAnswer:
     """Train the adapters of the shards that are asked for, each on this client's rows of it."""
     return client.train(question.round, question.adapters, question.shards)
 
 
 @answers(q.Evaluate)
-def evaluate(client: local.Client, question: q.Evaluate) -> a.EvaluateAnswer:
+def evaluate(client: Client, question: q.Evaluate) -> a.EvaluateAnswer:
     """Serve the published model from now on, or go on serving; and measure it on this client's test rows."""
     if question.adapters:
         client.serve(question.round, question.adapters, question.shards)
@@ -102,14 +103,14 @@ def evaluate(client: local.Client, question: q.Evaluate) -> a.EvaluateAnswer:
 
 
 @answers(q.Serve)
-def serve(client: local.Client, question: q.Serve) -> a.ServeAnswer:
+def serve(client: Client, question: q.Serve) -> a.ServeAnswer:
     """Serve adapters from now on, beside those that are served."""
     erasure.serve(client, question.adapters, question.shards)
     return a.ServeAnswer(client=client.name, served=_served(client))
 
 
 @answers(q.Locate)
-def locate(client: local.Client, question: q.Locate) -> a.LocateAnswer:
+def locate(client: Client, question: q.Locate) -> a.LocateAnswer:
     """What is here of a selection: counts and shards; and hashes of the data and of what is served."""
     held = erasure_steps.locate(client, question.selection)
     changed = changed_shards(client.store, client.interactions)
@@ -121,34 +122,34 @@ def locate(client: local.Client, question: q.Locate) -> a.LocateAnswer:
 
 
 @answers(q.Withdraw)
-def withdraw(client: local.Client, question: q.Withdraw) -> a.WithdrawAnswer:
+def withdraw(client: Client, question: q.Withdraw) -> a.WithdrawAnswer:
     """Stop serving the shards that are named."""
     left, rows = erasure_steps.withdraw(client, question.selection, question.shards)
     return a.WithdrawAnswer(client=client.name, shards=tuple(left), rows=rows)
 
 
 @answers(q.Erase)
-def erase(client: local.Client, question: q.Erase) -> a.EraseAnswer:
+def erase(client: Client, question: q.Erase) -> a.EraseAnswer:
     """Delete what is selected, and what was made of it."""
     rows = erasure.erase(client, question.selection, question.request)
     return a.EraseAnswer(client=client.name, rows=rows, waiting=erasure_steps.waiting(client, question.request))
 
 
 @answers(q.Rehearse)
-def rehearse(client: local.Client, question: q.Rehearse) -> a.RehearseAnswer:
+def rehearse(client: Client, question: q.Rehearse) -> a.RehearseAnswer:
     """How erased rows look to the adapters that come along."""
     return erasure.rehearse(client, question.requests, question.adapters, question.shards, question.unseen)
 
 
 @answers(q.Discard)
-def discard(client: local.Client, question: q.Discard) -> a.Done:
+def discard(client: Client, question: q.Discard) -> a.Done:
     """Nothing of erased rows is kept any longer."""
     erasure.discard(client, question.requests)
     return a.Done(client=client.name)
 
 
 @answers(q.Chain)
-def chain(client: local.Client, question: q.Chain) -> a.ChainAnswer:
+def chain(client: Client, question: q.Chain) -> a.ChainAnswer:
     """The chain of erasures here, and whether what is served may be; no person is named."""
     head, links = client.store.vault.chain(question.after)
     serves = not any(client.store.ensemble.misleading())
@@ -156,19 +157,19 @@ def chain(client: local.Client, question: q.Chain) -> a.ChainAnswer:
 
 
 @answers(q.Leave)
-def leave(client: local.Client, question: q.Leave) -> a.Done:
+def leave(client: Client, question: q.Leave) -> a.Done:
     """Have nothing of the run any longer."""
     client.store.leave()
     return a.Done(client=client.name)
 
 
 @answers(q.Repeat)
-def repeat(client: local.Client, question: q.Repeat) -> a.RepeatAnswer:
+def repeat(client: Client, question: q.Repeat) -> a.RepeatAnswer:
     """Serve nothing until `serve`, and erase again what is missing here of the links that come along."""
     return a.RepeatAnswer(client=client.name, rows=erasure.repeat(client, question.links))
 
 
-def _served(client: local.Client) -> tuple[str, ...]:
+def _served(client: Client) -> tuple[str, ...]:
     """The hash of each shard's adapter; empty where none is served."""
     hashes = client.store.ensemble.hashes()
     return tuple(hashes.get(shard, "") for shard in range(client.config.shards))

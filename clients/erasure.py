@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
+from clients.client import Client
 from clients.client_run import PUBLISHED
-from clients.local import Client
 from fedrec.data.selection import Selection
 from fedrec.ensemble import erasure_steps
 from fedrec.files import sync

@@ -16,7 +16,7 @@ from clients.app import app as client_app
 from fedrec.protocol.questions import Train
 from fedrec.protocol.record import Content
 from fedrec.protocol.wire import pack
-from server.exchange import content_of
+from server.calls import content_of
 
 Arrays = dict[str, NDArray[Any]]
 Metrics = dict[str, Any]

@@ -37,9 +37,9 @@ from fedrec.models.bank import AdapterBank, Mixed, Routed
 from fedrec.models.base import load_base
 from fedrec.scoring import score_candidates, score_windows
 from fedrec.tasks import encoder_of
-from server.prepare import prepare
-from server.simulated_run import SimulatedRun
-from server.simulation import simulate
+from server.simulation.launch import simulate
+from server.simulation.prepare import prepare
+from server.simulation.run import SimulatedRun
 
 Scores = NDArray[np.float64]
 SINGLES = 50  # prompts scored one by one in a repetition

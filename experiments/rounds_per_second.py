@@ -50,9 +50,9 @@ from fedrec.tasks.like import LikeEncoder
 from fedrec.training.batches import answer_positions, batches, pad
 from fedrec.training.lesson import Lesson
 from fedrec.training.loop import learning_rate
-from server.prepare import prepare
-from server.simulated_run import SimulatedRun
-from server.simulation import run_rounds
+from server.simulation.prepare import prepare
+from server.simulation.run import SimulatedRun
+from server.training import run_rounds
 from server.transports.in_process import LocalGrid
 
 VARIANTS = ("prompts", "timelines", "fedrec", "loop")

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from fedrec.handles import Comparison, Erasure, Run
 
 if TYPE_CHECKING:
-    from server.launch import Listener
+    from server.simulation.launch import Listener
     from server.transports.transport import Transport
     from unlearning.comparison.compare import Telling
     from unlearning.methods.method import Unit
@@ -66,7 +66,7 @@ def simulate(
         UsageError: names every wrong setting and value.
         FedrecError: it cannot be prepared or trained.
     """
-    from server.launch import NOBODY, configured, start
+    from server.simulation.launch import NOBODY, configured, start
 
     words = {"data.path": data, "clients.count": clients, "federation.rounds": rounds, "shards": shards, "seed": seed}
     overrides = {**(settings or {}), **_given({**words, "base": base})}
@@ -84,8 +84,8 @@ def resume(
     listener: Listener | None = None,
 ) -> Run:
     """A run that was stopped, finished as if it had not been; arguments as of `simulate`."""
-    from server.launch import NOBODY
-    from server.launch import resume as go_on
+    from server.simulation.launch import NOBODY
+    from server.simulation.launch import resume as go_on
 
     return Run(go_on(Path(folder), _transport(transport, workers), listener or NOBODY))
 
@@ -96,7 +96,7 @@ def open_run(folder: Path | str | None = None) -> Run:
     Raises:
         UsageError: there is none.
     """
-    from server.simulated_run import open_run as stored
+    from server.simulation.run import open_run as stored
 
     return Run(stored(folder))
 

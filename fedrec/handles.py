@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from fedrec.config import RunConfig
     from fedrec.ensemble.ranking import Recommendation
-    from server.simulated_run import SimulatedRun
+    from server.simulation.run import SimulatedRun
     from unlearning.certificates.verify import Verdict
 
 
@@ -96,7 +96,7 @@ class Run:
             UsageError: the run has no such user.
             FedrecError: the user's client serves no model, or one that was withdrawn.
         """
-        from server.current import check_current
+        from server.integrity.freshness import check_current
 
         check_current(self._stored)
         return self._stored.recommend(user, top)
@@ -153,7 +153,7 @@ class Run:
             FedrecError: it cannot be carried out.
         """
         from fedrec.parallel.worker_count import parse_workers
-        from server.forgetting import RunHost
+        from server.host import RunHost
         from unlearning.commands.forget.carry_out import carry_out
         from unlearning.commands.forget.submit import known_user, of_users, part_of
         from unlearning.workflow.workflow import Workflow

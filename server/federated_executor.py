@@ -26,12 +26,11 @@ from fedrec.protocol.answers import (
 )
 from fedrec.protocol.questions import AboutShards, Discard, Erase, Leave, Locate, Question, Rehearse, Serve, Withdraw
 from fedrec.strategies import strategy_of
-from server.catching_up import catch_up, refuse, remember
-from server.exchange import Answered, answers
-from server.federation import Entry, Federation
-from server.meeting import meet
-from server.prepare import initial_of
-from server.renewal import keep, whole
+from server.calls import Answered, answers
+from server.federation import Federation
+from server.handshake import meet
+from server.integrity.replay import catch_up, refuse, remember
+from server.integrity.retraining import keep, whole
 from server.rounds import Rounds
 from server.run import Run
 from unlearning.certificates.bundle import Round
@@ -58,7 +57,7 @@ class FederatedExecutor:
         if run.rounds.last() != run.config.federation.rounds:
             raise FedrecError(f"{run.folder} is not finished: {command('simulate --resume', run.folder)} first")
         self.run, self.grid, self.ledger = run, grid, ledger
-        self.federation = Federation(grid, run, initial_of(run), _silent)
+        self.federation = Federation(grid, run)
         self._waiting: dict[str, dict[str, int]] = {}  # by request and client, erased rows to be answered for
 
     @property
@@ -256,7 +255,3 @@ def _utility(said: Sequence[RehearseAnswer]) -> tuple[float, float, int, int] | 
     before = float(np.average([answer.before for answer in said], weights=pairs))
     after = float(np.average([answer.after for answer in said], weights=pairs))
     return before, after, sum(answer.liked for answer in said), sum(answer.disliked for answer in said)
-
-
-def _silent(entry: Entry) -> None:
-    pass

@@ -20,10 +20,10 @@ from fedrec.strategies import balance, strategy_of
 from fedrec.strategies.strategy import Trained
 from fedrec.tasks import task_of
 from server import results
-from server.exchange import Answered, ask, call, content_of
-from server.kept import Asking, Kept, Known
-from server.meeting import meet
+from server.calls import Answered, ask, call, content_of
+from server.handshake import meet
 from server.replies import Limits, check, check_together, same_reason
+from server.reply_cache import Asking, Kept, Known
 from server.rounds import Rounds
 from server.run import Run
 from server.sampling import choose
@@ -37,17 +37,16 @@ _MANY = 100  # clients
 class Federation:
     """One run's rounds. State is in the run's folder: whatever is killed, the next start continues."""
 
-    def __init__(self, grid: Grid, run: Run, initial: State, on_round: Callable[[Entry], None]) -> None:
+    def __init__(self, grid: Grid, run: Run, on_round: Callable[[Entry], None] = lambda entry: None) -> None:
         """
         Args:
-            initial: the shared initial adapter, the same in every shard.
             on_round: told of each finished round.
         """
-        self.grid, self.run, self.initial, self.on_round = grid, run, initial, on_round
+        self.grid, self.run, self.initial, self.on_round = grid, run, run.initial, on_round
         self.config, self.strategy, self.task = run.config, strategy_of(run.config), task_of(run.config)
         self.shards = range(run.config.shards)
         self.held: dict[str, int] = {}  # the round whose model a client is known to hold
-        size = size_of(to_arrays([initial] * self.config.shards))
+        size = size_of(to_arrays([self.initial] * self.config.shards))
         self.limits = Limits(
             max_abs=self.config.federation.max_abs, max_bytes=2 * size
         )  # a wrong shape is named, a flood is not even read

@@ -123,6 +123,14 @@ def write_result(run: Run) -> dict[str, Any]:
     return result
 
 
+def write_page(run: Run, database: str | None = None) -> None:
+    """report.html, of result.json and of the ledger, which is the one `Workflow` finds."""
+    from fedrec.reporting.run_page import write_report
+    from unlearning.workflow.erasures import erasures
+
+    write_report(run.result, run.folder / "report.html", erasures(run, database))
+
+
 def result_of(run: Run) -> dict[str, Any]:
     """What a run's rounds and those of its baselines say."""
     history, reference, config = run.rounds.history(), run.reference, run.config

@@ -33,6 +33,7 @@ from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json, sync, write_json
 from fedrec.options import RUNS
 from fedrec.owner import for_owner_only
+from fedrec.protocol.adapters import State
 from fedrec.protocol.facts import Fact, digest
 from fedrec.protocol.facts import configuration as shared
 from fedrec.strategies import strategy_of
@@ -102,6 +103,14 @@ class Run:
             raise FedrecError(f"{path}: not a run's result; {again} writes it again") from None
         return result
 
+    @cached_property
+    def initial(self) -> State:
+        """The shared initial adapter, the same in every shard."""
+        from fedrec.models.peft_folder import load_peft
+
+        state, _ = load_peft(self.main.folder / "initial")
+        return {name: tensor.numpy() for name, tensor in state.items()}
+
     @property
     def prepared(self) -> bool:
         return (self.main.folder / "reference.json").exists()
@@ -134,7 +143,7 @@ class Run:
     def fact_hashes(self) -> dict[str, str]:
         return {name: digest(fact) for name, fact in self.facts.items()}
 
-    # what only whoever may open the clients' homes can tell (`server.simulated_run`): of a run alone nothing is known
+    # what only whoever may open the clients' homes can tell (`server.simulation.run`): of a run alone nothing is known
 
     def people(self) -> dict[str, list[str]]:
         """By client, those who have rows there."""

@@ -26,7 +26,7 @@ class Question(Record):
 
     Attributes:
         run: its id.
-        facts: of the run, each by its hash (`fedrec.protocol.facts`); `server.exchange.call` fills in both.
+        facts: of the run, each by its hash (`fedrec.protocol.facts`); `server.calls.call` fills in both.
         informed: whether a client has to know the run's facts to answer.
     """
 

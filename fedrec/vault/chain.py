@@ -3,8 +3,8 @@
     head_n = SHA-256([n, head_(n-1), request_n, its tombstones]),   head_0 = 64 zeros
 
 So the tombstones that are there are held against it as well (`broken`). Whoever asks for erasures remembers the number
-and the head of each client's last one (`server.catching_up`), and keeps the links with their tombstones sealed, to send
-them again; without the vault's key nobody can read or test them.
+and the head of each client's last one (`server.integrity.replay`), and keeps the links with their tombstones sealed,
+to send them again; without the vault's key nobody can read or test them.
 """
 
 from __future__ import annotations

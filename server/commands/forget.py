@@ -17,8 +17,8 @@ def _open(path: Path | None) -> Host:
         from unlearning.central.host import CentralHost
 
         return CentralHost(ModelFolder(path))
-    from server.forgetting import RunHost
-    from server.simulated_run import open_run
+    from server.host import RunHost
+    from server.simulation.run import open_run
 
     return RunHost(open_run(path))
 

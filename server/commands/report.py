@@ -45,8 +45,8 @@ def _write(runs: list[Path] | None, run: Path | None, database: str | None) -> P
     from fedrec.lock import only_writer
     from fedrec.reporting.run_page import write_report
     from fedrec.reporting.run_result import beside
-    from server.current import check_shown
-    from server.simulated_run import open_run
+    from server.integrity.freshness import check_shown
+    from server.simulation.run import open_run
     from unlearning.comparison.folder import is_comparison, show_again
     from unlearning.layout import is_model
     from unlearning.workflow.erasures import erasures

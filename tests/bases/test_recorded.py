@@ -24,9 +24,9 @@ from fedrec.models import embedded
 from fedrec.models.base import load_base
 from fedrec.models.files import model_files
 from server.federated_executor import FederatedExecutor
-from server.prepare import finish, prepare
-from server.simulated_run import SimulatedRun
-from server.simulation import simulate
+from server.simulation.launch import simulate
+from server.simulation.prepare import finish, prepare
+from server.simulation.run import SimulatedRun
 from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
 from tests.models.saved import SIZES, altered, save_base

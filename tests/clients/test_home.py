@@ -11,16 +11,16 @@ import pytest
 from typer.testing import CliRunner
 
 import fedrec
+from clients.client import Client
 from clients.client_run import ClientRun
 from clients.commands.client import app as client_app
 from clients.commands.vault import app as vault_app
 from clients.home import Home, Policy, Settings, create_home, homes_in, open_home
-from clients.local import Client
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
 from fedrec.protocol.facts import digest
-from server.launch import configured
-from server.simulated_run import SimulatedRun, open_run
+from server.simulation.launch import configured
+from server.simulation.run import SimulatedRun, open_run
 from tests.conftest import Settings as Small
 from tests.server.test_federation import made
 

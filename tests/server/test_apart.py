@@ -20,9 +20,9 @@ from flwr.app import Context, Message
 from clients.app import app as client_app
 from fedrec.config import load
 from fedrec.protocol.questions import Inform
-from server.prepare import prepare
 from server.run import Run
-from server.simulation import run_rounds
+from server.simulation.prepare import prepare
+from server.training import run_rounds
 from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
 from tests.server.flower import Flower, free_ports

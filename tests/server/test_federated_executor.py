@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from clients.app import app as client_app
-from clients.local import Client
+from clients.client import Client
 from fedrec.config import load
 from fedrec.data.selection import Selection
 from fedrec.ensemble.validation import judged_users
@@ -21,9 +21,9 @@ from fedrec.errors import FedrecError, UsageError
 from fedrec.vault.tombstones import tombstones_of
 from server.commands.forget import app
 from server.federated_executor import FederatedExecutor
-from server.prepare import prepare
-from server.simulated_run import SimulatedRun, open_run
-from server.simulation import simulate
+from server.simulation.launch import simulate
+from server.simulation.prepare import prepare
+from server.simulation.run import SimulatedRun, open_run
 from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
 from unlearning.certificates.chain import verify_chain

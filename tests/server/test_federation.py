@@ -11,14 +11,15 @@ import pytest
 from flwr.app import Context, Message
 
 from clients.app import app as client_app
-from clients.local import Client
+from clients.client import Client
 from experiments.bad_replies import BAD_REPLIES, Corrupting
 from fedrec.config import load
 from fedrec.errors import FedrecError
 from fedrec.registry import STRATEGIES
-from server import prepare
-from server.simulated_run import SimulatedRun, open_run
-from server.simulation import run_rounds, simulate
+from server.simulation import prepare
+from server.simulation.launch import simulate
+from server.simulation.run import SimulatedRun, open_run
+from server.training import run_rounds
 from server.transports.in_process import LocalGrid
 from tests.conftest import TITLES, Settings
 
@@ -141,7 +142,7 @@ def test_a_round_without_enough_good_replies_leaves_the_models(tmp_path: Path, s
     run_rounds(LocalGrid(Corrupting(BAD_REPLIES["nan"]), run.nodes()), run)  # type: ignore[arg-type]
     last = result_of(run)["history"][-1]
     assert "2 good replies, 3 needed" in last["skipped"]
-    initial = prepare.initial_of(run)
+    initial = run.initial
     for model in run.rounds.models(1).values():
         assert all(np.array_equal(model[0][key], initial[key]) for key in initial)
 
@@ -244,7 +245,7 @@ def test_preparation_killed_in_the_middle_is_done_again(
 
 
 def test_too_few_nodes_is_one_clear_line(tmp_path: Path, small: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.meeting._PATIENCE", 0.1)
+    monkeypatch.setattr("server.handshake._PATIENCE", 0.1)
     run = made(tmp_path / "run", small())
     with pytest.raises(FedrecError, match=r"3 clients but 2 nodes.*num-supernodes=3"):
         run_rounds(LocalGrid(client_app, run.nodes()[:2]), run)

@@ -13,7 +13,7 @@ from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from fedrec.protocol.questions import Inventory, Train
-from server.exchange import _replies
+from server.calls import _replies
 from server.transports.processes import ProcessGrid
 
 app = ClientApp()

@@ -12,7 +12,7 @@ from flwr.clientapp import ClientApp
 
 from fedrec.protocol.questions import Inventory
 from server import federation
-from server.exchange import _replies
+from server.calls import _replies
 from server.federation import _among
 from server.transports.processes import ProcessGrid
 
@@ -68,7 +68,7 @@ class Counted(Set[str]):
 def test_a_grid_that_waits_itself_is_asked_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time between two looks is not slept on top of what a grid waits: processes would be idle meanwhile."""
     really, slept = time.sleep, []
-    monkeypatch.setattr("server.exchange.time.sleep", slept.append)
+    monkeypatch.setattr("server.calls.time.sleep", slept.append)
 
     class Waiting(ProcessGrid):
         looks = 0

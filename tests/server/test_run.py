@@ -15,7 +15,7 @@ from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json, replacing, write_json
 from fedrec.protocol.adapters import Model
-from server.simulated_run import create_run, open_run
+from server.simulation.run import create_run, open_run
 
 
 def model(seed: int, shards: int = 2) -> Model:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from clients import erasure
-from clients.local import Client
+from clients.client import Client
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.protocol.adapters import Model
-from server.simulated_run import SimulatedRun, open_run
+from server.simulation.run import SimulatedRun, open_run
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
 from unlearning.requests.decisions import Decision
 from unlearning.workflow.workflow import Workflow

@@ -15,9 +15,9 @@ from fedrec.config import DataConfig, RunConfig
 from fedrec.data.dataset import Dataset
 from fedrec.data.load import load_dataset
 from fedrec.errors import Interrupted, UsageError
-from server import prepare
 from server.commands.simulate import simulate
-from server.launch import NOBODY, Listener, configured, created, reopened, start
+from server.simulation import prepare
+from server.simulation.launch import NOBODY, Listener, configured, created, reopened, start
 from server.transports.in_process import InProcess
 from tests.conftest import Settings
 
@@ -86,7 +86,7 @@ def test_doubts_stay_with_the_run(tmp_path: Path, small: Settings) -> None:
 
 
 def test_nothing_is_reported_home() -> None:
-    code = "import server.simulation, os; from flwr.supercore import telemetry as t; print(t.FLWR_TELEMETRY_ENABLED, "
+    code = "import server.training, os; from flwr.supercore import telemetry as t; print(t.FLWR_TELEMETRY_ENABLED, "
     code += "os.environ['RAY_USAGE_STATS_ENABLED'])"
     environment = {
         k: v for k, v in os.environ.items() if k not in ("FLWR_TELEMETRY_ENABLED", "RAY_USAGE_STATS_ENABLED")

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from clients.learned import changed_shards, teaches
+from clients.lineage import changed_shards, teaches
 from fedrec.data.dataset import TEST, TRAIN
 from fedrec.data.selection import Selection
 from fedrec.errors import UsageError
 from server.commands.forget import app
-from server.simulated_run import SimulatedRun
+from server.simulation.run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, finished, forget, of, served, verified
 from unlearning.workflow.workflow import Workflow
 

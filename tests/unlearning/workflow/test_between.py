@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
 from server.commands.forget import app
-from server.simulated_run import SimulatedRun
-from server.simulation import write_result_and_page
+from server.results import write_page, write_result
+from server.simulation.run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of
 from unlearning.certificates.chain import verify_chain
 from unlearning.certificates.verify import Verdict
@@ -27,7 +27,8 @@ __all__ = ["finished"]  # a fixture
 def forgotten(run: SimulatedRun, user: str) -> None:
     asked(run, *of(user))
     assert [outcome["state"] for outcome in execution(run).run()] == ["closed"]
-    write_result_and_page(run)  # as the command does
+    write_result(run)  # as the command does
+    write_page(run)
 
 
 def verified(run: SimulatedRun) -> Verdict:

@@ -12,7 +12,7 @@ import pytest
 
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
-from server.simulated_run import SimulatedRun
+from server.simulation.run import SimulatedRun
 from tests.conftest import Settings
 from tests.server import test_federated_executor as federation
 from tests.server.test_federated_executor import asked, holding, naming, of, verified, without

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from server.simulated_run import SimulatedRun
+from server.simulation.run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
 from unlearning.requests.decisions import Decision
 from unlearning.requests.states import PATH, State

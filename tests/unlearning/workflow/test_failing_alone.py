@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from clients import erasure
-from clients.local import Client
+from clients.client import Client
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection
 from fedrec.ensemble import erasure_steps
 from fedrec.ensemble.erased_rows import discard, held, hold
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
-from server.simulated_run import SimulatedRun
+from server.simulation.run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, finished, naming, of, verified
 from tests.unlearning.workflow.test_execution import report_of, two_shards, withdrawn
 from unlearning.executor import Rehearsal

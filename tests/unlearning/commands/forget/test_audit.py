@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
 from server.commands.forget import app
-from server.simulated_run import SimulatedRun
-from server.simulation import write_result_and_page
+from server.results import write_page, write_result
+from server.simulation.run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
 from unlearning.certificates.chain import verify_chain
 from unlearning.workflow.findings import findings, refuse_altered
@@ -32,7 +32,8 @@ def done(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> SimulatedR
     for user in ("u07", "u11"):
         asked(run, *of(user))
         execution(run).run()
-    write_result_and_page(run)
+    write_result(run)
+    write_page(run)
     asked(run, *of("u05"))
     workflow = Workflow(run)
     workflow.submit(of("u03")[0], client=None, channel="test", ground="17(1)(b)", requester="operator")
@@ -244,7 +245,8 @@ def test_what_was_accepted_lets_the_work_go_on_and_stays_known(run: SimulatedRun
     result, told = audit(run, "--accept")
     assert result.exit_code == 0 and told["ok"] and all(finding["accepted"] for finding in told["findings"])
     assert [outcome["state"] for outcome in execution(run).run()] == ["closed"]
-    write_result_and_page(run)
+    write_result(run)
+    write_page(run)
     result, told = audit(run)
     assert result.exit_code == 0 and told["ok"] and told["findings"]
     accepted = [json.loads(line) for line in lines_of(run) if b"findings-accepted" in line]
@@ -282,7 +284,8 @@ def test_a_kept_head_finds_what_was_cut_or_written_anew(run: SimulatedRun, done:
     assert audit(run, "--head", head)[0].exit_code == 0
     assert audit(run, "--since", head)[0].exit_code == 0
     execution(run).run()
-    write_result_and_page(run)
+    write_result(run)
+    write_page(run)
     assert audit(run, "--since", head)[0].exit_code == 0  # what was added since is no fault
     later = tmp_path / "later.json"
     audit(run, "--head", later)

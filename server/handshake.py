@@ -12,7 +12,7 @@ from fedrec.protocol.answers import InventoryAnswer
 from fedrec.protocol.questions import Inventory
 from fedrec.protocol.record import BadMessage
 from fedrec.text import one_line, shown
-from server.exchange import ask, call, content_of
+from server.calls import ask, call, content_of
 from server.run import Run
 
 _PATIENCE = 20.0  # seconds without a new node, after which no more are expected

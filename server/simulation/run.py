@@ -17,7 +17,7 @@ import numpy as np
 
 from clients.client_run import ClientRun
 from clients.home import Home, Policy, Settings, create_home, homes_in, open_home
-from clients.learned import changed_shards
+from clients.lineage import changed_shards
 from fedrec.config import RunConfig
 from fedrec.data.dataset import TRAIN, Dataset, Interactions
 from fedrec.data.selection import Selection
@@ -137,12 +137,12 @@ class SimulatedRun(Run):
         return {name: self.client(name).ensemble.named() for name in self.clients}
 
     def remove_unfit(self) -> list[str]:
-        from server.standing import remove_unfit_baselines
+        from server.integrity.baselines import remove_unfit_baselines
 
         return remove_unfit_baselines(self)
 
     def old_figures(self) -> list[tuple[Path, str]]:
-        from server.told import old_figures
+        from server.integrity.figures import old_figures
 
         return list(old_figures(self))
 

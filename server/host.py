@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from server.simulated_run import SimulatedRun
+from server.simulation.run import SimulatedRun
 from unlearning.executor import Executor
 from unlearning.requests.ledger import Ledger
 
@@ -33,16 +33,17 @@ class RunHost:
             yield FederatedExecutor(self.model, grid, ledger)
 
     def put_back(self, ledger: Ledger) -> Iterator[tuple[str, str]]:
-        from server.put_back import put_back
+        from server.integrity.stale import put_back
 
         return put_back(self.model, ledger)
 
     def warnings(self) -> Iterable[str]:
-        from server.standing import warnings_of
+        from server.integrity.baselines import warnings_of
 
         return warnings_of(self.model)
 
     def publish(self, database: str | None) -> None:
-        from server.simulation import write_result_and_page
+        from server.results import write_page, write_result
 
-        write_result_and_page(self.model, database)
+        write_result(self.model)
+        write_page(self.model, database)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fedrec.errors import command
-from server.renewal import models_path, stale_in_rounds
-from server.simulated_run import SimulatedRun
-from server.standing import old_rounds, removal, unfit_baselines, within
-from server.told import old_figures, old_pages
+from server.integrity.baselines import old_rounds, removal, unfit_baselines, within
+from server.integrity.figures import old_figures, old_pages
+from server.integrity.retraining import models_path, stale_in_rounds
+from server.simulation.run import SimulatedRun
 from unlearning.certificates.certificate import NOTHING_FOUND
 from unlearning.requests.reader import Reader
 from unlearning.requests.states import State

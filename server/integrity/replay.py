@@ -16,12 +16,11 @@ from fedrec.protocol.adapters import Model
 from fedrec.protocol.answers import ChainAnswer, Done, LocateAnswer, RepeatAnswer, ServeAnswer
 from fedrec.protocol.questions import Chain, Discard, Locate, Repeat, Serve
 from fedrec.vault.chain import ORIGIN, Link
-from server.exchange import answers
+from server.calls import answers
 from server.federation import Federation
-from server.prepare import initial_of
-from server.put_back import erased
-from server.renewal import keep, renew, whole
-from server.restating import untold
+from server.integrity.restatement import untold
+from server.integrity.retraining import keep, renew, whole
+from server.integrity.stale import erased
 from server.run import Run
 from unlearning.executor import Say
 from unlearning.requests.ledger import Ledger
@@ -111,7 +110,7 @@ def _tell_again(grid: Grid, run: Run, ledger: Ledger, say: Say) -> None:
             number = int(path.parent.name)
             run.rounds.retell(number, untold(run.rounds.entry(number)))
     if old:
-        keep(Federation(grid, run, initial_of(run), lambda _: None), (), whole(run, (), {}), run.rounds.folder)
+        keep(Federation(grid, run), (), whole(run, (), {}), run.rounds.folder)
 
 
 def _repeat(grid: Grid, run: Run, node: Nodes, ledger: Ledger) -> int:

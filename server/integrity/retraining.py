@@ -16,9 +16,8 @@ from safetensors import SafetensorError
 
 from fedrec.errors import FedrecError, command
 from fedrec.protocol.adapters import Model, digest_of
-from server.federation import Entry, Federation
-from server.prepare import initial_of
-from server.restating import restate
+from server.federation import Federation
+from server.integrity.restatement import restate
 from server.results import write_result
 from server.rounds import MODELS, Rounds
 from server.run import Run
@@ -64,7 +63,7 @@ def renew(grid: Grid, run: Run, ledger: Ledger, say: Say) -> Renewed | None:
     for shard in shards:
         say(f"{path}: shard {shard} is of before erasure {stale[shard]}, as if it had been put back: trained again")
     shutil.rmtree(_folder(run), ignore_errors=True)
-    federation = Federation(grid, run, initial_of(run), _silent)
+    federation = Federation(grid, run)
     models = federation.retrain(shards, Rounds(_folder(run)), lambda: None)
     made = {client: dict(zip(shards, map(digest_of, model), strict=True)) for client, model in models.items()}
     for shard, request in differ({shard: newest[shard] for shard in shards}, made).items():
@@ -118,7 +117,3 @@ def models_path(run: Run) -> Path:
 
 def _folder(run: Run) -> Path:
     return run.folder / "renewed"
-
-
-def _silent(entry: Entry) -> None:
-    pass

@@ -17,7 +17,7 @@ from fedrec.options import new_folder
 from fedrec.preparation import resolve
 from fedrec.strategies import strategy_of
 from server.run import BASELINES, find_run, remove_run
-from server.simulated_run import FILLED, SimulatedRun, create_run, open_run
+from server.simulation.run import FILLED, SimulatedRun, create_run, open_run
 from server.transports.transport import Transport
 
 Entry = dict[str, Any]
@@ -134,7 +134,7 @@ def _writing(folder: Path) -> Iterator[None]:
 
 def _prepared(runs: Sequence[SimulatedRun], listener: Listener) -> list[SimulatedRun]:
     with working("preparing: data, base model, clients"):
-        from server.prepare import finish_all
+        from server.simulation.prepare import finish_all
 
         return finish_all(runs, listener.on_warnings)
 
@@ -144,14 +144,15 @@ def _carried_out(runs: Sequence[SimulatedRun], transport: Transport, listener: L
     run = runs[0]
     try:
         with working("getting the rounds ready"):
-            from server.simulation import write_result_and_page
+            from server.results import write_page, write_result
         _rounds(run, transport, listener)
         baselines = _beside(run)  # listed anew: a client that is behind takes back what learned from its rows
         for baseline in baselines:
             _rounds(baseline, transport, listener)
         if baselines:  # which result and page did not have yet
             with working("writing the page"):
-                write_result_and_page(run)
+                write_result(run)
+                write_page(run)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -160,9 +161,20 @@ def _carried_out(runs: Sequence[SimulatedRun], transport: Transport, listener: L
     return run
 
 
-def _rounds(run: SimulatedRun, transport: Transport, listener: Listener) -> None:
-    from server.simulation import simulate
+def simulate(
+    run: SimulatedRun, transport: Transport | None = None, on_round: Callable[[Entry], None] = lambda entry: None
+) -> None:
+    """Run the federation over a transport, in this process without one, then write its page."""
+    from server.results import write_page
+    from server.training import run_rounds
+    from server.transports.in_process import InProcess
 
+    with (transport or InProcess()).reach(run) as grid:
+        run_rounds(grid, run, on_round)
+    write_page(run)
+
+
+def _rounds(run: SimulatedRun, transport: Transport, listener: Listener) -> None:
     listener.on_run(run, transport.processes(run))
     simulate(run, transport, listener.on_round)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
 from clients.client_run import PUBLISHED, ClientRun
-from clients.learned import teaches
+from clients.lineage import teaches
 from fedrec import hardware
 from fedrec.config import RunConfig, Sharing
 from fedrec.console.progress import bar, working

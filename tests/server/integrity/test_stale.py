@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fedrec import cli
-from server.put_back import put_back
-from server.simulated_run import SimulatedRun as Run
-from server.simulated_run import open_run
+from server.integrity.stale import put_back
+from server.simulation.run import SimulatedRun as Run
+from server.simulation.run import open_run
 from tests.server.test_federated_executor import Copy, asked, of, served
 from tests.unlearning.workflow.test_copies import compared
 from unlearning.workflow.findings import findings

@@ -21,9 +21,9 @@ from server.commands.export import export
 from server.commands.forget import app
 from server.commands.recommend import recommend as recommend_command
 from server.commands.simulate import simulate
-from server.current import check_current
 from server.federation import Federation
-from server.simulated_run import SimulatedRun, open_run
+from server.integrity.freshness import check_current
+from server.simulation.run import SimulatedRun, open_run
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
 from tests.unlearning.workflow.test_copies import compared
 from unlearning.requests.decisions import Decision

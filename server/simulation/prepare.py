@@ -22,13 +22,12 @@ from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from fedrec.models.adapter import initial_state
 from fedrec.models.base import Base, load_base
-from fedrec.models.peft_folder import load_peft, save_peft
+from fedrec.models.peft_folder import save_peft
 from fedrec.models.targets import check_targets
 from fedrec.models.vectors import item_vectors
 from fedrec.preparation import facts_of, resolve
-from fedrec.protocol.adapters import State
-from server.run import Run, remove_run
-from server.simulated_run import FILLED, SimulatedRun, create_run, facts_of_clients
+from server.run import remove_run
+from server.simulation.run import FILLED, SimulatedRun, create_run, facts_of_clients
 
 Warn = Callable[[Sequence[str]], None]
 
@@ -100,12 +99,6 @@ def _too_large(config: RunConfig, people: int, context: int) -> list[str]:
     if config.prompt.window > context:
         found.append(f"prompt.window {config.prompt.window} is cut to the model's context, {context} tokens")
     return found
-
-
-def initial_of(run: Run) -> State:
-    """The shared initial adapter."""
-    state, _ = load_peft(run.main.folder / "initial")
-    return {name: tensor.numpy() for name, tensor in state.items()}
 
 
 def _settled(run: SimulatedRun, config: RunConfig) -> SimulatedRun:

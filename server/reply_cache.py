@@ -19,7 +19,7 @@ from fedrec.protocol.adapters import Model
 from fedrec.protocol.answers import Answer
 from fedrec.protocol.questions import AboutShards
 from fedrec.protocol.record import BadMessage, Content
-from server.exchange import Answered
+from server.calls import Answered
 
 
 @dataclass(frozen=True)

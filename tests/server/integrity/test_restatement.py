@@ -13,10 +13,10 @@ from fedrec.data.selection import Selection
 from fedrec.data.trivial import trivial_auc
 from fedrec.metrics import auc
 from fedrec.reporting.run_page import render
-from server.prepare import prepare
-from server.restating import retold
-from server.simulated_run import SimulatedRun
-from server.simulation import write_result_and_page
+from server.integrity.restatement import retold
+from server.results import write_page, write_result
+from server.simulation.prepare import prepare
+from server.simulation.run import SimulatedRun
 from tests.conftest import Settings
 from tests.server.test_federated_executor import asked, execution, trained, without
 
@@ -52,7 +52,8 @@ def test_what_is_shown_is_what_a_run_without_them_would_show(
     assert "u07" not in json.dumps(result)
     page = render(result)
     assert "left out" in page
-    write_result_and_page(run)  # and a page that is written again says the same
+    write_result(run)  # and a page that is written again says the same
+    write_page(run)
     assert run.result == result
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from fedrec.errors import FedrecError
-from server.current import check_current
-from server.simulated_run import SimulatedRun
+from server.integrity.freshness import check_current
+from server.simulation.run import SimulatedRun
+from tests.server.integrity.test_replay import forget, whole_clients_and_rounds
 from tests.server.test_federated_executor import Copy, asked, finished, of
-from tests.server.test_put_back import forget, whole_clients_and_rounds
 from tests.unlearning.requests.office import Operators
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.policy import Policy

@@ -12,10 +12,10 @@ from clients.app import app as client_app
 from fedrec.protocol.adapters import Model
 from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
 from fedrec.protocol.questions import Evaluate, Inventory, Train
-from server.exchange import content_of
-from server.kept import Kept, Known, question_of
-from server.simulated_run import open_run
-from server.simulation import run_rounds
+from server.calls import content_of
+from server.reply_cache import Kept, Known, question_of
+from server.simulation.run import open_run
+from server.training import run_rounds
 from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
 from tests.server.test_federation import made, result_of

@@ -14,12 +14,12 @@ from safetensors import SafetensorError
 
 from fedrec.errors import FedrecError, command
 from fedrec.protocol.adapters import digest_of
+from server.integrity.figures import old_entries
 from server.rounds import MODELS, UNFINISHED
 from server.run import BASELINES
-from server.told import old_entries
 
 if TYPE_CHECKING:
-    from server.simulated_run import SimulatedRun
+    from server.simulation.run import SimulatedRun
 
 Found = Iterator[tuple[Path, str]]
 

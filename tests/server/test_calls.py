@@ -17,8 +17,8 @@ from fedrec.protocol.facts import FACTS
 from fedrec.protocol.questions import QUESTIONS, Chain, Question, Train
 from fedrec.protocol.record import BadMessage, Content, Record
 from fedrec.protocol.wire import pack
-from server import exchange
-from server.simulated_run import SimulatedRun
+from server import calls
+from server.simulation.run import SimulatedRun
 from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
 from tests.protocol.test_records import records, same
@@ -38,7 +38,7 @@ def message(content: RecordDict, kind: str = "query.chain") -> Message:
 @given(records())
 @settings(max_examples=30)
 def test_what_one_side_writes_the_other_reads(record: Record) -> None:
-    for written, read in ((exchange.carried, client.content_of), (client.carried, exchange.content_of)):
+    for written, read in ((calls.carried, client.content_of), (client.carried, calls.content_of)):
         assert same(type(record).of(read(message(written(record)))), record)
 
 
@@ -72,13 +72,13 @@ def test_a_client_answers_what_is_no_question_with_one_line(junk: str, kind: typ
 @pytest.mark.parametrize("junk", JUNK)
 def test_the_server_takes_what_is_no_answer_for_one_line(junk: str) -> None:
     with pytest.raises(BadMessage) as bad:
-        ChainAnswer.of(exchange.content_of(message(JUNK[junk]())))
+        ChainAnswer.of(calls.content_of(message(JUNK[junk]())))
     assert len(str(bad.value).splitlines()) == 1
 
 
 def test_a_failure_is_one_line_as_well() -> None:
     with pytest.raises(BadMessage, match=r"^it failed: no space left on the disk$"):
-        exchange.content_of(Message(Error(1, "no space\nleft on the disk"), reply_to=message(RecordDict())))
+        calls.content_of(Message(Error(1, "no space\nleft on the disk"), reply_to=message(RecordDict())))
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def answering(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[M
     """The real client app, whose values are changed on the way back."""
 
     def answer(asked: Message, context: Context) -> Message:
-        content = exchange.content_of(client.app(asked, context))
+        content = calls.content_of(client.app(asked, context))
         changed = pack(Content(change(dict(content.values)), content.arrays))
         return Message(of_bytes(Array(np.frombuffer(changed, np.uint8))), reply_to=asked)
 
@@ -102,26 +102,26 @@ def test_a_client_of_another_version_is_named_with_the_mend(run: SimulatedRun) -
     with pytest.raises(
         FedrecError, match=r"^client client-0 gives no answer: ChainAnswer has version 2, and only 1 is"
     ):
-        exchange.answers(grid, run, {"client-0": 1}, {"client-0": Chain(after=0)}, ChainAnswer)
+        calls.answers(grid, run, {"client-0": 1}, {"client-0": Chain(after=0)}, ChainAnswer)
 
 
 def test_a_server_of_another_version_is_told_so(run: SimulatedRun, monkeypatch: pytest.MonkeyPatch) -> None:
     grid = LocalGrid(client.app, run.nodes())
     with monkeypatch.context() as patch:
         patch.setattr(Train, "version", 2)
-        asked = exchange.call(run, Train(round=1, shards=(0,)), 1)
+        asked = calls.call(run, Train(round=1, shards=(0,)), 1)
     (reply,) = grid.send_and_receive([asked])
     assert "Train has version 2, and only 1 is known here: install the same fedrec" in str(reply.error.reason)
 
 
 def test_run_and_facts_are_named_by_one_function(run: SimulatedRun) -> None:
-    content = client.content_of(exchange.call(run, Chain(after=3), 1))
+    content = client.content_of(calls.call(run, Chain(after=3), 1))
     assert content.values["run"] == run.id and set(content.values["facts"]) == set(FACTS)
     assert Chain(after=3).content().values["run"] == "" and Chain(after=3).content().values["facts"] == {}
 
 
 def test_a_node_that_says_no_inventory_is_named(run: SimulatedRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    from server.meeting import meet
+    from server.handshake import meet
 
     grid = LocalGrid(answering(lambda values: {**values, "users": "many"}), run.nodes())  # type: ignore[arg-type]
     with pytest.raises(FedrecError, match="are not there: node 1 gives no answer: users 'many' is not an integer"):

@@ -14,12 +14,12 @@ from fedrec.errors import FedrecError
 from fedrec.files import finite, read_json
 from fedrec.protocol.adapters import model_hash
 from fedrec.reporting.run_result import alike, digest
-from server.restating import facts_now
+from server.integrity.restatement import facts_now
 from server.results import hash_of, result_of
 from server.run import Run
 
 if TYPE_CHECKING:
-    from server.simulated_run import SimulatedRun
+    from server.simulation.run import SimulatedRun
 
 Found = Iterator[tuple[Path, str]]
 

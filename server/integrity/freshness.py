@@ -25,10 +25,10 @@ def check_current(run: Run, database: str | None = None) -> None:
     if not (home.folder / "erasure").is_dir():
         return
     from fedrec.console.json_output import warn
-    from server.catching_up import refuse
-    from server.put_back import lacking
-    from server.simulated_run import open_run
-    from server.standing import check_baseline, warnings_of
+    from server.integrity.baselines import check_baseline, warnings_of
+    from server.integrity.replay import refuse
+    from server.integrity.stale import lacking
+    from server.simulation.run import open_run
     from unlearning.workflow.findings import refuse_unproved
     from unlearning.workflow.published import LACKS
     from unlearning.workflow.workflow import Workflow
@@ -53,7 +53,7 @@ def check_shown(run: Run, database: str | None = None) -> None:
     """
     if not (run.main.folder / "erasure").is_dir():
         return
-    from server.told import old_result
+    from server.integrity.figures import old_result
     from unlearning.workflow.workflow import Workflow
 
     check_current(run, database)
