@@ -197,11 +197,10 @@ class LocateAnswer(
     served: Served
     data: Hash
 
-    @model_validator(mode="after")
-    def _learnt_from_some(self) -> Self:
+    def check(self, client: str, shards: int) -> None:
+        super().check(client, shards)
         if self.shards and not self.rows:
-            raise ValueError(f"shard {self.shards[0]} learnt from rows, and it has none of them")
-        return self
+            raise BadMessage(f"shard {self.shards[0]} learnt from rows, and it has none of them")
 
 
 class WithdrawAnswer(Answer, reveals="how many rows of the selection are there"):
