@@ -45,12 +45,12 @@ from fedrec.data.dataset import TRAIN
 from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection
 from fedrec.preparation import resolve
+from unlearning.central.costs import Deletion
 from unlearning.central.model import ShardedModel
 from unlearning.comparison.compare import draw
-from unlearning.costs import Deletion
-from unlearning.jobs import slice_settings
+from unlearning.compute.crew import InProcess, Workers
 from unlearning.methods import method_named
-from unlearning.pool import Pool
+from unlearning.shards.training import slice_settings
 
 PASSES, SLICES = 5, (1, 4)
 WORKERS, TIMED_SHARDS, TIMED = 2, 8, ("hash+average-nd", "hash+apa-nd")
@@ -77,7 +77,7 @@ class Bench:
             folder, self.config, method_named(method, shards, slices, self.config.aggregation), self.dataset
         )
 
-    def delete(self, model: ShardedModel, pool: Pool) -> Iterator[Deletion]:
+    def delete(self, model: ShardedModel, pool: Workers) -> Iterator[Deletion]:
         """The users, one after another, from a model that knew them all."""
         model.train(pool)
         for user in self.users:
@@ -90,13 +90,13 @@ class Bench:
 def rows(bench: Bench, partitions: list[str], shards: list[int], folder: Path) -> list[dict[str, Any]]:
     """A row for every partition, number of shards and number of slices."""
     retrained = bench.model(folder / "retraining", "retraining", 1, 1)
-    full = [deletion.cost.rows for deletion in bench.delete(retrained, Pool())]
+    full = [deletion.cost.rows for deletion in bench.delete(retrained, InProcess())]
     found = []
     for partition, count, slices in ((p, k, r) for p in partitions for k in shards for r in SLICES):
         model = bench.model(folder / f"{partition}-{count}-{slices}", f"{partition}+average-nd", count, slices)
-        sizes = np.bincount(model.table.places.shard[model.table.places.shard >= 0], minlength=count)
+        sizes = np.bincount(model.table.assignment.shard[model.table.assignment.shard >= 0], minlength=count)
         expected = everybody(model)
-        own = [deletion.cost.rows for deletion in bench.delete(model, Pool())]
+        own = [deletion.cost.rows for deletion in bench.delete(model, InProcess())]
         first = bench.users[0]  # from a model that knew everybody; the later ones find fewer rows
         if expected[first] != (full[0], own[0]):
             raise SystemExit(f"{first}: {full[0]} and {own[0]} rows, expected {expected[first]}")
@@ -121,8 +121,8 @@ def everybody(model: ShardedModel) -> dict[str, tuple[int, int]]:
     found = {}
     for user in np.unique(people.user[teaching]):
         mine = teaching & (people.user == user)
-        shard, first = int(table.places.shard[mine][0]), int(table.places.slice[mine][0])
-        learned = [table.places.learned(shard, upto) & ~mine for upto in range(first, slices)]
+        shard, first = int(table.assignment.shard[mine][0]), int(table.assignment.slice[mine][0])
+        learned = [table.assignment.learned(shard, upto) & ~mine for upto in range(first, slices)]
         found[people.user_ids[user]] = (PASSES * int(np.sum(teaching & ~mine)), passes * int(np.sum(learned)))
     return found
 
@@ -137,7 +137,7 @@ def times_fewer(rows: Sequence[tuple[int, int]], shards: int) -> dict[str, float
 # Seconds
 
 
-def seconds(bench: Bench, pool: Pool, folder: Path) -> list[dict[str, Any]]:
+def seconds(bench: Bench, pool: Workers, folder: Path) -> list[dict[str, Any]]:
     """A row for every timed method, without slices and with them."""
     full = bench.model(folder / "full", "retraining", 1, 1).train(pool)
     found = []

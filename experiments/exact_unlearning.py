@@ -22,9 +22,10 @@ from fedrec import config as configuration
 from fedrec.console.json_output import warn
 from fedrec.preparation import resolve
 from unlearning.comparison.compare import Telling, compare
-from unlearning.comparison.folder import Plan, claim
-from unlearning.comparison.progress import line
-from unlearning.pool import Pool, silent
+from unlearning.comparison.console import line
+from unlearning.comparison.plan import Plan, claim
+from unlearning.compute.choice import workers_for
+from unlearning.compute.crew import silent
 
 PAPER = "sisa,grapheraser,receraser,apa-d,apa-nd"
 STRICT = "apa-user,strict,strict-hash"
@@ -86,7 +87,7 @@ def main(
         )  # fmt: skip
         folder = Path("runs/unlearning") / f"{name}-{number}"
         claim(folder, plan, replace=False)
-        result = compare(folder, plan, Pool(workers), telling)
+        result = compare(folder, plan, workers_for(workers, number), telling)
         found = {"methods": summary(result["methods"]), "runs": result["methods"]}
         tables = dict(sorted({**tables, str(number): found}.items(), key=lambda table: int(table[0])))
         write_result(name, {"trivial": result["trivial"], "settings": settings, "shards": tables})

@@ -42,9 +42,10 @@ from fedrec.data.load import load_dataset
 from fedrec.models.adapter import initial_state, state_hash
 from fedrec.preparation import resolve
 from unlearning.central.model import ShardedModel
-from unlearning.jobs import Assignment, slice_settings
+from unlearning.compute.crew import Workers
+from unlearning.compute.ray_tasks import RayTasks
 from unlearning.methods import method_named
-from unlearning.pool import Pool
+from unlearning.shards.training import ShardTraining, slice_settings
 
 SHARDS, METHOD, GOAL = 8, "random-user+average-nd", 1.6
 KILLED = WorldConfig(users=48, items=60, rows=15, cohort=10)
@@ -53,20 +54,21 @@ DRIVER = """
 import sys
 from pathlib import Path
 from unlearning.central.model import ShardedModel
-from unlearning.pool import Pool
-ShardedModel(Path(sys.argv[1])).train(Pool(2))
+from unlearning.compute.ray_tasks import RayTasks
+ShardedModel(Path(sys.argv[1])).train(RayTasks(2))
 """
 
 
 PLAIN = """
 import sys
 from pathlib import Path
-from experiments.shard_workers import Pool, Race, ShardedModel
+from experiments.shard_workers import Race, ShardedModel
+from unlearning.compute.crew import InProcess
 race = Race(ShardedModel(Path(sys.argv[1])))
 race.assignments = race.assignments[int(sys.argv[2])::int(sys.argv[3])]
 print("ready", flush=True)
 sys.stdin.read()
-print(race.seconds(Pool()))
+print(race.seconds(InProcess()))
 """
 
 
@@ -84,10 +86,10 @@ class Race:
         self.folder, config = model.folder, model.config
         self.base, self.settings = model.base, slice_settings(config.train, model.method.slices)
         start = initial_state(self.base.model, config.lora, config.seed)
-        self.assignments = [Assignment(job, 0, start, config.lora, self.settings) for job in model.jobs()]
+        self.assignments = [ShardTraining(job, 0, start, config.lora, self.settings) for job in model.jobs()]
         self.adapters: set[tuple[str, ...]] = set()  # one, if all runs agree
 
-    def seconds(self, pool: Pool) -> float:
+    def seconds(self, pool: Workers) -> float:
         began = time.perf_counter()
         with pool.crew(self.base, self.settings) as crew:
             trained = list(crew.run(self.assignments))
@@ -120,7 +122,7 @@ class Race:
             for workers in (1, 2)[:: -1 if repeat % 2 else 1]:
                 with started(workers) as pool:
                     times["warm"][workers].append(self.seconds(pool))
-                times["cold"][workers].append(self.seconds(Pool(workers)))
+                times["cold"][workers].append(self.seconds(RayTasks(workers)))
                 times["plain"][workers].append(self.plain(workers))
             print({name: [taken[w][-1] for w in (1, 2)] for name, taken in times.items()}, flush=True)
         faster = {

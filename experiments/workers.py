@@ -8,13 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from unlearning.pool import Pool
+from unlearning.compute.ray_tasks import RayTasks
 
 
 @contextmanager
-def started(workers: int) -> Iterator[Pool]:
+def started(workers: int) -> Iterator[RayTasks]:
     """A pool whose workers of one thread each have imported what they need, for as long as this block lasts."""
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # or Ray warns; as `unlearning.pool` has it
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # or Ray warns
     import ray
 
     ray.init(
@@ -23,13 +23,13 @@ def started(workers: int) -> Iterator[Pool]:
     try:
         remote = ray.remote(num_cpus=0)(_wake)
         ray.get([remote.remote() for _ in range(workers + 1)])  # one process more, for the board of their progress
-        yield Pool(workers)
+        yield RayTasks(workers)
     finally:
         ray.shutdown()
 
 
 def _wake() -> None:
     """On a worker. It sleeps, so that the next call goes to another one."""
-    import unlearning.jobs  # noqa: F401
+    import unlearning.shards.training  # noqa: F401
 
     time.sleep(2)

@@ -137,16 +137,16 @@ def compare(
     from fedrec.config import load
     from fedrec.parallel.worker_count import parse_workers
     from fedrec.preparation import resolve
-    from unlearning.comparison.carry_out import METHODS, SILENT, carry_out
-    from unlearning.comparison.folder import Plan
-    from unlearning.workers import where
+    from unlearning.comparison.plan import Plan
+    from unlearning.comparison.run import METHODS, SILENT, carry_out
+    from unlearning.compute.choice import workers_for
 
     overrides = {**(settings or {}), **_given({"data.path": data, "base": base})}
     plan = Plan(
         config=resolve(load(config, overrides, tuple(sets))), methods=tuple(methods) or METHODS,
         shards=shards, slices=slices, unit=unit, forget=forget, seeds=tuple(seeds),
     )  # fmt: skip
-    pool = where(parse_workers(str(workers)), shards, gpus)
+    pool = workers_for(parse_workers(str(workers)), shards, gpus)
     done = carry_out(plan, _path(out), pool, telling or SILENT, latency=latency, replace=replace)
     return Comparison(*done)
 

@@ -18,12 +18,12 @@ def evaluate(
         from server.integrity.freshness import check_shown
         from server.run import Run as Opened
         from server.run import find_run
-        from unlearning.layout import is_model
+        from unlearning.central.layout import is_model
 
         path = one_run(folder, run)
         if path is not None and is_model(path):
-            from unlearning.central.asking import check_current
-            from unlearning.central.at_rest import ModelFolder
+            from unlearning.central.model_folder import ModelFolder
+            from unlearning.central.recommend import check_current
 
             check_current(model := ModelFolder(path))
             result = model.result

@@ -10,11 +10,11 @@ from unlearning.executor import Host
 
 
 def _open(path: Path | None) -> Host:
-    from unlearning.layout import is_model
+    from unlearning.central.layout import is_model
 
     if path is not None and is_model(path):
-        from unlearning.central.at_rest import ModelFolder
         from unlearning.central.host import CentralHost
+        from unlearning.central.model_folder import ModelFolder
 
         return CentralHost(ModelFolder(path))
     from server.host import RunHost

@@ -25,13 +25,13 @@ def recommend(
     from fedrec.console.progress import working
     from fedrec.console.terminal import terminal
     from fedrec.reporting.formatting import clean
-    from unlearning.layout import is_model
+    from unlearning.central.layout import is_model
 
     path = one_run(folder, run)
     with working("ranking the titles"):
         if path is not None and is_model(path):
-            from unlearning.central.asking import recommend as of_model
-            from unlearning.central.at_rest import ModelFolder
+            from unlearning.central.model_folder import ModelFolder
+            from unlearning.central.recommend import recommend as of_model
 
             client, found = of_model(ModelFolder(path), user, top)
         else:

@@ -31,9 +31,9 @@ def report(
 
 def _of_model(folder: Path, database: str | None) -> Path:
     from fedrec.lock import only_writer
-    from unlearning.central.asking import check_current
-    from unlearning.central.at_rest import ModelFolder
-    from unlearning.central.measured import write_page
+    from unlearning.central.evaluation import write_page
+    from unlearning.central.model_folder import ModelFolder
+    from unlearning.central.recommend import check_current
 
     check_current(model := ModelFolder(folder))
     with only_writer(folder):
@@ -47,8 +47,8 @@ def _write(runs: list[Path] | None, run: Path | None, database: str | None) -> P
     from fedrec.reporting.run_result import beside
     from server.integrity.freshness import check_shown
     from server.simulation.run import open_run
-    from unlearning.comparison.folder import is_comparison, show_again
-    from unlearning.layout import is_model
+    from unlearning.central.layout import is_model
+    from unlearning.comparison.plan import is_comparison, show_again
     from unlearning.workflow.erasures import erasures
 
     folders = [path for path in (run, *(runs or ())) if path is not None]

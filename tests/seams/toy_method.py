@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 
 from fedrec.models.adapter import state_hash
-from unlearning.jobs import Assignment, Forgotten, Trained
+from unlearning.compute.crew import Work
 from unlearning.methods.method import Method
-from unlearning.pool import Work
+from unlearning.shards.training import Forgotten, ShardTraining, Trained
 
 
 class Fading(Method):
@@ -18,8 +18,8 @@ class Fading(Method):
     by_user = "hash+average-nd"
     by_row = "hash-row+average-nd"
 
-    def work(self, assignment: Assignment, forgotten: Forgotten | None) -> Work[Trained]:
-        return assignment if forgotten is None else _Fade(assignment.shard, forgotten)
+    def work(self, training: ShardTraining, forgotten: Forgotten | None) -> Work[Trained]:
+        return training if forgotten is None else _Fade(training.shard, forgotten)
 
 
 @dataclass(frozen=True)

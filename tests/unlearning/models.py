@@ -12,10 +12,10 @@ from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection, without
 from fedrec.preparation import resolve
 from unlearning.central.model import ShardedModel
+from unlearning.compute.crew import Workers
 from unlearning.methods import method_named
 from unlearning.methods.method import Method
-from unlearning.places import Places
-from unlearning.pool import Workers
+from unlearning.shards.assignment import ShardAssignment
 
 
 class Maker:
@@ -27,12 +27,19 @@ class Maker:
         self.dataset = load_dataset(self.config.data, self.config.seed)
         self._made = 0
 
-    def create(self, method: str | Method, *, gone: Selection | None = None, places: Places | None = None, **how: Any):
+    def create(
+        self,
+        method: str | Method,
+        *,
+        gone: Selection | None = None,
+        assignment: ShardAssignment | None = None,
+        **how: Any,
+    ):
         """An untrained model; with `gone`, of data that never held those rows."""
         dataset = self.dataset if gone is None else self.never_had(gone)
         self._made += 1
         named = method_named(method, how.pop("shards", 3), **how) if isinstance(method, str) else method
-        return ShardedModel.create(self.folder / str(self._made), self.config, named, dataset, places)
+        return ShardedModel.create(self.folder / str(self._made), self.config, named, dataset, assignment)
 
     def trained(self, method: str | Method, pool: Workers | None = None, **how: Any) -> ShardedModel:
         model = self.create(method, **how)

@@ -21,14 +21,14 @@ from fedrec.models.base import Base
 from fedrec.scoring import by_person
 from fedrec.tasks import encoder_of
 from fedrec.tasks.task import Encoder
-from unlearning.central.at_rest import ModelFolder
-from unlearning.judging import alone_in
-from unlearning.layout import TABLE
-from unlearning.material import fill_vectors
+from unlearning.central.layout import TABLE
+from unlearning.central.model_folder import ModelFolder
+from unlearning.central.row_table import RowTable, save_row_table
+from unlearning.central.validation import scores_by_crew
+from unlearning.compute.crew import Crew
 from unlearning.methods.method import Method
-from unlearning.places import shards_that_saw
-from unlearning.pool import Crew
-from unlearning.table import Table, save_table
+from unlearning.partition.features import fill_vectors
+from unlearning.shards.assignment import shards_that_saw
 
 
 class AnsweringModel:
@@ -38,7 +38,7 @@ class AnsweringModel:
         self.folder, self.at_rest = folder, ModelFolder(folder)
         self.config, self.method, self.catalogue = self.at_rest.config, self.at_rest.method, self.at_rest.catalogue
         self.vault, self.ensemble = self.at_rest.vault, self.at_rest.ensemble
-        self.table: Table = self.at_rest.table
+        self.table: RowTable = self.at_rest.table
         hardware.use_threads(self.config.train)
 
     @cached_property
@@ -61,11 +61,11 @@ class AnsweringModel:
 
     def learned(self, gone: NDArray[np.bool_]) -> tuple[int, ...]:
         """The shards whose training read one of these rows."""
-        return shards_that_saw(self.interactions, self.table.places, gone)
+        return shards_that_saw(self.interactions, self.table.assignment, gone)
 
     def members(self, shards: Collection[int]) -> NDArray[np.bool_]:
         """(users,) who teaches one of these shards."""
-        rows, teaches = self.interactions, np.isin(self.table.places.shard, list(shards))
+        rows, teaches = self.interactions, np.isin(self.table.assignment.shard, list(shards))
         return np.asarray(np.isin(np.arange(len(rows.user_ids)), rows.user[teaches]), bool)
 
     def reload(self) -> None:
@@ -74,7 +74,7 @@ class AnsweringModel:
         self._write_table()
 
     def _write_table(self) -> None:
-        save_table(self.folder / TABLE, self.table, self.catalogue)
+        save_row_table(self.folder / TABLE, self.table, self.catalogue)
 
     # answers
 
@@ -129,7 +129,7 @@ class AnsweringModel:
             wanted = judging(rows, self.method, self.config.seed)
         before = read_judgement(self.ensemble.rehearsed_path) or read_judgement(self.ensemble.judged_path)
         precision, lora, readout = self.base.precision, self.config.lora, self.encoder.readout
-        alone = partial(alone_in, crew, precision, lora, readout, rows.user) if crew else None
+        alone = partial(scores_by_crew, crew, precision, lora, readout, rows.user) if crew else None
         return judge(self.base, self.config, self.encoder, rows, wanted, adapters, before, alone, vectors)
 
     def _judged(self, method: Method) -> Judged:
@@ -140,8 +140,8 @@ class AnsweringModel:
         """(S, d) the mean vector of each shard's training rows."""
         table = self.table
         centres = np.zeros((len(self.shards), table.vectors.shape[1]), np.float32)
-        for shard in np.unique(table.places.shard[table.places.shard >= 0]):
-            centres[shard] = table.vectors[table.places.shard == shard].mean(axis=0)
+        for shard in np.unique(table.assignment.shard[table.assignment.shard >= 0]):
+            centres[shard] = table.vectors[table.assignment.shard == shard].mean(axis=0)
         return centres
 
 

@@ -19,15 +19,15 @@ from fedrec.errors import FedrecError, command
 from fedrec.models.adapter import State, to_arrays, to_state
 from fedrec.protocol.adapters import Model
 from fedrec.vault.chain import ORIGIN
-from unlearning.central.at_rest import CENTRAL, ModelFolder
-from unlearning.central.measured import measure
+from unlearning.central.evaluation import measure
 from unlearning.central.model import ShardedModel
+from unlearning.central.model_folder import CENTRAL, ModelFolder
 from unlearning.certificates.bundle import Round
+from unlearning.compute.crew import Workers
 from unlearning.executor import Cost, Located, OnRound, Rehearsal, Retrained, Say, silent
-from unlearning.folder import ShardFolder, shard_folder
-from unlearning.pool import Workers
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.states import State as RequestState
+from unlearning.shards.files import ShardFolder, shard_folder
 from unlearning.workflow.published import LACKS, differ, published
 
 _METHOD = "sharded-retraining"
@@ -137,7 +137,7 @@ class CentralExecutor:
         """The shards trained from their start; finished ones are kept in `folder`."""
         jobs = {job.shard: job for job in self._model.jobs() if job.shard in shards}
         done = {shard: shard_folder(folder, shard).agreeing(job.digests)[0] for shard, job in jobs.items()}
-        todo = [self._model.assignment(job) for shard, job in jobs.items() if done[shard] < len(job.digests)]
+        todo = [self._model.training(job) for shard, job in jobs.items() if done[shard] < len(job.digests)]
         self.model.note_use(shards)
         with self._workers.crew(self._model.base, self._model.config.train) as crew:
             for trained in crew.run(todo):

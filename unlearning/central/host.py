@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fedrec.errors import command
-from unlearning.central.at_rest import CENTRAL, ModelFolder
+from unlearning.central.model_folder import CENTRAL, ModelFolder
 from unlearning.executor import Executor
 from unlearning.requests.ledger import Ledger
 from unlearning.workflow.published import LACKS, differ, lacks, published
@@ -27,11 +27,11 @@ class CentralHost:
         """
         from unlearning.central.executor import CentralExecutor
         from unlearning.central.model import ShardedModel
-        from unlearning.workers import where
+        from unlearning.compute.choice import workers_for
 
         self.model.result  # noqa: B018  # of one that is not finished
         model = ShardedModel(self.model.folder)
-        yield CentralExecutor(model, where(workers, self.model.method.shards), ledger)
+        yield CentralExecutor(model, workers_for(workers, self.model.method.shards), ledger)
 
     def put_back(self, ledger: Ledger) -> Iterator[tuple[str, str]]:
         mend = f"{command('forget run --run', self.model.folder)} puts that right"
@@ -48,6 +48,6 @@ class CentralHost:
         return ()
 
     def publish(self, database: str | None) -> None:
-        from unlearning.central.measured import write_page
+        from unlearning.central.evaluation import write_page
 
         write_page(self.model, database)

@@ -1,7 +1,7 @@
 """A recommender that can forget: S shards over one base model, each of which learnt from its own rows alone.
 
     model = ShardedModel.create(folder, config, method, dataset)
-    model.train(Pool(workers=2))
+    model.train(RayTasks(2))
     model.forget(Selection(users=("42",)))      # withdrawn at once, trained again without them, served again
 
 Training and forgetting are one thing: a shard whose kept adapter was made from other rows than it should be made from
@@ -32,15 +32,15 @@ from fedrec.models.base import fingerprint, load_base
 from fedrec.tasks import encoder_of
 from fedrec.vault.vault import Vault
 from unlearning.central.answering import AnsweringModel, judging
-from unlearning.costs import Cost, Deletion
-from unlearning.folder import shard_folder
-from unlearning.jobs import Assignment, Forgotten, Job, make_jobs, slice_settings
-from unlearning.layout import METHOD, TABLE, VAULT
-from unlearning.material import fill_vectors, partition_rows
+from unlearning.central.costs import Deletion, TrainingCost
+from unlearning.central.layout import METHOD, TABLE, VAULT
+from unlearning.central.row_table import RowTable, save_row_table
+from unlearning.compute.crew import InProcess, OnStep, Workers, silent
 from unlearning.methods.method import Method
-from unlearning.places import Places, place, shards_that_saw
-from unlearning.pool import OnStep, Pool, Workers, silent
-from unlearning.table import Table, save_table
+from unlearning.partition.features import fill_vectors, partition_rows
+from unlearning.shards.assignment import ShardAssignment, assign_shards, shards_that_saw
+from unlearning.shards.files import shard_folder
+from unlearning.shards.training import Forgotten, Job, ShardTraining, make_jobs, slice_settings
 
 
 class ShardedModel(AnsweringModel):
@@ -53,14 +53,14 @@ class ShardedModel(AnsweringModel):
         config: RunConfig,
         method: Method,
         dataset: Dataset,
-        places: Places | None = None,
+        assignment: ShardAssignment | None = None,
         vectors: NDArray[np.float32] | None = None,
     ) -> ShardedModel:
         """A model of rows sorted into shards, untrained.
 
         Args:
             config: resolved, with a base.
-            places: where the rows live; none = where the method's partitioner puts them.
+            assignment: where the rows live; none = where the method's partitioner puts them.
             vectors: of the rows, where they are known (`fill_vectors`).
 
         Raises:
@@ -74,13 +74,13 @@ class ShardedModel(AnsweringModel):
         base = load_base(str(config.base), device=config.train.device, precision=config.train.precision)
         if vectors is None:
             vectors = fill_vectors(base, encoder_of(config, dataset.catalogue, base), rows)
-        if places is None:
+        if assignment is None:
             material = partition_rows(rows, vectors, dataset.catalogue, base, config)
-            places = place(rows, material, method.partitioner, method.shards, method.slices, config.seed)
+            assignment = assign_shards(rows, material, method.partitioner, method.shards, method.slices, config.seed)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "catalogue.json", dataset.catalogue.content())
         Vault.create(folder / VAULT).import_rows(rows, dataset.catalogue)
-        save_table(folder / TABLE, Table(rows, places, vectors), dataset.catalogue)
+        save_row_table(folder / TABLE, RowTable(rows, assignment, vectors), dataset.catalogue)
         record_base(folder, base)
         write_json(folder / METHOD, {"run": config.model_dump(mode="json"), "method": method.model_dump()})
         return cls(folder)
@@ -93,7 +93,7 @@ class ShardedModel(AnsweringModel):
         on_step: OnStep = silent,
         forgotten: Mapping[int, Forgotten] | None = None,
         but: Collection[int] = (),
-    ) -> Cost:
+    ) -> TrainingCost:
         """Train what is missing, judge it on the validation rows, and serve it.
 
         Args:
@@ -109,10 +109,10 @@ class ShardedModel(AnsweringModel):
             if state is not None and kept == len(job.digests):
                 states[shard] = state
             else:
-                todo.append(self.method.work(self.assignment(job, kept, state), (forgotten or {}).get(shard)))
+                todo.append(self.method.work(self.training(job, kept, state), (forgotten or {}).get(shard)))
         self.at_rest.note_use([each.shard for each in todo])
         rows = steps = 0
-        with (pool or Pool()).crew(self.base, self.config.train) as crew:
+        with (pool or InProcess()).crew(self.base, self.config.train) as crew:
             for done in crew.run(todo, on_step):
                 shard_folder(self.folder, done.shard).write(done.first, done.states, jobs[done.shard].told(done))
                 states[done.shard] = done.states[-1]
@@ -120,19 +120,25 @@ class ShardedModel(AnsweringModel):
                 steps += done.steps
             judgement = self.judged_by(states, crew)
         self.serve(states, judgement)
-        return Cost(tuple(each.shard for each in todo), rows, steps, time.perf_counter() - began)
+        return TrainingCost(tuple(each.shard for each in todo), rows, steps, time.perf_counter() - began)
 
     def jobs(self) -> list[Job]:
         """What every shard should have learnt, by the rows that are there."""
         table = self.table
         return make_jobs(
-            table.interactions, table.places, self.encoder, self.shards, self.method.slices, self.config, self.origin
+            table.interactions,
+            table.assignment,
+            self.encoder,
+            self.shards,
+            self.method.slices,
+            self.config,
+            self.origin,
         )
 
-    def assignment(self, job: Job, first: int = 0, start: State | None = None) -> Assignment:
+    def training(self, job: Job, first: int = 0, start: State | None = None) -> ShardTraining:
         """The training of a job from slice `first` on, from the adapter before it."""
         settings = slice_settings(self.config.train, self.method.slices)
-        return Assignment(job, first, self.initial if start is None else start, self.config.lora, settings)
+        return ShardTraining(job, first, self.initial if start is None else start, self.config.lora, settings)
 
     @cached_property
     def initial(self) -> State:
@@ -163,7 +169,7 @@ class ShardedModel(AnsweringModel):
         rows = self.table.interactions
         selection.check(rows, self.catalogue)
         gone = selection.mask(rows, self.catalogue)
-        touched = shards_that_saw(rows, self.table.places, gone)
+        touched = shards_that_saw(rows, self.table.assignment, gone)
         answers = self.answers
         self.ensemble.withdraw(touched, [rows.user_ids[user] for user in np.unique(rows.user[gone])])
         self.answers = answers.without(touched, self._judged(self.method))
@@ -191,8 +197,8 @@ class ShardedModel(AnsweringModel):
         if not self.method.approximate:
             return {}
         rows = self.table.interactions
-        places = self.table.places.only(selection.mask(rows, self.catalogue))
-        jobs = make_jobs(rows, places, self.encoder, self.shards, 1, self.config, self.origin)
+        assignment = self.table.assignment.only(selection.mask(rows, self.catalogue))
+        jobs = make_jobs(rows, assignment, self.encoder, self.shards, 1, self.config, self.origin)
         states = {job.shard: shard_folder(self.folder, job.shard).adapter() for job in jobs if job.windows}
         lessons = {job.shard: job.lessons[0] for job in jobs}
         return {shard: Forgotten(state, lessons[shard]) for shard, state in states.items() if state is not None}

@@ -69,13 +69,13 @@ def train(
     from fedrec.parallel.worker_count import get_ready, parse_workers
 
     overrides, processes = given(train, locals()), parse_workers(workers)
-    get_ready(processes, "unlearning.beside", "unlearning.central.model")
+    get_ready(processes, "unlearning.compute.processes", "unlearning.central.model")
     from fedrec import config as configuration
     from fedrec.preparation import resolve
     from fedrec.reporting.run_console import print_results
-    from unlearning.central import training
+    from unlearning.central import train as training
+    from unlearning.compute.choice import workers_for
     from unlearning.methods import method_named
-    from unlearning.workers import where
 
     if resume is not None and (overrides or config or set_ or out or method or shards or slices):
         raise UsageError("--resume continues a model as it was configured: give it no other settings")
@@ -90,7 +90,7 @@ def train(
         with side_by_side() as tell:
             result = training.train(
                 folder,
-                lambda pieces: where(processes, pieces, gpus),
+                lambda pieces: workers_for(processes, pieces, gpus),
                 lambda shard, step, steps: tell(f"shard {shard}", step, steps),
             )
     console = terminal(json == "-")

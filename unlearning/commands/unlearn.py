@@ -88,15 +88,15 @@ def compare(
         raise UsageError(f"--unit {unit}: choose row or user")
     console = terminal(json == "-")
     if methods.strip() == "?":
-        from unlearning.comparison.choices import choices
+        from unlearning.comparison.method_table import choices
 
         console.print(choices())
         return
-    get_ready(parse_workers(workers), "unlearning.beside", "unlearning.central.model")
+    get_ready(parse_workers(workers), "unlearning.compute.processes", "unlearning.central.model")
     from fedrec import api
     from fedrec.console.json_output import write_result
     from fedrec.reporting.comparison_console import results
-    from unlearning.comparison.progress import telling
+    from unlearning.comparison.console import telling
 
     with telling(console, cast("Unit", unit)) as told:
         done = api.compare(

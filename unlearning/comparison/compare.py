@@ -19,17 +19,17 @@ from fedrec.files import read_json, write_json
 from fedrec.preparation import facts_of
 from fedrec.tasks import task_of
 from fedrec.tasks.like import Like
+from unlearning.central.layout import METHOD
 from unlearning.central.model import ShardedModel
+from unlearning.central.preparation import prepare
 from unlearning.comparison.exactness import exactness
-from unlearning.comparison.folder import PLAN, RESULT, Plan
 from unlearning.comparison.latency import FORMS, seconds_per_row
-from unlearning.layout import METHOD
-from unlearning.material import fill_vectors, partition_rows
-from unlearning.memory import Memory
+from unlearning.comparison.plan import PLAN, RESULT, Plan
+from unlearning.comparison.result_cache import ResultCache
+from unlearning.compute.crew import OnStep, Workers
 from unlearning.methods.method import Method, Unit
 from unlearning.partition import describe
-from unlearning.pool import OnStep, Workers
-from unlearning.ready import get_ready
+from unlearning.partition.features import fill_vectors, partition_rows
 
 RETRAINING = "retraining"
 INFERENCE_SHARDS = (1, 4, 8, 16)
@@ -64,7 +64,7 @@ def compare(folder: Path, plan: Plan, pool: Workers, telling: Telling, latency: 
         write_json(folder / PLAN, plan.as_dict())
         keep_base(folder, bench.base)
         with pool.crew(bench.base, bench.config.train) as crew:
-            rows += _rows(folder, bench, Memory(crew), telling)
+            rows += _rows(folder, bench, ResultCache(crew), telling)
     result = {
         "data": bench.dataset.name,
         "base": bench.base.name,
@@ -82,7 +82,7 @@ def compare(folder: Path, plan: Plan, pool: Workers, telling: Telling, latency: 
     return result
 
 
-def _rows(folder: Path, bench: Bench, memory: Memory, telling: Telling) -> list[Row]:
+def _rows(folder: Path, bench: Bench, cache: ResultCache, telling: Telling) -> list[Row]:
     """Those of one seed, retraining first; what stands in the folder already is not measured again."""
     rows: list[Row] = []
     for method in map(bench.plan.method, dict.fromkeys((RETRAINING, *bench.plan.methods))):
@@ -90,7 +90,7 @@ def _rows(folder: Path, bench: Bench, memory: Memory, telling: Telling) -> list[
         kept = folder / "rows" / f"{name}.json"
         if not kept.exists():
             on_step = telling.on_method(method.name, bench.config.seed)
-            write_json(kept, bench.measure(method, folder / "models" / name, memory, on_step))
+            write_json(kept, bench.measure(method, folder / "models" / name, cache, on_step))
         row = read_json(kept)
         rows.append(row | beside(row, rows[0] if rows else row))
         telling.on_row(rows[-1])
@@ -102,12 +102,17 @@ class Bench:
 
     def __init__(self, plan: Plan, seed: int) -> None:
         self.plan = plan
-        ready = get_ready(plan.config.model_copy(update={"seed": seed}))
-        self.dataset, self.base, self.config, self.encoder = ready.dataset, ready.base, ready.config, ready.encoder
+        prepared = prepare(plan.config.model_copy(update={"seed": seed}))
+        self.dataset, self.base, self.config, self.encoder = (
+            prepared.dataset,
+            prepared.base,
+            prepared.config,
+            prepared.encoder,
+        )
         self.vectors = fill_vectors(self.base, self.encoder, self.dataset.interactions)
         self.selection = draw(self.dataset, plan.unit, plan.forget, seed)
 
-    def measure(self, method: Method, folder: Path, memory: Memory, on_step: OnStep) -> Row:
+    def measure(self, method: Method, folder: Path, cache: ResultCache, on_step: OnStep) -> Row:
         """Train, delete, and what each was like; a model that was interrupted within its training is continued.
 
         Training that another method did already is not done again, but its rows, steps and seconds count.
@@ -115,11 +120,11 @@ class Bench:
         model = self._model(method, folder)
         before = model.table
         gone = self.selection.mask(before.interactions, model.catalogue)
-        trained = model.train(memory, on_step)
-        training = trained.seconds + memory.spared()
+        trained = model.train(cache, on_step)
+        training = trained.seconds + cache.spared()
         first = _measured(model, ~gone)
-        deletion = model.forget(self.selection, memory, on_step)
-        deleting = deletion.seconds + memory.spared()
+        deletion = model.forget(self.selection, cache, on_step)
+        deleting = deletion.seconds + cache.spared()
         second = _measured(model, np.ones(len(model.table.interactions), bool))
         return {
             "name": method.name,
@@ -177,8 +182,8 @@ class Bench:
         material = partition_rows(
             model.table.interactions, model.table.vectors, model.catalogue, self.base, self.config
         )
-        places = model.table.places
-        quality = describe(material, places.shard[places.shard >= 0], model.method.shards)
+        assignment = model.table.assignment
+        quality = describe(material, assignment.shard[assignment.shard >= 0], model.method.shards)
         return {
             "balance": quality.balance,
             "shards_per_user": quality.shards_per_user,

@@ -1,7 +1,7 @@
 """How exact a deletion was, as found by comparing with a model that never had the rows.
 
     strict            the same rows without the deleted ones, sorted into shards anew, make the same shards
-    given-partition   they make the same shards only in the places that were chosen when the deleted rows were there
+    given-partition   they make the same shards only in the assignment that was chosen when the deleted rows were there
     no                they do not: something of the deleted rows is left
 
 Two shards are the same where everything that training depends on is (`Job.digests`); the tests show that equal digests
@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 
 from fedrec.data.selection import without
 from unlearning.central.model import ShardedModel
-from unlearning.folder import shard_folder
-from unlearning.jobs import make_jobs
-from unlearning.material import partition_rows
-from unlearning.places import Places, place
-from unlearning.table import Table
+from unlearning.central.row_table import RowTable
+from unlearning.partition.features import partition_rows
+from unlearning.shards.assignment import ShardAssignment, assign_shards
+from unlearning.shards.files import shard_folder
+from unlearning.shards.training import make_jobs
 
 Exactness = Literal["strict", "given-partition", "no"]
 
 
-def exactness(model: ShardedModel, before: Table, gone: NDArray[np.bool_]) -> Exactness:
+def exactness(model: ShardedModel, before: RowTable, gone: NDArray[np.bool_]) -> Exactness:
     """
     Args:
         model: after the deletion.
@@ -42,19 +42,25 @@ def exactness(model: ShardedModel, before: Table, gone: NDArray[np.bool_]) -> Ex
         return "no"
     if _makes(model, _sorted_anew(model)):
         return "strict"
-    return "given-partition" if _makes(model, before.places.take(~gone)) else "no"
+    return "given-partition" if _makes(model, before.assignment.take(~gone)) else "no"
 
 
-def _sorted_anew(model: ShardedModel) -> Places:
+def _sorted_anew(model: ShardedModel) -> ShardAssignment:
     method, rows = model.method, model.table.interactions
     material = partition_rows(rows, model.table.vectors, model.catalogue, model.base, model.config)
-    return place(rows, material, method.partitioner, method.shards, method.slices, model.config.seed)
+    return assign_shards(rows, material, method.partitioner, method.shards, method.slices, model.config.seed)
 
 
-def _makes(model: ShardedModel, places: Places) -> bool:
-    """Whether the rows that are left, in these places, make the shards that are served."""
+def _makes(model: ShardedModel, assignment: ShardAssignment) -> bool:
+    """Whether the rows that are left, so assigned, make the shards that are served."""
     jobs = make_jobs(
-        model.table.interactions, places, model.encoder, model.shards, model.method.slices, model.config, model.origin
+        model.table.interactions,
+        assignment,
+        model.encoder,
+        model.shards,
+        model.method.slices,
+        model.config,
+        model.origin,
     )
     served = model.ensemble.named()
     folders = [shard_folder(model.folder, job.shard) for job in jobs]

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from fedrec.ensemble.aggregators import AGGREGATORS, AggregationConfig, Aggregator
 from fedrec.settings import Section, validated
-from unlearning.jobs import Assignment, Forgotten, Trained
+from unlearning.compute.crew import Work
 from unlearning.partition import PARTITIONERS, Partitioner
-from unlearning.pool import Work
+from unlearning.shards.training import Forgotten, ShardTraining, Trained
 
 Unit = Literal["user", "row"]
 
@@ -60,11 +60,11 @@ class Method(Section):
     def answers(self) -> Aggregator:
         return AGGREGATORS[self.aggregator]
 
-    def work(self, assignment: Assignment, forgotten: Forgotten | None) -> Work[Trained]:
+    def work(self, training: ShardTraining, forgotten: Forgotten | None) -> Work[Trained]:
         """What brings a shard to where it should be.
 
         Args:
-            assignment: trains it from its rows alone.
+            training: of it from its rows alone.
             forgotten: of an approximate method what it is to forget, where it is trained and the rows are still known.
         """
-        return assignment
+        return training

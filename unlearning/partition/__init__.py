@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from unlearning.partition import chance, grapheraser, receraser, semantic, strict
+from unlearning.partition import grapheraser, random_split, receraser, semantic, strict
 from unlearning.partition.quality import Quality, describe
 from unlearning.partition.rows import Rows, Shards
 
@@ -43,8 +43,8 @@ GRAPHERASER, APA, DESIGN = "GraphEraser, arXiv 2103.14991", "APA, arXiv 2404.103
 PARTITIONERS: dict[str, Partitioner] = {
     partitioner.name: partitioner
     for partitioner in (
-        Partitioner("random", "row", False, SISA, chance.random_rows),
-        Partitioner("random-user", "user", False, SISA, chance.random_users),
+        Partitioner("random", "row", False, SISA, random_split.random_rows),
+        Partitioner("random-user", "user", False, SISA, random_split.random_users),
         Partitioner("inbp", "row", False, RECERASER, receraser.inbp),
         Partitioner("ubp", "user", False, RECERASER, receraser.ubp),
         Partitioner("ibp", "row", False, RECERASER, receraser.ibp),

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearning.partition.balanced import capped_kmeans
-from unlearning.partition.chance import equal_split
 from unlearning.partition.factors import factorise, pairs
+from unlearning.partition.random_split import equal_split
 from unlearning.partition.rows import Rows, Shards
 
 BEKM_PASSES, BLPA_PASSES = 20, 100

@@ -20,10 +20,10 @@ from server.commands.report import report
 from tests.cli import as_sets
 from tests.conftest import Settings
 from tests.server.test_federated_executor import without
-from tests.unlearning.central import SPLIT, served
-from unlearning.central.at_rest import ModelFolder
+from tests.unlearning.central.trained import SPLIT, served
+from unlearning.central.model_folder import ModelFolder
 from unlearning.commands.unlearn import app
-from unlearning.jobs import Assignment, Trained
+from unlearning.shards.training import ShardTraining, Trained
 
 
 def train(settings: dict[str, Any], *arguments: object, fails: bool = False) -> Result:
@@ -92,15 +92,15 @@ def test_models_of_other_methods_answer_and_forget(
 
 
 def test_it_is_continued_where_it_was_killed(tmp_path: Path, small: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings, folder, run = small(train__epochs=1), tmp_path / "model", Assignment.run
+    settings, folder, run = small(train__epochs=1), tmp_path / "model", ShardTraining.run
 
-    def killed(self: Assignment, *arguments: Any) -> Trained:
+    def killed(self: ShardTraining, *arguments: Any) -> Trained:
         if self.shard == 1:
             raise KeyboardInterrupt
         return run(self, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Assignment, "run", killed)
+        patch.setattr(ShardTraining, "run", killed)
         stopped = train(settings, "--shards", 2, "--out", folder, fails=True)
     assert f"continue with `fedrec unlearn train --resume {folder}`" in str(stopped.exception)
     refused = CliRunner().invoke(forget_app, ["run", "--run", str(folder)])

@@ -18,12 +18,12 @@ from tests.cli import as_sets
 from tests.conftest import Settings
 from tests.models.saved import altered
 from unlearning.central.model import ShardedModel
+from unlearning.central.validation import Scoring
 from unlearning.commands.unlearn import app
-from unlearning.comparison.progress import dear
-from unlearning.jobs import Assignment
-from unlearning.judging import Judging
+from unlearning.comparison.console import dear
 from unlearning.methods import METHODS as TABLE
 from unlearning.partition import PARTITIONERS
+from unlearning.shards.training import ShardTraining
 
 METHODS = {
     "name", "seed", "auc_before", "auc_after", "retrain_auc", "rows_processed", "rows_full", "steps", "seconds",
@@ -219,7 +219,7 @@ def test_wrong_use_is_one_line_and_writes_nothing(
     assert not (tmp_path / "out").exists()
 
 
-def shards_of(work: type[Assignment] | type[Judging], monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def shards_of(work: type[ShardTraining] | type[Scoring], monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The shard of every piece of such work that is done from now on."""
     done: list[int] = []
     real: Any = work.run
@@ -230,7 +230,7 @@ def shards_of(work: type[Assignment] | type[Judging], monkeypatch: pytest.Monkey
 def test_methods_that_sort_rows_alike_judge_them_once(
     settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judged = shards_of(Judging, monkeypatch)
+    judged = shards_of(Scoring, monkeypatch)
     out = tmp_path / "out"
     assert compare(settings, "--methods", "hash+apa-d,hash+apa-nd", "--shards", "2", "--out", out).exit_code == 0
     d, nd = read_json(out / "compare.json")["methods"][1:]
@@ -241,7 +241,7 @@ def test_methods_that_sort_rows_alike_judge_them_once(
 def test_methods_that_sort_rows_alike_share_their_shards(
     settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained = shards_of(Assignment, monkeypatch)
+    trained = shards_of(ShardTraining, monkeypatch)
     out = tmp_path / "out"
     assert compare(settings, "--methods", "sisa,random-user+vote", "--shards", "2", "--out", out).exit_code == 0
     sisa, vote = read_json(out / "compare.json")["methods"][1:]

@@ -11,7 +11,7 @@ from fedrec.data.selection import Selection
 from tests.unlearning.models import Maker
 from unlearning.central.model import ShardedModel
 from unlearning.comparison.exactness import exactness
-from unlearning.folder import shard_folder
+from unlearning.shards.files import shard_folder
 
 USER = Selection(users=("u07",))
 
@@ -39,7 +39,7 @@ def test_a_shard_that_was_not_trained_again_is_found(maker: Maker) -> None:
     model = maker.trained("strict-hash", shards=2)
     before = model.table
     gone = USER.mask(before.interactions, model.catalogue)
-    (shard,) = set(before.places.shard[gone].tolist()) - {-1}
+    (shard,) = set(before.assignment.shard[gone].tolist()) - {-1}
     old = shard_folder(model.folder, shard).path
     shutil.copytree(old, old.with_name("kept"))
     model.forget(USER)

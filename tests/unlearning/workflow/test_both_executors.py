@@ -16,12 +16,13 @@ from server.simulation.run import SimulatedRun
 from tests.conftest import Settings
 from tests.server import test_federated_executor as federation
 from tests.server.test_federated_executor import asked, holding, naming, of, verified, without
-from tests.unlearning import central
-from unlearning.beside import Beside
-from unlearning.central.at_rest import ModelFolder
+from tests.unlearning.central import trained as central
+from unlearning.central.model_folder import ModelFolder
 from unlearning.certificates.chain import verify_chain
+from unlearning.compute.crew import InProcess, Workers
+from unlearning.compute.processes import LocalProcesses
+from unlearning.compute.ray_tasks import RayTasks
 from unlearning.executor import Rehearsal
-from unlearning.pool import Pool, Workers
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.findings import findings
 from unlearning.workflow.workflow import Workflow
@@ -236,10 +237,10 @@ def test_rows_that_went_behind_the_ledgers_back_are_trained_out(kind: Kind, fold
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [Beside(2, 2), Pool(workers=2)], ids=["processes", "Ray"])
+@pytest.mark.parametrize("workers", [LocalProcesses(2, 2), RayTasks(2)], ids=["processes", "Ray"])
 def test_shards_are_trained_again_wherever_there_are_workers(tmp_path: Path, small: Settings, workers: Workers) -> None:
     settings, found = small(train__epochs=1), []
-    for name, where in (("here", Pool()), ("there", workers)):
+    for name, where in (("here", InProcess()), ("there", workers)):
         folder = central.trained(tmp_path / name, settings, shards=2)
         asked(ModelFolder(folder), *of("u07", "u11"))
         assert {outcome["state"] for outcome in central.execution(folder, workers=where).run()} == {"closed"}

@@ -17,9 +17,9 @@ from fedrec.data.user_hash import by_hash
 from fedrec.files import write_json
 from tests.conftest import Settings
 from tests.server.test_federated_executor import asked, verified
-from tests.unlearning import central
+from tests.unlearning.central import trained as central
 from tests.unlearning.workflow.test_parts import Row, meets, ratings, requests, taught
-from unlearning.central.at_rest import CENTRAL, ModelFolder
+from unlearning.central.model_folder import CENTRAL, ModelFolder
 
 SHARDS = 2
 

@@ -19,7 +19,7 @@ NOWHERE = -1
 
 
 @dataclass(frozen=True)
-class Places:
+class ShardAssignment:
     """
     Attributes:
         shard: (n,) int32 shard of every row, `NOWHERE` for rows that teach nothing (valid, test, history).
@@ -29,12 +29,12 @@ class Places:
     shard: NDArray[np.int32]
     slice: NDArray[np.int32]
 
-    def take(self, rows: NDArray[np.bool_]) -> Places:
-        return Places(self.shard[rows], self.slice[rows])
+    def take(self, rows: NDArray[np.bool_]) -> ShardAssignment:
+        return ShardAssignment(self.shard[rows], self.slice[rows])
 
-    def only(self, rows: NDArray[np.bool_]) -> Places:
+    def only(self, rows: NDArray[np.bool_]) -> ShardAssignment:
         """(n,) the same, but for all other rows nowhere, and in the first slice."""
-        return Places(np.where(rows, self.shard, NOWHERE).astype(np.int32), np.zeros_like(self.slice))
+        return ShardAssignment(np.where(rows, self.shard, NOWHERE).astype(np.int32), np.zeros_like(self.slice))
 
     def learned(self, shard: int, upto: int) -> NDArray[np.bool_]:
         """(n,) the rows of a shard's slices 0 to `upto`."""
@@ -42,9 +42,9 @@ class Places:
         return learned
 
 
-def place(
+def assign_shards(
     interactions: Interactions, rows: Rows, partitioner: Partitioner, shards: int, slices: int, seed: int
-) -> Places:
+) -> ShardAssignment:
     """Sort the training rows into shards and slices.
 
     Args:
@@ -52,20 +52,22 @@ def place(
     """
     keys = [rows.user_ids[user] for user in rows.user] if partitioner.unit == "user" else rows.row_keys.tolist()
     nowhere = np.full(len(interactions), NOWHERE, np.int32)
-    places = Places(nowhere.copy(), nowhere.copy())
+    assignment = ShardAssignment(nowhere.copy(), nowhere.copy())
     teaching = interactions.split == TRAIN
-    places.shard[teaching] = partitioner.place(rows, shards, seed)
-    places.slice[teaching] = by_hash(keys, slices, f"slice {seed}")
-    return places
+    assignment.shard[teaching] = partitioner.place(rows, shards, seed)
+    assignment.slice[teaching] = by_hash(keys, slices, f"slice {seed}")
+    return assignment
 
 
-def shards_that_saw(interactions: Interactions, places: Places, gone: NDArray[np.bool_]) -> tuple[int, ...]:
+def shards_that_saw(
+    interactions: Interactions, assignment: ShardAssignment, gone: NDArray[np.bool_]
+) -> tuple[int, ...]:
     """The shards that learnt from a row that goes, or from a later row of its user, whose history it stands in."""
     read = gone & np.isin(interactions.split, (TRAIN, HISTORY))
     first = np.full(len(interactions.user_ids), len(interactions), np.int64)
     np.minimum.at(first, interactions.user[read], np.flatnonzero(read))
     saw = np.arange(len(interactions)) >= first[interactions.user]
-    return tuple(int(shard) for shard in np.unique(places.shard[saw]) if shard != NOWHERE)
+    return tuple(int(shard) for shard in np.unique(assignment.shard[saw]) if shard != NOWHERE)
 
 
 def reads(interactions: Interactions, taught: NDArray[np.bool_]) -> NDArray[np.bool_]:

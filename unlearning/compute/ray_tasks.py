@@ -1,4 +1,4 @@
-"""Work on the frozen base model: in this process, or as Ray tasks on this machine or on the cluster RAY_ADDRESS.
+"""Work on the frozen base model as Ray tasks, on this machine or on the cluster RAY_ADDRESS.
 
 On Ray the base model is put into the object store once: a node fetches it once, and a worker process unpacks it once,
 whatever the number of tasks. A task whose worker dies is started again; it depends on nothing but its arguments, so
@@ -11,124 +11,58 @@ import importlib.util
 import logging
 import os
 import socket
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
-from typing import Any, Protocol, TypeVar
-
-import torch
+from functools import cached_property, lru_cache
+from typing import Any
 
 from fedrec import hardware
 from fedrec.config import TrainConfig
 from fedrec.errors import FedrecError
 from fedrec.models.base import Base, pack, unpack
-from unlearning.board import Board
-
-OnStep = Callable[[int, int, int], None]
-"""Called with (shard, steps done, steps) of the slice that the shard is in."""
+from unlearning.compute.board import Board
+from unlearning.compute.crew import Crew, OnStep, T, Work, silent
 
 _RETRIES = 3
 _POLL = 0.5  # seconds between looks at the workers' progress
 
-T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
-
-
-def silent(shard: int, step: int, steps: int) -> None:
-    """An `OnStep` that tells nobody."""
-
-
-class Work(Protocol[T_co]):
-    """Something to compute for a shard. It depends on nothing but itself and the base model.
-
-    Attributes:
-        key: equal keys, equal results.
-    """
-
-    @property
-    def shard(self) -> int: ...
-
-    @property
-    def key(self) -> Hashable: ...
-
-    def run(self, model: torch.nn.Module, on_step: Callable[[int, int], None]) -> T_co: ...
-
-
-class Crew(Protocol):
-    """Works on one base model.
-
-    Attributes:
-        width: pieces of work that are done at a time.
-    """
-
-    @property
-    def width(self) -> int: ...
-
-    def run(self, work: Sequence[Work[T]], on_step: OnStep = silent) -> Iterator[T]:
-        """What comes of each piece, in the order in which they are done.
-
-        Raises:
-            FedrecError: Ray is missing or unreachable, or a piece cannot be done.
-        """
-        ...
-
-
-class Workers(Protocol):
-    """Where work is done."""
-
-    def crew(self, base: Base, settings: TrainConfig) -> AbstractContextManager[Crew]:
-        """A crew for a base model, with the threads and the device of the settings."""
-        ...
-
 
 @dataclass(frozen=True)
-class Pool:
+class RayTasks:
     """
     Attributes:
-        workers: pieces done at a time on this machine, or asked of a cluster; 0 = in this process.
+        workers: pieces done at a time on this machine, or asked of a cluster.
         gpus: the part of a GPU that a piece needs.
     """
 
-    workers: int = 0
+    workers: int
     gpus: float = 0.0
 
     @contextmanager
     def crew(self, base: Base, settings: TrainConfig) -> Iterator[Crew]:
         with ExitStack() as stack:
-            yield _OnRay(self, base, settings, stack) if self.workers else _Here(base)
-
-
-@dataclass(frozen=True)
-class _Here:
-    """This process."""
-
-    base: Base
-    width: int = 1
-
-    def run(self, work: Sequence[Work[T]], on_step: OnStep = silent) -> Iterator[T]:
-        for each in work:
-            yield each.run(self.base.model, partial(on_step, each.shard))
+            yield _OnRay(self, base, settings, stack)
 
 
 @dataclass(frozen=True)
 class _OnRay:
     """Ray, which is started for the first piece of work and stopped with `stack`."""
 
-    pool: Pool
+    asked: RayTasks
     base: Base
     settings: TrainConfig
     stack: ExitStack
 
     @property
     def width(self) -> int:
-        return self.pool.workers
+        return self.asked.workers
 
     def run(self, work: Sequence[Work[T]], on_step: OnStep = silent) -> Iterator[T]:
         if not work:
             return
         ray, model, threads = self._ray, self._model, self.settings.threads
-        remote = ray.remote(num_cpus=threads or 1, num_gpus=self.pool.gpus, max_retries=_RETRIES)(_on_base)
+        remote = ray.remote(num_cpus=threads or 1, num_gpus=self.asked.gpus, max_retries=_RETRIES)(_on_base)
         ray.get(self._board.read.remote())  # what a worker wrote when nobody asked any more
         waiting = [remote.remote([model], model.hex(), self.settings, each, self._board) for each in work]
         while waiting:
@@ -144,7 +78,7 @@ class _OnRay:
 
     @cached_property
     def _ray(self) -> Any:
-        return self.stack.enter_context(_ray(self.pool.workers, self.settings.threads, self.pool.gpus))
+        return self.stack.enter_context(_ray(self.asked.workers, self.settings.threads, self.asked.gpus))
 
     @cached_property
     def _model(self) -> Any:

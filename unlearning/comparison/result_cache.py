@@ -9,10 +9,10 @@ from typing import Any
 
 from fedrec.config import TrainConfig
 from fedrec.models.base import Base
-from unlearning.pool import Crew, OnStep, T, Work, silent
+from unlearning.compute.crew import Crew, OnStep, T, Work, silent
 
 
-class Memory:
+class ResultCache:
     """A crew that remembers what came of each call, and serves model after model on its one base."""
 
     def __init__(self, crew: Crew) -> None:
@@ -44,6 +44,6 @@ class Memory:
         self.kept[asked] = tuple(fresh), time.perf_counter() - began
 
     def spared(self) -> float:
-        """Seconds that what was answered from memory, since this was last asked, had taken the first time."""
+        """Seconds that what was answered from cache, since this was last asked, had taken the first time."""
         seconds, self.seconds = self.seconds, 0.0
         return seconds

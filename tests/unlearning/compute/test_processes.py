@@ -16,7 +16,7 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.models.base import load_base
 from tests.unlearning.models import Maker, same
-from unlearning.beside import Beside
+from unlearning.compute.processes import LocalProcesses
 
 USER = Selection(users=("u07",))
 
@@ -56,7 +56,7 @@ SETTINGS = TrainConfig(threads=1, device="cpu", precision="fp32")
 def test_work_whose_process_dies_is_begun_again_and_not_for_ever(tiny_base: Path, tmp_path: Path) -> None:
     base, none = load_base(str(tiny_base)), lives(tmp_path / "none", 0)
     told: list[tuple[int, int, int]] = []
-    with Beside(2, 4).crew(base, SETTINGS) as crew:
+    with LocalProcesses(2, 4).crew(base, SETTINGS) as crew:
         assert crew.width == 2
         work = [Fragile(0, none), Fragile(1, lives(tmp_path / "three", 3)), Fragile(2, none)]
         found = sorted(crew.run(work, lambda *said: told.append(said)))
@@ -72,7 +72,7 @@ def test_work_whose_process_dies_is_begun_again_and_not_for_ever(tiny_base: Path
 @pytest.mark.slow
 def test_shards_side_by_side_are_the_same_model(maker: Maker) -> None:
     """Also what judges the shards, which the processes share among them."""
-    beside = maker.trained("hash+apa-nd", Beside(2, 4), slices=2)
+    beside = maker.trained("hash+apa-nd", LocalProcesses(2, 4), slices=2)
     same(beside, maker.trained("hash+apa-nd", slices=2))
-    beside.forget(USER, Beside(2, 4))
+    beside.forget(USER, LocalProcesses(2, 4))
     same(beside, maker.trained("hash+apa-nd", slices=2, gone=USER))

@@ -22,7 +22,7 @@ from fedrec.tasks.task import Encoder
 from fedrec.training.lesson import Lesson
 from fedrec.training.loop import train
 from fedrec.training.step import Learning
-from unlearning.places import Places
+from unlearning.shards.assignment import ShardAssignment
 
 _ABOUT = "~"  # before the digest of a shard that was made to be about as if it had been trained from those rows
 
@@ -75,7 +75,7 @@ class Forgotten:
 
 def make_jobs(
     interactions: Interactions,
-    places: Places,
+    assignment: ShardAssignment,
     encoder: Encoder,
     shards: Sequence[int],
     slices: int,
@@ -88,7 +88,7 @@ def make_jobs(
         origin: what stands for the base model and the initial adapter in the digests.
     """
     seen = (interactions.split == TRAIN) | (interactions.split == HISTORY)
-    rows, where = interactions.take(seen), places.take(seen)
+    rows, where = interactions.take(seen), assignment.take(seen)
     settings, labels = slice_settings(config.train, slices), task_of(config).labels(rows)
     jobs = []
     for shard in shards:
@@ -117,7 +117,7 @@ def slice_settings(train: TrainConfig, slices: int) -> TrainConfig:
 
 
 @dataclass(frozen=True)
-class Assignment:
+class ShardTraining:
     """The part of a job that is still to do: from slice `first`, starting with the adapter before it.
 
     Attributes:

@@ -4,7 +4,7 @@ method.json          the run's configuration and the method; written last, when 
 catalogue.json       the public items
 base.json            the files of the base model
 vault.db             the private rows, with tombstones of those that were erased (`fedrec.vault`)
-table.safetensors    what is known of each row beside it (`unlearning.table`)
+table.safetensors    what is known of each row beside it (`unlearning.central.row_table`)
 shards/0003/         slice-0.safetensors …: the adapter after each slice; shard.json: what they were made from
 manifest.json, served/, judged.safetensors, scores.npz   the model that is served (`fedrec.ensemble.serving`)
 facts.json, result.json, report.html   what is known of the data and the training, what was measured, and the page
@@ -24,12 +24,12 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, command
 from fedrec.files import read_json
 from fedrec.vault.vault import Vault
-from unlearning.layout import METHOD, RESULT, TABLE, VAULT
+from unlearning.central.layout import METHOD, RESULT, TABLE, VAULT
 
 if TYPE_CHECKING:
     from fedrec.ensemble.serving import Ensemble
+    from unlearning.central.row_table import RowTable
     from unlearning.methods.method import Method
-    from unlearning.table import Table
 
 CENTRAL = "central"  # who holds the rows, where a federation has its clients
 
@@ -120,42 +120,42 @@ class ModelFolder:
     def shard_sizes(self) -> dict[str, list[int]]:
         """How many people teach each shard."""
         table = self.table
-        of_shard = ({*table.interactions.user[table.places.shard == s].tolist()} for s in range(self.config.shards))
+        of_shard = ({*table.interactions.user[table.assignment.shard == s].tolist()} for s in range(self.config.shards))
         return {CENTRAL: [len(people) for people in of_shard]}
 
     def changed_shards(self) -> dict[str, tuple[int, ...]]:
         """The shards that are served and learnt from other rows than they would be trained on now."""
-        from unlearning.places import reads
+        from unlearning.shards.assignment import reads
 
         table, vault = self.table, self.vault
         used = {use.shard: (use.rows, use.digest) for use in vault.uses() if use.run == CENTRAL}
         changed = []
         for shard in self.ensemble.named():
             rows, digest = used.get(shard, (-1, None))
-            present = table.interactions.take(reads(table.interactions, table.places.shard == shard))
+            present = table.interactions.take(reads(table.interactions, table.assignment.shard == shard))
             if rows != len(present) or digest not in (None, vault.known_by(present, self.catalogue)):
                 changed.append(shard)
         return {CENTRAL: tuple(changed)} if changed else {}
 
     def note_use(self, shards: Collection[int]) -> None:
         """Have the vault know the rows that some shards learn from, before they do."""
-        from unlearning.places import reads
+        from unlearning.shards.assignment import reads
 
         table, vault = self.table, self.vault
         for shard in shards:
-            rows = table.interactions.take(reads(table.interactions, table.places.shard == shard))
+            rows = table.interactions.take(reads(table.interactions, table.assignment.shard == shard))
             vault.record_use(CENTRAL, shard, self.rounds, rows, self.catalogue)
 
     @property
-    def table(self) -> Table:
+    def table(self) -> RowTable:
         """The rows, and what is known of each."""
-        from unlearning.table import load_table
+        from unlearning.central.row_table import load_row_table
 
-        return load_table(self.folder / TABLE, self.vault.interactions(self.catalogue), self.catalogue)
+        return load_row_table(self.folder / TABLE, self.vault.interactions(self.catalogue), self.catalogue)
 
     def kept(self) -> dict[int, str]:
         """The hash of the adapter that training left, by shard."""
-        from unlearning.folder import shard_folder
+        from unlearning.shards.files import shard_folder
 
         hashes = {shard: shard_folder(self.folder, shard).hashes for shard in range(self.config.shards)}
         return {shard: each[-1] for shard, each in hashes.items() if each}

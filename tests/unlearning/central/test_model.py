@@ -17,10 +17,10 @@ from fedrec.errors import FedrecError, UsageError
 from tests.unlearning.models import Maker, adapters, same
 from unlearning.central import answering as module
 from unlearning.central.model import ShardedModel
-from unlearning.folder import shard_folder
-from unlearning.jobs import Assignment, Trained
+from unlearning.compute.ray_tasks import RayTasks
 from unlearning.partition import PARTITIONERS
-from unlearning.pool import Pool
+from unlearning.shards.files import shard_folder
+from unlearning.shards.training import ShardTraining, Trained
 
 STRICT = [name for name, partitioner in PARTITIONERS.items() if partitioner.strict]
 USER, USERS = Selection(users=("u07",)), Selection(users=("u01", "u07", "u16"))
@@ -61,10 +61,10 @@ def test_forgetting_rows_is_never_having_had_them(maker: Maker, partition: str, 
 )
 def test_a_published_method_is_exact_given_its_partition(maker: Maker, method: str) -> None:
     forgot = maker.trained(method)
-    before = forgot.table.places
+    before = forgot.table.assignment
     gone = USERS.mask(maker.dataset.interactions, maker.dataset.catalogue)
     forgot.forget(USERS)
-    same(forgot, maker.trained(method, gone=USERS, places=before.take(~gone)))
+    same(forgot, maker.trained(method, gone=USERS, assignment=before.take(~gone)))
 
 
 def test_ten_deletions_in_a_row_are_one(maker: Maker) -> None:
@@ -96,23 +96,23 @@ def test_a_row_takes_its_users_later_rows_with_it(maker: Maker) -> None:
     """The hole of partitions by rows: what comes after a row has read it, wherever it lives."""
     model = maker.trained("hash-row+apa-nd", shards=4)
     row = a_row(maker)
-    rows, places = model.table.interactions, model.table.places
+    rows, assignment = model.table.interactions, model.table.assignment
     first = np.flatnonzero(row.mask(rows, model.catalogue))[0]
     later = (rows.user == rows.user[first]) & (rows.split == TRAIN) & (np.arange(len(rows)) >= first)
     deletion = model.forget(row)
-    assert set(deletion.cost.shards) == set(places.shard[later].tolist())
+    assert set(deletion.cost.shards) == set(assignment.shard[later].tolist())
     assert len(deletion.shards) > 1
 
 
 @pytest.mark.parametrize("user", ["u00", "u05", "u09"])
 def test_slices_spare_what_came_before(maker: Maker, user: str) -> None:
     model = maker.trained("hash+average-nd", shards=1, slices=4)
-    rows, places = model.table.interactions, model.table.places
+    rows, assignment = model.table.interactions, model.table.assignment
     mine = (rows.user == rows.user_ids.index(user)) & (rows.split == TRAIN)
-    at = int(places.slice[mine][0])
+    at = int(assignment.slice[mine][0])
     before = slices_of(model)
     cost = model.forget(Selection(users=(user,))).cost
-    assert cost.rows == sum(int(model.table.places.learned(0, upto).sum()) for upto in range(at, 4))
+    assert cost.rows == sum(int(model.table.assignment.learned(0, upto).sum()) for upto in range(at, 4))
     assert [a == b for a, b in zip(before, slices_of(model), strict=True)] == [number < at for number in range(4)]
 
 
@@ -124,13 +124,13 @@ def slices_of(model: ShardedModel) -> list[bytes]:
 @pytest.mark.parametrize("method", ["strict-hash", "hash+apa-nd"])
 def test_workers_on_ray_make_the_same_model(maker: Maker, method: str) -> None:
     """Also what judges the shards, which the workers share among them."""
-    on_ray = maker.trained(method, Pool(workers=2), slices=2)
+    on_ray = maker.trained(method, RayTasks(2), slices=2)
     same(on_ray, maker.trained(method, slices=2))
-    on_ray.forget(USER, Pool(workers=2))
+    on_ray.forget(USER, RayTasks(2))
     same(on_ray, maker.trained(method, slices=2, gone=USER))
 
 
-@pytest.mark.parametrize("at", ["save_table", "judged_by", "serve"])
+@pytest.mark.parametrize("at", ["save_row_table", "judged_by", "serve"])
 def test_a_killed_deletion_is_continued(maker: Maker, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
     model = maker.trained("strict-hash")
     touched = model.withdraw(USER)
@@ -139,7 +139,7 @@ def test_a_killed_deletion_is_continued(maker: Maker, monkeypatch: pytest.Monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module if at == "save_table" else ShardedModel, at, killed)
+        patch.setattr(module if at == "save_row_table" else ShardedModel, at, killed)
         with pytest.raises(KeyboardInterrupt):
             model.erase(USER, "request")
             model.train()
@@ -153,15 +153,15 @@ def test_a_killed_deletion_is_continued(maker: Maker, monkeypatch: pytest.Monkey
 def test_training_goes_on_where_it_was_stopped(maker: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     model = maker.create("strict-hash", shards=3)
     wanted = maker.trained("strict-hash", shards=3)
-    run = Assignment.run
+    run = ShardTraining.run
 
-    def stopped(self: Assignment, *arguments: Any) -> Trained:
+    def stopped(self: ShardTraining, *arguments: Any) -> Trained:
         if self.shard == 1:
             raise KeyboardInterrupt
         return run(self, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Assignment, "run", stopped)
+        patch.setattr(ShardTraining, "run", stopped)
         with pytest.raises(KeyboardInterrupt):
             model.train()
     again = ShardedModel(model.folder)

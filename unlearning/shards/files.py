@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from fedrec.files import read_json, replacing, storing, write_json
 from fedrec.models.adapter import State, state_hash
-from unlearning.jobs import agreeing
+from unlearning.shards.training import agreeing
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from typing import Any
 
 from fedrec.config import load
 from fedrec.preparation import resolve
-from unlearning.central import training
-from unlearning.central.at_rest import ModelFolder
+from unlearning.central import train as training
 from unlearning.central.executor import CentralExecutor
 from unlearning.central.model import ShardedModel
+from unlearning.central.model_folder import ModelFolder
+from unlearning.compute.crew import InProcess, Workers
 from unlearning.methods import method_named
-from unlearning.pool import Pool, Workers
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.workflow import Workflow
 
@@ -22,11 +22,11 @@ SPLIT = {"data.split": "user-time", "data.valid_fraction": 0.2}
 def trained(folder: Path, settings: dict[str, Any], method: str = "strict-hash", **how: int) -> Path:
     config = resolve(load(overrides={**SPLIT, **settings}))
     training.create(folder, config, method_named(method, **how))
-    training.train(folder, lambda _: Pool(), lambda *_: None)
+    training.train(folder, lambda _: InProcess(), lambda *_: None)
     return folder
 
 
-def execution(folder: Path, said: list[str] | None = None, workers: Workers = Pool()) -> Execution:  # noqa: B008
+def execution(folder: Path, said: list[str] | None = None, workers: Workers = InProcess()) -> Execution:  # noqa: B008
     """What a new process does."""
     model = ShardedModel(folder)
     workflow = Workflow(model.at_rest)

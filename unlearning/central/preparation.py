@@ -17,7 +17,7 @@ from fedrec.tasks.task import Encoder
 
 
 @dataclass(frozen=True)
-class Ready:
+class Prepared:
     """A configuration, settled by its base model, and what it names."""
 
     config: RunConfig
@@ -26,7 +26,7 @@ class Ready:
     encoder: Encoder
 
 
-def get_ready(config: RunConfig) -> Ready:
+def prepare(config: RunConfig) -> Prepared:
     """
     Raises:
         FedrecError: the data cannot be read, or the base model is none for them.
@@ -38,4 +38,4 @@ def get_ready(config: RunConfig) -> Ready:
     hardware.use_threads(config.train)
     check_base(base, config.prompt, dataset.catalogue.titles)
     check_targets(base.model, config.lora)
-    return Ready(config, dataset, base, encoder_of(config, dataset.catalogue, base))
+    return Prepared(config, dataset, base, encoder_of(config, dataset.catalogue, base))

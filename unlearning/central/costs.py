@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Cost:
+class TrainingCost:
     """Training that was done: the shards, rows processed, optimiser steps and seconds, all together."""
 
     shards: tuple[int, ...] = ()
@@ -28,6 +28,6 @@ class Deletion:
 
     rows: int
     shards: tuple[int, ...]
-    cost: Cost
+    cost: TrainingCost
     withdrawn_seconds: float
     seconds: float

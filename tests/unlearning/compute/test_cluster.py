@@ -19,11 +19,11 @@ from fedrec.errors import FedrecError
 from tests.conftest import Settings
 from tests.unlearning.models import Maker, same
 from unlearning.central.model import ShardedModel
-from unlearning.pool import Pool
+from unlearning.compute.ray_tasks import RayTasks
 
 pytestmark = pytest.mark.slow
 RAY = str(Path(sys.executable).with_name("ray"))
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 def free_port() -> int:
@@ -86,7 +86,7 @@ def test_an_existing_cluster_trains_the_same_model(maker: Maker, cluster: str, m
     def on_step(*_: int) -> None:
         nodes.update(node["NodeID"] for node in ray.nodes() if node["Alive"])
 
-    model.train(Pool(workers=2), on_step)
+    model.train(RayTasks(2), on_step)
     assert len(nodes) == 2
     same(model, wanted)
 
@@ -95,7 +95,7 @@ def test_a_cluster_that_is_not_there_is_told(maker: Maker, monkeypatch: pytest.M
     address = f"127.0.0.1:{free_port()}"
     monkeypatch.setenv("RAY_ADDRESS", address)
     with pytest.raises(FedrecError, match=f"RAY_ADDRESS = {address}: cannot be reached"):
-        maker.trained("strict-hash", Pool(workers=2))
+        maker.trained("strict-hash", RayTasks(2))
 
 
 @pytest.mark.parametrize("process", ["_on_base", "Board"])
@@ -111,7 +111,7 @@ def test_a_process_of_ray_that_dies_is_replaced(tmp_path: Path, small: Settings,
                 workers[0].kill()
                 killed.append(workers[0].pid)
 
-    model.train(Pool(workers=2), kill_one)
+    model.train(RayTasks(2), kill_one)
     assert killed
     same(model, maker.trained("strict-hash", shards=3))
 

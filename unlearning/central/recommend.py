@@ -8,8 +8,8 @@ from fedrec.data.ids import named
 from fedrec.ensemble.ranking import Recommendation, best_unseen
 from fedrec.errors import UsageError, did_you_mean
 from unlearning.central.answering import AnsweringModel
-from unlearning.central.at_rest import CENTRAL, ModelFolder
 from unlearning.central.executor import behind, refuse
+from unlearning.central.model_folder import CENTRAL, ModelFolder
 from unlearning.workflow.findings import refuse_unproved
 from unlearning.workflow.workflow import Workflow
 

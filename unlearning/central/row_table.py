@@ -19,7 +19,7 @@ from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.data.selection import row_keys
 from fedrec.files import replacing, storing
 from fedrec.vault.rows import occurrences
-from unlearning.places import NOWHERE, Places
+from unlearning.shards.assignment import NOWHERE, ShardAssignment
 
 _BYTES = 16  # of a hash
 
@@ -27,7 +27,7 @@ Hashes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Table:
+class RowTable:
     """n rows.
 
     Attributes:
@@ -35,21 +35,21 @@ class Table:
     """
 
     interactions: Interactions
-    places: Places
+    assignment: ShardAssignment
     vectors: NDArray[np.float32]
 
 
-def save_table(path: Path, table: Table, catalogue: Catalogue) -> None:
+def save_row_table(path: Path, table: RowTable, catalogue: Catalogue) -> None:
     row, timeline = _hashes(table.interactions, catalogue)
     arrays: dict[str, NDArray[Any]] = {
-        "row": row, "timeline": timeline, "shard": table.places.shard, "slice": table.places.slice,
+        "row": row, "timeline": timeline, "shard": table.assignment.shard, "slice": table.assignment.slice,
         "vectors": table.vectors,
     }  # fmt: skip
     with replacing(path, durable=True) as partial, storing(partial):
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, partial)
 
 
-def load_table(path: Path, rows: Interactions, catalogue: Catalogue) -> Table:
+def load_row_table(path: Path, rows: Interactions, catalogue: Catalogue) -> RowTable:
     """What is known of some rows. One that is new lives nowhere: it teaches nobody."""
     kept = load_file(path)
     row, timeline = _hashes(rows, catalogue)
@@ -58,9 +58,9 @@ def load_table(path: Path, rows: Interactions, catalogue: Catalogue) -> Table:
     there = found >= 0
     same = there.copy()
     same[there] = (kept["timeline"][found[there]] == timeline[there]).all(axis=1)
-    places = Places(*(np.where(there, kept[name][found], NOWHERE).astype(np.int32) for name in ("shard", "slice")))
+    shard, slice_ = (np.where(there, kept[name][found], NOWHERE).astype(np.int32) for name in ("shard", "slice"))
     vectors = np.where(same[:, None], kept["vectors"][found], np.float32(np.nan))
-    return Table(rows, places, vectors)
+    return RowTable(rows, ShardAssignment(shard, slice_), vectors)
 
 
 def _hashes(rows: Interactions, catalogue: Catalogue) -> tuple[Hashes, Hashes]:

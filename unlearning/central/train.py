@@ -10,12 +10,12 @@ from fedrec import lock
 from fedrec.config import RunConfig
 from fedrec.errors import Interrupted, UsageError, command
 from fedrec.files import read_json
-from unlearning.central.measured import measure, note_facts, note_seconds, write_page
+from unlearning.central.evaluation import measure, note_facts, note_seconds, write_page
+from unlearning.central.layout import RESULT, is_model
 from unlearning.central.model import ShardedModel
-from unlearning.layout import RESULT, is_model
+from unlearning.central.preparation import prepare
+from unlearning.compute.crew import OnStep, Workers
 from unlearning.methods.method import Method
-from unlearning.pool import OnStep, Workers
-from unlearning.ready import get_ready
 
 
 def create(folder: Path, config: RunConfig, method: Method, replace: bool = False) -> list[str]:
@@ -33,13 +33,13 @@ def create(folder: Path, config: RunConfig, method: Method, replace: bool = Fals
         )
     if lock.content(folder):
         raise UsageError(f"{folder} is not empty: choose another --out")
-    ready = get_ready(config)
+    prepared = prepare(config)
     try:
-        note_facts(ShardedModel.create(folder, ready.config, method, ready.dataset), ready.dataset)
+        note_facts(ShardedModel.create(folder, prepared.config, method, prepared.dataset), prepared.dataset)
     except BaseException:
         lock.empty(folder)  # half made, it is none
         raise
-    return list(ready.dataset.warnings)
+    return list(prepared.dataset.warnings)
 
 
 def train(folder: Path, where: Callable[[int], Workers], on_step: OnStep) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from fedrec.errors import Interrupted
 from fedrec.lock import only_writer
 from fedrec.options import new_folder
 from unlearning.comparison.compare import Telling, compare
-from unlearning.comparison.folder import Plan, claim, write_page
-from unlearning.pool import Workers
+from unlearning.comparison.plan import Plan, claim, write_page
+from unlearning.compute.crew import Workers
 
 METHODS = ("sisa", "grapheraser", "receraser", "apa-d", "apa-nd", "strict", "strict-hash")
 SILENT = Telling(lambda warnings: None, lambda name, seed: lambda shard, step, steps: None, lambda row: None)

@@ -17,9 +17,9 @@ from fedrec.protocol.adapters import model_hash
 from fedrec.reporting.run_page import write_report
 from fedrec.scoring import by_person
 from fedrec.tasks import task_of
-from unlearning.central.at_rest import CENTRAL, ModelFolder
+from unlearning.central.layout import RESULT
 from unlearning.central.model import ShardedModel
-from unlearning.layout import RESULT
+from unlearning.central.model_folder import CENTRAL, ModelFolder
 from unlearning.workflow.erasures import erasures
 
 _FACTS, _PAGE = "facts.json", "report.html"

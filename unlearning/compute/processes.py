@@ -1,4 +1,4 @@
-"""Shards side by side in processes on this machine: no cluster, no Ray. For those, see `unlearning.pool`.
+"""Shards side by side in processes on this machine: no cluster, no Ray. For those, see `unlearning.compute.ray_tasks`.
 
 A piece of work whose process dies is begun again; it depends on nothing but itself and the base, so the result is the
 same.
@@ -19,14 +19,14 @@ from fedrec.errors import FedrecError
 from fedrec.models.base import Base, load_base
 from fedrec.parallel.process_pool import Processes, Tell
 from fedrec.parallel.worker_count import processes_for
-from unlearning.pool import Crew, OnStep, Pool, T, Work, silent
+from unlearning.compute.crew import Crew, InProcess, OnStep, T, Work, silent
 
 _RETRIES = 3
 _POLL = 0.5  # seconds that a look for results takes at most
 
 
 @dataclass(frozen=True)
-class Beside:
+class LocalProcesses:
     """
     Attributes:
         workers: processes, or "auto": as many as there are cores for.
@@ -41,7 +41,7 @@ class Beside:
         """A crew in so many processes, or in this one."""
         count = processes_for(self.workers, settings, self.pieces)
         if count == 0:
-            with Pool().crew(base, settings) as crew:
+            with InProcess().crew(base, settings) as crew:
                 yield crew
         else:
             with _Crew(count, base, settings) as crew:

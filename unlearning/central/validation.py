@@ -16,11 +16,11 @@ from fedrec.data.prompts import Window
 from fedrec.ensemble.validation import Asked, each_alone
 from fedrec.models.adapter import State, state_hash
 from fedrec.tasks.task import Readout
-from unlearning.pool import Crew
+from unlearning.compute.crew import Crew
 
 
 @dataclass(frozen=True)
-class Answered:
+class Scored:
     """The like-probabilities (m,) of rows (m,)."""
 
     rows: NDArray[np.intp]
@@ -28,7 +28,7 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Judging:
+class Scoring:
     """An adapter and the windows it is to answer.
 
     Attributes:
@@ -53,27 +53,27 @@ class Judging:
                 read.update(f"{len(part)} ".encode() + part.tobytes())
         return state_hash(self.state), read.hexdigest(), self.readout, repr(self.lora), self.precision
 
-    def run(self, model: torch.nn.Module, on_step: Callable[[int, int], None]) -> Answered:
+    def run(self, model: torch.nn.Module, on_step: Callable[[int, int], None]) -> Scored:
         """Answer. A person's scores depend on nobody else's windows (`by_person`)."""
         asked = [(self.state, self.windows)]
         (scores,) = each_alone(model, self.precision, self.lora, self.readout, self.user, asked)
         rows = np.concatenate([window.rows for window in self.windows])
-        return Answered(rows, scores[rows])
+        return Scored(rows, scores[rows])
 
 
-def alone_in(
+def scores_by_crew(
     crew: Crew, precision: str, lora: LoraConfig, readout: Readout, user: NDArray[np.int32], asked: Asked
 ) -> Iterator[NDArray[np.float64]]:
     """As `each_alone`, by a crew: an adapter's windows in as many parts as are answered at the same time."""
     for place, (state, windows) in enumerate(asked):
         scores = np.full(len(user), np.nan)
-        parts = shares(windows, user, crew.width)
-        for done in crew.run([Judging(place, state, part, user, readout, lora, precision) for part in parts]):
+        parts = split_by_person(windows, user, crew.width)
+        for done in crew.run([Scoring(place, state, part, user, readout, lora, precision) for part in parts]):
             scores[done.rows] = done.scores
         yield scores
 
 
-def shares(windows: Sequence[Window], user: NDArray[np.int32], count: int) -> list[list[Window]]:
+def split_by_person(windows: Sequence[Window], user: NDArray[np.int32], count: int) -> list[list[Window]]:
     """The windows in at most `count` parts of about equally many people, each of whom is in one part.
 
     Args:

@@ -1,4 +1,4 @@
-"""Where things lie in the folder of a sharded model (`unlearning.folder`), and whether a folder is one."""
+"""Where things lie in the folder of a sharded model (`unlearning.shards.files`), and whether a folder is one."""
 
 from __future__ import annotations
 
