@@ -105,11 +105,19 @@ class LoraConfig(Section):
     targets: str | tuple[str, ...] = Field("all-linear", description="'all-linear', or names such as q_proj, v_proj")
 
 
+class ItemTokensConfig(Section):
+    """A token of its own for every item: its frozen row is made of the title, and adapters add a learnt one."""
+
+    rank: int = Field(0, ge=0, description="rank of the learnt rows; 0 = items have no tokens")
+
+
 class TrainConfig(Section):
     """Local training."""
 
     step: Annotated[str, STEPS] = Field("plain", description="what a batch is, and what it does to the adapter")
     lr: float = Field(1.5e-3, gt=0, description="peak learning rate of AdamW")
+    item_lr: float = Field(2e-3, ge=0, description="peak learning rate of item rows")
+    item_shrink: float = Field(0.1, ge=0, description="of item rows towards zero, AdamW's weight decay")
     epochs: int = Field(2, ge=1, description="passes over the client's rows in a round")
     batch: int = Field(2, ge=1, description="windows in a batch")
     clip: float = Field(1.0, gt=0, description="longest gradient, by its norm")
@@ -186,6 +194,7 @@ class RunConfig(Section):
     clients: ClientsConfig = ClientsConfig()
     prompt: PromptConfig = PromptConfig()
     lora: LoraConfig = LoraConfig()
+    items: ItemTokensConfig = ItemTokensConfig()
     train: TrainConfig = TrainConfig()
     federation: FederationConfig = FederationConfig()
     evaluate: EvaluateConfig = EvaluateConfig()

@@ -9,6 +9,7 @@ from fedrec.config import DataConfig, RunConfig
 from fedrec.data.dataset import Catalogue, Dataset
 from fedrec.data.generated import World
 from fedrec.models.base import Base
+from fedrec.models.item_tokens import Items, with_items
 
 
 def base_name(dataset: Dataset, config: RunConfig) -> str:
@@ -40,6 +41,12 @@ def world_of(data: DataConfig) -> World | None:
     from fedrec.data.generated import make_world
 
     return make_world(data.world) if data.path is None else None
+
+
+def with_items_of(base: Base, config: RunConfig, catalogue: Catalogue) -> Base:
+    """The base with the item tokens of a run, if it has such."""
+    rank = config.items.rank
+    return with_items(base, Items(catalogue.titles, rank, config.prompt.title_tokens) if rank else None)
 
 
 def with_base(config: RunConfig, name: str, base: Base) -> RunConfig:

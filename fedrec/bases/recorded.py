@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fedrec.bases.named import embedded_base, is_embedded
+from fedrec.bases.named import embedded_base, is_embedded, with_items_of
 from fedrec.config import RunConfig
 from fedrec.data.dataset import Catalogue
 from fedrec.errors import FedrecError
@@ -57,7 +57,7 @@ def base_of(folder: Path, config: RunConfig, catalogue: Catalogue, here: str | N
     base = load_base(source, revision=revision, device=config.train.device, precision=config.train.precision)
     if not cached and (wrong := _difference(folder, _found(source, revision))):  # fetched from the hub just now
         raise FedrecError(f"{wrong}; see what became of {source} on the hub, or start again")
-    return base
+    return with_items_of(base, config, catalogue)
 
 
 def find_base(folder: Path, config: RunConfig, catalogue: Catalogue, here: str | None = None) -> tuple[str, str | None]:

@@ -1,5 +1,7 @@
 """A person's timeline as one token sequence: `title ask answer  title ask answer ...` in time order.
 
+Where items have tokens of their own (`fedrec.models.item_tokens`), an item's is the last of its title.
+
 With causal attention one forward pass answers every row, each from exactly its own past; a prompt for one row is the
 same sequence with one answer position. Task `like` of TALLRec (Bao et al., arXiv 2305.00447): the answer is Yes or No.
 
@@ -12,9 +14,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,6 +138,21 @@ class PromptEncoder:
         self.titles = encode_titles(tokenizer, tuple(titles), config.title_tokens)
         self.length = min(config.window, context)
         self.history = config.history
+        self._fit(config, context)
+
+    def with_items(self, first: int, config: PromptConfig, context: int) -> Self:
+        """The same with item i's own token, `first + i`, behind its title."""
+        numbered = copy(self)
+        numbered.titles = tuple((*title, first + item) for item, title in enumerate(self.titles))
+        numbered._fit(config, context)
+        return numbered
+
+    def _fit(self, config: PromptConfig, context: int) -> None:
+        """See how much of a window is left for the past.
+
+        Raises:
+            FedrecError: not even a title has room.
+        """
         longest = max(map(len, self.titles), default=0) + len(self.template.ask)
         room = self.length - len(self.template.prefix)
         if room < longest and context < config.window:

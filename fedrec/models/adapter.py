@@ -20,6 +20,7 @@ from transformers.pytorch_utils import Conv1D
 from fedrec.config import LoraConfig
 from fedrec.errors import FedrecError, UsageError
 from fedrec.models.body import body
+from fedrec.models.item_tokens import ITEMS_A, ITEMS_B, item_tokens
 from fedrec.protocol.adapters import digest_of
 
 State = dict[str, Tensor]
@@ -75,11 +76,15 @@ def state_shapes(model: nn.Module, config: LoraConfig) -> Shapes:
     for name, (n_in, n_out) in target_layers(model, config.targets).items():
         shapes[f"{name}.A"] = (config.rank, n_in)
         shapes[f"{name}.B"] = (n_out, config.rank)
+    if (items := item_tokens(model)) is not None:
+        shapes[ITEMS_A], shapes[ITEMS_B] = (items.count, items.rank), (items.rank, items.width)
     return shapes
 
 
 def initial_state(model: nn.Module, config: LoraConfig, seed: int) -> State:
     """A new adapter, begun as PEFT does: A uniform in ±1/√in (Kaiming, a = √5), B zero, so it changes nothing yet.
+
+    Of item tokens, as PEFT begins an embedding, A is zero and B normal.
 
     Each layer draws from a generator of its own, seeded by (seed, layer): the result depends neither on the global
     random state nor on which other layers are targeted.
@@ -87,9 +92,11 @@ def initial_state(model: nn.Module, config: LoraConfig, seed: int) -> State:
     state: State = {}
     for key, shape in state_shapes(model, config).items():
         state[key] = torch.zeros(shape)
-        if key.endswith(".A"):
-            digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
-            generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+        digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+        if key == ITEMS_B:
+            state[key].normal_(generator=generator)
+        elif key.endswith(".A") and key != ITEMS_A:
             nn.init.kaiming_uniform_(state[key], a=math.sqrt(5), generator=generator)
     return state
 

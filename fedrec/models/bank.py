@@ -30,6 +30,8 @@ from fedrec.models.adapter import (
     target_layers,
 )
 from fedrec.models.in_use import in_use, using
+from fedrec.models.item_rows import ItemStack
+from fedrec.models.item_tokens import ITEMS_A, ITEMS_B, item_tokens
 from fedrec.models.reach import check_reach
 from fedrec.models.routing import Mixed, Routed, Routing, add
 
@@ -74,8 +76,13 @@ class AdapterBank(nn.Module):
     mode of the model, which several banks may share.
     """
 
-    def __init__(self, model: nn.Module, config: LoraConfig, *, width: int = 1, seed: int = 0) -> None:
+    def __init__(
+        self, model: nn.Module, config: LoraConfig, *, width: int = 1, seed: int = 0, items: Tensor | None = None
+    ) -> None:
         """Attach K = `width` adapters to `model`, each beginning as `initial_state(model, config, seed)`.
+
+        Args:
+            items: (m,) the items, rising, whose learnt rows can change and are added; None = all that have tokens.
 
         Raises:
             UsageError: `config.targets` does not fit the model, or names layers where an adapter could not work.
@@ -94,11 +101,19 @@ class AdapterBank(nn.Module):
             stack = LoraStack(width, config.rank, n_in, n_out, config, next(layer.parameters()).device)
             self._stacks.append(stack)
             handles.append(layer.register_forward_hook(_hook(self._key, stack)))
+        self.items: ItemStack | None = None
+        if (tokens := item_tokens(model)) is not None:
+            embedding = model.get_submodule(tokens.layer)
+            self.items = ItemStack(tokens, embedding, width, items)
+            handles.append(embedding.register_forward_hook(_hook(self._key, self.items)))
         self._detach = weakref.finalize(self, _remove, handles)
         initial = initial_state(model, config, seed)
         for name, a, b in self._tensors():
             a.copy_(initial[f"{name}.A"])
             b.copy_(initial[f"{name}.B"].mT)
+        if self.items is not None:
+            for k in range(width):
+                self.items.load(k, initial[ITEMS_A], initial[ITEMS_B])
 
     @contextmanager
     def use(self, routing: Routing) -> Iterator[None]:
@@ -121,6 +136,8 @@ class AdapterBank(nn.Module):
         for name, a, b in self._tensors():
             state[f"{name}.A"] = a[k].to("cpu", copy=True)
             state[f"{name}.B"] = b[k].mT.to("cpu", copy=True, memory_format=torch.contiguous_format)
+        if self.items is not None:
+            state[ITEMS_A], state[ITEMS_B] = self.items.whole(k)
         return state
 
     def load(self, k: int, state: Mapping[str, Tensor]) -> None:
@@ -130,6 +147,8 @@ class AdapterBank(nn.Module):
         for name, a, b in self._tensors():
             a[k].copy_(state[f"{name}.A"].detach())
             b[k].copy_(state[f"{name}.B"].detach().mT)
+        if self.items is not None:
+            self.items.load(k, state[ITEMS_A].detach(), state[ITEMS_B].detach())
 
     def copy(self, other: AdapterBank, chosen: Sequence[int]) -> None:
         """Overwrite all adapters: k with the k-th chosen one of another bank over the same layers."""
@@ -137,6 +156,9 @@ class AdapterBank(nn.Module):
         for (_, a, b), (_, other_a, other_b) in zip(self._tensors(), other._tensors(), strict=True):
             a.copy_(other_a[index])
             b.copy_(other_b[index])
+        if self.items is not None and other.items is not None:
+            self.items.A.detach().copy_(other.items.A.detach()[index])
+            self.items.B.detach().copy_(other.items.B.detach()[index])
 
     def named_layers(self) -> Iterator[tuple[str, LoraStack]]:
         """Every targeted layer's name and its stacked adapters."""
@@ -161,7 +183,9 @@ class AdapterBank(nn.Module):
             raise IndexError(f"adapter {k} of a bank of {self.width}")
 
 
-def _hook(key: object, stack: LoraStack) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor | None]:
+def _hook(
+    key: object, stack: LoraStack | ItemStack
+) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor | None]:
     def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor | None:
         routing = in_use.get().get(key)
         return None if routing is None else stack(inputs[0], output, routing)

@@ -42,6 +42,7 @@ class Base:
         tokenizer: its tokenizer.
         context: its longest input, in tokens.
         precision: what it computes in, fp32 or bf16; see `hardware.autocast`.
+        items: what its tokens of items are made of, `item_tokens.Items`; None = it has none.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Base:
     tokenizer: Any
     context: int
     precision: str
+    items: Any = None
 
 
 def load_base(name: str, *, revision: str | None = None, device: str = "cpu", precision: str = "fp32") -> Base:

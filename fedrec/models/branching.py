@@ -56,6 +56,11 @@ def continues(model: Any) -> bool:
     return _CONTINUES[model]
 
 
+def continues_like(model: Any, other: Any) -> None:
+    """What is known of one model holds for one that differs by words of its vocabulary."""
+    _CONTINUES[model] = continues(other)
+
+
 @torch.no_grad()
 def _tried(model: Any) -> bool:
     ids = made_up.tokens(model)

@@ -56,6 +56,18 @@ class Routed:
         down, up = _look_up(a, self.index), _look_up(b, self.index)
         return by_row(x, len(self.index)) @ down.to(x.dtype).mT, up.to(x.dtype)
 
+    def looked_up(self, place: Tensor, here: Tensor, a: Tensor, b: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """As `factors`, with rows of A in place of A x.
+
+        Args:
+            place: (batch, t) int64 rows of each A; here: (batch, t) where there is one, elsewhere s is zero.
+            a: (K, m, r); b: (K, r, out).
+        """
+        if isinstance(self.index, int):
+            return _rows_of(a[self.index], place, here).to(dtype), b[self.index].to(dtype)
+        s = _rows_of(a.flatten(0, 1), place + self.index[:, None] * a.shape[1], here)
+        return s.to(dtype), _look_up(b, self.index).to(dtype)
+
 
 @dataclass(frozen=True, eq=False)
 class Mixed:
@@ -85,10 +97,21 @@ class Mixed:
         if weights.ndim == 3:
             x, weights = by_row(x, len(weights)), weights.unsqueeze(1)
         s = linear(x, a.flatten(0, 1).to(x.dtype))
-        s = s.view(*s.shape[:-1], *a.shape[:2]) * weights
+        return self._mixed(s.view(*s.shape[:-1], *a.shape[:2]), weights), b.flatten(0, 1).to(x.dtype)
+
+    def looked_up(self, place: Tensor, here: Tensor, a: Tensor, b: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """As `Routed.looked_up`."""
+        weights = self.weights.to(dtype).unsqueeze(-1)
+        weights = weights.unsqueeze(1) if weights.ndim == 3 else weights
+        s = torch.stack([_rows_of(each, place, here).to(dtype) for each in a], -2)
+        return self._mixed(s, weights), b.flatten(0, 1).to(dtype)
+
+    def _mixed(self, s: Tensor, weights: Tensor) -> Tensor:
+        """(..., K r): each adapter's s (..., K, r), or with form D their sum, times its weight."""
+        s = s * weights
         if self.form == "D":
             s = s.sum(-2, keepdim=True) * weights
-        return s.flatten(-2), b.flatten(0, 1).to(x.dtype)
+        return s.flatten(-2)
 
 
 Routing = Routed | Mixed
@@ -110,6 +133,11 @@ def by_row(x: Tensor, rows: int) -> Tensor:
     if (len(x) != rows) if x.ndim > 2 else (len(x) % rows):
         raise ValueError(f"an input of shape {tuple(x.shape)} under a routing of {rows} rows")
     return x.reshape(rows, -1, x.shape[-1])
+
+
+def _rows_of(a: Tensor, place: Tensor, here: Tensor) -> Tensor:
+    """(batch, t, r) of A (m, r); zero where there is none."""
+    return embedding(place, a) * here.unsqueeze(-1)
 
 
 def _look_up(stack: Tensor, index: Tensor) -> Tensor:

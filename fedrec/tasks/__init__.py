@@ -21,10 +21,17 @@ def task_of(config: RunConfig) -> Task:
 
 def encoder_of(config: RunConfig, catalogue: Catalogue, base: Base) -> Encoder:
     """How a run's timelines become tokens of its base model."""
-    return _encoder(config.task, base.tokenizer, catalogue.titles, config.prompt, base.context)
+    from fedrec.models.item_tokens import item_tokens
+
+    items = item_tokens(base.model)
+    first = None if items is None else items.first
+    return _encoder(config.task, base.tokenizer, catalogue.titles, config.prompt, base.context, first)
 
 
 @lru_cache(maxsize=4)
-def _encoder(task: str, tokenizer: Any, titles: tuple[str, ...], prompt: PromptConfig, context: int) -> Encoder:
+def _encoder(
+    task: str, tokenizer: Any, titles: tuple[str, ...], prompt: PromptConfig, context: int, first_item: int | None
+) -> Encoder:
     """Made once a process: where titles are many, it takes longer than a client's rows."""
-    return TASKS.load(task)().encoder(tokenizer, titles, prompt, context)
+    encoder = TASKS.load(task)().encoder(tokenizer, titles, prompt, context)
+    return encoder if first_item is None else encoder.with_items(first_item, prompt, context)

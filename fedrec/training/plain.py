@@ -21,8 +21,7 @@ class Plain(Step):
 
     def __init__(self, learning: Learning) -> None:
         super().__init__(learning)
-        config = learning.config
-        self.bank = AdapterBank(learning.model, learning.lora)
+        self.bank = AdapterBank(learning.model, learning.lora, items=learning.items)
         self.parameters = list(self.bank.parameters())
         self._anchors: list[Tensor] = []
         if learning.pull:
@@ -30,7 +29,7 @@ class Plain(Step):
             self._anchors = [parameter.detach().clone() for parameter in self.parameters]
         self.bank.load(0, learning.start)
         self.bank.train()
-        self.optimiser = torch.optim.AdamW(self.parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True)
+        self.optimiser = torch.optim.AdamW(self._groups(), fused=True)
 
     @property
     def steps(self) -> int:
@@ -42,13 +41,25 @@ class Plain(Step):
 
     def take(self, batch: list[Window], rate: float) -> tuple[float, int]:
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["pace"]
         told = self.backward(batch)
         self._pull()
         torch.nn.utils.clip_grad_norm_(self.parameters, self.learning.config.clip)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         return told
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """The parameters by how they learn: `pace` is a learning rate as a multiple of the adapter's."""
+        config, rows = self.learning.config, self.bank.items
+        learnt = [] if rows is None else [rows.A, rows.B]
+        others = [each for each in self.parameters if all(each is not row for row in learnt)]
+        groups = [{"params": others, "lr": config.lr, "pace": 1.0, "weight_decay": config.weight_decay}]
+        if rows is not None:
+            pace = config.item_lr / config.lr
+            groups.append({"params": [rows.A], "lr": config.item_lr, "pace": pace, "weight_decay": config.item_shrink})
+            groups.append({"params": [rows.B], "lr": config.item_lr, "pace": pace, "weight_decay": 0.0})
+        return groups
 
     def backward(self, batch: list[Window]) -> tuple[float, int]:
         """Add the gradients of the mean loss of a batch's rows to the parameters'; the sum, and the number of rows."""

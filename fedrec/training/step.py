@@ -19,6 +19,7 @@ from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank, Routing
 from fedrec.models.body import hidden_states
 from fedrec.models.head import answer_logits
+from fedrec.models.item_tokens import item_tokens
 from fedrec.training.batches import answer_positions, pad
 from fedrec.training.lesson import Lesson
 
@@ -50,6 +51,17 @@ class Learning:
             for name in sorted(state):
                 digest.update(state[name].numpy().tobytes())
         return digest.hexdigest()
+
+    @property
+    def items(self) -> Tensor | None:
+        """(m,) the items that the lesson reads, rising; None where the base has no tokens for items.
+
+        A bank of theirs alone, and an optimiser's state of it, grows with the lesson and not with the catalogue.
+        """
+        if (tokens := item_tokens(self.model)) is None:
+            return None
+        read = np.unique(np.concatenate([window.ids for window in self.lesson.windows]))
+        return torch.from_numpy(read[read >= tokens.first] - tokens.first)
 
     def loss(self, batch: list[Window], bank: AdapterBank, routing: Routing, each: bool = False) -> Tensor:
         """Mean loss of the rows that a batch answers by adapters of a bank.

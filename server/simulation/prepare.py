@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fedrec import hardware
 from fedrec.bases.checks import check_base
-from fedrec.bases.named import base_name, with_base
+from fedrec.bases.named import base_name, with_base, with_items_of
 from fedrec.bases.recorded import find_base, record_base
 from fedrec.config import RunConfig
 from fedrec.data import client_partition
@@ -73,6 +73,7 @@ def finish_all(runs: Sequence[SimulatedRun], warn: Warn = lambda warnings: None)
     hardware.use_threads(runs[0].config.train)
     check_base(base, config.prompt, dataset.catalogue.titles)
     check_targets(base.model, config.lora)
+    base = with_items_of(base, config, dataset.catalogue)
     rows = dataset.interactions if filled else _partitioned(dataset, config, base)
     facts = _facts_of(rows)
     initial, share = initial_state(base.model, config.lora, config.seed), share_of_people(rows, config.evaluate)

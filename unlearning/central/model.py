@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import hardware
+from fedrec.bases.named import with_items_of
 from fedrec.bases.recorded import record_base
 from fedrec.config import RunConfig
 from fedrec.data.dataset import Dataset
@@ -72,6 +73,7 @@ class ShardedModel(AnsweringModel):
         if method.answers.judges and not judging(rows, method, config.seed).any():
             raise no_validation_rows()
         base = load_base(str(config.base), device=config.train.device, precision=config.train.precision)
+        base = with_items_of(base, config, dataset.catalogue)
         if vectors is None:
             vectors = fill_vectors(base, encoder_of(config, dataset.catalogue, base), rows)
         if assignment is None:

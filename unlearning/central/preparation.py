@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fedrec import hardware
 from fedrec.bases.checks import check_base
-from fedrec.bases.named import base_name, with_base
+from fedrec.bases.named import base_name, with_base, with_items_of
 from fedrec.config import RunConfig
 from fedrec.data.dataset import Dataset
 from fedrec.data.load import load_dataset
@@ -38,4 +38,5 @@ def prepare(config: RunConfig) -> Prepared:
     hardware.use_threads(config.train)
     check_base(base, config.prompt, dataset.catalogue.titles)
     check_targets(base.model, config.lora)
+    base = with_items_of(base, config, dataset.catalogue)
     return Prepared(config, dataset, base, encoder_of(config, dataset.catalogue, base))

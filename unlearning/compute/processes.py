@@ -17,6 +17,7 @@ from fedrec.config import TrainConfig
 from fedrec.console import progress
 from fedrec.errors import FedrecError
 from fedrec.models.base import Base, load_base
+from fedrec.models.item_tokens import Items, with_items
 from fedrec.parallel.process_pool import Processes, Tell
 from fedrec.parallel.worker_count import processes_for
 from unlearning.compute.crew import Crew, InProcess, OnStep, T, Work, silent
@@ -52,7 +53,7 @@ class _Crew:
     """Processes that have the base model, each loaded once."""
 
     def __init__(self, count: int, base: Base, settings: TrainConfig) -> None:
-        self._given = base.source, base.revision, base.precision, settings
+        self._given = base.source, base.revision, base.precision, settings, base.items
         self._on_step: OnStep = silent
         self._processes = Processes(count, _on_base, lambda *said: self._on_step(*said))
         self._runs = 0
@@ -93,9 +94,9 @@ class _Crew:
                 self._processes.submit(done.key, (*self._given, waiting[done.key]))
 
 
-def _on_base(task: tuple[str, str | None, str, TrainConfig, Work[T]], tell: Tell) -> T:
+def _on_base(task: tuple[str, str | None, str, TrainConfig, Items | None, Work[T]], tell: Tell) -> T:
     """In a process of its own."""
-    source, revision, precision, settings, work = task
+    source, revision, precision, settings, items, work = task
     progress.tell_another(lambda *_: None)
     hardware.use_threads(settings)
 
@@ -104,4 +105,4 @@ def _on_base(task: tuple[str, str | None, str, TrainConfig, Work[T]], tell: Tell
             tell(work.shard, step, steps)
 
     base = load_base(source, revision=revision, device=settings.device, precision=precision)
-    return work.run(base.model, tick)
+    return work.run(with_items(base, items).model, tick)

@@ -1,0 +1,149 @@
+"""Items as tokens: a base model whose vocabulary has, behind its own words, one more token for every item.
+
+    title <item> answer  title <item> answer ...
+
+The frozen row of an item's token is what its text says: the mean of the embeddings of its title's tokens, as long as a
+row of the embedding usually is. What people did with it is an adapter's matter: `fedrec.models.item_rows`.
+
+The extended base is an ordinary model of its family, so that whatever takes one (PEFT, Ray, the split) takes it too.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fedrec.data.prompts import Tokens, encode_titles
+from fedrec.errors import FedrecError
+from fedrec.models.base import Base, pack, unpack
+from fedrec.models.branching import continues_like
+
+ITEMS_A, ITEMS_B = "items.A", "items.B"
+"""The keys of what an adapter has learnt of items: A (items, r) and B (r, d)."""
+
+_NOTED = "fedrec_item_tokens"  # in the model's own configuration, which goes wherever the model goes
+_TOGETHER = 1024  # titles whose rows are made at once
+
+
+@dataclass(frozen=True)
+class ItemTokens:
+    """The item tokens of a model: `first + i` is item i's.
+
+    Attributes:
+        layer: path of the embedding.
+        first: how many tokens the vocabulary has without them.
+        count: of items.
+        width: d of the embedding.
+        rank: of the rows that adapters learn.
+        length: Euclidean length of a usual row of the embedding.
+    """
+
+    layer: str
+    first: int
+    count: int
+    width: int
+    rank: int
+    length: float
+
+    @property
+    def scale(self) -> float:
+        """What A B counts, so that B may begin as N(0, 1) and one learning rate serves both, whatever the base: a step
+        of 0.01 in every number of A_i moves the row by a tenth of its length times sqrt(r)."""
+        return 10 * self.length / math.sqrt(self.width)
+
+
+def item_tokens(model: nn.Module) -> ItemTokens | None:
+    """Those of a model; None where it is not extended."""
+    noted = getattr(getattr(model, "config", None), _NOTED, None)
+    return None if noted is None else ItemTokens(**noted)
+
+
+@dataclass(frozen=True)
+class Items:
+    """What makes item tokens.
+
+    Attributes:
+        titles: the catalogue's.
+        rank: of the rows that adapters learn.
+        title_tokens: longer titles are cut.
+    """
+
+    titles: tuple[str, ...]
+    rank: int
+    title_tokens: int
+
+
+def with_items(base: Base, items: Items | None) -> Base:
+    """The base with a token for each item, made once in a process; the base itself without items.
+
+    Raises:
+        FedrecError: the model does not take more rows in its embedding.
+    """
+    return base if items is None else _with_items(_Same(base), items)
+
+
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """A base as the cache knows it: by the loaded model."""
+
+    base: Base
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.base.model is self.base.model
+
+    def __hash__(self) -> int:
+        return id(self.base.model)
+
+
+@lru_cache(maxsize=2)
+def _with_items(same: _Same, items: Items) -> Base:
+    base = same.base
+    try:
+        titles = encode_titles(base.tokenizer, items.titles, items.title_tokens)
+        return replace(base, model=extended(base.model, titles, items.rank), items=items)
+    except (AttributeError, RuntimeError, ValueError) as error:
+        why = " ".join(str(error).split())[:100]
+        raise FedrecError(
+            f"--base {base.source}: it cannot have tokens for items ({why}); set items.rank = 0"
+        ) from None
+
+
+@torch.no_grad()
+def extended(model: Any, titles: tuple[Tokens, ...], rank: int) -> Any:
+    """A model with one more token for each title; on a CPU all but the embedding is the model's own memory."""
+    embedding = model.get_input_embeddings()
+    layer = next(name for name, module in model.named_modules() if module is embedding)
+    weight, head = embedding.weight, model.get_output_embeddings()
+    usual = float(weight.float().norm(dim=-1).median())
+    rows = torch.cat([weight, content_rows(weight, titles, usual).to(weight)])
+    noted = ItemTokens(layer, len(weight), len(titles), weight.shape[1], rank, usual)
+    bare = pack(model)
+    bare.config.get_text_config(decoder=True).vocab_size = len(rows)
+    setattr(bare.config, _NOTED, asdict(noted))
+    arrays, words = dict(bare.arrays), rows.cpu().numpy()  # one array, where the head is tied to it
+    for name, module in model.named_modules():
+        for part, tensor in module.named_parameters(recurse=False):
+            if tensor is weight:
+                arrays[f"{name}.{part}"] = words
+            elif module is head:  # no item is ever an answer
+                more = tensor.new_zeros(len(titles), *tensor.shape[1:])
+                arrays[f"{name}.{part}"] = torch.cat([tensor, more]).cpu().numpy()
+    whole = unpack(replace(bare, arrays=arrays), str(weight.device))
+    continues_like(whole, model)
+    return whole
+
+
+def content_rows(weight: Tensor, titles: tuple[Tokens, ...], length: float) -> Tensor:
+    """(m, d): the mean of the embeddings of each title's tokens, `length` long, fp32."""
+    found = []
+    for low in range(0, len(titles), _TOGETHER):
+        some = titles[low : low + _TOGETHER]
+        ids = torch.tensor([token for title in some for token in title], device=weight.device)
+        starts = torch.tensor([0, *map(len, some[:-1])], device=weight.device).cumsum(0)
+        found.append(nn.functional.embedding_bag(ids, weight.float(), starts, mode="mean"))
+    return nn.functional.normalize(torch.cat(found), dim=-1) * length
