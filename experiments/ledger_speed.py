@@ -18,7 +18,7 @@ import numpy as np
 
 from experiments.common import run_command, write_result
 from fedrec.data.selection import Selection
-from unlearning.requests.ledger import Ledger
+from unlearning.requests.ledger import Asked, Ledger
 from unlearning.requests.policy import Policy
 from unlearning.requests.states import State
 from unlearning.requests.subjects import SubjectKeys
@@ -64,10 +64,9 @@ def main() -> None:
 def submit(ledger: Ledger, number: int) -> float:
     """Seconds of one submission; they come a second apart."""
     began = time.perf_counter()
-    ledger.submit(
-        Selection(users=(f"user-{number}",)), channel="mail", ground="17(1)(b)", requester="ada", signature=b"-",
-        now=BEGIN + timedelta(seconds=number),
-    )  # fmt: skip
+    asked = Asked(Selection(users=(f"user-{number}",)), client=None, signature=b"-")
+    now = BEGIN + timedelta(seconds=number)
+    ledger.submit_all([asked], channel="mail", ground="17(1)(b)", requester="ada", now=now)
     return time.perf_counter() - began
 
 

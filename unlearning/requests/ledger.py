@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import contextmanager, suppress
+from datetime import date, datetime
 from functools import partial
 from typing import Any, NamedTuple, Unpack
 from uuid import uuid4
 
 from pydantic import ValidationError
+from sqlalchemy import Connection, func, insert, select
 
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
 from fedrec.vault.chain import Link
+from unlearning.audit.canonical import canonical
 from unlearning.operators.keys import Role
-from unlearning.requests import chains, persistence, transitions
+from unlearning.requests import persistence, transitions
 from unlearning.requests.admission import Rejected, check_amount, check_four_eyes, check_signature
 from unlearning.requests.batches import BATCHED, Batch, into_batches, is_due
 from unlearning.requests.database import Database
@@ -23,10 +25,9 @@ from unlearning.requests.deadlines import last_day
 from unlearning.requests.decisions import Decision, decided
 from unlearning.requests.policy import Policy
 from unlearning.requests.reader import Reader, moment, one
-from unlearning.requests.repeats import Repeats
 from unlearning.requests.request import Request, Signature
-from unlearning.requests.schema import requests
-from unlearning.requests.scope import scope_of, subject_of
+from unlearning.requests.schema import IS_OPEN, links, requests
+from unlearning.requests.scope import described, scope_of, subject_of
 from unlearning.requests.signing import (
     Authority,
     Origin,
@@ -69,34 +70,17 @@ class Ledger(Reader):
     ) -> None:
         super().__init__(Database(url))
         self._keys, self._policy, self._authority, self._on_event = keys, policy, authority, on_event
-        self._repeats = Repeats(keys)
         with self._database.writing() as connection:
             bring_up(connection)
-            for id in persistence.read_ended(connection, sorted(keys.held())):  # killed before its key went
-                keys.destroy(id)
+            closed = keys.held() - set(persistence.read_ids(connection, IS_OPEN))  # and killed before its key went
+            ended = requests.c.state.in_(TERMINAL)
+            self._destroy(connection, persistence.read_ids(connection, requests.c.id.in_(closed), ended))
 
     def close(self) -> None:
         """Let go of the database."""
         self._database.close()
 
     # Decisions of people
-
-    def submit(
-        self,
-        selection: Selection,
-        *,
-        signature: bytes | None,
-        client: str | None = None,
-        received: datetime | None = None,
-        now: datetime | None = None,
-        **origin: Unpack[Origin],
-    ) -> Request:
-        """A new request, or the open one of the same subject and scope: `submit_all` of one.
-
-        Args:
-            received: when it reached the holder; none = now.
-        """
-        return self.submit_all([Asked(selection, client, signature)], received=received, now=now, **origin)[0]
 
     def submit_all(
         self,
@@ -116,34 +100,44 @@ class Ledger(Reader):
         arrived = recorded if received is None else moment(received)
         if arrived > recorded:
             raise UsageError(f"received on {arrived.date()}: that day has not come; give the day it came in")
-        made: dict[bytes, Request] = {}
         requester = origin["requester"]
         with self._rejections_reported():
             for each in asked:
                 scope_of(each.selection, each.client)
                 message = submission_message(each.selection, client=each.client, received=received, **origin)
                 check_signature(self._authority, requester, "requester", message, each.signature)
+            whats = [canonical(described(each.selection, each.client)) for each in asked]
+            made: dict[bytes, Request] = {}
             try:
                 with self._database.writing() as connection:
-                    there = self._repeats.open_now(connection)
-                    marks = [self._repeats.mark(each.selection, each.client) for each in asked]
-                    new = {mark: each for mark, each in zip(marks, asked, strict=True) if mark not in there}
+                    found = self._asked_already(connection, whats)
+                    new = {what: each for what, each in zip(whats, asked, strict=True) if what not in found}
                     if new:
                         check_amount(connection, self._policy, requester, len(new), recorded)
-                    for mark, each in new.items():
-                        made[mark] = self._new(each, arrived, recorded, origin)
-                        persistence.add(connection, made[mark])
+                    for what, each in new.items():
+                        made[what] = self._new(each, arrived, recorded, origin)
+                        persistence.add(connection, made[what], self._keys.mark(recorded.date(), what))
                     for request in made.values():
                         told = {"request": request.id, "pseudonym": request.pseudonym, "operator": requester}
                         self._on_event("submitted", {**told, "due": request.due_at.isoformat()})
-                    found = {mark: one(connection, there[mark]) for mark in marks if mark in there}
             except BaseException:  # nothing was submitted, so no key is kept
                 for request in made.values():
                     self._keys.destroy(request.id)
                 raise
         for request in found.values():
             self._on_event("duplicate", {"request": request.id, "operator": requester})
-        return [{**made, **found}[mark] for mark in marks]
+        return [{**made, **found}[what] for what in whats]
+
+    def _asked_already(self, connection: Connection, whats: Sequence[bytes]) -> dict[bytes, Request]:
+        """The open requests that ask the same: found by their marks, and opened, as a mark may have been edited."""
+        found = {}
+        for what in whats:
+            marks = [self._keys.mark(day, what) for day in self._keys.days()]
+            for request in persistence.read(connection, IS_OPEN, requests.c.mark.in_(marks)):
+                with suppress(FedrecError):  # nobody can say any more what that one asks
+                    if canonical(described(self._opened(request), request.scope.client)) == what:
+                        found[what] = request
+        return found
 
     def _new(self, asked: Asked, arrived: datetime, recorded: datetime, origin: Origin) -> Request:
         id = str(uuid4())
@@ -237,16 +231,6 @@ class Ledger(Reader):
         """
         return self._change("planned-again", id, partial(transitions.planned_again, plan=plan, planned=planned))
 
-    def record_step(self, id: str, step: str, facts: Mapping[str, Any], now: datetime | None = None) -> bool:
-        """Note that a step of the request was done. False, and nothing happens, where that was noted before."""
-        with self._database.writing() as connection:
-            request = one(connection, id)
-            if step in persistence.read_steps(connection, id):
-                return False
-            persistence.add_step(connection, id, step, (moment(now) - request.received_at).total_seconds(), facts)
-            self._on_event("step", {"request": id, "method": step})
-        return True
-
     def batches(self, now: datetime | None = None) -> Sequence[Batch]:
         """Planned requests to carry out together, and those broken off: each shard is in one batch only."""
         with self._database.reading() as connection:
@@ -259,24 +243,41 @@ class Ledger(Reader):
         Raises:
             FedrecError: the subject's key is not there, or what it opens cannot be carried out.
         """
-        try:
-            selection = Selection.model_validate_json(self._keys.open(id, self.get(id).sealed))
-        except ValidationError:  # whose message would say whom it is about
-            raise FedrecError(f"request {id}: what it covers is not written as this fedrec reads it") from None
+        selection = self._opened(self.get(id))
         selection.check_conditions()
         return selection
 
+    def _opened(self, request: Request) -> Selection:
+        try:
+            return Selection.model_validate_json(self._keys.open(request.id, request.sealed))
+        except ValidationError:  # whose message would say whom it is about
+            raise FedrecError(f"request {request.id}: what it covers is not written as this fedrec reads it") from None
+
     def destroy_subject(self, id: str) -> None:
         """Make it impossible to learn whom an ended request was about. Safe to repeat."""
-        if (state := self.get(id).state) not in TERMINAL:
-            raise FedrecError(f"request {id} is {state}: its subject is needed until it is closed or refused")
-        self._keys.destroy(id)
-        self.record_step(id, "subject-destroyed", {})
+        with self._database.writing() as connection:
+            if (state := one(connection, id).state) not in TERMINAL:
+                raise FedrecError(f"request {id} is {state}: its subject is needed until it is closed or refused")
+            if id in self._keys.held():
+                self._on_event("step", {"request": id, "method": "subject-destroyed"})
+            self._destroy(connection, [id])
 
-    def extend_chain(self, client: str, links: Iterable[Link]) -> None:
+    def _destroy(self, connection: Connection, ended: Sequence[str]) -> None:
+        """The keys of requests that have ended, and of the days of which none is open any more."""
+        for id in ended:
+            self._keys.destroy(id)
+        days = select(func.substr(requests.c.mark, 1, 10)).where(requests.c.mark.is_not(None)).distinct()
+        for day in self._keys.days() - {date.fromisoformat(day) for day in connection.execute(days).scalars()}:
+            self._keys.destroy_day(day)
+
+    def extend_chain(self, client: str, told: Iterable[Link]) -> None:
         """Remember the erasures that a client tells of beyond those that are known."""
         with self._database.writing() as connection:
-            chains.add_links(connection, client, links)
+            known = select(func.max(links.c.number)).where(links.c.client == client)
+            last = connection.execute(known).scalar() or 0
+            rows = [{"client": client, **vars(link)} for link in told if link.number > last]
+            if rows:
+                connection.execute(insert(links), rows)
 
     def note_repeated(self, rows: int) -> None:
         """That a client had lost erasures, or served what was withdrawn, and has put it right."""

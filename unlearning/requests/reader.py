@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NoReturn
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from fedrec.errors import UsageError
 from fedrec.vault.chain import Link
-from unlearning.requests import chains, persistence
+from unlearning.requests import persistence
 from unlearning.requests.database import Database
 from unlearning.requests.request import Brief, Request
-from unlearning.requests.schema import IS_OPEN, requests
+from unlearning.requests.schema import IS_OPEN, links, requests
+from unlearning.requests.scope import Kind
 from unlearning.requests.states import OUT, State
+
+_BRIEF = [
+    *(requests.c[name] for name in Brief._fields[:-2]),
+    requests.c.scope["kind"].as_string(),
+    requests.c.scope["conditions"],
+]
+_LINK = (links.c.number, links.c.request, links.c.head, links.c.sealed)
 
 
 class Reader:
-    """The requests in a database. An unknown id is a UsageError in every method; `now` is the clock's if left out."""
+    """The requests in a database, the first due first. An unknown id is a UsageError in every method."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -35,31 +42,29 @@ class Reader:
         """
         with self._database.reading() as connection:
             begins = requests.c.id.startswith(beginning.lower(), autoescape=True)
-            found = sorted(persistence.read_ids(connection, begins)) if beginning else []
+            found = persistence.read_ids(connection, begins) if beginning else []
         if len(found) > 1:
             raise UsageError(f"request {beginning}: {len(found)} begin so, {', '.join(found[:4])}: write more of it")
         return found[0] if found else None
 
     def list(self, state: State | None = None) -> Sequence[Request]:
-        """All, or those in a state, the first due first."""
+        """All, or those in a state."""
         conditions = [] if state is None else [requests.c.state == state]
         with self._database.reading() as connection:
             return persistence.read(connection, *conditions)
 
     def open_requests(self) -> Sequence[Request]:
-        """What is not ended, the first due first, so late ones lead."""
+        """What is not ended."""
         with self._database.reading() as connection:
             return persistence.read(connection, IS_OPEN)
 
     def status(self) -> tuple[Sequence[Brief], dict[State, int]]:
-        """The open requests in brief, the first due first, so late ones lead; and how many are in each state."""
+        """The open requests in brief; and how many are in each state that has any."""
         with self._database.reading() as connection:
-            return persistence.read_open(connection), persistence.count_states(connection)
-
-    def counts(self) -> dict[State, int]:
-        """How many requests are in each state that has any."""
-        with self._database.reading() as connection:
-            return persistence.count_states(connection)
+            found = connection.execute(select(*_BRIEF).where(IS_OPEN).order_by(*persistence.ORDER))
+            briefs = [Brief._make([*row[:-2], Kind(row[-2]), tuple(row[-1])]) for row in found]
+            counts = connection.execute(select(requests.c.state, func.count()).group_by(requests.c.state))
+            return briefs, dict(counts.all())
 
     def shards_out(self) -> set[int]:
         """The shards that nobody may serve as they were: of requests that withdrew them and are not closed."""
@@ -70,30 +75,27 @@ class Reader:
         return any(request.reached in OUT for request in self.open_requests())
 
     def chain(self, client: str) -> Sequence[Link]:
-        """A client's erasures as it told of them, the first one first."""
+        """A client's erasures as it told of them (`fedrec.vault.chain`), the first one first; tombstones sealed."""
+        chosen = select(*_LINK).where(links.c.client == client).order_by(links.c.number)
         with self._database.reading() as connection:
-            return chains.read_links(connection, client)
+            return [Link(*row) for row in connection.execute(chosen)]
 
     def chain_ends(self) -> dict[str, tuple[int, str]]:
         """The number and head of each client's last erasure."""
+        last = select(links.c.client, func.max(links.c.number).label("number")).group_by(links.c.client).subquery()
+        here = (links.c.client == last.c.client) & (links.c.number == last.c.number)
         with self._database.reading() as connection:
-            return chains.read_ends(connection)
-
-    def steps(self, id: str) -> dict[str, dict[str, Any]]:
-        """The facts of each step that was done, in order."""
-        with self._database.reading() as connection:
-            one(connection, id)
-            return persistence.read_steps(connection, id)
+            found = connection.execute(select(links.c.client, links.c.number, links.c.head).join(last, here))
+            return {client: (number, head) for client, number, head in found}
 
 
 def one(connection: Connection, id: str) -> Request:
     found = persistence.read(connection, requests.c.id == id)
-    return found[0] if found else one_missing(id)
-
-
-def one_missing(id: str) -> NoReturn:
-    raise UsageError(f"request {id}: not in the ledger; name one that is")
+    if not found:
+        raise UsageError(f"request {id}: not in the ledger; name one that is")
+    return found[0]
 
 
 def moment(now: datetime | None) -> datetime:
+    """None: now."""
     return datetime.now(UTC) if now is None else now.astimezone(UTC)

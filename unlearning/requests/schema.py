@@ -52,21 +52,14 @@ requests = Table(
     Column("shards", json),
     Column("plan", json),
     Column("certificate", sa.Text),
+    Column("mark", sa.String(75), comment="of what an open one asks: `SubjectKeys.mark`"),
     Index("by_state", "state", "due_at"),
     Index("by_requester", "requester", "state"),
     Index("by_arrival", "requester", "recorded_at"),
+    Index("by_mark", "mark"),
 )
 
 IS_OPEN = requests.c.state.in_(OPEN)
-
-steps = Table(
-    "steps",
-    metadata,
-    Column("request", sa.ForeignKey(requests.c.id), primary_key=True),
-    Column("step", sa.Text, primary_key=True),
-    Column("seconds", sa.Float, nullable=False, comment="since the request was received"),
-    Column("facts", json, nullable=False),
-)
 
 links = Table(
     "links",

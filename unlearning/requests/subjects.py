@@ -8,7 +8,12 @@ its pseudonym noise, in every copy and backup of the database and in every certi
 with a list of people could find out who of them it was. Overwriting reaches the file, not what the disk or a backup
 keeps of it.
 
-requests/UUID.key    32 random bytes, mode 0600
+That the same is asked again is found by a mark in the ledger, which is emptied when the request ends. All requests of
+one day have the key for it in common, which is destroyed with the last of them.
+
+    mark      = day:HMAC-SHA256(key of the day, what is asked)
+
+requests/UUID.key, days/2026-01-31.key    32 random bytes, mode 0600
 """
 
 from __future__ import annotations
@@ -17,6 +22,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from datetime import date
 from pathlib import Path
 from uuid import UUID
 
@@ -34,9 +40,9 @@ class SubjectKeys:
     """The keys in a folder, which is made where it is missing."""
 
     def __init__(self, folder: Path) -> None:
-        self._requests = folder / "requests"
-        self._requests.mkdir(parents=True, exist_ok=True)
-        for private in (folder, self._requests):
+        self._requests, self._days = folder / "requests", folder / "days"
+        for private in (folder, self._requests, self._days):
+            private.mkdir(parents=True, exist_ok=True)
             private.chmod(0o700)
 
     def seal(self, request_id: str, text: str) -> bytes:
@@ -53,6 +59,21 @@ class SubjectKeys:
         """
         own = hmac.digest(self._key(request_id), b"pseudonym", hashlib.sha256)
         return hmac.digest(own, subject.encode(), hashlib.sha256).hex()
+
+    def mark(self, day: date, asked: bytes) -> str:
+        """What stands in the ledger for what is asked by a request of that day, as long as it is open."""
+        path = self._days / f"{day}.key"
+        if not path.exists():
+            _write_new(path, secrets.token_bytes(KEY_BYTES))
+        return f"{day}:{hmac.digest(path.read_bytes(), asked, hashlib.sha256).hex()}"
+
+    def days(self) -> set[date]:
+        """The days of which marks can be made and compared."""
+        return {date.fromisoformat(path.stem) for path in self._days.glob("*.key")}
+
+    def destroy_day(self, day: date) -> None:
+        """No mark of that day can be compared any more, in no copy of the ledger."""
+        shred(self._days / f"{day}.key")
 
     def open(self, request_id: str, sealed: bytes) -> str:
         """

@@ -148,7 +148,7 @@ def _of_log(
 ) -> Iterator[Finding]:
     path = workflow.audit.path
     if not path.exists():
-        if workflow.ledger.counts() or workflow.operators.operators() or since:
+        if workflow.ledger.status()[1] or workflow.operators.operators() or since:
             yield Finding(path.name, "is gone; restore it from a backup")
         return
     told = {number: sha256(line).hexdigest() for number, line in enumerate(path.read_bytes().splitlines(), 1)}

@@ -15,7 +15,7 @@ from fedrec.data.selection import Selection
 from unlearning.audit.fields import Code, Facts
 from unlearning.operators.keys import Role
 from unlearning.requests.decisions import Decision
-from unlearning.requests.ledger import Ledger
+from unlearning.requests.ledger import Asked, Ledger
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Request, Signature
 from unlearning.requests.signing import approval_message, decision_message, signed_message, submission_message
@@ -68,9 +68,9 @@ class Office:
         self, selection: Selection, client: str | None = None, requester: str = "ada", now: datetime = NOW
     ) -> Request:
         """Signed and submitted."""
-        facts: dict[str, Any] = {"channel": "mail", "ground": "17(1)(b)", "requester": requester, "client": client}
-        signature = self.operators.sign(requester, submission_message(selection, **facts))
-        return self.ledger.submit(selection, signature=signature, now=now, **facts)
+        facts: dict[str, Any] = {"channel": "mail", "ground": "17(1)(b)", "requester": requester}
+        signature = self.operators.sign(requester, submission_message(selection, client=client, **facts))
+        return self.ledger.submit_all([Asked(selection, client, signature)], now=now, **facts)[0]
 
     def acknowledge(self, request: Request, now: datetime = NOW) -> Request:
         """Signed so that it can be kept."""

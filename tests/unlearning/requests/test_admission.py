@@ -13,6 +13,7 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from tests.unlearning.requests.office import NOW, Office
 from unlearning.requests.decisions import Decision
+from unlearning.requests.ledger import Asked
 from unlearning.requests.signing import approval_message, decision_message, submission_message
 from unlearning.requests.states import State
 
@@ -41,7 +42,7 @@ def test_a_submission_must_be_signed_by_its_requester(
 ) -> None:
     signature = signer and office.operators.sign(signer, submission_message(THEIRS, **signed))
     with pytest.raises(FedrecError, match="operator 'ada'"):
-        office.ledger.submit(THEIRS, signature=signature or None, **FACTS)
+        office.ledger.submit_all([Asked(THEIRS, None, signature or None)], **FACTS)
     nothing_but(office, cause, None)
     assert not office.ledger.list()
     assert not list((office.keys._requests).iterdir())
@@ -52,7 +53,7 @@ def test_a_stranger_is_not_named_in_the_log(office: Office) -> None:
     claimed = {**FACTS, "requester": PERSON}
     signature = office.operators.sign("eve", submission_message(THEIRS, **claimed))
     with pytest.raises(FedrecError, match="not registered"):
-        office.ledger.submit(THEIRS, signature=signature, **claimed)
+        office.ledger.submit_all([Asked(THEIRS, None, signature)], **claimed)
     nothing_but(office, "wrong-signature", None)
 
 

@@ -16,9 +16,12 @@ import sqlalchemy as sa
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
 from tests.unlearning.requests.office import NOW, PLAN, Office
+from unlearning.audit.canonical import canonical
 from unlearning.requests.decisions import Decision
 from unlearning.requests.ledger import Asked
 from unlearning.requests.request import Identity
+from unlearning.requests.schema import requests
+from unlearning.requests.scope import described
 from unlearning.requests.signing import Origin, submission_message
 from unlearning.requests.states import OPEN, PATH, State
 
@@ -88,12 +91,11 @@ def test_late_ones_come_first(office: Office) -> None:
     office.decide(made[3], Decision("extended", "many requests"), now=datetime(2026, 2, 3, tzinfo=UTC))
     assert [request.received_at.day for request in office.ledger.open_requests()] == [7, 12, 3]
     briefs, counts = office.ledger.status()
-    assert counts == office.ledger.counts()
     for brief, request in zip(briefs, office.ledger.open_requests(), strict=True):
         assert (brief.kind, tuple(brief.conditions)) == (request.scope.kind, tuple(request.scope.conditions))
         own = [name for name in brief._fields if name not in ("kind", "conditions")]
         assert [getattr(brief, name) for name in own] == [getattr(request, name) for name in own]
-    assert office.ledger.counts() == {State.RECEIVED: 3, State.REFUSED: 1}
+    assert counts == {State.RECEIVED: 3, State.REFUSED: 1}
     assert [request.id for request in office.ledger.list(State.REFUSED)] == [made[25].id]
     assert len(office.ledger.list()) == 4
 
@@ -109,22 +111,8 @@ def test_what_cannot_be_told_does_not_happen(office: Office, monkeypatch: pytest
         for act in (lambda: office.user("another"), lambda: office.approve(request), lambda: office.refuse(request)):
             with pytest.raises(FedrecError, match="altered"):
                 act()
-        with pytest.raises(FedrecError, match="altered"):
-            office.ledger.record_step(request.id, "withdraw", {})
-    assert office.ledger.list() == [request] and "withdraw" not in office.ledger.steps(request.id)
+    assert office.ledger.list() == [request]
     assert office.plan(request, 0).state is State.PLANNED
-
-
-def test_a_step_is_recorded_once(office: Office) -> None:
-    request = office.user(PERSON)
-    assert "withdraw" not in office.ledger.steps(request.id)
-    assert office.ledger.record_step(request.id, "withdraw", {"seconds": 0.5}, now=NOW)
-    assert not office.ledger.record_step(request.id, "withdraw", {"seconds": 9.0}, now=NOW)
-    assert office.ledger.record_step(request.id, "delete", {}, now=NOW + timedelta(seconds=1))
-    assert office.ledger.steps(request.id) == {"withdraw": {"seconds": 0.5}, "delete": {}}
-    assert list(office.ledger.steps(request.id)) == ["withdraw", "delete"]
-    assert "withdraw" in office.ledger.steps(request.id)
-    assert "withdraw" not in office.ledger.steps(office.user("another").id)
 
 
 def test_batches_are_of_approved_and_planned_requests_until_they_are_closed(office: Office) -> None:
@@ -163,11 +151,12 @@ def test_the_executor_learns_whom_and_nobody_after_it(opened: Callable[..., Offi
         office.ledger.destroy_subject(request.id)
     with pytest.raises(FedrecError, match="destroyed"):
         office.ledger.selection(request.id)
-    assert "subject-destroyed" in office.ledger.steps(request.id)
+    told = ("step", {"request": request.id, "method": "subject-destroyed"})
+    assert office.events.count(told) == 1
 
-    told = dumped(url) + json.dumps(office.events) + repr(office.ledger.list())
+    kept = dumped(url) + json.dumps(office.events) + repr(office.ledger.list())
     for secret in (PERSON, "Vertigo"):
-        assert secret not in told
+        assert secret not in kept
         assert all(secret.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
@@ -220,9 +209,47 @@ def office_message(person: str) -> bytes:
 def test_a_repeat_is_known_after_another_process_asked(opened: Callable[..., Office]) -> None:
     office, other = opened(), opened()
     first = other.user(PERSON)
-    assert office.user(PERSON).id == first.id
+    assert office.user(PERSON, now=NOW + timedelta(days=9)).id == first.id
     office.refuse(first)
     assert other.user(PERSON).id != first.id
+
+
+def marks(office: Office) -> dict[str, str | None]:
+    """By request."""
+    with office.ledger._database.reading() as connection:
+        return dict(connection.execute(sa.select(requests.c.id, requests.c.mark)).all())
+
+
+def test_a_mark_goes_with_its_request_and_the_key_of_a_day_with_the_last_of_them(office: Office) -> None:
+    first, second, later = office.user("a"), office.user("b"), office.user("c", now=NOW + timedelta(days=1))
+    assert len({*marks(office).values()} - {None}) == 3 and len(office.keys.days()) == 2
+    office.refuse(first)
+    assert marks(office)[first.id] is None and marks(office)[second.id] and len(office.keys.days()) == 2
+    office.bring(second, State.CLOSED)
+    office.ledger.destroy_subject(second.id)
+    assert [id for id, mark in marks(office).items() if mark] == [later.id]
+    assert office.keys.days() == {later.recorded_at.date()}
+
+
+def test_without_the_days_key_nobody_can_be_tried(office: Office) -> None:
+    """Who has the ledger alone, and everybody's id, finds no two of one person, nor anybody."""
+    first = office.user(PERSON)
+    asked = canonical(described(Selection(users=(PERSON,)), None))
+    (mark,) = marks(office).values()
+    assert mark == office.keys.mark(NOW.date(), asked)
+    assert hashlib.sha256(asked).hexdigest() not in mark and hmac.digest(b"", asked, "sha256").hex() not in mark
+    office.refuse(first)
+    office.user(PERSON)
+    assert mark not in marks(office).values()
+
+
+def test_an_edited_mark_gives_nobody_the_request_of_another(office: Office) -> None:
+    theirs, mine = office.user("another"), office.user(PERSON)
+    with office.ledger._database.writing() as connection:
+        there = marks(office)
+        for request, other in ((theirs, mine), (mine, theirs)):
+            connection.execute(sa.update(requests).where(requests.c.id == request.id).values(mark=there[other.id]))
+    assert office.user(PERSON).id not in (theirs.id, mine.id)
 
 
 def test_many_are_submitted_or_none(opened: Callable[..., Office]) -> None:
@@ -299,7 +326,7 @@ def test_the_requesters_signature_is_not_kept(office: Office, url: str) -> None:
 
 def test_an_unknown_request_is_named(office: Office) -> None:
     release = partial(office.ledger.decide, decision=Decision("released"), approver="ben", signature=None)
-    for ask in (office.ledger.get, office.ledger.steps, release, office.ledger.destroy_subject):
+    for ask in (office.ledger.get, release, office.ledger.destroy_subject):
         with pytest.raises(UsageError, match="request nobody: not in the ledger"):
             ask("nobody")
 
