@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 
-from clients.home import Home
+from clients.home import SETTINGS, Home
 from fedrec.config import RunConfig, parse
 from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.errors import FedrecError
@@ -73,10 +73,18 @@ class ClientRun:
 
     @cached_property
     def config(self) -> RunConfig:
-        """The run's configuration; what this client computes on is its own matter."""
+        """The run's configuration; the device is the home's, where its client.toml names one.
+
+        Raises:
+            FedrecError: the run is not known here.
+            UsageError: this machine has no such device.
+        """
         config = _configuration(self._file("configuration"))
-        if (device := self.home.settings.device) is None:
+        if (named := self.home.settings.device) is None:
             return config
+        from fedrec.hardware import torch_device
+
+        device = str(torch_device(named, f"{self.home.folder / SETTINGS}: device"))
         return config.model_copy(update={"train": config.train.model_copy(update={"device": device})})
 
     @property

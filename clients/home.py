@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
@@ -44,14 +44,15 @@ class Policy(Section):
     scores: Sharing = Field(
         "histogram", description="what is told of its test rows' scores: metrics over them, counts in bins, or each"
     )
-    privacy: Literal["none"] = Field("none", description="the least protection that training must have")
 
 
 class Settings(Section):
     """A client's own configuration."""
 
     name: str = Field(pattern=r"^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,63}$", description="by which the server knows it")
-    device: str | None = Field(None, description="what it computes on; none = as the run says")
+    device: str | None = Field(
+        None, pattern="^(auto|cpu|mps|cuda(:[0-9]+)?)$", description="what it computes on; none = as the run says"
+    )
     base: str | None = Field(None, description="folder of the base model; none = this machine's cache")
     pool: tuple[str, ...] = Field((), description="homes whose rows are this one's: of central training beside a run")
     policy: Policy = Policy()

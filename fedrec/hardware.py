@@ -38,16 +38,16 @@ def settle_threads(config: TrainConfig, model: torch.nn.Module) -> TrainConfig:
     return config.model_copy(update={"threads": 1 if small else cores()})
 
 
-def torch_device(name: str) -> torch.device:
-    """The device of that name, "auto" being the first GPU where there is one."""
+def torch_device(name: str, setting: str = "train.device") -> torch.device:
+    """The device of that name, "auto" being the first GPU where there is one; UsageError that names the setting."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UsageError(f"train.device = {name}: use cpu, cuda, cuda:1 or auto") from None
+        raise UsageError(f"{setting} = {name}: use cpu, cuda, cuda:1 or auto") from None
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError(f"train.device = {name}: this machine has no CUDA device; use cpu")
+        raise UsageError(f"{setting} = {name}: this machine has no CUDA device; use cpu")
     return device
 
 

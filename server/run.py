@@ -38,6 +38,7 @@ from fedrec.protocol.facts import Fact, digest
 from fedrec.protocol.facts import configuration as shared
 from fedrec.strategies import strategy_of
 from server.rounds import Rounds
+from unlearning.central.layout import METHOD, is_model
 
 BASELINES = "baselines"
 _GOING = ".removed"
@@ -205,25 +206,41 @@ class Run:
 
 
 def find_run(path: str | Path | None = None) -> Path:
-    """The folder of a run; without one, the newest under runs/.
+    """The folder of a federation's run; without one, the newest under runs/.
 
     Raises:
         UsageError: there is none.
     """
-    if path is not None:
-        if not (Path(path) / "config.json").is_file():
-            free = not Path(path).exists() or (Path(path).is_dir() and not any(Path(path).iterdir()))
-            mend = (
-                f"{command('simulate --out', path)} makes one"
-                if free
-                else "name a run's folder; `fedrec simulate` makes one"
-            )
-            raise UsageError(f"{path}: no run there; {mend}")
-        return Path(path)
-    found = sorted(RUNS.glob("*/config.json"), key=lambda config: config.stat().st_mtime)
+    if path is None:
+        return _newest("config.json")
+    folder = Path(path)
+    if is_model(folder):
+        raise UsageError(f"{path}: a sharded model of `fedrec unlearn train`; this is for runs of `fedrec simulate`")
+    if not (folder / "config.json").is_file():
+        free = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+        makes = f"{command('simulate --out', path)} makes one"
+        mend = makes if free else "name a run's folder; `fedrec simulate` makes one"
+        raise UsageError(f"{path}: no run there; {mend}")
+    return folder
+
+
+def find_run_or_model(path: Path | None = None) -> Path:
+    """The folder of a run or of a sharded model (`unlearning.central.layout`); without one, the newest of both under runs/.
+
+    Raises:
+        UsageError: there is neither.
+    """
+    if path is None:
+        return _newest("config.json", METHOD)
+    return path if is_model(path) else find_run(path)
+
+
+def _newest(*names: str) -> Path:
+    """The folder under runs/ in which a file of one of these names was written last."""
+    found = [path for name in names for path in RUNS.glob(f"*/{name}")]
     if not found:
         raise UsageError("no run under runs/; `fedrec simulate` makes one")
-    return found[-1].parent
+    return max(found, key=lambda path: path.stat().st_mtime).parent
 
 
 def create_folder(folder: Path, config: RunConfig) -> None:

@@ -17,19 +17,17 @@ def evaluate(
     with working(f"reading {one_run(folder, run) or 'the newest run'}"):
         from server.integrity.freshness import check_shown
         from server.run import Run as Opened
-        from server.run import find_run
+        from server.run import find_run_or_model
         from unlearning.central.layout import is_model
 
-        path = one_run(folder, run)
-        if path is not None and is_model(path):
+        if is_model(path := find_run_or_model(one_run(folder, run))):
             from unlearning.central.model_folder import ModelFolder
             from unlearning.central.recommend import check_current
 
             check_current(model := ModelFolder(path))
             result = model.result
         else:
-            opened = Opened(find_run(path))
-            check_shown(opened)
+            check_shown(opened := Opened(path))
             result = opened.result
     write_result(result, json)
     if json != "-":

@@ -10,17 +10,18 @@ from unlearning.executor import Host
 
 
 def _open(path: Path | None) -> Host:
+    from server.run import find_run_or_model
     from unlearning.central.layout import is_model
 
-    if path is not None and is_model(path):
+    if is_model(found := find_run_or_model(path)):
         from unlearning.central.host import CentralHost
         from unlearning.central.model_folder import ModelFolder
 
-        return CentralHost(ModelFolder(path))
+        return CentralHost(ModelFolder(found))
     from server.host import RunHost
-    from server.simulation.run import open_run
+    from server.simulation.run import SimulatedRun
 
-    return RunHost(open_run(path))
+    return RunHost(SimulatedRun(found))
 
 
 app = commands_over(Session(_open, modules=("server.transports.processes", "clients.app")))

@@ -25,19 +25,17 @@ def recommend(
     from fedrec.console.progress import working
     from fedrec.console.terminal import terminal
     from fedrec.reporting.formatting import clean
+    from server.run import find_run_or_model
     from unlearning.central.layout import is_model
 
-    path = one_run(folder, run)
     with working("ranking the titles"):
-        if path is not None and is_model(path):
+        if is_model(path := find_run_or_model(one_run(folder, run))):
             from unlearning.central.model_folder import ModelFolder
             from unlearning.central.recommend import recommend as of_model
 
             client, found = of_model(ModelFolder(path), user, top)
         else:
-            opened = open_run(path)
-            path = opened.folder
-            client, found = opened.recommend_at(user, top)
+            client, found = open_run(path).recommend_at(user, top)
     shown = [vars(item) for item in found]
     write_result({"run": path.name, "user": user, "client": client, "items": shown}, json)
     if json == "-":

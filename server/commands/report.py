@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -46,21 +47,23 @@ def _write(runs: list[Path] | None, run: Path | None, database: str | None) -> P
     from fedrec.reporting.run_page import write_report
     from fedrec.reporting.run_result import beside
     from server.integrity.freshness import check_shown
+    from server.run import find_run_or_model
     from server.simulation.run import open_run
     from unlearning.central.layout import is_model
     from unlearning.comparison.plan import is_comparison, show_again
     from unlearning.workflow.erasures import erasures
 
-    folders = [path for path in (run, *(runs or ())) if path is not None]
-    if any(is_comparison(folder) for folder in folders):
-        if len(folders) > 1:
-            raise UsageError(f"{' '.join(map(str, folders))}: a comparison of methods is shown alone; name one folder")
-        return show_again(folders[0])
-    if any(is_model(folder) for folder in folders):
-        if len(folders) > 1:
-            raise UsageError(f"{' '.join(map(str, folders))}: a sharded model is shown alone; name one folder")
-        return _of_model(folders[0], database)
-    first, *others = [open_run(path) for path in folders or [None]]
+    folders = [path for path in (run, *(runs or ())) if path is not None] or [find_run_or_model()]
+    alone: dict[str, tuple[Callable[[Path], bool], Callable[[Path], Path]]] = {
+        "comparison of methods": (is_comparison, show_again),
+        "sharded model": (is_model, lambda folder: _of_model(folder, database)),
+    }
+    for what, (is_one, show) in alone.items():
+        if any(map(is_one, folders)):
+            if len(folders) > 1:
+                raise UsageError(f"{' '.join(map(str, folders))}: a {what} is shown alone; name one folder")
+            return show(folders[0])
+    first, *others = map(open_run, folders)
     for each in (first, *others):
         check_shown(each, database)
     result = beside(first.result, [other.result for other in others])

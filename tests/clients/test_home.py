@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 import fedrec
@@ -16,6 +17,7 @@ from clients.client_run import ClientRun
 from clients.commands.client import app as client_app
 from clients.commands.vault import app as vault_app
 from clients.home import Home, Policy, Settings, create_home, homes_in, open_home
+from fedrec.config import parse
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
 from fedrec.protocol.facts import digest
@@ -62,6 +64,43 @@ def test_a_mistake_in_it_is_one_line_that_names_the_value(tmp_path: Path, conten
     with pytest.raises(FedrecError, match=fault) as wrong:
         open_home(tmp_path)
     assert "\n" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("asked", "own", "used", "fault"),
+    [
+        ("cpu", None, "cpu", ""),
+        ("cuda:7", "cpu", "cpu", ""),
+        ("cpu", "auto", "cuda" if torch.cuda.is_available() else "cpu", ""),
+        ("cuda:7", None, "", r"train\.device = cuda:7: this machine has no CUDA device"),
+        ("cpu", "cuda:7", "", r"client\.toml: device = cuda:7: this machine has no CUDA device"),
+        ("cpu", "gpu", "", r"client\.toml: device = \"gpu\": String should match"),
+    ],
+)
+def test_a_client_trains_on_its_own_device(
+    tmp_path: Path, small: Small, monkeypatch: pytest.MonkeyPatch, asked: str, own: str | None, used: str, fault: str
+) -> None:
+    run = made(tmp_path / "run", small())
+    told = run.facts["configuration"]
+    on = {**told, "train": {**told["train"], "device": asked}}
+    facts = run.facts | {"configuration": parse(on).model_dump(mode="json")}
+    settings = run.homes["client-0"].folder / "client.toml"
+    if own is not None:
+        settings.write_text(settings.read_text().replace("# device =", f'device = "{own}"'))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: used == "cuda")
+
+    def trains() -> torch.device:
+        store = ClientRun(open_home(settings.parent), run.id)
+        store.keep(facts)
+        client = Client(store)
+        client.train(1, [run.initial], (0,))
+        return next(client.base.model.parameters()).device
+
+    if fault:
+        with pytest.raises(FedrecError, match=fault):
+            trains()
+    else:
+        assert trains().type == used
 
 
 def test_a_run_is_no_path(tmp_path: Path) -> None:

@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 
 from clients.home import Home
+from fedrec import api
 from fedrec.config import RunConfig
 from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json, replacing, write_json
 from fedrec.protocol.adapters import Model
+from server.commands.export import export
+from server.run import find_run_or_model
 from server.simulation.run import create_run, open_run
+from unlearning.central.layout import METHOD
 
 
 def model(seed: int, shards: int = 2) -> Model:
@@ -92,3 +96,18 @@ def test_the_newest_run_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         open_run("runs/none")
     with pytest.raises(UsageError, match="holds a run"):
         create_run(Path("runs/old"), RunConfig())
+
+
+def test_of_a_sharded_model_is_told_what_is_for_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run, model = create_run(Path("runs/run"), RunConfig()).folder, Path("runs/model")
+    write_json(model / METHOD, {})
+    for newest, other in ((run / "config.json", model / METHOD), (model / METHOD, run / "config.json")):
+        os.utime(other, (time.time() - 100,) * 2)
+        os.utime(newest)
+        assert find_run_or_model() == newest.parent
+        assert open_run().name == "run"
+    assert (find_run_or_model(run), find_run_or_model(model)) == (run, model)
+    for opens in (open_run, api.open_run, api.resume, lambda path: export("client-0", tmp_path / "to", path)):
+        with pytest.raises(UsageError, match="a sharded model of `fedrec unlearn train`; this is for runs of"):
+            opens(model)
