@@ -225,7 +225,7 @@ def find_run(path: str | Path | None = None) -> Path:
 
 
 def find_run_or_model(path: Path | None = None) -> Path:
-    """The folder of a run or of a sharded model (`unlearning.central.layout`); without one, the newest of both under runs/.
+    """The folder of a run or of a sharded model; without one, the newest of both under runs/.
 
     Raises:
         UsageError: there is neither.
