@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
@@ -49,7 +50,8 @@ def _fault(item: Any, section: type[Section]) -> str:
     if item["type"] == "extra_forbidden":
         return f"{where} is not a setting{did_you_mean(where, known_keys(section))}"
     value = "" if item["type"] in ("missing", "value_error") else f" = {json.dumps(item['input'], default=str)[:60]}"
-    return f"{where}{value}: {item['msg'].removeprefix('Value error, ')}"
+    told = re.sub("^(Input|String|List|Tuple) should", "must", item["msg"].removeprefix("Value error, "))
+    return f"{where}{value}: {told.partition(', unable to ')[0]}"
 
 
 def known_keys(section: type[Section]) -> list[str]:

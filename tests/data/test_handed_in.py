@@ -206,11 +206,43 @@ def test_implicit_feedback_is_called_by_its_name(tmp_path: Path) -> None:
         load(text(tmp_path / "a.csv", "user,item,timestamp,title\nu,i,1500000000,T\n"))
 
 
-def test_a_nested_id_is_refused_and_one_number_is_one_id(tmp_path: Path) -> None:
-    nested = [{"user": {"n": 1, "id": "1"}, "item": "1", "label": 1, "title": "T"}]
+def test_a_nested_id_has_a_name_with_a_dot_and_a_list_is_none(tmp_path: Path) -> None:
+    nested = [{"user": {"n": n, "id": f"u{n}"}, "item": "1", "label": 1, "title": "T"} for n in range(3)]
     path = text(tmp_path / "a.jsonl", "\n".join(map(json.dumps, nested)))
-    with pytest.raises(DataError, match=r"line 1: user is .* not one text or number"):
+    with pytest.raises(DataError, match=r"no user column among 'user.n', 'user.id', 'item'"):
         load(path)
+    assert load(path, columns={"user": "user.id"}).interactions.user_ids == ("u0", "u1", "u2")
+    listed = [{**row, "user": [row["user"]]} for row in nested]
+    with pytest.raises(DataError, match=r"line 1: user is .* not one text or number"):
+        load(text(path, "\n".join(map(json.dumps, listed))))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ("18.02.2021", "1.3.2021 9:30", "the day"),
+        ("02.03.2021", "03.03.2021", "the day"),
+        ("02/03/2021", "18/02/2021 21:53:01", "the day"),
+        ("2/18/2021", "3/1/2021", "the month"),
+    ],
+)
+def test_dates_that_tell_what_comes_first_are_read(first: str, second: str, told: str, tmp_path: Path) -> None:
+    rows = f"user,item,label,title,time\nu,1,up,T,{first}\nu,2,down,S,{second}\n"
+    data = load(text(tmp_path / "a.csv", rows))
+    assert f"the times are dates, {told} first" in data.notes
+    days = [f"{pd.to_datetime(second_, unit='s'):%m-%d}" for second_ in data.interactions.time]
+    assert set(days) <= {"02-18", "03-01", "03-02", "03-03"} and len(days) == 2
+
+
+def test_a_data_set_in_a_folder_of_the_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    text(tmp_path / "archive" / "ratings.csv", "user,item,label,title\nu,1,1,T\nu,2,0,S\n")
+    with pytest.raises(DataError, match=r"give that one: .*/archive$"):
+        load(tmp_path)
+
+
+def test_one_number_is_one_id(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
     spellings = ("1", "1.0", '"1"', "1e0", '" 1"')
     lines = [f'{{"user": {spelt}, "item": "i", "label": 1, "title": "T"}}' for spelt in spellings]
     assert load(text(path, "\n".join(lines))).interactions.user_ids == ("1",)
@@ -242,7 +274,7 @@ def test_json_values_are_spelt_alike_parsed_at_once_or_one_by_one(values: list[o
 
     def taken(extra: str) -> list[str]:
         lines = [json.dumps({"user": value, "label": 1}) for value in values] + ([extra] if extra else [])
-        sheet = JsonLines.open(Content(Path("a.jsonl"), "a.jsonl", "\n".join(lines).encode()), None)
+        sheet = JsonLines.open(Content(Path("a.jsonl"), "\n".join(lines).encode()), None)
         column = sheet.take({"user": sheet.names.index("user")}).columns["user"]
         return [column[row] for row in range(len(values))]
 

@@ -35,7 +35,7 @@ FAULTS = {
     "text after a quote": (HEAD + GOOD + 'u,1,5,"T, 3" and "S",3\n', "line 4: a quote is not closed"),
     "a long field": (HEAD + GOOD + f'u,1,5,"{"T" * 200_000},3\n' + GOOD, "line 4: a quote is not closed"),
     "a tab in a title": (HEAD + GOOD + "u,3,5,S\tT,3\n", r"line 4: title 'S\tT' holds a line break"),
-    "label": ("user,item,label,title\nu,1,1,T\nu,1,2,T\n", "line 3: label '2' is not 0/1, true/false or yes/no"),
+    "label": ("user,item,label,title\nu,1,1,T\nu,1,2,T\n", "line 3: label '2' is not 0/1, true/false, yes/no"),
     "split": (
         "user,item,label,title,split\nu,1,1,T,tset\nu,1,1,T,test\n",
         "line 2: split 'tset' is not train, valid or test",
@@ -66,7 +66,7 @@ def test_bad_rows_are_dropped_and_counted_on_request(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("skip", [False, True])
-@pytest.mark.parametrize("time", ["13.07.2024 21:53", "07/13/2024"])
+@pytest.mark.parametrize("time", ["13.07.24 21:53", "07/12/2024"])
 def test_where_every_row_is_bad_the_reason_is_told_and_no_skipping(time: str, skip: bool, tmp_path: Path) -> None:
     rows = "".join(f"u,{i},{i},T,{time}\n" for i in range(5))
     with pytest.raises(DataError) as raised:

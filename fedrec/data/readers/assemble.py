@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fedrec.config import DataConfig
 from fedrec.data.dataset import TRAIN, Dataset, Interactions
 from fedrec.data.readers.catalogue import catalogue_of_file, catalogue_of_rows, control, places_in
-from fedrec.data.readers.likes import doubtful_labels, doubtful_threshold, labels_of
+from fedrec.data.readers.likes import labels_of, one_sided
 from fedrec.data.readers.names import id_checks, with_normal_ids
 from fedrec.data.readers.sheet import Check, Column, Mask, RawTable, bad_rows, quote
 from fedrec.data.readers.source import Source
@@ -37,7 +37,7 @@ def assemble(source: Source, config: DataConfig) -> Dataset:
     notes += [_read_as(source)] if source.read_as else []
     if not len(table) and not table.broken:
         raise DataError(f"{table.path}: it has no rows")
-    columns, checks, unit = _parsed(table, config.time_unit)
+    columns, checks, read_as = _parsed(table, config.time_unit)
     checks += id_checks(table.columns, config.ids == "exact")
     if source.items is None:
         naming = ~bad_rows(len(table), checks) if skip else np.ones(len(table), bool)  # a dropped row names nothing
@@ -54,17 +54,17 @@ def assemble(source: Source, config: DataConfig) -> Dataset:
     columns = columns if good.all() else {role: values[good] for role, values in columns.items()}
     warnings = []
     if "label" in columns:
-        warnings.append(doubtful_labels(columns["label"]))
+        mend = "; if another column says what people liked, name it with --set data.columns.label=NAME"
+        warnings.append(one_sided(columns["label"], mend))
     else:
-        ratings = columns["rating"]
-        columns["label"], threshold, why = labels_of(ratings, source, config.like_above)
-        notes.append(f"a rating above {threshold:g} is a like ({why})")
-        warnings.append(doubtful_threshold(columns["label"], ratings, threshold, why))
+        columns["label"], threshold, doubt = labels_of(columns["rating"], source, config.like_above)
+        notes.append(threshold)
+        warnings.append(doubt)
     if "time" not in table.columns:
         without, doubtful = without_times(source.unused)
         (warnings if doubtful else notes).append(without)
-    elif unit != "s":
-        notes.append(f"the times are {UNITS[unit]}")
+    elif read_as != UNITS["s"]:
+        notes.append(f"the times are {read_as}")
     if "time" in table.columns and config.time_unit == "auto":
         warnings.append(doubtful_times(columns["time"], time.time()))
     if skipped:
@@ -75,40 +75,33 @@ def assemble(source: Source, config: DataConfig) -> Dataset:
 
 
 def _parsed(table: RawTable, time_unit: str) -> tuple[Columns, list[Check], str]:
-    """The columns that are numbers, on all rows; all checks, in the order of reporting; the unit of the times."""
+    """The columns that are numbers, on all rows; all checks, in the order of reporting; what the times are read as."""
     texts = table.columns
     columns: Columns = {"time": np.arange(len(table)), "split": np.full(len(table), TRAIN, np.int8)}
     checks: list[Check] = [(texts[role].empty(), f"the {role} is empty".format) for role in ("user", "item")]
     if "title" in texts:
         checks.append(control(texts["title"]))
-    unit = "s"
+    read_as = UNITS["s"]
 
     def parse(role: str, parsed: tuple[NDArray[Any], Mask], expected: str) -> None:
         columns[role], bad = parsed
         checks.append((bad, lambda row: f"{role} {quote(texts[role][row])} is not {expected}"))
 
     if "label" in texts:
-        parse("label", coded(texts["label"], LABELS), "0/1, true/false or yes/no")
+        parse("label", coded(texts["label"], LABELS), "0/1, true/false, yes/no, up/down or like/dislike")
     else:
         parse("rating", numbers(texts["rating"]), "a number")
     if "time" in texts:
-        seconds, bad, unit = times(texts["time"], time_unit)
-        kind = (
-            UNITS[unit]
-            if time_unit != "auto"
-            else "Unix seconds"
-            if unit == "s"
-            else f"{UNITS[unit]}, as the others are,"
-        )
+        seconds, bad, read_as = times(texts["time"], time_unit)
         mend = "; convert the column to one of the two" if 2 * bad.sum() > len(bad) else ""
-        parse("time", (seconds, bad), f"{kind} or an ISO date such as 2001-06-30T12:00:00{mend}")
+        parse("time", (seconds, bad), f"{read_as} or an ISO date such as 2001-06-30T12:00:00{mend}")
     if "split" in texts:
         parse("split", coded(texts["split"], SPLIT_NAMES), "train, valid or test")
     if "client" in texts:
         bad = texts["client"].where(pc.invert(pc.match_substring_regex(texts["client"].values, _CLIENT_NAME)))
         expected = "a name of letters, digits and . _ -"
         checks.append((bad, lambda row: f"client {quote(texts['client'][row])} is not {expected}"))
-    return columns, checks, unit
+    return columns, checks, read_as
 
 
 def _read_as(source: Source) -> str:
@@ -121,19 +114,16 @@ def _read_as(source: Source) -> str:
 
 
 def _homeless(source: Source, item: str) -> str:
-    if source.items is None:
-        return f"item {quote(item)} has no title"
-    return f"item {quote(item)} is not in {source.items.path}"
+    return f"item {quote(item)} " + (f"is not in {source.items.path}" if source.items else "has no title")
 
 
 def _sorted(columns: Columns, texts: dict[str, Column]) -> Interactions:
     user, user_ids = index_of(texts["user"])
     client, client_ids = _clients(texts["client"]) if "client" in texts else (None, ())
     rest = columns["split"] * 2 + columns["label"]
-    return Interactions(
-        user, columns["item"], columns["label"], columns["time"], columns["split"], user_ids, client, client_ids,
-        ties=(rest,) if client is None else (client, rest),  # so that the order of the file never matters
-    )  # fmt: skip
+    ties = (rest,) if client is None else (client, rest)  # so that the order of the file never matters
+    of_rows = {role: columns[role] for role in ("item", "label", "time", "split")}
+    return Interactions(user, user_ids=user_ids, client=client, client_ids=client_ids, ties=ties, **of_rows)
 
 
 def _clients(names: Column) -> tuple[NDArray[np.int32], tuple[str, ...]]:

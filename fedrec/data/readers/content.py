@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
-import io
+import re
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from fedrec.data.readers.sheet import listed
 from fedrec.errors import DataError, UsageError
@@ -15,15 +18,16 @@ from fedrec.text import utf8
 
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 _OTHER_PACKING = (b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c", b"Rar!")
+_ADDED = re.compile(r"^__MACOSX/|(^|/)\.[^/]*$|/$")  # by systems, or a folder
+_UNREADABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 _PIECE = 1 << 24
 
 
 @dataclass(frozen=True)
 class Content:
-    """The bytes of a file, unpacked; `name` is that of the file inside ("r.csv" of r.csv.gz, or in a zip)."""
+    """The bytes of a file, unpacked."""
 
     path: Path
-    name: str
     data: bytes
 
     @classmethod
@@ -34,12 +38,13 @@ class Content:
             DataError: no such file, not readable, broken or locked packing, a zip of several files, or empty.
         """
         try:
-            name, data = _unpacked(path, path.read_bytes())
-        except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+            with _unpacked(path) as (_, file):
+                data = file.read()
+        except _UNREADABLE as error:
             raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
         if not data[:4096].strip() and not data.strip():
             raise DataError(f"{path}: the file is empty")
-        return cls(path, name, data)
+        return cls(path, data)
 
     def text(self, encodings: tuple[str, ...] = ("utf-8",)) -> bytes:
         """UTF-8 without byte order mark; every line ends in a newline, as editors count lines, the last one or not.
@@ -54,69 +59,48 @@ class Content:
         return data.rstrip(b"\n") if data.endswith(b"\n\n") else data
 
 
-def inner_name(path: Path) -> str:
-    """The name of what the file holds: without .gz, and of the one file in a zip."""
-    if path.suffix == ".zip":
-        try:
-            with zipfile.ZipFile(path) as archive:
-                return PurePosixPath(_only_member(path, archive)).name
-        except (OSError, zipfile.BadZipFile, DataError):
-            return path.name
-    return path.name.removesuffix(".gz")
+def glimpse(path: Path) -> tuple[str, bytes]:
+    """The name of what the file holds ("r.csv" of r.csv.gz, or in a zip) and its first bytes; none if not readable."""
+    try:
+        with _unpacked(path) as (name, file):
+            return name, utf8(file.read(4096))
+    except (*_UNREADABLE, UnicodeDecodeError, DataError):
+        return path.name.removesuffix(".gz"), b""
 
 
 def is_packed(path: Path) -> bool:
-    """Whether the content is gzip or a zip archive; not where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(4).startswith((_GZIP, _ZIP))
-    except OSError:
-        return False
+    """Whether the content is gzip or a zip archive."""
+    with path.open("rb") as file:
+        return file.read(4).startswith((_GZIP, _ZIP))
 
 
-def starts_as(path: Path) -> bytes:
-    """The first bytes of what the file holds, for recognising it; none where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(4)
+@contextmanager
+def _unpacked(path: Path) -> Iterator[tuple[str, IO[bytes] | gzip.GzipFile]]:
+    """The name and the content of the one file that is packed here, or of the file itself."""
+    with path.open("rb") as file:
+        start = file.read(6)
+        file.seek(0)
         if start.startswith(_GZIP):
-            with gzip.open(path) as unpacked:
-                return utf8(unpacked.read(4096) + b"\n")
-        if start == _ZIP:
-            with zipfile.ZipFile(path) as archive, archive.open(_only_member(path, archive)) as member:
-                return utf8(member.read(4096) + b"\n")
-        with path.open("rb") as file:
-            return utf8(file.read(4096))
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, UnicodeDecodeError, DataError):
-        return b""
-
-
-def _unpacked(path: Path, data: bytes) -> tuple[str, bytes]:
-    if data.startswith(_GZIP):
-        return path.name.removesuffix(".gz"), gzip.decompress(data)
-    if data.startswith(_ZIP):
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            member = _only_member(path, archive)
-            return PurePosixPath(member).name, archive.read(member)
-    if data.startswith(_OTHER_PACKING):
-        raise DataError(f"{path}: packed in a way that is not read; unpack it, or pack it with gzip")
-    return path.name.removesuffix(".gz"), data
+            with gzip.open(file) as unpacked:
+                yield path.name.removesuffix(".gz"), unpacked
+        elif start.startswith(_ZIP):
+            with zipfile.ZipFile(file) as archive, archive.open(member := _only_member(path, archive)) as inside:
+                yield PurePosixPath(member).name, inside
+        elif start.startswith(_OTHER_PACKING):
+            raise DataError(f"{path}: packed in a way that is not read; unpack it, or pack it with gzip")
+        else:
+            yield path.name.removesuffix(".gz"), file
 
 
 def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
     """The one file of an archive; what systems add to it does not count."""
-    names = [name for name in archive.namelist() if not name.endswith("/") and not _added(name)]
+    names = [name for name in archive.namelist() if not _ADDED.search(name)]
     if "xl/workbook.xml" in names:
         raise DataError(f"{path}: a spreadsheet cannot be read; save its sheet as CSV")
     if len(names) != 1:
         found = listed(names) or "nothing"
         raise DataError(f"{path}: it holds {found}; unpack it and give the folder, unzip {path} -d FOLDER")
     return names[0]
-
-
-def _added(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    return parts[0] == "__MACOSX" or parts[-1].startswith(".")
 
 
 def _decoded(path: Path, data: bytes, encodings: tuple[str, ...]) -> bytes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from fedrec.config import DataConfig
-from fedrec.data.readers.content import Content, starts_as
+from fedrec.data.readers.content import Content, glimpse
 from fedrec.data.readers.generic import format_of, interaction_files, read_generic
-from fedrec.data.readers.movielens import read_ml_1m, read_ml_100k, read_ml_latest, read_movietweetings
+from fedrec.data.readers.movielens import HEADLESS, read_ml_latest
 from fedrec.data.readers.sheet import listed
 from fedrec.data.readers.source import Source
 from fedrec.errors import DataError, UsageError
@@ -16,16 +18,10 @@ from fedrec.errors import DataError, UsageError
 Reader = Callable[[Path, DataConfig], Source]
 
 
-def _generic(form: str) -> Reader:
-    return lambda path, config: read_generic(path, form, config)
-
-
 FORMATS: dict[str, Reader] = {
-    "ml-100k": read_ml_100k,
-    "ml-1m": read_ml_1m,
+    **{reader.name: reader for reader in HEADLESS},
     "ml-latest": read_ml_latest,
-    "movietweetings": read_movietweetings,
-    **{form: _generic(form) for form in ("csv", "tsv", "parquet", "jsonl", "recbole")},
+    **{form: partial(read_generic, form=form) for form in ("csv", "tsv", "parquet", "jsonl", "recbole")},
 }
 
 
@@ -50,34 +46,34 @@ def recognise(path: Path) -> str:
     Raises:
         DataError: nothing, or more than one thing, is recognised; the message names the formats.
     """
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    for file in files:
-        if file.name == "u.data":
-            return "ml-100k"
-        if file.name.endswith("ratings.dat"):
-            return "movietweetings" if _has_imdb_ids(file) else "ml-1m"
-        if file.name == "ratings.csv" and _first_line(file).startswith("userId,movieId,rating"):
-            return "ml-latest"
-    if path.is_dir():
-        files = interaction_files(path)
-    forms = {form for file in files if (form := format_of(file))}
+    forms = _forms(path)
     if len(forms) == 1:
         return forms.pop()
     known = ", ".join(FORMATS)
     if path.is_file():
         Content.read(path)  # what is wrong with how it is packed is said first
         raise DataError(f"{path}: its format is not recognised; give one with --format: {known}")
-    found = listed([file.name for file in files]) or "nothing"
-    if not forms:
-        raise DataError(f"{path}: no data set is recognised, found {found}; give a file, and its --format: {known}")
-    raise DataError(f"{path}: more than one data set, found {found}; name the file, or a --format: {known}")
+    if forms:
+        found = listed([file.name for file in interaction_files(path)])
+        raise DataError(f"{path}: more than one data set, found {found}; name the file, or a --format: {known}")
+    if within := [folder for folder in sorted(path.iterdir()) if folder.is_dir() and _forms(folder)]:
+        raise DataError(f"{path}: the data set is in a folder of it; give that one: {within[0]}")
+    raise DataError(f"{path}: no data set is recognised, found nothing; give a file, and its --format: {known}")
 
 
-def _has_imdb_ids(ratings: Path) -> bool:
-    """MovieTweetings numbers films as IMDb does, with seven digits or more; MovieLens never needs so many."""
-    fields = _first_line(ratings).split("::")
-    return len(fields) > 1 and len(fields[1]) >= 7
+def _forms(path: Path) -> set[str]:
+    """The formats found there: one with files of fixed names counts alone."""
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        first = partial(_first_line, file)
+        if file.name == "u.data":
+            return {"ml-100k"}
+        if file.name.endswith("ratings.dat"):
+            # IMDb, and so MovieTweetings, numbers films with seven digits or more
+            return {"movietweetings" if re.match("[^:]+::[^:]{7}", first()) else "ml-1m"}
+        if file.name == "ratings.csv" and first().startswith("userId,movieId,rating"):
+            return {"ml-latest"}
+    return {form for file in (interaction_files(path) if path.is_dir() else [path]) if (form := format_of(file))}
 
 
 def _first_line(path: Path) -> str:
-    return starts_as(path).split(b"\n", 1)[0].decode("latin-1").rstrip("\r")
+    return glimpse(path)[1].split(b"\n", 1)[0].decode("latin-1")

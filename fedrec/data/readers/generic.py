@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fedrec.config import DataConfig
 from fedrec.data.readers.columns import find_columns, missing_columns
-from fedrec.data.readers.content import Content, inner_name, is_packed, starts_as
+from fedrec.data.readers.content import Content, glimpse, is_packed
 from fedrec.data.readers.delimited import Delimited
 from fedrec.data.readers.jsonlines import JsonLines
 from fedrec.data.readers.lines import Style
@@ -29,8 +29,8 @@ _SEPARATORS = {"tab": "\t", "space": " "}
 
 def format_of(path: Path) -> str | None:
     """The generic format that the file's name tells ("x.csv.gz" → "csv"), else its content, or None."""
-    form = SUFFIXES.get(Path(inner_name(path)).suffix.casefold())
-    start = starts_as(path)
+    name, start = glimpse(path)
+    form = SUFFIXES.get(Path(name).suffix.casefold())
     if start.startswith(b"PAR1"):
         return "parquet"
     if form in (None, "csv") and start.lstrip().startswith(b"{"):
@@ -59,7 +59,7 @@ def open_sheet(path: Path, form: str, config: DataConfig) -> Sheet:
     return Delimited.sniff(content, _PREFERRED[form], config.encoding)
 
 
-def read_generic(path: Path, form: str, config: DataConfig) -> Source:
+def read_generic(path: Path, config: DataConfig, form: str) -> Source:
     """A generic file or the interactions of a folder, with the items named by `data.items.path` or lying beside.
 
     Raises:

@@ -20,10 +20,6 @@ from fedrec.errors import DataError
 _SAMPLE, _SPREAD = 200, 2000
 
 
-class _Nested(Exception):
-    """A value is an object or a list, which has no one spelling."""
-
-
 @dataclass(frozen=True)
 class JsonLines:
     """The content of a JSON lines file, and the keys of its objects."""
@@ -45,7 +41,7 @@ class JsonLines:
         for number, line in enumerate(_some_lines(data), 1):
             row = _row(line)
             if isinstance(row, dict):
-                names.update(dict.fromkeys(row))
+                names.update(dict.fromkeys(_keys(row)))
             elif first is None and number <= _SAMPLE:
                 first = f"line {number}: {row}"
         if not names:
@@ -65,18 +61,15 @@ class JsonLines:
         records, broken = [], {}
         for number, line in enumerate(self.data.split(b"\n"), 1):
             row = _row(line)
-            if not isinstance(row, dict):
+            values = {key: _value(row, key) for key in keys} if isinstance(row, dict) else {}
+            if isinstance(row, str):
                 broken[number] = row
-                continue
-            try:
-                values = [_text(row.get(key)) for key in keys]
-            except _Nested:
-                key = next(key for key in keys if isinstance(row.get(key), dict | list))
-                broken[number] = f"{key} is {quote(json.dumps(row[key]))}, not one text or number"
-                continue
-            for key, value in zip(keys, values, strict=True):
-                texts[key].append(value)
-            records.append(number)
+            elif nested := [key for key in keys if isinstance(values[key], dict | list)]:
+                broken[number] = f"{nested[0]} is {quote(json.dumps(values[nested[0]]))}, not one text or number"
+            else:
+                records.append(number)
+                for key in keys:
+                    texts[key].append(_text(values[key]))
         table = pa.table({key: pa.array(of, pa.string()) for key, of in texts.items()})
         return self._table(columns, table, np.array(records, np.int64), broken)
 
@@ -114,11 +107,24 @@ def _row(line: bytes) -> dict[str, Any] | str:
     return row if isinstance(row, dict) else f"{quote(row)} is no JSON object"
 
 
+def _keys(row: dict[str, Any]) -> Iterator[str]:
+    """The keys of an object, and those of the objects in it with a dot between: `user.id`."""
+    for key, value in row.items():
+        yield from [f"{key}.{inner}" for inner in value] if isinstance(value, dict) and value else [key]
+
+
+def _value(row: dict[str, Any], key: str) -> Any:
+    """What stands under a key of `_keys`; None where it is missing."""
+    if key in row or "." not in key:
+        return row.get(key)
+    outer, _, inner = key.partition(".")
+    within = row.get(outer)
+    return within.get(inner) if isinstance(within, dict) else None
+
+
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, dict | list):
-        raise _Nested
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)  # 1.0 and 1 are one number in JSON, so one id
     if not isinstance(value, str):
@@ -152,6 +158,8 @@ def _spelt(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Numbers as JSON spells them; whole ones without a fraction."""
     if pa.types.is_floating(column.type):
         if not is_whole(column):
+            if pc.max(pc.abs(column)).as_py() >= 2.0**53:
+                raise pa.ArrowInvalid("it may have been an integer")
             spelt = [_text(value) for value in column.unique().to_pylist()]
             index = pc.index_in(column, column.unique())
             return pa.chunked_array([pa.array(spelt, pa.string()).take(index.combine_chunks())])

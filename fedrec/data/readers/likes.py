@@ -13,11 +13,11 @@ _FEW = 0.05
 Labels = NDArray[np.int8]
 
 
-def labels_of(ratings: NDArray[np.float64], source: Source, given: float | None) -> tuple[Labels, float, str]:
-    """Likes, the threshold above which a rating is one, and where it is from.
+def labels_of(ratings: NDArray[np.float64], source: Source, given: float | None) -> tuple[Labels, str, str | None]:
+    """Likes, what to say of the threshold, and what is doubtful where fewer than 5 % of the rows are in one class.
 
     Args:
-        given: None = the source's own threshold, or the midpoint of the ratings.
+        given: above it a rating is a like; None = the source's own threshold, or the midpoint of the ratings.
 
     Raises:
         DataError: all ratings are equal, and no threshold is given.
@@ -34,31 +34,16 @@ def labels_of(ratings: NDArray[np.float64], source: Source, given: float | None)
             f"{source.interactions.path}: every rating is {low:g}, so no like threshold follows;"
             " give one with --like-above"
         )
-    return (ratings > threshold).astype(np.int8), threshold, why
-
-
-def doubtful_threshold(labels: Labels, ratings: NDArray[np.float64], threshold: float, why: str) -> str | None:
-    """What to say of a threshold that leaves fewer than 5 % of the rows in one class, and which one does not."""
-    told = _one_sided(labels)
-    if told is None:
-        return None
+    labels = (ratings > threshold).astype(np.int8)
     middle = float(np.median(ratings))
     if not _FEW <= float((ratings > middle).mean()) <= 1 - _FEW:
         middle = float(ratings.mean())
     half = f"--like-above {middle:g} makes {(ratings > middle).mean():.0%} of the rows likes"
-    return f"{told} above {threshold:g} ({why}); if that is no threshold for these data, give another: {half}"
+    mend = f" above {threshold:g} ({why}); if that is no threshold for these data, give another: {half}"
+    return labels, f"a rating above {threshold:g} is a like ({why})", one_sided(labels, mend)
 
 
-def doubtful_labels(labels: Labels) -> str | None:
-    """What to say of given labels that are nearly all the same."""
-    told = _one_sided(labels)
-    if told is None:
-        return None
-    return f"{told}; if another column says what people liked, name it with --set data.columns.label=NAME"
-
-
-def _one_sided(labels: Labels) -> str | None:
+def one_sided(labels: Labels, mend: str) -> str | None:
+    """What to say of labels that are nearly all the same."""
     likes = int(labels.sum())
-    if _FEW <= likes / len(labels) <= 1 - _FEW:
-        return None
-    return f"{likes:,} of {len(labels):,} rows are likes"
+    return None if _FEW <= likes / len(labels) <= 1 - _FEW else f"{likes:,} of {len(labels):,} rows are likes{mend}"

@@ -5,7 +5,7 @@ A like is a rating above 3 of 5 (MovieLens) or above 7 of 10 (MovieTweetings).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fedrec.config import DataConfig
@@ -17,70 +17,63 @@ from fedrec.data.readers.sheet import RawTable, listed
 from fedrec.data.readers.source import Source
 from fedrec.errors import DataError, UsageError
 
-_RATING = {"user": 0, "item": 1, "rating": 2, "time": 3}
-_ITEM = {"item": 0, "title": 1}
-_MOVIELENS_TEXT = ("utf-8", "latin-1")  # published in latin-1, passed on in either; latin-1 text is never valid UTF-8
+
+@dataclass(frozen=True)
+class Headless:
+    """A reader of two files without headers: user, item, rating, time; and item, title, ...
+
+    Attributes:
+        ratings: pattern of the first one's name.
+        items: a word of that name, and what stands for it in the second one's.
+        separators: of both.
+        encodings: of the titles, tried in this order; latin-1 text is never valid UTF-8.
+        like_above: the usual threshold.
+    """
+
+    name: str
+    ratings: str
+    items: tuple[str, str]
+    separators: tuple[str, str]
+    encodings: tuple[str, ...]
+    like_above: float
+
+    def __call__(self, path: Path, config: DataConfig) -> Source:
+        found = sorted(path.glob(self.ratings)) if path.is_dir() else [path]
+        if len(found) != 1:
+            names = listed([file.name for file in found]) or "none"
+            raise DataError(f"{path}: one file {self.ratings} is expected, found {names}; name the file itself")
+        items = found[0].with_name(found[0].name.replace(*self.items))
+        first, second = (Style(separator, header=False) for separator in self.separators)
+        rows = _taken(found[0], first, ("user", "item", "rating", "time"), config)
+        titles = _taken(items, replace(second, encodings=self.encodings), ("item", "title"), config)
+        return Source(self.name, self.name, rows, titles, self.like_above)
 
 
-def read_ml_100k(path: Path, config: DataConfig) -> Source:
-    """`u.data` (tab: user, item, rating, time) and `u.item` (`|`: id, title, ...)."""
-    folder = path if path.is_dir() else path.parent
-    ratings = _headless(folder / "u.data", "\t", ("utf-8",), _RATING, config)
-    items = _headless(folder / "u.item", "|", _MOVIELENS_TEXT, _ITEM, config)
-    return Source("ml-100k", "ml-100k", ratings, items, like_above=3)
-
-
-def read_ml_1m(path: Path, config: DataConfig) -> Source:
-    """`ratings.dat` and `movies.dat` (`::`)."""
-    ratings, movies = _dat_files(path)
-    return Source(
-        "ml-1m", "ml-1m",
-        _headless(ratings, "::", ("utf-8",), _RATING, config),
-        _headless(movies, "::", _MOVIELENS_TEXT, _ITEM, config),
-        like_above=3,
-    )  # fmt: skip
-
-
-def read_movietweetings(path: Path, config: DataConfig) -> Source:
-    """`*ratings.dat` and `*movies.dat` (`::`, UTF-8); item ids are IMDb numbers padded with zeros."""
-    ratings, movies = _dat_files(path)
-    return Source(
-        "movietweetings", "movietweetings",
-        _headless(ratings, "::", ("utf-8",), _RATING, config),
-        _headless(movies, "::", ("utf-8",), _ITEM, config),
-        like_above=7,
-    )  # fmt: skip
+HEADLESS = (
+    Headless("ml-100k", "u.data", ("data", "item"), ("\t", "|"), ("utf-8", "latin-1"), 3),
+    Headless("ml-1m", "*ratings.dat", ("ratings", "movies"), ("::", "::"), ("utf-8", "latin-1"), 3),
+    Headless("movietweetings", "*ratings.dat", ("ratings", "movies"), ("::", "::"), ("utf-8",), 7),
+)
 
 
 def read_ml_latest(path: Path, config: DataConfig) -> Source:
     """`ratings.csv` (userId, movieId, rating, timestamp) and `movies.csv` (movieId, title, genres)."""
     folder = path if path.is_dir() else path.parent
-    source = read_generic(folder / "ratings.csv", "csv", config)
+    source = read_generic(folder / "ratings.csv", config, "csv")
     return replace(source, name="ml-latest", format="ml-latest", like_above=3)
 
 
-def _dat_files(path: Path) -> tuple[Path, Path]:
-    candidates = sorted(path.glob("*ratings.dat")) if path.is_dir() else [path]
-    if len(candidates) != 1:
-        found = listed([file.name for file in candidates]) or "none"
-        raise DataError(f"{path}: one file *ratings.dat is expected, found {found}; name the file itself")
-    ratings = candidates[0]
-    return ratings, ratings.with_name(ratings.name.replace("ratings", "movies"))
-
-
-def _headless(
-    path: Path, separator: str, encodings: tuple[str, ...], columns: dict[str, int], config: DataConfig
-) -> RawTable:
+def _taken(path: Path, style: Style, roles: tuple[str, ...], config: DataConfig) -> RawTable:
     if config.columns:
         raise UsageError(f"data.columns.{min(config.columns)}: {path.name} has fixed columns; leave the option out")
     if config.items.path or config.items.columns:
         raise UsageError(f"--items: {path.name} belongs to a data set with titles of its own; leave the option out")
     if config.encoding:
-        encodings = (config.encoding,)
-    sheet = Delimited.open(Content.read(path), Style(separator, encodings=encodings, header=False))
-    if len(sheet.fields) <= max(columns.values()):
+        style = replace(style, encodings=(config.encoding,))
+    sheet = Delimited.open(Content.read(path), style)
+    if len(sheet.fields) < len(roles):
         raise DataError(
-            f"{path} line 1: {len(sheet.fields)} fields where {max(columns.values()) + 1} are expected, set apart by"
-            f" {separator!r}; mend the file, or give this file by itself, with its format: --format csv"
+            f"{path} line 1: {len(sheet.fields)} fields where {len(roles)} are expected, set apart by"
+            f" {style.separator!r}; mend the file, or give this file by itself, with its format: --format csv"
         )
-    return sheet.take(columns)
+    return sheet.take({role: place for place, role in enumerate(roles)})

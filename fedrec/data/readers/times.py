@@ -30,10 +30,10 @@ _MOST, _ENOUGH = 0.9, 1000
 
 
 def times(column: Column, unit: str) -> tuple[NDArray[np.int64], Mask, str]:
-    """Unix seconds, the values that are no time, and the unit of those that are numbers.
+    """Unix seconds, the values that are no time, and what they are read as.
 
     Args:
-        column: numbers, or ISO 8601 dates (UTC where no zone is named).
+        column: numbers, or dates in UTC where they name no zone: ISO 8601, or day, month, year (`_in_iso`).
         unit: of the numbers: one of `UNITS`, or "auto" for the first one in which most of them are between 1980 and
             2100 (seconds, where there is none).
     """
@@ -41,18 +41,21 @@ def times(column: Column, unit: str) -> tuple[NDArray[np.int64], Mask, str]:
     dates = np.isnan(numbers)
     if unit == "auto":
         unit = _unit_of(numbers[~dates] if dates.any() else numbers)
-    seconds = _seconds(numbers, unit)
+    seconds, read_as = _seconds(numbers, unit), UNITS[unit]
     if dates.any():
         import pandas as pd
 
         seconds = seconds.copy()
         texts = column.values.filter(pa.array(dates)).dictionary_encode()
         distinct = pd.Series(texts.dictionary.to_pylist(), dtype=object)
-        parsed = pd.to_datetime(distinct, format="ISO8601", errors="coerce", utc=True)
-        seconds[dates] = _since_1970(parsed)[texts.indices.to_numpy()]
+        parsed = _since_1970(distinct, "ISO8601")
+        if dates.all() and np.isnan(parsed).all():
+            distinct, read_as = _in_iso(distinct) or (distinct, read_as)
+            parsed = _since_1970(distinct, "ISO8601")
+        seconds[dates] = parsed[texts.indices.to_numpy()]
     bad = ~((seconds > -(2.0**62)) & (seconds < 2.0**62))
     whole = np.floor(np.where(bad, 0, seconds) if bad.any() else seconds).astype(np.int64)
-    return whole[column.codes], column.where(bad), unit
+    return whole[column.codes], column.where(bad), read_as
 
 
 def doubtful_times(seconds: NDArray[np.int64], now: float) -> str | None:
@@ -105,13 +108,32 @@ def _seconds(numbers: NDArray[np.float64], unit: str) -> NDArray[np.float64]:
     form, scale = ("%Y%m%d", 10_000) if unit == "yyyymmdd" else ("%Y", 1)
     dated = (numbers == np.floor(numbers)) & (numbers >= 1700 * scale) & (numbers < 2200 * scale)
     texts = [f"{number:.0f}" if sound else "" for number, sound in zip(numbers, dated, strict=True)]
-    return _since_1970(pd.to_datetime(pd.Series(texts, dtype=object), format=form, errors="coerce", utc=True))
+    return _since_1970(pd.Series(texts, dtype=object), form)
 
 
-def _since_1970(dates: pd.Series) -> NDArray[np.float64]:
+def _since_1970(texts: pd.Series, form: str) -> NDArray[np.float64]:
+    """Seconds; NaN where a text is no date of the form."""
     import pandas as pd
 
+    dates = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
     return np.array((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1), np.float64)
+
+
+def _in_iso(texts: pd.Series) -> tuple[pd.Series, str] | None:
+    """Dates such as 18.02.2021 or 2/18/2021 8:30 as ISO 8601 has them, and what comes first in them.
+
+    None where they do not tell: the day comes first before a point, else what is above 12 in some of them.
+    """
+    parts = texts.str.extract(r"^(\d\d?)([./-])(\d\d?)\2(\d{4})(?: (\d\d?)(:.+))?$")
+    first, second = (parts[place].astype(float).max() for place in (0, 2))
+    if second <= 12 and (first > 12 or (parts[1] == ".").any()):
+        day, month, told = parts[0], parts[2], "the day"
+    elif first <= 12 < second:
+        day, month, told = parts[2], parts[0], "the month"
+    else:
+        return None
+    clock = (" " + parts[4].str.zfill(2) + parts[5]).fillna("")
+    return (parts[3] + "-" + month.str.zfill(2) + "-" + day.str.zfill(2) + clock).fillna(""), f"dates, {told} first"
 
 
 def _day(seconds: int) -> str:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from fedrec.data.readers.arrow import are_within, numpy_of, taken
 from fedrec.data.readers.sheet import Column, Mask
 
-LABELS = {"1": 1, "0": 0, "1.0": 1, "0.0": 0, "true": 1, "false": 0, "yes": 1, "no": 0}
+LABELS = dict.fromkeys(("1", "1.0", "true", "yes", "up", "like", "liked"), 1)
+LABELS |= dict.fromkeys(("0", "0.0", "false", "no", "down", "dislike", "disliked"), 0)
 SPLIT_NAMES = {"train": 0, "valid": 1, "validation": 1, "val": 1, "dev": 1, "test": 2}
 _INTEGER = re.compile(r"-?[0-9]{1,100}")
 _DECIMAL_COMMA = r"^[-+]?[0-9]*,([0-9]{1,2}|[0-9]{4,})$"  # three digits may be thousands
