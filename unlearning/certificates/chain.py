@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from fedrec.errors import FedrecError
 from unlearning.certificates.certificate import SignedCertificate
-from unlearning.certificates.checks import Check, read_parts
+from unlearning.certificates.checks import read_parts
 from unlearning.certificates.continuity import succession
-from unlearning.certificates.verify import WHO, Verdict, read_file, read_signed, signer_of, verify_certificate
+from unlearning.certificates.faults import Check, Fault
+from unlearning.certificates.verify import (
+    WHO,
+    Verdict,
+    parsed,
+    read_file,
+    read_signed,
+    signer_of,
+    verify_certificate,
+)
 
 
 def heads(folder: Path, but: str = "") -> list[str]:
@@ -23,14 +31,14 @@ def heads(folder: Path, but: str = "") -> list[str]:
     Raises:
         FedrecError: a file is no certificate.
     """
-    previous = {}
+    signed = []
     for path in sorted(folder.glob("*.json")):
         if path.stem != but:
-            signed, why = read_signed(path)
-            if signed is None:
-                raise FedrecError(f"{path}: {why}; restore it from a backup")
-            previous[signed.digest] = signed.certificate.previous
-    return sorted(previous.keys() - set(previous.values()))
+            try:
+                signed.append(parsed(read_file(path)))
+            except Fault as fault:
+                raise FedrecError(f"{path}: {fault}; restore it from a backup") from None
+    return sorted({each.digest for each in signed} - {each.certificate.previous for each in signed})
 
 
 def newest(folder: Path, but: str = "") -> str | None:
@@ -47,8 +55,7 @@ def newest(folder: Path, but: str = "") -> str | None:
 
 def in_row(folder: Path) -> list[SignedCertificate]:
     """The certificates of a folder, the first one first; without what is none, which `heads` refuses."""
-    found = (read_signed(path)[0] for path in sorted(folder.glob("*.json")))
-    return in_order(signed for signed in found if signed is not None)
+    return in_order(signed for path in sorted(folder.glob("*.json")) if (signed := read_signed(path)))
 
 
 def in_order(certificates: Iterable[SignedCertificate]) -> list[SignedCertificate]:
@@ -76,38 +83,38 @@ def verify_chain(folder: Path, *, bundles: Path | None = None, trusted: Mapping[
     Raises:
         FedrecError: there is no certificate.
     """
-    files = {hashlib.sha256(read_file(path)).hexdigest(): path for path in sorted(folder.glob("*.json"))}
+    files = sorted(folder.glob("*.json"))
     if not files:
         raise FedrecError(f"{folder}: no certificate there; name the folder that holds them")
-    checks: list[Check] = []
+    singles = {
+        path.name: verify_certificate(path, trusted=trusted, bundle=bundles and bundles / path.stem) for path in files
+    }
+    row = {signed.digest: (path, signed.certificate) for path in files if (signed := read_signed(path))}
+    checks = [
+        Check(f"{name}: {check.name}", check.ok, check.why)
+        for name, single in singles.items()
+        for check in single.checks
+    ]
     followers: dict[str | None, Path] = {}
-    warnings: list[str] = []
-    row: dict[str, SignedCertificate] = {}  # by the name of its file
-    for path in files.values():
-        single = verify_certificate(path, trusted=trusted, bundle=bundles and bundles / path.stem)
-        checks += [Check(f"{path.name}: {check.name}", check.ok, check.why) for check in single.checks]
-        warnings += [f"{path.name}: {warning}" for warning in single.warnings]
-        if (signed := read_signed(path)[0]) is None:
-            continue
-        row[path.stem] = signed
-        before = signed.certificate.previous
-        if before is not None and before not in files:
+    for path, certificate in row.values():
+        before = certificate.previous
+        if before is not None and before not in row:
             checks.append(Check(f"{path.name}: chain", False, "the certificate before it is missing or was altered"))
-        if before in followers:
-            checks.append(Check(f"{path.name}: chain", False, f"follows the same one as {followers[before].name}"))
-        followers.setdefault(before, path)
+        if (other := followers.setdefault(before, path)) != path:
+            checks.append(Check(f"{path.name}: chain", False, f"follows the same one as {other.name}"))
     if None not in followers:
         checks.append(Check("chain", False, "no certificate is the first"))
     unchecked = [] if trusted is not None else [WHO]
     if bundles is None:
         unchecked.append("what each began with: no evidence was given")
     elif all(check.ok for check in checks):
-        evidence = {signed.certificate.request: read_parts(bundles / name) for name, signed in row.items()}
-        for said in succession(in_order(row.values()), evidence):
+        evidence = {certificate.request: read_parts(bundles / path.stem) for path, certificate in row.values()}
+        for said in succession(in_row(folder), evidence):
             if said.fault:
                 checks.append(Check(f"{said.request}.json: what it began with", False, said.why))
             else:
                 unchecked.append(f"{said.request}.json: {said.why}")
     if all(check.ok for check in checks):
-        checks.append(Check("chain", True, f"{len(files)} in a row"))
-    return Verdict(tuple(checks), signer_of(checks, trusted), tuple(unchecked), tuple(warnings))
+        checks.append(Check("chain", True, f"{len(row)} in a row"))
+    warnings = tuple(f"{file}: {warning}" for file, single in singles.items() for warning in single.warnings)
+    return Verdict(tuple(checks), signer_of(checks, trusted), tuple(unchecked), warnings)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -14,24 +14,17 @@ from unlearning.audit.log import check_excerpt
 from unlearning.certificates.bundle import MANIFEST, PARTS, read_manifest
 from unlearning.certificates.certificate import NOTHING_FOUND, Certificate, claimed_threshold
 from unlearning.certificates.consistency import (
-    adapters_fault,
-    configuration_fault,
-    data_fault,
-    participation_fault,
-    plan_fault,
-    recipients_fault,
+    check_adapters,
+    check_configuration,
+    check_data,
+    check_participation,
+    check_plan,
+    check_recipients,
 )
-from unlearning.certificates.signatures import approval_fault, asking_fault, planning_fault, signer_fault
-from unlearning.certificates.times import order_fault, times_fault
+from unlearning.certificates.faults import Check, Fault, Parts, checked, require
+from unlearning.certificates.signatures import check_approved, check_asked, check_planned, check_signer
+from unlearning.certificates.times import check_order, check_times
 from unlearning.verification import MEMBERSHIP, UTILITY, Report, unmeasured, verdict
-
-Parts = Mapping[str, Any]
-
-
-class Check(NamedTuple):
-    name: str
-    ok: bool
-    why: str
 
 
 def check_bundle(certificate: Certificate, folder: Path) -> list[Check]:
@@ -53,14 +46,7 @@ def check_parts(certificate: Certificate, parts: Parts) -> list[Check]:
     Args:
         parts: as `read_parts` gives them.
     """
-    checks = []
-    for name, fault_of in _CHECKS.items():
-        try:
-            fault = fault_of(certificate, parts)
-        except (KeyError, IndexError, TypeError, AttributeError, ValueError):
-            fault = "not in the form that a bundle has"
-        checks.append(Check(name, not fault, fault or _SHOWN.get(name, _as_certified)(parts)))
-    return checks
+    return [checked(name, check, certificate, parts) for name, check in _CHECKS.items()]
 
 
 def read_parts(folder: Path) -> dict[str, Any]:
@@ -109,95 +95,85 @@ def _content(path: Path) -> Any:
         raise ValueError(f"{path.name}: {error}") from None
 
 
-def _request(certificate: Certificate, parts: Parts) -> str:
+def _request(certificate: Certificate, parts: Parts) -> None:
     same = parts["request.json"]["id"], parts["request.json"]["pseudonym"]
-    return "" if same == (certificate.request, certificate.pseudonym) else "request.json is of another request"
+    require(same == (certificate.request, certificate.pseudonym), "request.json is of another request")
 
 
-def _scope(certificate: Certificate, parts: Parts) -> str:
+def _scope(certificate: Certificate, parts: Parts) -> None:
     """What was asked is what was covered, and records were found there, or none, as the certificate says."""
     asked, plan = parts["signatures.json"]["asked"]["content"]["scope"], parts["plan.json"]
-    found = plan["clients"]
-    if (tuple(asked["conditions"]), asked["client"]) != (certificate.scope, certificate.client):
-        return "another scope was asked for than the one certified"
-    if certificate.client is not None and {*found} - {certificate.client}:
-        return "plan.json has records of other clients than the one certified"
-    learned = bool(found or plan.get("changed"))  # none in plans from before they told what had changed
-    return "" if learned == (certificate.claim != NOTHING_FOUND) else "plan.json found other records than claimed"
+    same = (tuple(asked["conditions"]), asked["client"]) == (certificate.scope, certificate.client)
+    require(same, "another scope was asked for than the one certified")
+    alone = certificate.client is None or {*plan["clients"]} <= {certificate.client}
+    require(alone, "plan.json has records of other clients than the one certified")
+    found = bool(plan["clients"] or plan["changed"])
+    require(found == (certificate.claim != NOTHING_FOUND), "plan.json found other records than claimed")
 
 
 def _verification(certificate: Certificate, parts: Parts) -> str:
-    """The verdict follows from the measures, by the thresholds that the plan fixed, and carries the claim."""
-    content, thresholds = parts["verification.json"], parts["plan.json"]["thresholds"]
-    if digest(content) != certificate.verification_report:
-        return "verification.json is not the one certified"
+    """The verdict follows from the measures, by the thresholds that the plan fixed, and carries the claim.
+
+    Returns:
+        how sure the measures are that are not simply counted.
+    """
+    content, plan = parts["verification.json"], parts["plan.json"]
+    require(digest(content) == certificate.verification_report, "verification.json is not the one certified")
     try:
         report = Report.model_validate(content)
     except ValidationError:
-        return "verification.json is not a report"
-    if report.thresholds.model_dump(mode="json") != thresholds:
-        return "the thresholds are not those of the plan"
-    if verdict(report.measures, report.thresholds) != report or report.verdict != certificate.verdict:
-        return "the verdict does not follow from the measures"
-    if report.measures.unequal_adapters != certificate.unequal_adapters:
-        return "the second training is not the one certified"
-    learned = certificate.shards and parts["plan.json"]["clients"]
-    if certificate.not_measured != (unmeasured(report.measures) if learned else ()):
-        return "the certificate names other things that were not measured than the report"
-    if report.verdict == "FAIL":
-        return "; ".join(f"{distance.name}: {distance.why}" for distance in report.distances if not distance.ok)
-    threshold, end = claimed_threshold(certificate.claim), report.thresholds.membership_end
-    if threshold is not None and (threshold, "far") != (report.thresholds.membership, end):
-        return "the claim is stronger than what was verified"
-    return ""
+        raise Fault("verification.json is not a report") from None
+    measures, thresholds = report.measures, report.thresholds
+    require(thresholds.model_dump(mode="json") == plan["thresholds"], "the thresholds are not those of the plan")
+    follows = verdict(measures, thresholds) == report and report.verdict == certificate.verdict
+    require(follows, "the verdict does not follow from the measures")
+    same = measures.unequal_adapters == certificate.unequal_adapters
+    require(same, "the second training is not the one certified")
+    lacking = unmeasured(measures) if certificate.shards and plan["clients"] else ()
+    same = certificate.not_measured == lacking
+    require(same, "the certificate names other things that were not measured than the report")
+    failed = [f"{distance.name}: {distance.why}" for distance in report.distances if not distance.ok]
+    require(report.verdict == "PASS", "; ".join(failed))
+    threshold = claimed_threshold(certificate.claim)
+    shown = (thresholds.membership, thresholds.membership_end) == (threshold, "far")
+    require(threshold is None or shown, "the claim is stronger than what was verified")
+    unsure = [f"{each.name}: {each.why}" for each in report.distances if each.name in (MEMBERSHIP, UTILITY)]
+    return "; ".join(["as certified", *unsure])
 
 
-def _audit(certificate: Certificate, parts: Parts) -> str:
-    problems = check_excerpt(parts["audit.jsonl"], certificate.request, certificate.audit_head)
-    return f"audit.jsonl, line {problems[0].line}: {problems[0].why}" if problems else ""
+def _audit(certificate: Certificate, parts: Parts) -> None:
+    for problem in check_excerpt(parts["audit.jsonl"], certificate.request, certificate.audit_head):
+        raise Fault(f"audit.jsonl, line {problem.line}: {problem.why}")
 
 
-def _plan(certificate: Certificate, parts: Parts) -> str:
+def _plan(_: Certificate, parts: Parts) -> None:
     """The audit log names the plan's hash before erasing begins, so no threshold was chosen after the fact."""
     named, begun = digest(parts["plan.json"]), False
     for line in parts["audit.jsonl"]:
         facts = line.get("facts", {})
         if facts.get("plan") == named and not begun:
-            return ""
+            return
         if state := facts.get("state"):
             begun = state != "identified" and (begun or state == "erasing")  # who is identified, of them nothing is
-    return "the audit log does not name this plan before the erasing began"
+    raise Fault("the audit log does not name this plan before the erasing began")
 
 
-def _as_certified(_: Parts) -> str:
-    return "as certified"
-
-
-def _figures(parts: Parts) -> str:
-    """How sure the measures are that are not simply counted."""
-    shown = [each for each in parts["verification.json"]["distances"] if each["name"] in (MEMBERSHIP, UTILITY)]
-    return "; ".join(["as certified", *(f"{each['name']}: {each['why']}" for each in shown)])
-
-
-_SHOWN: dict[str, Callable[[Parts], str]] = {"verification": _figures}
-"""What is told of a check that passed."""
-
-_CHECKS: dict[str, Callable[[Certificate, Parts], str]] = {
+_CHECKS: dict[str, Callable[[Certificate, Parts], str | None]] = {
     "request": _request,
     "scope": _scope,
-    "asked": asking_fault,
-    "approved": approval_fault,
-    "planned": planning_fault,
-    "agreement": plan_fault,
-    "configuration": configuration_fault,
-    "data": data_fault,
-    "adapters": adapters_fault,
-    "participation": participation_fault,
+    "asked": check_asked,
+    "approved": check_approved,
+    "planned": check_planned,
+    "agreement": check_plan,
+    "configuration": check_configuration,
+    "data": check_data,
+    "adapters": check_adapters,
+    "participation": check_participation,
     "verification": _verification,
     "audit log": _audit,
     "plan": _plan,
-    "times": times_fault,
-    "order": order_fault,
-    "who certifies": signer_fault,
-    "recipients": recipients_fault,
+    "times": check_times,
+    "order": check_order,
+    "who certifies": check_signer,
+    "recipients": check_recipients,
 }

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from unlearning.audit.chain import ORIGIN
 from unlearning.certificates.certificate import Certificate, SignedCertificate
+from unlearning.certificates.faults import Parts
 
-Parts = Mapping[str, Any]
 _NEVER = (0, ORIGIN)  # the end of a chain without erasures
 
 

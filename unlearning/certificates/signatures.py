@@ -10,7 +10,7 @@ That a key is the named person's is as good as the word of whoever vouches for t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -18,10 +18,10 @@ from fedrec.settings import Section
 from unlearning.audit.canonical import canonical, digest
 from unlearning.audit.chain import intact
 from unlearning.certificates.certificate import Approval, Certificate
+from unlearning.certificates.faults import Parts, require
 from unlearning.operators.keys import Role, key_id, read_public, verify
 from unlearning.operators.registry import Operator, told
 
-Parts = Mapping[str, Any]
 Says = Literal["asked", "approved", "planned"]
 ROLE_OF: dict[Says, Role] = {"asked": "requester", "approved": "approver", "planned": "signer"}
 """What an operator must be to say it."""
@@ -58,64 +58,55 @@ def approval_of(asked: Operator, approved: Operator, recorded: datetime, signer:
     return "four-eyes" if approved.created <= recorded else "late-key"
 
 
-def asking_fault(certificate: Certificate, parts: Parts) -> str:
-    """Why it is not shown who asked; empty where it is."""
-    asked = _read(parts, "asked")
-    if fault := _fault(certificate, parts, "asked", certificate.operators.requester):
-        return fault
-    content, request = asked.content, parts["request.json"]
-    if (content["pseudonym"], content["requester"]) != (certificate.pseudonym, content["operator"]):
-        return "who asked signed another request"
-    told = ("received_at", "channel", "ground")
-    if any(content[name] != request[name] for name in told):
-        return "request.json is not what was asked"
-    return ""
+def check_asked(certificate: Certificate, parts: Parts) -> None:
+    """It is shown who asked, and for what."""
+    content, request = (
+        _checked(certificate, parts, "asked", certificate.operators.requester).content,
+        parts["request.json"],
+    )
+    own = (certificate.pseudonym, content["operator"])
+    require((content["pseudonym"], content["requester"]) == own, "who asked signed another request")
+    same = all(content[name] == request[name] for name in ("received_at", "channel", "ground"))
+    require(same, "request.json is not what was asked")
 
 
-def approval_fault(certificate: Certificate, parts: Parts) -> str:
-    """Why it is not shown who approved, what was asked, before anything was done."""
-    asked, approved = _read(parts, "asked"), _read(parts, "approved")
-    if fault := _fault(certificate, parts, "approved", certificate.operators.approver):
-        return fault
-    own = {"says", "operator", "at", "identity"}
-    if any(approved.content[name] != value for name, value in asked.content.items() if name not in own):
-        return "what was approved is not what was asked"
-    if not _before_the_work(parts["audit.jsonl"], "approved", approved.fingerprint):
-        return "the audit log does not name this approval before the work began"
-    recorded = datetime.fromisoformat(asked.content["recorded_at"])
-    known = told(parts["operators.jsonl"])
-    one, other = (known[signed.content["operator"]] for signed in (asked, approved))
+def check_approved(certificate: Certificate, parts: Parts) -> None:
+    """It is shown who approved what was asked, before anything was done."""
+    asked = _read(parts, "asked").content
+    approved = _checked(certificate, parts, "approved", certificate.operators.approver)
+    said = {name: value for name, value in asked.items() if name not in ("says", "operator", "at", "identity")}
+    require(said.items() <= approved.content.items(), "what was approved is not what was asked")
+    early = _before_the_work(parts["audit.jsonl"], approved)
+    require(early, "the audit log does not name this approval before the work began")
+    known, recorded = told(parts["operators.jsonl"]), datetime.fromisoformat(asked["recorded_at"])
+    one, other = known[asked["operator"]], known[approved.content["operator"]]
     shown = approval_of(one, other, recorded, certificate.operators.signer)
-    return "" if shown == certificate.approval else f"the certificate says {certificate.approval}, the keys {shown}"
+    require(shown == certificate.approval, f"the certificate says {certificate.approval}, the keys {shown}")
 
 
-def planning_fault(certificate: Certificate, parts: Parts) -> str:
-    """Why it is not shown that the plan was signed once it was made, after the approval."""
-    planned = _read(parts, "planned")
-    if fault := _fault(certificate, parts, "planned"):
-        return fault
-    if planned.content["plan"] != digest(parts["plan.json"]):
-        return "the plan that was signed is not plan.json"
-    return "" if planned.at >= _read(parts, "approved").at else "the plan was signed before the approval"
+def check_planned(certificate: Certificate, parts: Parts) -> None:
+    """It is shown that the plan was signed once it was made, after the approval."""
+    planned = _checked(certificate, parts, "planned")
+    require(planned.content["plan"] == digest(parts["plan.json"]), "the plan that was signed is not plan.json")
+    require(planned.at >= _read(parts, "approved").at, "the plan was signed before the approval")
 
 
-def signer_fault(certificate: Certificate, parts: Parts) -> str:
-    """Why it is not shown that who signs the certificate was a signer when it was issued; empty where it is."""
-    lines = parts["operators.jsonl"]
-    if not all(map(intact, lines)) or [line["seq"] for line in lines] != sorted({line["seq"] for line in lines}):
-        return "operators.jsonl has lines that were altered, or moved"
-    who = [each for each in told(lines).values() if each.key_id == certificate.operators.signer]
-    if any("signer" in each.roles and each.in_force(certificate.issued_at) for each in who):
-        return ""
-    return f"key {certificate.operators.signer} was no signer's when the certificate was issued"
+def check_signer(certificate: Certificate, parts: Parts) -> None:
+    """It is shown that who signs the certificate was a signer when it was issued."""
+    lines, key = parts["operators.jsonl"], certificate.operators.signer
+    ordered = [line["seq"] for line in lines] == sorted({line["seq"] for line in lines})
+    require(ordered and all(map(intact, lines)), "operators.jsonl has lines that were altered, or moved")
+    who = [each for each in told(lines).values() if each.key_id == key]
+    signer = any("signer" in each.roles and each.in_force(certificate.issued_at) for each in who)
+    require(signer, f"key {key} was no signer's when the certificate was issued")
 
 
 def _read(parts: Parts, says: Says) -> Signed:
     return Signed.model_validate(parts["signatures.json"][says])
 
 
-def _fault(certificate: Certificate, parts: Parts, says: Says, key: str | None = None) -> str:
-    """What is wrong with a signature by itself.
+def _checked(certificate: Certificate, parts: Parts, says: Says, key: str | None = None) -> Signed:
+    """A signature that is right by itself.
 
     Args:
         key: whose it must be by the certificate, where that tells.
@@ -123,21 +114,22 @@ def _fault(certificate: Certificate, parts: Parts, says: Says, key: str | None =
     signed = _read(parts, says)
     public, content = read_public(signed.public_key.encode()), signed.content
     operator = told(parts["operators.jsonl"])[content["operator"]]
-    if not key_id(public) == operator.key_id == (key or operator.key_id):
-        return f"the key of who {says} it is not the one that the certificate names"
-    if not verify(public, canonical(content), bytes.fromhex(signed.signature)):
-        return f"the signature that it was {says} was altered, or is of another key"
-    if (content["says"], content["request"]) != (says, certificate.request):
-        return f"the signature that it was {says} is of something else"
-    if ROLE_OF[says] not in operator.roles or not operator.in_force(signed.at):
-        return f"who {says} it was no {ROLE_OF[says]} then"
-    return ""
+    same = key_id(public) == operator.key_id == (key or operator.key_id)
+    require(same, f"the key of who {says} it is not the one that the certificate names")
+    genuine = verify(public, canonical(content), bytes.fromhex(signed.signature))
+    require(genuine, f"the signature that it was {says} was altered, or is of another key")
+    own = (content["says"], content["request"]) == (says, certificate.request)
+    require(own, f"the signature that it was {says} is of something else")
+    entitled = ROLE_OF[says] in operator.roles and operator.in_force(signed.at)
+    require(entitled, f"who {says} it was no {ROLE_OF[says]} then")
+    return signed
 
 
-def _before_the_work(lines: Sequence[Any], event: str, fingerprint: str) -> bool:
+def _before_the_work(lines: Sequence[Any], approved: Signed) -> bool:
+    """Whether the log tells of the approval before anything was done."""
     for line in lines:
         facts = line.get("facts", {})
-        if line.get("event") == event and facts.get("signature") == fingerprint:
+        if line.get("event") == "approved" and facts.get("signature") == approved.fingerprint:
             return True
         if facts.get("state") in _WORK:
             break

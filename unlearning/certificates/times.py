@@ -8,9 +8,10 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from unlearning.certificates.certificate import Certificate
+from unlearning.certificates.faults import Parts, require
 
 SERVED = "served-again"
-_WORK = ("quarantined", "erasing", "verifying", "published")
+_WORK = ("quarantined", "erasing", "verifying", "published", SERVED)
 
 
 class Times(NamedTuple):
@@ -44,24 +45,30 @@ def reached(lines: Iterable[Mapping[str, Any]], request: str) -> dict[str, datet
     return _first((at, what) for at, what in _told(lines, request) if what != SERVED)
 
 
-def times_fault(certificate: Certificate, parts: Mapping[str, Any]) -> str:
-    """The certificate's times are those of the audit log; empty where they are."""
-    told = times(parts["audit.jsonl"], certificate.request)
-    same = told == (certificate.withdrawn_seconds, certificate.restored_seconds)
-    return "" if same else "the times are not those that the audit log tells"
+def check_times(certificate: Certificate, parts: Parts) -> None:
+    """The certificate's times are those of the audit log."""
+    stated = (certificate.withdrawn_seconds, certificate.restored_seconds)
+    require(
+        times(parts["audit.jsonl"], certificate.request) == stated, "the times are not those that the audit log tells"
+    )
 
 
-def order_fault(certificate: Certificate, parts: Mapping[str, Any]) -> str:
-    """Received, recorded, approved, planned, carried out, certified: each not before the last; empty where it is so."""
+def check_order(certificate: Certificate, parts: Parts) -> None:
+    """Received, recorded, approved, planned, carried out, certified: each not before the last."""
     asked, approved, planned = (parts["signatures.json"][says]["content"] for says in ("asked", "approved", "planned"))
-    done = [at for at, what in worked(parts["audit.jsonl"], certificate.request) if what in (*_WORK, SERVED)]
-    stated = (asked["received_at"], asked["recorded_at"], approved["at"], planned["at"])
-    course = [*map(datetime.fromisoformat, stated), *done, certificate.issued_at]
-    names = ["received", "recorded", "approved", "planned", *("carried out" for _ in done), "certified"]
-    for (name, at), (after, later) in pairwise(zip(names, course, strict=True)):
-        if later < at:
-            return f"{after} before it was {name}"
-    return ""
+    stated = {
+        "received": asked["received_at"],
+        "recorded": asked["recorded_at"],
+        "approved": approved["at"],
+        "planned": planned["at"],
+    }
+    course = [
+        *((name, datetime.fromisoformat(at)) for name, at in stated.items()),
+        *(("carried out", at) for at, what in worked(parts["audit.jsonl"], certificate.request) if what in _WORK),
+        ("certified", certificate.issued_at),
+    ]
+    for (name, at), (after, later) in pairwise(course):
+        require(at <= later, f"{after} before it was {name}")
 
 
 def _told(lines: Iterable[Mapping[str, Any]], request: str) -> Iterator[tuple[datetime, str]]:

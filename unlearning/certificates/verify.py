@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from fedrec.errors import FedrecError
 from unlearning.audit.canonical import canonical, parse
 from unlearning.certificates.certificate import APPROVALS, NOT_MEASURED, Approval, Certificate, SignedCertificate
-from unlearning.certificates.checks import Check, check_bundle
+from unlearning.certificates.checks import check_bundle
+from unlearning.certificates.faults import Check, Fault, checked, require
 from unlearning.operators.keys import key_id, read_public, verify, write_public
 
 WHO = "who signed: no trusted keys were given"
@@ -66,39 +67,33 @@ def verify_certificate(
     Raises:
         FedrecError: there is no such file.
     """
-    raw = read_file(path)
-    signed, why = _parsed(raw)
-    checks = [Check("form", signed is not None, why)]
-    if signed is None:
-        return Verdict(tuple(checks), "unknown" if trusted is None else "untrusted")
-    passed = signed.certificate.verdict == "PASS"
-    checks.append(_signature(signed))
+    try:
+        signed = parsed(read_file(path))
+    except Fault as fault:
+        return Verdict((Check("form", False, str(fault)),), "unknown" if trusted is None else "untrusted")
+    own, passed = signed.certificate, signed.certificate.verdict == "PASS"
+    checks, unchecked = (
+        [Check("form", True, f"canonical, {own.schema_version}"), checked("signature", _signed, signed)],
+        [],
+    )
     checks.append(Check("verdict", passed, "PASS" if passed else "FAIL: the erasure is not shown to have worked"))
-    unchecked = []
     if trusted is None:
         unchecked.append(WHO)
     else:
-        checks.append(_trusted(signed, trusted))
-        unchecked += [
-            f"who {did}: key {key} is not among the trusted ones"
-            for did, key in (
-                ("asked", signed.certificate.operators.requester),
-                ("approved", signed.certificate.operators.approver),
-            )
-            if key not in trusted
-        ]
+        checks.append(checked("signer", _trusted, signed, trusted))
+        people = {"asked": own.operators.requester, "approved": own.operators.approver}
+        strangers = {did: key for did, key in people.items() if key not in trusted}
+        unchecked += [f"who {did}: key {key} is not among the trusted ones" for did, key in strangers.items()]
     if previous is not None:
-        named = hashlib.sha256(read_file(previous)).hexdigest() == signed.certificate.previous
-        checks.append(
-            Check("previous certificate", named, str(previous) if named else f"{previous} is not the one named")
-        )
-    elif signed.certificate.previous is not None:
+        named = hashlib.sha256(read_file(previous)).hexdigest() == own.previous
+        why = str(previous) if named else f"{previous} is not the one named"
+        checks.append(Check("previous certificate", named, why))
+    elif own.previous is not None:
         unchecked.append("the chain: the certificate before was not given")
     if bundle is None:
         unchecked.append("the evidence: no bundle was given")
     else:
-        checks += check_bundle(signed.certificate, bundle)
-    own = signed.certificate
+        checks += check_bundle(own, bundle)
     return Verdict(tuple(checks), signer_of(checks, trusted), tuple(unchecked), warnings_of(own), own.approval)
 
 
@@ -114,57 +109,64 @@ def signer_of(checks: Iterable[Check], trusted: Mapping[str, bytes] | None) -> S
     return "trusted" if all(check.ok for check in checks if check.name.endswith("signer")) else "untrusted"
 
 
-def read_signed(path: Path) -> tuple[SignedCertificate | None, str]:
-    """The certificate in a file, if its bytes are exactly what this version of the schema would write; else why not.
+def read_signed(path: Path) -> SignedCertificate | None:
+    """The certificate in a file; None where it is none.
 
     Raises:
         FedrecError: there is no such file.
     """
-    return _parsed(read_file(path))
+    try:
+        return parsed(read_file(path))
+    except Fault:
+        return None
 
 
 def read_file(path: Path) -> bytes:
+    """
+    Raises:
+        FedrecError: there is no such file.
+    """
     try:
         return path.read_bytes()
     except OSError as error:
         raise FedrecError(f"{path}: cannot be read ({error.strerror}); name a certificate file") from None
 
 
-def _parsed(raw: bytes) -> tuple[SignedCertificate | None, str]:
-    """The certificate, if the bytes are exactly what this version of the schema would write; else why not."""
+def parsed(raw: bytes) -> SignedCertificate:
+    """The certificate whose file these bytes are.
+
+    Raises:
+        Fault: they are not exactly what this version of the schema would write.
+    """
     try:
-        content = parse(raw)
-        signed = SignedCertificate.model_validate(content)
+        signed = SignedCertificate.model_validate(parse(raw))
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"])) or "the whole"
-        return None, f"{where} is not as the schema wants it"
+        raise Fault(f"{where} is not as the schema wants it") from None
     except ValueError as error:
-        return None, f"not a certificate: {error}"
-    if signed.as_bytes() != raw:
-        return None, "not written as the schema wants it"
-    return signed, f"canonical, {signed.certificate.schema_version}"
+        raise Fault(f"not a certificate: {error}") from None
+    require(signed.as_bytes() == raw, "not written as the schema wants it")
+    return signed
 
 
-def _signature(signed: SignedCertificate) -> Check:
+def _signed(signed: SignedCertificate) -> str:
     """The signature, and that signature, key and key id are each spelled in the one way they can be."""
-    name = "signature"
     try:
         public = read_public(signed.public_key.encode())
         signature = base64.b64decode(signed.signature, validate=True)
     except ValueError:
-        return Check(name, False, "the key or the signature cannot be read")
-    if write_public(public) != signed.public_key or base64.b64encode(signature).decode() != signed.signature:
-        return Check(name, False, "the key or the signature is not in canonical form")
-    if not key_id(public) == signed.key_id == signed.certificate.operators.signer:
-        return Check(name, False, "the key is not that of the signer whom the certificate names")
-    if not verify(public, canonical(signed.certificate.model_dump(mode="json")), signature):
-        return Check(name, False, "the certificate was altered, or not signed with this key")
-    return Check(name, True, f"Ed25519, key {signed.key_id}")
+        raise Fault("the key or the signature cannot be read") from None
+    spelled = (write_public(public), base64.b64encode(signature).decode()) == (signed.public_key, signed.signature)
+    require(spelled, "the key or the signature is not in canonical form")
+    named = key_id(public) == signed.key_id == signed.certificate.operators.signer
+    require(named, "the key is not that of the signer whom the certificate names")
+    genuine = verify(public, canonical(signed.certificate.model_dump(mode="json")), signature)
+    require(genuine, "the certificate was altered, or not signed with this key")
+    return f"Ed25519, key {signed.key_id}"
 
 
-def _trusted(signed: SignedCertificate, trusted: Mapping[str, bytes]) -> Check:
+def _trusted(signed: SignedCertificate, trusted: Mapping[str, bytes]) -> str:
     known = trusted.get(signed.key_id)
-    if known is None:
-        return Check("signer", False, f"key {signed.key_id} is not among the trusted ones")
-    same = write_public(known) == signed.public_key
-    return Check("signer", same, f"key {signed.key_id} is trusted" if same else "another key of the same id is trusted")
+    require(known is not None, f"key {signed.key_id} is not among the trusted ones")
+    require(known and write_public(known) == signed.public_key, "another key of the same id is trusted")
+    return f"key {signed.key_id} is trusted"

@@ -88,7 +88,7 @@ def _there_again(work: Work, ids: Sequence[str]) -> list[str]:
 def _is_signed(work: Work, id: str) -> bool:
     """Whether its certificate was signed before the work was broken off."""
     path = work.workflow.certificates / f"{id}.json"
-    signed = read_signed(path)[0] if path.exists() else None
+    signed = read_signed(path) if path.exists() else None
     return signed is not None and signed.certificate.request == id
 
 

@@ -75,7 +75,7 @@ class Execution(Work):
     def outcome(self, request: Request) -> dict[str, Any]:
         """As `--json` tells it."""
         certificate = self.workflow.certificates / f"{request.id}.json"
-        signed = read_signed(certificate)[0] if certificate.exists() else None
+        signed = read_signed(certificate) if certificate.exists() else None
         return {
             "id": request.id,
             "state": request.state.value,

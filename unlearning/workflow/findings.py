@@ -124,7 +124,7 @@ def _lines(workflow: Workflow) -> list[Line]:
 
 def _certificates(workflow: Workflow) -> dict[str, SignedCertificate | None]:
     """By the request that each is called by; None for what is none."""
-    return {path.stem: read_signed(path)[0] for path in sorted(workflow.certificates.glob("*.json"))}
+    return {path.stem: read_signed(path) for path in sorted(workflow.certificates.glob("*.json"))}
 
 
 def open_faults(workflow: Workflow) -> dict[str, str]:

@@ -108,7 +108,7 @@ def made(
         "thresholds": thresholds.model_dump(mode="json"), "shards": [3], "clients": ["client-0"], "rounds": 2,
         "retrained_clients": ["client-0", "client-1"], "claim": RETRAINED, "data_before": data["before"],
         "adapters_before": {each["client"]: [each["before"]] for each in ADAPTERS},
-        "exceptions": ["backups, beyond use"], "elsewhere": [], "erasures_before": {}, "follows": None,
+        "exceptions": ["backups, beyond use"], "elsewhere": [], "erasures_before": {}, "follows": None, "changed": {},
         **(planned or {}),
     }  # fmt: skip
     who = signatures(keys, plan, {**PEOPLE, **people}, signed or {})
