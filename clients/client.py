@@ -21,7 +21,8 @@ from fedrec.data.dataset import HISTORY, TEST, TRAIN, VALID, Catalogue, Interact
 from fedrec.data.evaluation_sample import evaluated
 from fedrec.data.user_hash import drawn, numbered, shard_of
 from fedrec.ensemble.aggregators import AGGREGATORS
-from fedrec.ensemble.served_model import Judged, ServedModel
+from fedrec.ensemble.aggregators.judged import Judged
+from fedrec.ensemble.served_model import ServedModel
 from fedrec.ensemble.serving import Ensemble
 from fedrec.ensemble.validation import Judgement, judge, read_judgement
 from fedrec.errors import FedrecError
@@ -93,12 +94,10 @@ class Client:
 
     def answers_of(self, adapters: Mapping[int, State], judged: Judged | None = None) -> ServedModel:
         """How these adapters answer together; without judged rows they count equally."""
-        config, readout = self.config, self.encoder.readout
-        aggregator = "average-nd" if judged is None else config.aggregator
-        known = Judged.nobody(config.shards) if judged is None else judged
-        return ServedModel(
-            self.base, config.lora, readout, adapters, known, aggregator, config.aggregation, config.seed
-        )
+        config = self.config
+        if judged is None:
+            config, judged = config.model_copy(update={"aggregator": "average-nd"}), Judged.nobody(config.shards)
+        return ServedModel(self.base, config, self.encoder.readout, adapters, judged)
 
     def inventory(self) -> InventoryAnswer:
         """Counts only: users, and train rows of each shard."""

@@ -138,8 +138,7 @@ def score_candidates(
         (m,) scores, equal to scoring each prompt by itself.
     """
     if not past or not continues(model):
-        prompts = [np.array(past + question) for question in questions]
-        windows = [Window(ids, np.array([len(ids) - 1]), np.array([row])) for row, ids in enumerate(prompts)]
+        windows = prompt_windows(past, questions)
         return score_windows(model, windows, readout, len(windows), bank=bank, routing=routing, precision=precision)
     device = next(model.parameters()).device
     reads = body(model)
@@ -160,6 +159,12 @@ def score_candidates(
             logits = answer_logits(model, hidden[torch.arange(size, device=device), last], readout.tokens)
             scores[chosen] = readout.scores(logits, ())
     return scores
+
+
+def prompt_windows(past: Tokens, questions: Sequence[Tokens]) -> list[Window]:
+    """Each question with the past before it as a window that answers the row of its number."""
+    prompts = [np.array(past + question) for question in questions]
+    return [Window(ids, np.array([len(ids) - 1]), np.array([row])) for row, ids in enumerate(prompts)]
 
 
 def _using(bank: AdapterBank | None, routing: Routing | None) -> Any:

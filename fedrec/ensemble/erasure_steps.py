@@ -17,8 +17,9 @@ from fedrec.config import RunConfig
 from fedrec.data.dataset import TEST, TRAIN, Catalogue, Interactions
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, of_some_people, row_keys
+from fedrec.ensemble.aggregators.judged import Judged
 from fedrec.ensemble.erased_rows import discard, held, hold
-from fedrec.ensemble.served_model import Judged, ServedModel
+from fedrec.ensemble.served_model import ServedModel
 from fedrec.ensemble.serving import Ensemble
 from fedrec.ensemble.validation import Judgement, read_judgement, write_judgement
 from fedrec.files import sync

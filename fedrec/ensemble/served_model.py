@@ -7,84 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fedrec.config import AggregationConfig, LoraConfig
+from fedrec.config import RunConfig
 from fedrec.data.prompts import Tokens, Window
-from fedrec.ensemble.aggregators import (
-    AGGREGATORS,
-    Evidence,
-    combine,
-    equal_in,
-    restricted,
-    row_weights_to_windows,
-)
+from fedrec.ensemble.aggregators import AGGREGATORS, equal_in
+from fedrec.ensemble.aggregators.combine import combine
+from fedrec.ensemble.aggregators.judged import Judged
+from fedrec.ensemble.aggregators.weights import restricted, row_weights_to_windows
 from fedrec.models.adapter import State
 from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import Base
-from fedrec.scoring import Batches, by_length, row_vectors, score_candidates, score_windows
+from fedrec.scoring import Batches, by_length, prompt_windows, row_vectors, score_candidates, score_windows
 from fedrec.tasks.task import Readout
-
-
-@dataclass(frozen=True)
-class Judged:
-    """Validation rows as all S shards answer them.
-
-    Attributes:
-        vectors: (v, d), labels: (v,), scores: (v, S).
-        centres: (S, d) the mean vector of each shard's training rows.
-    """
-
-    vectors: NDArray[np.float32]
-    labels: NDArray[np.int8]
-    scores: NDArray[np.float64]
-    centres: NDArray[np.float32]
-
-    @classmethod
-    def nobody(cls, shards: int) -> Judged:
-        """No rows: for aggregators that judge nothing."""
-        return cls(
-            np.zeros((0, 1), np.float32), np.zeros(0, np.int8), np.zeros((0, shards)), np.zeros((shards, 1), np.float32)
-        )
-
-    def take(self, rows: NDArray[np.bool_]) -> Judged:
-        """Some of the rows."""
-        return Judged(self.vectors[rows], self.labels[rows], self.scores[rows], self.centres)
-
-    def evidence(self, shards: Sequence[int]) -> Evidence:
-        """What is known of some of the shards; no rows to answer yet."""
-        chosen = list(shards)
-        return Evidence(self.vectors[:0], self.vectors, self.labels, self.scores[:, chosen], self.centres[chosen])
 
 
 class ServedModel:
     """The shards that serve, over one base model."""
 
     def __init__(
-        self,
-        base: Base,
-        lora: LoraConfig,
-        readout: Readout,
-        adapters: Mapping[int, State],
-        judged: Judged,
-        aggregator: str,
-        settings: AggregationConfig,
-        seed: int,
+        self, base: Base, config: RunConfig, readout: Readout, adapters: Mapping[int, State], judged: Judged
     ) -> None:
         """
         Args:
+            config: names the aggregator; where no row is left to judge the shards by, they count equally.
             readout: how answers are read.
             adapters: by shard; with none of them the base model answers alone.
-            aggregator: a name in `AGGREGATORS`; where no row is left to judge the shards by, they count equally.
-            seed: of what an aggregator learns.
         """
-        self._base, self._lora, self._readout, self._judged = base, lora, readout, judged
-        self._aggregator, self._settings, self._seed = AGGREGATORS[aggregator], settings, seed
+        self._base, self._config, self._readout, self._judged = base, config, readout, judged
+        self._aggregator = AGGREGATORS[config.aggregator]
         if self._aggregator.judges and not len(judged.labels):
             self._aggregator = equal_in(self._aggregator.form)
         shards = sorted(adapters)
@@ -125,13 +80,14 @@ class ServedModel:
         self.shards = tuple(shards)
         self._bank: AdapterBank | None = None
         if shards:
-            self._bank = AdapterBank(self._base.model, self._lora, width=len(shards))
+            self._bank = AdapterBank(self._base.model, self._config.lora, width=len(shards))
             fill(self._bank)
             self._bank.eval()
 
     def _prepare(self) -> None:
         if self.shards:
-            self._weigh = self._aggregator.prepare(self._judged.evidence(self.shards), self._settings, self._seed)
+            judged = self._judged.of(self.shards)
+            self._weigh = self._aggregator.prepare(judged, self._config.aggregation, self._config.seed)
 
     def scores(self, windows: Sequence[Window], n: int, batches: Batches = by_length) -> NDArray[np.float64]:
         """The like-probability of every answered row.
@@ -163,9 +119,7 @@ class ServedModel:
         """
         form = self._aggregator.form
         if len(self.shards) > 1 and form not in ("ND", "D"):
-            prompts = [np.array(past + question) for question in questions]
-            windows = [Window(ids, np.array([len(ids) - 1]), np.array([row])) for row, ids in enumerate(prompts)]
-            return self.scores(windows, len(windows))
+            return self.scores(prompt_windows(past, questions), len(questions))
         routing: Routing | None = Routed(0) if self.shards else None
         if len(self.shards) > 1:
             end = Window(np.array(past), np.array([len(past) - 1]), np.array([0], np.intp))

@@ -20,8 +20,9 @@ from typing import Any, Protocol
 from fedrec.config import LoraConfig, RunConfig
 from fedrec.data.dataset import TEST, VALID
 from fedrec.ensemble.aggregators import AGGREGATORS
+from fedrec.ensemble.aggregators.judged import Judged
 from fedrec.ensemble.scores import ScoreFile
-from fedrec.ensemble.served_model import Judged, ServedModel
+from fedrec.ensemble.served_model import ServedModel
 from fedrec.ensemble.validation import Judgement, judged_users, read_judgement, write_judgement
 from fedrec.errors import FedrecError
 from fedrec.files import read_json, replacing_folder, sync, write_json
@@ -113,10 +114,8 @@ class Ensemble:
         Raises:
             FedrecError: as `adapters`; or the validation rows cannot be read.
         """
-        return ServedModel(
-            base, config.lora, encoder.readout, self.adapters(), self.judged(config.shards, config.aggregator),
-            config.aggregator, config.aggregation, config.seed,
-        )  # fmt: skip
+        judged = self.judged(config.shards, config.aggregator)
+        return ServedModel(base, config, encoder.readout, self.adapters(), judged)
 
     def judged(self, shards: int, aggregator: str) -> Judged:
         """The rows by which an aggregator weighs so many shards, of people who are there."""

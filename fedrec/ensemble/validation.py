@@ -25,7 +25,7 @@ from safetensors.numpy import load_file, save_file
 from fedrec.config import LoraConfig, RunConfig
 from fedrec.data.dataset import Interactions
 from fedrec.data.prompts import Window
-from fedrec.ensemble.served_model import Judged
+from fedrec.ensemble.aggregators.judged import Judged
 from fedrec.files import replacing, storing
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.bank import AdapterBank, Routed

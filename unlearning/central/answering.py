@@ -14,7 +14,8 @@ from fedrec import hardware
 from fedrec.bases.recorded import base_of
 from fedrec.data.dataset import TEST, VALID, Interactions
 from fedrec.data.user_hash import drawn
-from fedrec.ensemble.served_model import Judged, ServedModel
+from fedrec.ensemble.aggregators.judged import Judged
+from fedrec.ensemble.served_model import ServedModel
 from fedrec.ensemble.validation import Judgement, judge, read_judgement
 from fedrec.models.adapter import State
 from fedrec.models.base import Base
@@ -113,10 +114,8 @@ class AnsweringModel:
         return self._together(adapters, replace(judged, centres=self._centres()), self.method)
 
     def _together(self, adapters: Mapping[int, State], judged: Judged, method: Method) -> ServedModel:
-        return ServedModel(
-            self.base, self.config.lora, self.encoder.readout, adapters, judged, method.aggregator,
-            method.aggregation, self.config.seed,
-        )  # fmt: skip
+        config = self.config.model_copy(update={"aggregator": method.aggregator, "aggregation": method.aggregation})
+        return ServedModel(self.base, config, self.encoder.readout, adapters, judged)
 
     def judged_by(self, adapters: Mapping[int, State], crew: Crew | None = None) -> Judgement:
         """What weighs adapters, by shard, against each other; what is known already is not computed again."""

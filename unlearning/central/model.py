@@ -25,7 +25,7 @@ from fedrec.bases.recorded import record_base
 from fedrec.config import RunConfig
 from fedrec.data.dataset import Dataset
 from fedrec.data.selection import Selection
-from fedrec.ensemble.aggregators.evidence import no_validation_rows
+from fedrec.ensemble.aggregators.judged import no_validation_rows
 from fedrec.ensemble.validation import Judgement
 from fedrec.files import write_json
 from fedrec.models.adapter import State, initial_state, state_hash

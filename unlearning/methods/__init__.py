@@ -9,7 +9,7 @@ from fedrec.errors import UsageError
 from fedrec.registry import Registry
 
 if TYPE_CHECKING:
-    from fedrec.ensemble.aggregators import AggregationConfig
+    from fedrec.config import AggregationConfig
     from unlearning.methods.method import Method, Unit
 
 METHODS: Registry[type[Method]] = Registry(
@@ -38,7 +38,8 @@ def method_named(
     Raises:
         UsageError: it is unknown.
     """
-    from fedrec.ensemble.aggregators import AGGREGATORS, AggregationConfig
+    from fedrec.config import AggregationConfig
+    from fedrec.ensemble.aggregators import AGGREGATORS
     from unlearning.partition import PARTITIONERS
 
     kind = _kind(name)

@@ -8,7 +8,8 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 
-from fedrec.ensemble.aggregators import AGGREGATORS, AggregationConfig, Aggregator
+from fedrec.config import AggregationConfig
+from fedrec.ensemble.aggregators import AGGREGATORS, Aggregator
 from fedrec.settings import Section, validated
 from unlearning.compute.crew import Work
 from unlearning.partition import PARTITIONERS, Partitioner

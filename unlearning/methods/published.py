@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from fedrec.ensemble.aggregators import AggregationConfig
+from fedrec.config import AggregationConfig
 from unlearning.methods.method import Method
 
 

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.config import AggregationConfig
 from fedrec.ensemble.aggregators.adaptive import adaptive, major
-from fedrec.ensemble.aggregators.combine import Form, combine
-from fedrec.ensemble.aggregators.evidence import Evidence, Weigher
+from fedrec.ensemble.aggregators.combine import Form
 from fedrec.ensemble.aggregators.grapheraser import lb_aggr
+from fedrec.ensemble.aggregators.judged import Judged
 from fedrec.ensemble.aggregators.receraser import attention
-from fedrec.ensemble.aggregators.restricted import restricted
 from fedrec.ensemble.aggregators.simple import average, semantic
-from fedrec.ensemble.aggregators.timelines import row_weights_to_windows
-
-__all__ = [
-    "AGGREGATORS",
-    "AggregationConfig",
-    "Aggregator",
-    "Evidence",
-    "Form",
-    "Weigher",
-    "combine",
-    "equal_in",
-    "restricted",
-    "row_weights_to_windows",
-]
+from fedrec.ensemble.aggregators.weights import Weigher
 
 
 @dataclass(frozen=True)
@@ -42,7 +28,7 @@ class Aggregator:
         judges: it looks at validation rows and vectors; otherwise the weights are equal.
         learned: it is trained on the validation rows, so a deletion trains it again, at a cost that counts.
         source: paper and part.
-        shares: from evidence (whose own rows are not looked at), settings and seed to what weighs rows, to a sum of 1.
+        shares: from judged rows, settings and seed to what weighs rows, to a sum of 1.
     """
 
     name: str
@@ -50,24 +36,24 @@ class Aggregator:
     judges: bool
     learned: bool
     source: str
-    shares: Callable[[Evidence, AggregationConfig, int], Weigher]
+    shares: Callable[[Judged, AggregationConfig, int], Weigher]
 
-    def prepare(self, evidence: Evidence, settings: AggregationConfig, seed: int) -> Weigher:
+    def prepare(self, judged: Judged, settings: AggregationConfig, seed: int) -> Weigher:
         """What weighs rows: weights >= 0 that sum to `settings.scale` where adapters are mixed, to 1 where outputs are.
 
         Raises:
             FedrecError: the validation rows it needs are missing.
         """
         scale = settings.scale if self.form in ("ND", "D") else 1.0
-        shares = self.shares(evidence, settings, seed)
+        shares = self.shares(judged, settings, seed)
         return lambda vectors: scale * shares(vectors)
 
 
 def _each(
-    shares: Callable[[Evidence, AggregationConfig], NDArray[np.float64]],
-) -> Callable[[Evidence, AggregationConfig, int], Weigher]:
+    shares: Callable[[Judged, NDArray[np.float32], AggregationConfig], NDArray[np.float64]],
+) -> Callable[[Judged, AggregationConfig, int], Weigher]:
     """An aggregator that learns nothing: every row is weighed by itself."""
-    return lambda evidence, settings, _: lambda vectors: shares(replace(evidence, vectors=vectors), settings)
+    return lambda judged, settings, _: lambda vectors: shares(judged, vectors, settings)
 
 
 _APA = "Hu et al., arXiv 2404.10327"
@@ -75,8 +61,7 @@ _SISA = "Bourtoule et al., arXiv 1912.03817"
 _RECERASER = "Chen et al., arXiv 2201.06820"
 _GRAPHERASER = "Chen et al., arXiv 2103.14991"
 
-_adaptive, _major, _semantic = _each(adaptive), _each(major), _each(semantic)
-_equal = _each(lambda evidence, _: average(evidence))
+_adaptive, _major, _semantic, _equal = map(_each, (adaptive, major, semantic, average))
 
 AGGREGATORS: dict[str, Aggregator] = {
     aggregator.name: aggregator
@@ -91,8 +76,8 @@ AGGREGATORS: dict[str, Aggregator] = {
         Aggregator("sisa", "probability", False, False, f"{_SISA}, mean", _equal),
         Aggregator("sisa-logit", "logit", False, False, f"{_SISA}, mean of logits", _equal),
         Aggregator("vote", "vote", False, False, f"{_SISA}, majority vote", _equal),
-        Aggregator("receraser", "logit", True, True, f"{_RECERASER}, attention", lambda e, _, seed: attention(e, seed)),
-        Aggregator("grapheraser", "probability", True, True, f"{_GRAPHERASER}, LBAggr", lambda e, _, __: lb_aggr(e)),
+        Aggregator("receraser", "logit", True, True, f"{_RECERASER}, attention", lambda j, _, seed: attention(j, seed)),
+        Aggregator("grapheraser", "probability", True, True, f"{_GRAPHERASER}, LBAggr", lambda j, _, __: lb_aggr(j)),
     )
 }
 

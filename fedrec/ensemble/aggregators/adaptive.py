@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from fedrec.config import AggregationConfig, ErrorReading
-from fedrec.ensemble.aggregators.evidence import Evidence, need_validation
+from fedrec.ensemble.aggregators.judged import Judged
 from fedrec.ensemble.aggregators.neighbours import nearest
 
 
@@ -34,30 +34,29 @@ def errors(scores: NDArray[np.float64], labels: NDArray[np.int8], reading: Error
             return found
 
 
-def local_errors(evidence: Evidence, settings: AggregationConfig) -> NDArray[np.float64]:
-    """(n, K) mean error of every adapter on the validation rows nearest to each row.
+def local_errors(judged: Judged, vectors: NDArray[np.float32], settings: AggregationConfig) -> NDArray[np.float64]:
+    """(n, K) mean error of every adapter on the validation rows nearest to each of n rows, by vectors (n, d).
 
     Raises:
         FedrecError: there are no validation rows.
     """
-    need_validation(evidence)
-    each = errors(evidence.valid_scores, evidence.valid_labels, settings.error)
-    judges = nearest(evidence.vectors, evidence.valid_vectors, settings.neighbours)
-    total = np.zeros((len(judges), evidence.shards))
+    each = errors(judged.needed().scores, judged.labels, settings.error)
+    judges = nearest(vectors, judged.vectors, settings.neighbours)
+    total = np.zeros((len(judges), judged.shards))
     for judge in judges.T:  # nearest first: a fixed order of adding, and no (n, neighbours, K) array
         total += each[judge]
     mean: NDArray[np.float64] = total / judges.shape[1]
     return mean
 
 
-def adaptive(evidence: Evidence, settings: AggregationConfig) -> NDArray[np.float64]:
+def adaptive(judged: Judged, vectors: NDArray[np.float32], settings: AggregationConfig) -> NDArray[np.float64]:
     """(n, K) APA's weights; rows sum to 1."""
-    weights: NDArray[np.float64] = softmax(-settings.tau * local_errors(evidence, settings), axis=1)
+    weights: NDArray[np.float64] = softmax(-settings.tau * local_errors(judged, vectors, settings), axis=1)
     return weights
 
 
-def major(evidence: Evidence, settings: AggregationConfig) -> NDArray[np.float64]:
+def major(judged: Judged, vectors: NDArray[np.float32], settings: AggregationConfig) -> NDArray[np.float64]:
     """(n, K) one-hot on the largest adaptive weight (the first of equals), which is APA with tau to infinity."""
-    best: NDArray[np.intp] = local_errors(evidence, settings).argmin(axis=1)
-    one_hot: NDArray[np.float64] = np.eye(evidence.shards)[best]
+    best: NDArray[np.intp] = local_errors(judged, vectors, settings).argmin(axis=1)
+    one_hot: NDArray[np.float64] = np.eye(judged.shards)[best]
     return one_hot

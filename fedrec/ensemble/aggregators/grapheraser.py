@@ -14,19 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from fedrec.ensemble.aggregators.evidence import Evidence, Weigher, need_validation
+from fedrec.ensemble.aggregators.judged import Judged
+from fedrec.ensemble.aggregators.weights import Weigher
 
 _FLOOR = 1e-7  # as fedrec.metrics clips
 
 
-def lb_aggr(evidence: Evidence) -> Weigher:
+def lb_aggr(judged: Judged) -> Weigher:
     """Learned: from vectors (n, d) to the same weights (n, K) in every row, summing to 1.
 
     Raises:
         FedrecError: there are no validation rows.
     """
-    need_validation(evidence)
-    weights = optimal_weights(evidence.valid_scores, evidence.valid_labels)
+    weights = optimal_weights(judged.needed().scores, judged.labels)
     return lambda vectors: np.tile(weights, (len(vectors), 1))
 
 

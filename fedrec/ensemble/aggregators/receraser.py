@@ -19,7 +19,8 @@ from scipy.special import logit
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from fedrec.ensemble.aggregators.evidence import Evidence, Weigher, need_validation
+from fedrec.ensemble.aggregators.judged import Judged
+from fedrec.ensemble.aggregators.weights import Weigher
 from fedrec.hardware import threads
 
 _WIDTH, _ATTENTION = 64, 32  # of phi and of the hidden layer, as published
@@ -29,23 +30,22 @@ _PACE = 0.06  # learning rate times d: Adam moves every entry of W_k by the rate
 _FLOOR = 1e-7  # as fedrec.metrics clips
 
 
-def attention(evidence: Evidence, seed: int) -> Weigher:
-    """Learned: from vectors (n, d) to weights (n, K), rows summing to 1. Equal evidence and seed give equal bytes.
+def attention(judged: Judged, seed: int) -> Weigher:
+    """Learned: from vectors (n, d) to weights (n, K), rows summing to 1. Equal rows and seed give equal bytes.
 
     Raises:
         FedrecError: there are no validation rows.
     """
-    need_validation(evidence)
-    mean, spread = evidence.valid_vectors.mean(axis=0), evidence.valid_vectors.std(axis=0)
+    mean, spread = judged.needed().vectors.mean(axis=0), judged.vectors.std(axis=0)
 
     def features(vectors: NDArray[np.float32]) -> Tensor:
         return torch.from_numpy((vectors - mean) / np.where(spread > 0, spread, 1)).double()
 
-    logits = torch.from_numpy(logit(np.clip(evidence.valid_scores, _FLOOR, 1 - _FLOOR)))
-    labels = torch.from_numpy(evidence.valid_labels).double()
-    model = _Attention(evidence.valid_vectors.shape[1], evidence.shards, seed)
+    logits = torch.from_numpy(logit(np.clip(judged.scores, _FLOOR, 1 - _FLOOR)))
+    labels = torch.from_numpy(judged.labels).double()
+    model = _Attention(judged.vectors.shape[1], judged.shards, seed)
     with threads(1):  # the order of adding depends on their number
-        _fit(model, features(evidence.valid_vectors), logits, labels)
+        _fit(model, features(judged.vectors), logits, labels)
 
     def weigh(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
         with threads(1), torch.no_grad():

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from fedrec.config import AggregationConfig
-from fedrec.ensemble.aggregators.evidence import Evidence
+from fedrec.ensemble.aggregators.judged import Judged
 from fedrec.ensemble.aggregators.neighbours import directions
 
 
-def average(evidence: Evidence) -> NDArray[np.float64]:
+def average(judged: Judged, vectors: NDArray[np.float32], _: AggregationConfig) -> NDArray[np.float64]:
     """(n, K) equal weights; rows sum to 1."""
-    return np.full((len(evidence.vectors), evidence.shards), 1 / evidence.shards)
+    return np.full((len(vectors), judged.shards), 1 / judged.shards)
 
 
-def semantic(evidence: Evidence, settings: AggregationConfig) -> NDArray[np.float64]:
+def semantic(judged: Judged, vectors: NDArray[np.float32], settings: AggregationConfig) -> NDArray[np.float64]:
     """(n, K) weights by the cosine of each row's vector to the shards' centres; rows sum to 1."""
-    cosines = directions(evidence.vectors) @ directions(evidence.centres).T
+    cosines = directions(vectors) @ directions(judged.centres).T
     weights: NDArray[np.float64] = softmax(cosines / settings.temperature, axis=1)
     return weights

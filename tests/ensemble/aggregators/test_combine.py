@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from fedrec.data.prompts import Window
-from fedrec.ensemble.aggregators import Form, combine, row_weights_to_windows
+from fedrec.ensemble.aggregators.combine import Form, combine
+from fedrec.ensemble.aggregators.weights import row_weights_to_windows
 from fedrec.metrics import auc
 
 Array = NDArray[np.float64]

@@ -9,25 +9,25 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from fedrec.ensemble.aggregators import combine
+from fedrec.ensemble.aggregators.combine import combine
 from fedrec.ensemble.aggregators.grapheraser import lb_aggr, optimal_weights
 from fedrec.ensemble.aggregators.receraser import attention
 from fedrec.metrics import auc
-from tests.ensemble.aggregators.world import evidence, halves
+from tests.ensemble.aggregators.world import ROWS, evidence, halves
 
 
 def test_lb_aggr_prefers_the_better_shard_and_is_one_set_for_all_rows() -> None:
     found = evidence(valid=200)
-    good = np.where(found.valid_labels == 1, 0.8, 0.2)
-    columns = np.column_stack([found.valid_scores[:, 0], good, 1 - good])
-    weights = lb_aggr(replace(found, valid_scores=columns))(found.vectors)
+    good = np.where(found.labels == 1, 0.8, 0.2)
+    columns = np.column_stack([found.scores[:, 0], good, 1 - good])
+    weights = lb_aggr(replace(found, scores=columns))(ROWS)
     assert weights[0, 1] > weights[0, 0] > weights[0, 2]
     np.testing.assert_array_equal(weights, np.tile(weights[0], (7, 1)))
 
 
 def test_lb_aggr_is_the_optimum_over_directions() -> None:
     found = evidence(5, valid=60)
-    likelihood = np.where(found.valid_labels[:, None] == 1, found.valid_scores, 1 - found.valid_scores)
+    likelihood = np.where(found.labels[:, None] == 1, found.scores, 1 - found.scores)
 
     def of_direction(
         w: NDArray[np.float64],
@@ -35,7 +35,7 @@ def test_lb_aggr_is_the_optimum_over_directions() -> None:
         return float(np.log(np.linalg.norm(w)) - np.log(likelihood @ w).mean())
 
     free = minimize(lambda z: of_direction(np.exp(z)), np.zeros(3), method="Nelder-Mead", options={"fatol": 1e-12}).x
-    found_weights = optimal_weights(found.valid_scores, found.valid_labels)
+    found_weights = optimal_weights(found.scores, found.labels)
     np.testing.assert_allclose(found_weights, np.exp(free) / np.exp(free).sum(), atol=1e-3)
 
 
@@ -46,9 +46,9 @@ def test_lb_aggr_survives_a_certain_error() -> None:
 
 
 def test_attention_goes_to_the_shard_that_knows_the_half() -> None:
-    found, scores, labels = halves(1)
-    weights = attention(found, 0)(found.vectors)
-    left = found.vectors[:, 0] < 0
+    found, vectors, scores, labels = halves(1)
+    weights = attention(found, 0)(vectors)
+    left = vectors[:, 0] < 0
     assert weights[left, 0].mean() > 0.5 > weights[~left, 0].mean()
     alone = [auc(scores[:, k], labels) for k in range(2)]
     assert auc(combine(scores, weights, "logit"), labels) > max(alone)
@@ -56,18 +56,18 @@ def test_attention_goes_to_the_shard_that_knows_the_half() -> None:
 
 def test_attention_depends_on_the_seed_alone_not_on_threads_or_the_global_generator() -> None:
     found, before = evidence(), torch.get_num_threads()
-    weights = attention(found, 1)(found.vectors)
+    weights = attention(found, 1)(ROWS)
     torch.manual_seed(99)
     torch.set_num_threads(2)
     try:
-        assert attention(found, 1)(found.vectors).tobytes() == weights.tobytes()
+        assert attention(found, 1)(ROWS).tobytes() == weights.tobytes()
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
-    assert attention(found, 2)(found.vectors).tobytes() != weights.tobytes()
+    assert attention(found, 2)(ROWS).tobytes() != weights.tobytes()
 
 
 def test_attention_without_spread_in_the_vectors_is_finite() -> None:
     found = evidence()
-    same = replace(found, valid_vectors=np.ones_like(found.valid_vectors))
-    assert np.isfinite(attention(same, 0)(same.vectors)).all()
+    same = replace(found, vectors=np.ones_like(found.vectors))
+    assert np.isfinite(attention(same, 0)(ROWS)).all()

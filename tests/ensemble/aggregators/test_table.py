@@ -9,10 +9,13 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from fedrec.ensemble.aggregators import AGGREGATORS, AggregationConfig, Aggregator, Evidence, combine
+from fedrec.config import AggregationConfig
+from fedrec.ensemble.aggregators import AGGREGATORS, Aggregator
+from fedrec.ensemble.aggregators.combine import combine
+from fedrec.ensemble.aggregators.judged import Judged
 from fedrec.errors import FedrecError
 from fedrec.metrics import auc
-from tests.ensemble.aggregators.world import evidence, halves, only, permuted
+from tests.ensemble.aggregators.world import ROWS, evidence, halves
 
 JUDGING = ("apa-d", "apa-nd", "major-d", "major-nd", "receraser", "grapheraser")
 SETTINGS = AggregationConfig(neighbours=5)
@@ -24,9 +27,9 @@ def each(*names: str) -> pytest.MarkDecorator:
     )
 
 
-def weigh(aggregator: Aggregator, found: Evidence, settings: AggregationConfig, seed: int) -> NDArray[np.float64]:
-    """(n, K) weights of the evidence's own rows."""
-    return aggregator.prepare(found, settings, seed)(found.vectors)
+def weigh(aggregator: Aggregator, found: Judged, settings: AggregationConfig, seed: int) -> NDArray[np.float64]:
+    """(n, K) weights of `ROWS`."""
+    return aggregator.prepare(found, settings, seed)(ROWS)
 
 
 def test_the_names_are_the_keys() -> None:
@@ -49,13 +52,13 @@ def test_rows_sum_to_the_scale_where_adapters_are_mixed_and_to_one_elsewhere(
 def test_the_order_of_the_shards_does_not_matter(aggregator: Aggregator) -> None:
     found, order = evidence(), [2, 0, 1]
     weights = weigh(aggregator, found, SETTINGS, 0)
-    np.testing.assert_allclose(weigh(aggregator, permuted(found, order), SETTINGS, 0), weights[:, order], atol=1e-6)
+    np.testing.assert_allclose(weigh(aggregator, found.of(order), SETTINGS, 0), weights[:, order], atol=1e-6)
 
 
 @each("apa-d", "apa-nd", "average-d", "average-nd", "sisa", "sisa-logit", "vote", "receraser", "grapheraser")
 def test_adapters_that_answer_alike_weigh_alike(aggregator: Aggregator) -> None:
     found = evidence()
-    found = replace(found, valid_scores=np.repeat(found.valid_scores[:, :1], 3, axis=1))
+    found = replace(found, scores=np.repeat(found.scores[:, :1], 3, axis=1))
     np.testing.assert_allclose(weigh(aggregator, found, SETTINGS, 0), 1 / 3, atol=1e-9)
 
 
@@ -67,7 +70,7 @@ def test_the_same_evidence_gives_the_same_bytes(aggregator: Aggregator) -> None:
 
 @each()
 def test_only_some_need_validation_rows(aggregator: Aggregator) -> None:
-    found = only(evidence(), np.zeros(30, bool))
+    found = evidence().take(np.zeros(30, bool))
     if aggregator.name in JUDGING:
         with pytest.raises(FedrecError, match=r"^no validation rows .* choose average-nd, or give data.split [^\n]*$"):
             weigh(aggregator, found, SETTINGS, 0)
@@ -77,17 +80,17 @@ def test_only_some_need_validation_rows(aggregator: Aggregator) -> None:
 
 @each("apa-nd", "major-nd", "semantic-nd", "receraser")
 def test_weights_by_row_beat_the_mean_where_each_shard_knows_one_half(aggregator: Aggregator) -> None:
-    found, scores, labels = halves()
-    weights = weigh(aggregator, found, AggregationConfig(neighbours=20), 0)
+    found, vectors, scores, labels = halves()
+    weights = aggregator.prepare(found, AggregationConfig(neighbours=20), 0)(vectors)
     mean = auc(combine(scores, np.ones_like(scores), "logit"), labels)
     assert auc(combine(scores, weights, "logit"), labels) > mean + 0.01
 
 
 def test_evidence_that_does_not_fit_itself() -> None:
-    with pytest.raises(ValueError, match=r"valid_scores is \(30, 2\), not \(30, 3\)"):
-        replace(evidence(), valid_scores=np.zeros((30, 2)))
-    with pytest.raises(ValueError, match=r"vectors is \(7, 3\), not \(7, 4\)"):
-        replace(evidence(), vectors=np.zeros((7, 3), np.float32))
+    with pytest.raises(ValueError, match=r"scores is \(30, 2\), not \(30, 3\)"):
+        replace(evidence(), scores=np.zeros((30, 2)))
+    with pytest.raises(ValueError, match=r"vectors is \(30, 3\), not \(30, 4\)"):
+        replace(evidence(), vectors=np.zeros((30, 3), np.float32))
 
 
 @pytest.mark.parametrize("wrong", [{"tau": -1}, {"tau": np.inf}, {"neighbours": 0}, {"scale": 0}, {"error": "hinge"}])

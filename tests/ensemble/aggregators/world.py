@@ -1,46 +1,31 @@
-"""Made-up evidence: random directions, random labels, random scores, or shards that know one half of the space."""
+"""Made-up judged rows: random directions, random labels, random scores, or shards that know one half of the space."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.ensemble.aggregators import Evidence
+from fedrec.ensemble.aggregators.judged import Judged
+
+ROWS = np.random.default_rng(99).normal(size=(7, 4)).astype(np.float32)
+"""Vectors of rows to be answered."""
 
 
-def evidence(seed: int = 0, rows: int = 7, valid: int = 30, shards: int = 3, width: int = 4) -> Evidence:
+def evidence(seed: int = 0, valid: int = 30, shards: int = 3) -> Judged:
     random = np.random.default_rng(seed)
-    return Evidence(
-        vectors=random.normal(size=(rows, width)).astype(np.float32),
-        valid_vectors=random.normal(size=(valid, width)).astype(np.float32),
-        valid_labels=random.integers(0, 2, valid).astype(np.int8),
-        valid_scores=random.uniform(0.05, 0.95, (valid, shards)),
-        centres=random.normal(size=(shards, width)).astype(np.float32),
+    return Judged(
+        vectors=random.normal(size=(valid, 4)).astype(np.float32),
+        labels=random.integers(0, 2, valid).astype(np.int8),
+        scores=random.uniform(0.05, 0.95, (valid, shards)),
+        centres=random.normal(size=(shards, 4)).astype(np.float32),
     )
 
 
-def only(found: Evidence, kept: NDArray[np.bool_]) -> Evidence:
-    """The same without some validation rows."""
-    return replace(
-        found,
-        valid_vectors=found.valid_vectors[kept],
-        valid_labels=found.valid_labels[kept],
-        valid_scores=found.valid_scores[kept],
-    )
-
-
-def permuted(found: Evidence, order: list[int]) -> Evidence:
-    """The same with the shards in another order."""
-    return replace(found, valid_scores=found.valid_scores[:, order], centres=found.centres[order])
-
-
-def halves(seed: int = 0, rows: int = 400) -> tuple[Evidence, NDArray[np.float64], NDArray[np.int8]]:
+def halves(seed: int = 0, rows: int = 400) -> tuple[Judged, NDArray[np.float32], NDArray[np.float64], NDArray[np.int8]]:
     """Two shards, each right in its own half of the space and clueless in the other.
 
     Returns:
-        evidence of as many validation rows, the shards' scores (rows, 2) of the rows to answer, and their labels.
+        judged rows; and of as many rows to answer their vectors, the shards' scores (rows, 2), and the labels.
     """
     random = np.random.default_rng(seed)
     vectors = random.normal(size=(2 * rows, 4)).astype(np.float32)
@@ -50,5 +35,5 @@ def halves(seed: int = 0, rows: int = 400) -> tuple[Evidence, NDArray[np.float64
     left = vectors[:, 0] < 0
     scores = np.column_stack([np.where(left, right, clueless), np.where(left, clueless, right)])
     centres = np.array([[-1, 0, 0, 0], [1, 0, 0, 0]], np.float32)
-    found = Evidence(vectors[rows:], vectors[:rows], labels[:rows], scores[:rows], centres)
-    return found, scores[rows:], labels[rows:]
+    found = Judged(vectors[:rows], labels[:rows], scores[:rows], centres)
+    return found, vectors[rows:], scores[rows:], labels[rows:]
