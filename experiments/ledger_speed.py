@@ -20,6 +20,7 @@ from experiments.common import run_command, write_result
 from fedrec.data.selection import Selection
 from unlearning.requests.ledger import Asked, Ledger
 from unlearning.requests.policy import Policy
+from unlearning.requests.request import Signature
 from unlearning.requests.states import State
 from unlearning.requests.subjects import SubjectKeys
 
@@ -94,7 +95,7 @@ def plan(ledger: Ledger) -> tuple[int, int]:
     shards = np.random.default_rng(0).integers(SHARDS, size=BATCH).tolist()
     for request, shard in zip(ledger.open_requests(), shards, strict=False):
         ledger.approve(request.id, "ben", identity="passport", signature=b"-")
-        ledger.advance(request.id, State.PLANNED, plan={}, shards=[shard])
+        ledger.plan(request.id, {"shards": [shard]}, Signature("ada", BEGIN.isoformat(), ""))
     return len(set(shards)), sum(len(batch.shards) for batch in ledger.batches())
 
 

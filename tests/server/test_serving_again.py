@@ -15,7 +15,7 @@ from fedrec.errors import FedrecError
 from fedrec.protocol.adapters import Model
 from server.simulation.run import SimulatedRun, open_run
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
-from unlearning.requests.decisions import Decision
+from unlearning.requests.transitions import Decision
 from unlearning.workflow.workflow import Workflow
 
 __all__ = ["finished"]  # a fixture

@@ -23,26 +23,21 @@ class Rejected(FedrecError):
         operator: who was turned away, where a signature proved the name; what anybody may claim could name a person.
     """
 
-    def __init__(self, message: str, cause: str, operator: str | None = None) -> None:
+    def __init__(self, cause: str, message: str, operator: str | None = None) -> None:
         super().__init__(message)
         self.cause, self.operator = cause, operator
 
 
 def check_signature(authority: Authority, operator: str, role: Role, message: bytes, signature: bytes | None) -> bytes:
     """The signature, found good, of one who has the role."""
+    able = authority.names(role)
+    whom, who = f"operator {operator!r}", ", ".join(able) or "nobody"
     if not signature:
-        raise Rejected(f"operator {operator!r}: not signed; sign with the operator's key", "unsigned")
+        raise Rejected("unsigned", f"{whom}: not signed; sign with the operator's key")
     if not authority.check(operator, message, signature):
-        raise Rejected(
-            f"operator {operator!r}: not registered, or signed with another key; "
-            f"{', '.join(authority.names(role)) or 'nobody'} may, as {role}",
-            "wrong-signature",
-        )
-    if operator not in authority.names(role):
-        raise Rejected(
-            f"operator {operator!r}: has not the role {role}; {', '.join(authority.names(role)) or 'nobody'} has",
-            "wrong-role", operator,
-        )  # fmt: skip
+        raise Rejected("wrong-signature", f"{whom}: not registered, or signed with another key; {who} may, as {role}")
+    if operator not in able:
+        raise Rejected("wrong-role", f"{whom}: has not the role {role}; {who} has", operator)
     return signature
 
 
@@ -52,16 +47,11 @@ def check_four_eyes(policy: Policy, authority: Authority, request: Request, appr
     if not (len(there) > 1 if policy.four_eyes is None else policy.four_eyes):
         return
     if approver == request.requester:
-        raise Rejected(
-            f"request {request.id}: {approver!r} asked for it; another operator must approve it",
-            "self-approved", approver,
-        )  # fmt: skip
+        why = f"{approver!r} asked for it; another operator must approve it"
+        raise Rejected("self-approved", f"request {request.id}: {why}", approver)
     if approver not in there:
-        raise Rejected(
-            f"request {request.id}: {approver!r} became an approver after it had come; one who was there must approve "
-            "it, or it is handed in again",
-            "late-key", approver,
-        )  # fmt: skip
+        why = f"{approver!r} became an approver after it had come; one of before must approve it, or it is asked again"
+        raise Rejected("late-key", f"request {request.id}: {why}", approver)
 
 
 def check_amount(connection: Connection, policy: Policy, requester: str, coming: int, now: datetime) -> None:
@@ -70,17 +60,11 @@ def check_amount(connection: Connection, policy: Policy, requester: str, coming:
     Args:
         coming: how many more there are to be.
     """
-    mine = requests.c.requester == requester
-    more = f" and {coming} more" if coming > 1 else ""
-    lately = persistence.count(connection, mine, requests.c.recorded_at > now - timedelta(hours=1))
-    if lately + coming > policy.max_submissions_per_hour:
-        raise Rejected(
-            f"operator {requester!r}: {lately} requests within an hour{more}; wait, or raise max_submissions_per_hour",
-            "flood", requester,
-        )  # fmt: skip
-    unfinished = persistence.count(connection, mine, IS_OPEN)
-    if unfinished + coming > policy.max_open_per_requester:
-        raise Rejected(
-            f"operator {requester!r}: {unfinished} open requests{more}; finish some, or raise max_open_per_requester",
-            "flood", requester,
-        )  # fmt: skip
+    lately, more = requests.c.recorded_at > now - timedelta(hours=1), f" and {coming} more" if coming > 1 else ""
+    for which, limit, what in (
+        (lately, "max_submissions_per_hour", f"requests within an hour{more}; wait"),
+        (IS_OPEN, "max_open_per_requester", f"open requests{more}; finish some"),
+    ):
+        there = persistence.count(connection, requests.c.requester == requester, which)
+        if there + coming > getattr(policy, limit):
+            raise Rejected("flood", f"operator {requester!r}: {there} {what}, or raise {limit}", requester)

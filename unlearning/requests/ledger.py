@@ -22,7 +22,6 @@ from unlearning.requests.admission import Rejected, check_amount, check_four_eye
 from unlearning.requests.batches import BATCHED, Batch, into_batches, is_due
 from unlearning.requests.database import Database
 from unlearning.requests.deadlines import last_day
-from unlearning.requests.decisions import Decision, decided
 from unlearning.requests.policy import Policy
 from unlearning.requests.reader import Reader, moment, one
 from unlearning.requests.request import Request, Signature
@@ -40,7 +39,7 @@ from unlearning.requests.signing import (
 )
 from unlearning.requests.states import TERMINAL, UNDONE, State
 from unlearning.requests.subjects import SubjectKeys
-from unlearning.requests.transitions import Facts
+from unlearning.requests.transitions import Decision
 from unlearning.requests.versions import bring_up
 
 OnEvent = Callable[[str, dict[str, Any]], object]
@@ -79,8 +78,6 @@ class Ledger(Reader):
     def close(self) -> None:
         """Let go of the database."""
         self._database.close()
-
-    # Decisions of people
 
     def submit_all(
         self,
@@ -162,15 +159,13 @@ class Ledger(Reader):
             FedrecError: not signed by the approver, or the approver is the requester and the policy wants another.
         """
         request, at = self.get(id), moment(now)
+        message = approval_message(request, approver, identity, at)
         with self._rejections_reported(id):
-            signed = approval_message(request, approver, identity, at)
-            signature = check_signature(self._authority, approver, "approver", signed, signature)
+            kept = self._signed(approver, "approver", message, signature, at)
             check_four_eyes(self._policy, self._authority, request, approver)
-        kept = Signature(approver, at.isoformat(), signature.hex())
         method = "one-operator" if approver == request.requester else "four-eyes"
         change = partial(transitions.approved, identity=confirmed(identity), signature=kept)
-        told = {"operator": approver, "method": method, "signature": fingerprint(kept)}
-        return self._change("approved", id, change, **told)
+        return self._change("approved", id, change, operator=approver, method=method, signature=fingerprint(kept))
 
     def acknowledge(self, id: str, *, signature: bytes | None, now: datetime | None = None) -> Request:
         """With its requester's signature over `signing.content`, which holds no person, so that it can be kept.
@@ -183,12 +178,11 @@ class Ledger(Reader):
         request, at = self.get(id), moment(now)
         if "asked" in request.signatures:
             return request
+        who = request.requester
         with self._rejections_reported(id):
-            signed = signed_message(request, "asked", request.requester, at)
-            signature = check_signature(self._authority, request.requester, "requester", signed, signature)
-        kept = Signature(request.requester, at.isoformat(), signature.hex())
-        told = {"operator": request.requester, "signature": fingerprint(kept)}
-        return self._change("acknowledged", id, partial(transitions.acknowledged, signature=kept), **told)
+            kept = self._signed(who, "requester", signed_message(request, "asked", who, at), signature, at)
+        change = partial(transitions.acknowledged, signature=kept)
+        return self._change("acknowledged", id, change, operator=who, signature=fingerprint(kept))
 
     def decide(
         self, id: str, decision: Decision, approver: str, *, signature: bytes | None, now: datetime | None = None
@@ -200,20 +194,30 @@ class Ledger(Reader):
         Raises:
             FedrecError: not signed by who may decide it, not possible where the request is, or without a reason.
         """
-        request = self.get(id)
-        message = decision_message(request, decision, approver)
+        request, at = self.get(id), moment(now)
         role: Role = "requester" if (decision.says, approver) == ("cancelled", request.requester) else "approver"
         with self._rejections_reported(id):
-            check_signature(self._authority, approver, role, message, signature)
-        change = partial(decided, decision=decision, policy=self._policy, now=moment(now))
+            self._signed(approver, role, decision_message(request, decision, approver), signature, at)
+        change = partial(transitions.decided, decision=decision, policy=self._policy, now=at)
         after = self._change(decision.says, id, change, operator=approver)
         if after.state in UNDONE:
             self.destroy_subject(id)
         return after
 
-    # What the executor does
+    def _signed(self, operator: str, role: Role, message: bytes, signature: bytes | None, at: datetime) -> Signature:
+        value = check_signature(self._authority, operator, role, message, signature)
+        return Signature(operator, at.isoformat(), value.hex())
 
-    def advance(self, id: str, to: State, **facts: Unpack[Facts]) -> Request:
+    def plan(self, id: str, plan: Mapping[str, Any], planned: Signature) -> Request:
+        """With a plan, or a newer one, before anything is carried out.
+
+        Raises:
+            FedrecError: it is not approved, or something of it was begun.
+        """
+        kind = "planned-again" if self.get(id).state == State.PLANNED else "advanced"
+        return self._change(kind, id, partial(transitions.planned, plan=plan, signature=planned))
+
+    def advance(self, id: str, to: State, *, reason: str = "", certificate: str | None = None) -> Request:
         """In state `to`, on the disk when this returns: do what belongs to that state after, not before.
 
         Nothing happens where it is in that state already.
@@ -221,15 +225,9 @@ class Ledger(Reader):
         Raises:
             FedrecError: the move is not allowed, or lacks something: see `transitions.advanced`.
         """
-        return self._change("advanced", id, partial(transitions.advanced, to=to, facts=facts))
-
-    def plan_again(self, id: str, plan: Mapping[str, Any], planned: Signature) -> Request:
-        """With a newer plan, before anything is carried out.
-
-        Raises:
-            FedrecError: it is not planned, or no longer only that.
-        """
-        return self._change("planned-again", id, partial(transitions.planned_again, plan=plan, planned=planned))
+        return self._change(
+            "advanced", id, partial(transitions.advanced, to=to, reason=reason, certificate=certificate)
+        )
 
     def batches(self, now: datetime | None = None) -> Sequence[Batch]:
         """Planned requests to carry out together, and those broken off: each shard is in one batch only."""

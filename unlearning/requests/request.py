@@ -76,7 +76,6 @@ class Request:
         signatures: by what they say: who asked, who approved, who made the plan. That by which a request is let in is
             checked and not kept: it is over the person's id, so whoever tried ids on it would learn which one it was.
         came_from: the state in which it was held or failed.
-        shards: the shards to train again; None until planned.
         certificate: its path or hash.
     """
 
@@ -98,7 +97,6 @@ class Request:
     reasons: dict[str, str] = field(default_factory=dict)
     approver: str | None = None
     signatures: dict[str, Signature] = field(default_factory=dict)
-    shards: tuple[int, ...] | None = None
     plan: dict[str, Any] | None = None
     certificate: str | None = None
 
@@ -106,6 +104,11 @@ class Request:
     def reached(self) -> State:
         """How far it is, also while it is held or failed."""
         return self.came_from if self.state in STOPPED and self.came_from else self.state
+
+    @property
+    def shards(self) -> tuple[int, ...] | None:
+        """The shards to train again; None until planned."""
+        return None if self.plan is None else tuple(sorted(set(self.plan["shards"])))
 
     @property
     def four_eyes(self) -> bool:
@@ -121,5 +124,6 @@ class Request:
             "received_at": self.received_at.isoformat(),
             "recorded_at": self.recorded_at.isoformat(),
             "due_at": self.due_at.isoformat(),
+            "shards": self.shards,
             "four_eyes": self.four_eyes,
         }

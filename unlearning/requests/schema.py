@@ -49,7 +49,6 @@ requests = Table(
     Column("reasons", json, nullable=False),
     Column("approver", sa.Text),
     Column("signatures", json, nullable=False),
-    Column("shards", json),
     Column("plan", json),
     Column("certificate", sa.Text),
     Column("mark", sa.String(75), comment="of what an open one asks: `SubjectKeys.mark`"),

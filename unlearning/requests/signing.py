@@ -12,9 +12,9 @@ from fedrec.data.selection import Selection
 from unlearning.audit.canonical import canonical, digest
 from unlearning.certificates.signatures import Says
 from unlearning.operators.keys import Role
-from unlearning.requests.decisions import Decision
 from unlearning.requests.request import Identity, Request, Signature
 from unlearning.requests.scope import described
+from unlearning.requests.transitions import Decision
 
 
 class Authority(Protocol):

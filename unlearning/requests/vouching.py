@@ -14,8 +14,6 @@ from unlearning.requests.request import Request, Signature
 from unlearning.requests.signing import Authority, content
 from unlearning.requests.states import PATH, State
 
-_APPROVED = PATH.index(State.IDENTIFIED)
-
 
 def unvouched(request: Request, policy: Policy, authority: Authority) -> str | None:
     """Why a request that the ledger calls approved must not be carried out; None where all is signed.
@@ -24,12 +22,10 @@ def unvouched(request: Request, policy: Policy, authority: Authority) -> str | N
         FedrecError: an operator's public key cannot be read.
     """
     needed: list[Says] = ["asked", "approved"]
-    if request.plan is not None or request.shards is not None or PATH.index(request.reached) > _APPROVED:
+    if request.plan is not None:
         needed.append("planned")
-        if request.plan is None and request.shards is None:
-            return f"it is said to be {request.reached}, and nobody has planned it: the ledger was altered"
-        if request.plan is None or list(request.shards or ()) != request.plan.get("shards"):
-            return "its shards are not those of its plan: the ledger was altered"
+    elif PATH.index(request.reached) > PATH.index(State.IDENTIFIED):
+        return f"it is said to be {request.reached}, and nobody has planned it: the ledger was altered"
     for says in needed:
         if why := _unsigned(request, says, request.signatures.get(says), authority):
             return why

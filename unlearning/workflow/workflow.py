@@ -31,7 +31,6 @@ from unlearning.operators.keyring import Keyring
 from unlearning.operators.keys import ROLES, Role, key_id
 from unlearning.operators.registry import Operator, Registry
 from unlearning.requests.database import known_ids
-from unlearning.requests.decisions import Decision
 from unlearning.requests.ledger import Asked, Ledger
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Request, Signature
@@ -45,6 +44,7 @@ from unlearning.requests.signing import (
 )
 from unlearning.requests.states import State
 from unlearning.requests.subjects import SubjectKeys
+from unlearning.requests.transitions import Decision
 from unlearning.requests.vouching import unvouched
 from unlearning.verification import Thresholds
 from unlearning.workflow.correspondence import DECISIONS, path_of, write_letter
@@ -209,9 +209,7 @@ class Workflow:
         value = self.key(signer).sign(signed_message(replace(request, plan=plan), "planned", signer, at))
         signature = Signature(signer, at.isoformat(), value.hex())
         self.audit.append("plan", request=request.id, plan=digest(plan), operator=signer)
-        if request.state == State.PLANNED:
-            return self.ledger.plan_again(request.id, plan, signature)
-        return self.ledger.advance(request.id, State.PLANNED, shards=plan["shards"], plan=plan, planned=signature)
+        return self.ledger.plan(request.id, plan, signature)
 
     def unvouched(self, request: Request) -> str | None:
         """Why a request must not be carried out although the ledger calls it approved; None where all is signed.

@@ -26,7 +26,7 @@ from server.integrity.freshness import check_current
 from server.simulation.run import SimulatedRun, open_run
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
 from tests.unlearning.workflow.test_copies import compared
-from unlearning.requests.decisions import Decision
+from unlearning.requests.transitions import Decision
 
 __all__ = ["compared", "finished"]  # fixtures
 

@@ -14,16 +14,17 @@ from pydantic import TypeAdapter
 from fedrec.data.selection import Selection
 from unlearning.audit.fields import Code, Facts
 from unlearning.operators.keys import Role
-from unlearning.requests.decisions import Decision
 from unlearning.requests.ledger import Asked, Ledger
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Request, Signature
 from unlearning.requests.signing import approval_message, decision_message, signed_message, submission_message
 from unlearning.requests.states import PATH, State
 from unlearning.requests.subjects import SubjectKeys
+from unlearning.requests.transitions import Decision
 
 NOW = datetime(2026, 1, 31, 22, 30, tzinfo=UTC)
-PLAN = {"rounds": 3, "path": "exact"}
+PLAN = {"rounds": 3, "path": "exact", "shards": [0, 2]}
+SIGNED = Signature("ada", NOW.isoformat(), "00" * 64)
 
 
 class Operators:
@@ -99,7 +100,7 @@ class Office:
         plan = {**PLAN, "shards": sorted(set(shards))}
         value = self.operators.sign("ada", signed_message(replace(request, plan=plan), "planned", "ada", NOW))
         planned = Signature("ada", NOW.isoformat(), value.hex())
-        return self.ledger.advance(request.id, State.PLANNED, plan=plan, shards=plan["shards"], planned=planned)
+        return self.ledger.plan(request.id, plan, planned)
 
     def bring(self, request: Request, to: State) -> Request:
         """Along the path to a state, with all it needs."""
@@ -107,7 +108,7 @@ class Office:
             if state is State.IDENTIFIED:
                 request = self.approve(request)
             elif state is State.PLANNED:
-                request = self.ledger.advance(request.id, state, plan=PLAN, shards=[2, 0])
+                request = self.ledger.plan(request.id, PLAN, SIGNED)
             elif state is State.CLOSED:
                 request = self.ledger.advance(request.id, state, certificate="certificates/1.json")
             elif state is not State.RECEIVED:

@@ -12,10 +12,10 @@ import pytest
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from tests.unlearning.requests.office import NOW, Office
-from unlearning.requests.decisions import Decision
 from unlearning.requests.ledger import Asked
 from unlearning.requests.signing import approval_message, decision_message, submission_message
 from unlearning.requests.states import State
+from unlearning.requests.transitions import Decision
 
 PERSON = "Zacharias-4711"
 THEIRS = Selection(users=(PERSON,))

@@ -19,7 +19,7 @@ def planned(*shards: int, hours: float = 0) -> Request:
     return Request(
         id=str(uuid4()), received_at=NOW + timedelta(hours=hours), recorded_at=NOW, channel="", pseudonym="",
         scope=Scope(Kind.USER), sealed=b"", ground="", requester="ada", due_at=date(2026, 3, 1), state=State.PLANNED,
-        shards=shards,
+        plan={"shards": shards},
     )  # fmt: skip
 
 

@@ -17,13 +17,13 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
 from tests.unlearning.requests.office import NOW, PLAN, Office
 from unlearning.audit.canonical import canonical
-from unlearning.requests.decisions import Decision
 from unlearning.requests.ledger import Asked
 from unlearning.requests.request import Identity
 from unlearning.requests.schema import requests
 from unlearning.requests.scope import described
 from unlearning.requests.signing import Origin, submission_message
 from unlearning.requests.states import OPEN, PATH, State
+from unlearning.requests.transitions import Decision
 
 PERSON = "Zacharias-4711"
 

@@ -16,17 +16,22 @@ from unlearning.requests.policy import Policy
 from unlearning.requests.request import Identity, Request, Signature
 from unlearning.requests.scope import Kind, Scope
 from unlearning.requests.states import OPEN, PATH, STOPPED, TERMINAL, UNDONE, State
+from unlearning.requests.transitions import Decision, decided
 
 IDENTITY = Identity("confirmed", "passport")
 SIGNED = Signature("ben", NOW.isoformat(), "00" * 64)
+REFUSED = Decision("refused", "not you", "the authority")
 POLICY = Policy()
-FACTS: list[transitions.Facts] = [
-    {}, {"reason": "a lawsuit"}, {"plan": PLAN, "shards": [3, 1, 3]}, {"certificate": "sha256:1"},
-    {"reason": "disk full", "certificate": "sha256:1", "plan": PLAN, "shards": []},
-]  # fmt: skip
+FACTS: list[dict[str, str]] = [
+    {},
+    {"reason": "a lawsuit"},
+    {"certificate": "sha256:1"},
+    {"reason": "disk full", "certificate": "sha256:1"},
+]
+LAST = FACTS[-1]
 anything = st.one_of(
     st.tuples(st.just("advance"), st.sampled_from(State), st.sampled_from(FACTS)),
-    st.tuples(st.sampled_from(["approve", "refuse", "cancel", "release", "extend"])),
+    st.tuples(st.sampled_from(["approve", "plan", "refuse", "cancel", "release", "extend"])),
 )
 
 
@@ -43,15 +48,17 @@ def tried(request: Request, what: tuple[Any, ...], hours: float) -> Request:
         case ("approve",):
             return transitions.approved(request, IDENTITY, SIGNED)
         case ("refuse",):
-            return transitions.refused(request, "not you", "the authority")
+            return decided(request, REFUSED, POLICY, now)
         case ("cancel",):
-            return transitions.cancelled(request, "the person asked for it")
+            return decided(request, Decision("cancelled", "the person asked for it"), POLICY, now)
         case ("release",):
-            return transitions.resumed(request)
+            return decided(request, Decision("released"), POLICY, now)
         case ("extend",):
-            return transitions.extended(request, "many", POLICY, now)
+            return decided(request, Decision("extended", "many"), POLICY, now)
+        case ("plan",):
+            return transitions.planned(request, PLAN, SIGNED)
         case (_, to, facts):
-            return transitions.advanced(request, to, facts)
+            return transitions.advanced(request, to, **facts)
     raise AssertionError(what)
 
 
@@ -73,7 +80,7 @@ def test_rules_hold_in_every_history(history: list[tuple[Any, ...]]) -> None:
             assert (
                 (request.decision == "approved") == (State.IDENTIFIED in passed) == ("approved" in request.signatures)
             )
-            assert State.PLANNED not in passed or (request.plan is not None and request.shards is not None)
+            assert State.PLANNED not in passed or request.plan is not None
             assert State.CLOSED not in passed or request.certificate
             assert PATH.index(reached) - PATH.index(before.reached) in (0, 1)
         else:
@@ -84,43 +91,45 @@ def test_rules_hold_in_every_history(history: list[tuple[Any, ...]]) -> None:
 
 
 @given(st.sampled_from(PATH[1:]), st.sampled_from(FACTS))
-def test_moving_to_where_it_is_changes_nothing(state: State, facts: transitions.Facts) -> None:
+def test_moving_to_where_it_is_changes_nothing(state: State, facts: dict[str, str]) -> None:
     request = transitions.approved(received(), IDENTITY, SIGNED)
     for to in PATH[2 : PATH.index(state) + 1]:
-        request = transitions.advanced(request, to, FACTS[-1])
+        planned = to is State.PLANNED
+        request = transitions.planned(request, PLAN, SIGNED) if planned else transitions.advanced(request, to, **LAST)
     assert request.state in (state, State.IDENTIFIED)
-    assert transitions.advanced(request, request.state, facts) is request
+    assert transitions.advanced(request, request.state, **facts) is request
 
 
 def test_a_failed_request_is_tried_again_and_its_shards_are_sorted() -> None:
     request = transitions.approved(received(), IDENTITY, SIGNED)
-    request = transitions.advanced(request, State.PLANNED, {"plan": PLAN, "shards": [3, 1, 3]})
+    request = transitions.planned(request, {**PLAN, "shards": [3, 1, 3]}, SIGNED)
     assert request.shards == (1, 3)
     with pytest.raises(FedrecError, match="cannot be failed without a reason"):
-        transitions.advanced(request, State.FAILED, {})
-    failed = transitions.advanced(request, State.FAILED, {"reason": "disk full"})
+        transitions.advanced(request, State.FAILED)
+    failed = transitions.advanced(request, State.FAILED, "disk full")
     assert failed.reached is State.PLANNED and failed.reasons == {"failed": "disk full"}
     with pytest.raises(FedrecError, match="is failed at planned: it cannot become quarantined"):
-        transitions.advanced(failed, State.QUARANTINED, {})
-    assert transitions.resumed(failed).state is State.PLANNED
+        transitions.advanced(failed, State.QUARANTINED)
+    assert decided(failed, Decision("released"), POLICY, NOW).state is State.PLANNED
 
 
 def test_an_extension_is_given_once_with_a_reason_and_in_time() -> None:
     last_minute = NOW.replace(month=2, day=28, hour=23, minute=59)
-    extended = transitions.extended(received(), "many requests", POLICY, last_minute)
+    many = Decision("extended", "many requests")
+    extended = decided(received(), many, POLICY, last_minute)
     assert (extended.due_at, extended.reasons) == (date(2026, 4, 30), {"extended": "many requests"})
     with pytest.raises(FedrecError, match="extended once already, to 2026-04-30"):
-        transitions.extended(extended, "more", POLICY, NOW)
+        decided(extended, many, POLICY, NOW)
     with pytest.raises(FedrecError, match="was due on 2026-02-28"):
-        transitions.extended(received(), "many", POLICY, last_minute + timedelta(minutes=1))
+        decided(received(), many, POLICY, last_minute + timedelta(minutes=1))
     with pytest.raises(FedrecError, match="reason"):
-        transitions.extended(received(), " ", POLICY, NOW)
+        decided(received(), Decision("extended", " "), POLICY, NOW)
     assert State.REFUSED in TERMINAL
     with pytest.raises(FedrecError, match="only an open request"):
-        transitions.extended(transitions.refused(received(), "a", "b"), "many", POLICY, NOW)
+        decided(decided(received(), REFUSED, POLICY, NOW), many, POLICY, NOW)
 
 
 @pytest.mark.parametrize(("reason", "route"), [("", "the authority"), ("not you", " ")])
 def test_a_refusal_gives_reason_and_route(reason: str, route: str) -> None:
     with pytest.raises(FedrecError, match=r"12\(4\)"):
-        transitions.refused(received(), reason, route)
+        decided(received(), Decision("refused", reason, route), POLICY, NOW)

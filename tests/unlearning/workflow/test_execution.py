@@ -33,9 +33,9 @@ from unlearning.audit.log import read
 from unlearning.certificates.chain import verify_chain
 from unlearning.certificates.times import times
 from unlearning.executor import Rehearsal
-from unlearning.requests.decisions import Decision
 from unlearning.requests.request import Request
 from unlearning.requests.states import State
+from unlearning.requests.transitions import Decision
 from unlearning.verification import Report
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.findings import findings

@@ -22,8 +22,8 @@ from server.simulation.run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, finished, naming, of, verified
 from tests.unlearning.workflow.test_execution import report_of, two_shards, withdrawn
 from unlearning.executor import Rehearsal
-from unlearning.requests.decisions import Decision
 from unlearning.requests.states import State
+from unlearning.requests.transitions import Decision
 from unlearning.workflow import execution as executed
 from unlearning.workflow import proof
 from unlearning.workflow.execution import Execution

@@ -13,8 +13,8 @@ from fedrec.files import read_json
 from tests.server.test_federated_executor import Copy, asked, execution, finished, of, verified
 from tests.unlearning.workflow.test_execution import report_of, two_shards, withdrawn
 from unlearning.executor import Located
-from unlearning.requests.decisions import Decision
 from unlearning.requests.states import State
+from unlearning.requests.transitions import Decision
 from unlearning.workflow import proof
 from unlearning.workflow.execution import Execution
 

@@ -19,7 +19,7 @@ from unlearning.commands.forget.arguments import (
 )
 
 if TYPE_CHECKING:
-    from unlearning.requests.decisions import Decision
+    from unlearning.requests.transitions import Decision
 
 
 def approve(
@@ -59,7 +59,7 @@ def refuse(
     json: Json = None,
 ) -> None:
     """ID: refuse a request, with the reason and the route for a complaint."""
-    from unlearning.requests.decisions import Decision
+    from unlearning.requests.transitions import Decision
 
     _decide(id, Decision("refused", reason, complaint), by, run, database, json)
 
@@ -73,7 +73,7 @@ def hold(
     json: Json = None,
 ) -> None:
     """ID: stop a request where it is; `release` lets it go on."""
-    from unlearning.requests.decisions import Decision
+    from unlearning.requests.transitions import Decision
 
     _decide(id, Decision("held", reason), by, run, database, json)
 
@@ -82,7 +82,7 @@ def release(
     id: RequestId, by: Operator = None, run: RunOption = None, database: Database = None, json: Json = None
 ) -> None:
     """ID: let a held or failed request go on."""
-    from unlearning.requests.decisions import Decision
+    from unlearning.requests.transitions import Decision
 
     _decide(id, Decision("released"), by, run, database, json)
 
@@ -96,7 +96,7 @@ def extend(
     json: Json = None,
 ) -> None:
     """ID: two more months to answer, once."""
-    from unlearning.requests.decisions import Decision
+    from unlearning.requests.transitions import Decision
 
     _decide(id, Decision("extended", reason), by, run, database, json)
 
@@ -110,7 +110,7 @@ def cancel(
     json: Json = None,
 ) -> None:
     """ID: end a request that is no longer wanted, before anything was done; for who submitted it, or an approver."""
-    from unlearning.requests.decisions import Decision
+    from unlearning.requests.transitions import Decision
 
     _decide(id, Decision("cancelled", reason), by, run, database, json)
 
