@@ -16,7 +16,7 @@ import networkx as nx
 
 PICTURE = Path("docs/architecture.svg")
 PACKAGES = {"fedrec": "#dbe7f5", "clients": "#dff0d8", "server": "#fbe8d3", "unlearning": "#eedff0"}
-FRONT_DOORS = {"fedrec.api", "fedrec.handles", "fedrec.cli", "fedrec.__main__"}
+FRONT_DOORS = {"fedrec.api", "fedrec.comparison", "fedrec.cli", "fedrec.__main__"}
 _WIDTH, _HEIGHT = 2.3, 1.0  # of a place in the picture, in inches
 
 

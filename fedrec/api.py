@@ -7,24 +7,172 @@
     run.recommend("anna", top=10)
     run.forget(user="anna").certificate
 
-The front door, beside `fedrec.cli`: with `fedrec.handles` it alone in this package knows of server and unlearning.
+The front door, with `fedrec.comparison` and beside `fedrec.cli`: they alone in this package know server and unlearning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fedrec.handles import Comparison, Erasure, Run
+from fedrec.comparison import Comparison, compare
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from fedrec.config import RunConfig
+    from fedrec.ensemble.ranking import Recommendation
     from server.simulation.launch import Listener
+    from server.simulation.run import SimulatedRun
     from server.transports.transport import Transport
-    from unlearning.comparison.compare import Telling
-    from unlearning.methods.method import Unit
+    from unlearning.certificates.verify import Verdict
+
 
 __all__ = ["Comparison", "Erasure", "Run", "compare", "open_run", "resume", "simulate"]
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """What came of a request.
+
+    Attributes:
+        id: of the request.
+        state: "closed" where it is done, "failed" with the `reason`.
+        claim: what the certificate says was done, "exact" or what else.
+        certificate: its file; None where there is none.
+        evidence: the folder that it is verified against; None where there is none.
+        trusted: the operators' public keys by key id.
+    """
+
+    id: str
+    state: str
+    claim: str | None
+    reason: str | None
+    certificate: Path | None
+    evidence: Path | None
+    trusted: Mapping[str, bytes]
+
+    def verify(self) -> Verdict:
+        """The certificate checked offline, with its evidence and the operators' keys.
+
+        Raises:
+            FedrecError: there is none.
+        """
+        from fedrec.errors import FedrecError
+        from unlearning.certificates.verify import verify_certificate
+
+        if self.certificate is None:
+            raise FedrecError(f"request {self.id} has no certificate: it is {self.state}, {self.reason}")
+        return verify_certificate(self.certificate, bundle=self.evidence, trusted=self.trusted)
+
+
+class Run:
+    """A run: a federation's data, rounds, model and result, in a folder.
+
+    Attributes:
+        config: every setting.
+        clients: their names, sorted.
+        report: the run's page.
+    """
+
+    def __init__(self, stored: SimulatedRun) -> None:
+        self._stored = stored
+        self.folder: Path = stored.folder
+        self.config: RunConfig = stored.config
+        self.clients: tuple[str, ...] = stored.clients
+        self.report = self.folder / "report.html"
+
+    def __repr__(self) -> str:
+        config = self.config
+        return f"<fedrec run {self.folder}: {config.strategy}, {len(self.clients)} clients, {config.shards} shards>"
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What was measured, as result.json has it; FedrecError as long as the run is not finished."""
+        return self._stored.result
+
+    def recommend(self, user: str, top: int = 10) -> list[Recommendation]:
+        """The user's best unseen items by falling score; errors as `recommend_at`."""
+        return self.recommend_at(user, top)[1]
+
+    def recommend_at(self, user: str, top: int = 10) -> tuple[str, list[Recommendation]]:
+        """The same, after the client that answers.
+
+        Raises:
+            UsageError: the run has no such user.
+            FedrecError: the user's client serves no model, or one that was withdrawn.
+        """
+        from server.integrity.freshness import check_current
+
+        check_current(self._stored)
+        return self._stored.recommend(user, top)
+
+    def scores(self) -> pd.DataFrame:
+        """A row for each test row that was measured last: client, user, item, time (Unix seconds), label, score."""
+        import pandas as pd
+
+        ids, frames = self._stored.catalogue.ids, [pd.DataFrame()]
+        for name in self.clients:
+            if (kept := self._stored.client(name).ensemble.scores.read()) is not None:
+                items = [ids[item] for item in kept["items"]]
+                said = {"user": kept["users"], "item": items, "time": kept["times"]}
+                said |= {"label": kept["labels"], "score": kept["scores"]}
+                frames.append(pd.DataFrame({"client": name, **said}))
+        return pd.concat(frames[1:] or frames, ignore_index=True)
+
+    def forget(
+        self,
+        user: str | None = None,
+        *,
+        client: str | None = None,
+        items: Sequence[str] = (),
+        since: str | None = None,
+        until: str | None = None,
+        requester: str | None = None,
+        approver: str | None = None,
+        signer: str | None = None,
+        identity: str = "known-account",
+        ground: str = "17(1)(b)",
+        workers: str | int = "auto",
+    ) -> Erasure:
+        """A request submitted, approved and carried out at once, with every other one that is approved.
+
+        Args:
+            client, items, since, until: only these rows; days as 2026-01-31, both included.
+            requester, approver, signer: operators; None = the first in force, who is made where there is none. The
+                certificate says how many people they are. Their keys and passphrases are those of the environment
+                (FEDREC_KEYS, FEDREC_PASSPHRASE).
+            identity: how the person was identified.
+            ground: the legal ground.
+
+        Raises:
+            UsageError: nobody is so named, or nothing.
+            FedrecError: it cannot be carried out.
+        """
+        from fedrec.parallel.worker_count import parse_workers
+        from server.host import RunHost
+        from unlearning.commands.forget.carry_out import carry_out
+        from unlearning.commands.forget.submit import known_user, of_users, part_of
+        from unlearning.workflow.workflow import Workflow
+
+        host = RunHost(self._stored)
+        workflow = Workflow(self._stored)
+        first = workflow.ensure_one()[0] if None in (requester, approver, signer) else ""
+        part = part_of(workflow, client, items, since, until)
+        users = (known_user(self._stored, client, "user", user),) if user is not None else ()
+        request = workflow.submit(
+            of_users(part, users), client=client, channel="python", ground=ground, requester=requester or first
+        )
+        workflow.approve(request.id, approver or first, identity)
+        outcomes = carry_out(host, workflow, signer or first, workers=parse_workers(str(workers)))
+        outcome = next(each for each in outcomes if each["id"] == request.id)
+        documents = workflow.documents_of(request.id)
+        return Erasure(
+            request.id, outcome["state"], outcome["claim"], outcome["reason"],
+            documents.get("certificate"), documents.get("evidence"), workflow.operators.publics(),
+        )  # fmt: skip
 
 
 def simulate(
@@ -68,8 +216,15 @@ def simulate(
     """
     from server.simulation.launch import NOBODY, configured, start
 
-    words = {"data.path": data, "clients.count": clients, "federation.rounds": rounds, "shards": shards, "seed": seed}
-    overrides = {**(settings or {}), **_given({**words, "base": base})}
+    words: dict[str, Any] = {
+        "data.path": data,
+        "clients.count": clients,
+        "federation.rounds": rounds,
+        "shards": shards,
+        "seed": seed,
+    }
+    words["base"] = base
+    overrides = {**(settings or {}), **{name: value for name, value in words.items() if value is not None}}
     strategies = (strategy,) if isinstance(strategy, str) else strategy
     reached = _transport(transport, workers)
     resolved = configured(overrides, strategies, config, sets, _path(homes))
@@ -101,56 +256,6 @@ def open_run(folder: Path | str | None = None) -> Run:
     return Run(stored(folder))
 
 
-def compare(
-    data: str | None = None,
-    *,
-    methods: Sequence[str] = (),
-    shards: int = 4,
-    slices: int = 1,
-    unit: Unit = "user",
-    forget: int = 1,
-    seeds: Sequence[int] = (42,),
-    base: str | None = None,
-    settings: Mapping[str, Any] | None = None,
-    sets: Sequence[str] = (),
-    config: Path | None = None,
-    out: Path | str | None = None,
-    workers: str | int = "auto",
-    gpus: float = 0.0,
-    latency: bool = False,
-    replace: bool = False,
-    telling: Telling | None = None,
-) -> Comparison:
-    """Train each method of unlearning, delete, and measure it against retraining everything without what was deleted.
-
-    Args:
-        methods: their names; none = the published and the strict ones. Retraining is always there.
-        shards, slices: of each method, where it has them.
-        unit, forget: how many users or rows ("user", "row") are deleted, drawn by each seed.
-        gpus: part of a GPU that a shard needs, with workers on Ray.
-        latency: measure the time that an answer takes too.
-        telling: whom to tell what is going on; otherwise as `simulate`.
-
-    Raises:
-        UsageError: names what is wrong.
-    """
-    from fedrec.config import load
-    from fedrec.parallel.worker_count import parse_workers
-    from fedrec.preparation import resolve
-    from unlearning.comparison.plan import Plan
-    from unlearning.comparison.run import METHODS, SILENT, carry_out
-    from unlearning.compute.choice import workers_for
-
-    overrides = {**(settings or {}), **_given({"data.path": data, "base": base})}
-    plan = Plan(
-        config=resolve(load(config, overrides, tuple(sets))), methods=tuple(methods) or METHODS,
-        shards=shards, slices=slices, unit=unit, forget=forget, seeds=tuple(seeds),
-    )  # fmt: skip
-    pool = workers_for(parse_workers(str(workers)), shards, gpus)
-    done = carry_out(plan, _path(out), pool, telling or SILENT, latency=latency, replace=replace)
-    return Comparison(*done)
-
-
 def _transport(name: str, workers: str | int) -> Transport:
     from fedrec.parallel.worker_count import parse_workers
     from server.transports import TRANSPORTS
@@ -161,8 +266,3 @@ def _transport(name: str, workers: str | int) -> Transport:
 
 def _path(given: Path | str | None) -> Path | None:
     return None if given is None else Path(given)
-
-
-def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that say something."""
-    return {key: value for key, value in settings.items() if value is not None}
