@@ -125,7 +125,7 @@ class Client:
             save_file(to_arrays(model), partial, {"round": str(number)})
         adapters = dict(zip(shards, _tensors(served), strict=True))
         judgement = self.judged_by(adapters)
-        self.ensemble.serve(adapters, judgement, self.config.lora, self.base.source)
+        self.ensemble.serve(adapters, judgement, self.config.lora, self.base)
         if self._weighs and not judgement.users and (self.interactions.split == TEST).any():
             raise FedrecError(
                 f"client {self.name} has no validation rows to weigh the shards by: "

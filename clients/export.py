@@ -8,7 +8,9 @@ from pathlib import Path
 from clients.client_run import ClientRun
 from fedrec.errors import FedrecError, UsageError
 from fedrec.models.adapter import State, state_hash
+from fedrec.models.base import load_base
 from fedrec.models.files import folder_of, model_files
+from fedrec.models.item_tokens import item_tokens, with_items
 from fedrec.models.peft_folder import save_peft
 
 BASE = "base"
@@ -39,8 +41,11 @@ def export(client: ClientRun, folder: Path, shard: int | None) -> dict[str, str 
     for name, path in model_files(files).items():
         (partial / BASE / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, partial / BASE / name)
+    if base.items is not None:  # over its files, those of the base with its item tokens, in full precision
+        whole = load_base(base.source, revision=base.revision)
+        with_items(whole, base.items).model.save_pretrained(partial / BASE)
     base.tokenizer.save_pretrained(partial)
-    save_peft(partial, state, client.config.lora, str(folder / BASE))
+    save_peft(partial, state, client.config.lora, str(folder / BASE), item_tokens(base.model))
     partial.rename(folder)
     return {"client": client.name, "shard": chosen, "sha256": state_hash(state), "folder": str(folder)}
 

@@ -193,7 +193,7 @@ def serve(holder: Holder, retrained: Mapping[int, State]) -> None:
     judgement = read_judgement(ensemble.rehearsed_path)
     if judgement is None or not judgement.is_of(served | {s: state_hash(state) for s, state in retrained.items()}):
         judgement = holder.judged_by({**ensemble.adapters(), **retrained})
-    ensemble.serve(retrained, judgement, holder.config.lora, holder.base.source, beside=served)
+    ensemble.serve(retrained, judgement, holder.config.lora, holder.base, beside=served)
 
 
 def discard_held(holder: Holder, requests: Sequence[str]) -> None:

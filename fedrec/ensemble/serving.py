@@ -28,6 +28,7 @@ from fedrec.errors import FedrecError
 from fedrec.files import read_json, replacing_folder, sync, write_json
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.base import Base
+from fedrec.models.item_tokens import item_tokens
 from fedrec.models.peft_folder import load_peft, save_peft
 from fedrec.tasks.task import Encoder
 
@@ -157,14 +158,14 @@ class Ensemble:
         adapters: Mapping[int, State],
         judgement: Judgement,
         lora: LoraConfig,
-        base: str,
+        base: Base,
         beside: Collection[int] = (),
     ) -> None:
         """Serve adapters, by shard, from now on; shards that have none are withdrawn, but for those of `beside`.
 
         Args:
             judgement: of these adapters and of those that stay.
-            base: by which an adapter names its base model.
+            base: which the adapters name.
         """
         before = self.named()
         stay = {shard: before[shard] for shard in beside if shard in before}
@@ -172,7 +173,7 @@ class Ensemble:
         for shard, digest in fresh.items():
             if self._whole(shard, digest) is None:  # otherwise it is there since a start that was broken off
                 with replacing_folder(self._folder(shard, digest)) as folder:
-                    save_peft(folder, adapters[shard], lora, base)
+                    save_peft(folder, adapters[shard], lora, base.source, item_tokens(base.model))
         write_judgement(self.judged_path, judgement)
         self.rehearsed_path.unlink(missing_ok=True)
         self.keeper.allow(self.keeper.allowed() & set(before.items()) | set(fresh.items()))

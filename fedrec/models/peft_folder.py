@@ -33,6 +33,8 @@ from fedrec.models.adapter import (
     layer_matches,
     target_layers,
 )
+from fedrec.models.item_tokens import ITEMS_A, ITEMS_B, ItemTokens, item_tokens
+from fedrec.models.peft_items import Place, described, to_weights
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX = "base_model.model."
@@ -44,12 +46,15 @@ _FOREIGN = (
     "target_parameters", "layer_replication", "use_qalora", "use_bdlora", "alora_invocation_tokens", "arrow_config",
     "kasa_config", "monteclora_config", "velora_config",
 )  # fmt: skip
+_PATTERNS = ("rank_pattern", "alpha_pattern")
 # Initialisations that also change the base model's weights, which the folder does not hold.
 _CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
 
 
-def save_peft(folder: Path, state: State, config: LoraConfig, base: str) -> None:
+def save_peft(folder: Path, state: State, config: LoraConfig, base: str, items: ItemTokens | None = None) -> None:
     """Write `state` so that `PeftModel.from_pretrained` loads it over the base model named `base` (id or path).
+
+    With item rows that is the base extended by those `items`.
 
     The targets are the exact layers: what PEFT takes for all linear layers has in some families experts among it.
 
@@ -70,7 +75,12 @@ def save_peft(folder: Path, state: State, config: LoraConfig, base: str) -> None
     }
     folder.mkdir(parents=True, exist_ok=True)
     names = {ours: theirs for theirs, ours in _PARTS.items()}
-    weights = {f"{_PREFIX}{key[:-2]}{names[key[-2:]]}": tensor.contiguous() for key, tensor in state.items()}
+    layers = {key: tensor for key, tensor in state.items() if key not in (ITEMS_A, ITEMS_B)}
+    weights = {f"{_PREFIX}{key[:-2]}{names[key[-2:]]}": tensor.contiguous() for key, tensor in layers.items()}
+    if items is not None:
+        weights |= to_weights(state, items)
+        Place(items.layer, items.first).write(folder)
+        description |= {"target_modules": [*layers_of(state), items.layer], **described(items)}
     with storing(folder / WEIGHTS):
         save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     (folder / CONFIG).write_text(json.dumps(description, indent=2) + "\n", "utf-8")
@@ -99,7 +109,7 @@ def _layers_in_peft(model: PreTrainedModel, config: LoraConfig) -> set[str]:
 
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of what is looked for here
-        save_peft(Path(folder), initial_state(model, config, 0), config, "")
+        save_peft(Path(folder), initial_state(model, config, 0), config, "", item_tokens(model))
         with torch.device("meta"):
             skeleton = type(model)(deepcopy(model.config))
         loaded = PeftModel.from_pretrained(skeleton, folder, low_cpu_mem_usage=True)
@@ -113,8 +123,9 @@ def load_peft(folder: Path) -> tuple[State, LoraConfig]:
         FedrecError: the folder holds no plain LoRA adapter; the message names the file and what is wrong in it.
     """
     path = folder / CONFIG
-    description = _read_config(path)
-    state = _read_weights(folder / WEIGHTS)
+    items = Place.read(folder)
+    description = _read_config(path, items)
+    state = _read_weights(folder / WEIGHTS, items)
     try:
         rank, alpha = description["r"], description["lora_alpha"]
         config = LoraConfig(
@@ -136,11 +147,11 @@ def load_peft(folder: Path) -> tuple[State, LoraConfig]:
 
 
 def layers_of(state: State) -> list[str]:
-    """The layers that an adapter is of."""
-    return sorted({key[:-2] for key in state})
+    """The linear layers that an adapter is of."""
+    return sorted({key[:-2] for key in state if key not in (ITEMS_A, ITEMS_B)})
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(path: Path, items: Place | None) -> dict[str, Any]:
     try:
         description = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -154,7 +165,8 @@ def _read_config(path: Path) -> dict[str, Any]:
     if (bias := description.get("bias", "none")) != "none":
         raise FedrecError(f"{path}: bias is {bias!r}; only adapters trained with bias 'none' can be read")
     for key in _FOREIGN:
-        if description.get(key):
+        value = description.get(key)
+        if value and not (key in _PATTERNS and items is not None and [*value] == [items.layer]):
             raise FedrecError(f"{path}: {key} is set; only plain LoRA, with one rank and alpha, can be read")
     start = description.get("init_lora_weights")
     if isinstance(start, str) and start.startswith(_CHANGES_BASE):
@@ -162,14 +174,14 @@ def _read_config(path: Path) -> dict[str, Any]:
     return description
 
 
-def _read_weights(path: Path) -> State:
+def _read_weights(path: Path, items: Place | None) -> State:
     if not path.is_file():
         raise FedrecError(f"{path}: no such file; save the adapter with safe_serialization=True")
     try:
         tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
+        state: State = {} if items is None else items.take_from(tensors)
+    except (OSError, SafetensorError, KeyError) as error:
         raise FedrecError(f"{path}: {str(error).splitlines()[0]}; copy or save the adapter again") from None
-    state: State = {}
     for key, tensor in tensors.items():
         part = next((part for part in _PARTS if key.endswith(part)), None)
         if part is None or not key.startswith(_PREFIX):
@@ -184,6 +196,10 @@ def _shapes(state: State, rank: int) -> Shapes:
     """The shapes that layers as wide as these have in a whole adapter of this rank."""
     shapes: Shapes = {}
     for key, tensor in state.items():
+        if key in (ITEMS_A, ITEMS_B):  # of a rank of their own
+            items = _size(state[ITEMS_A], 0), _size(state[ITEMS_B], 0), _size(state[ITEMS_B], 1)
+            shapes |= {ITEMS_A: items[:2], ITEMS_B: items[1:]}
+            continue
         layer, part = key[:-2], key[-2:]
         shapes.setdefault(f"{layer}.A", (rank, 0))
         shapes.setdefault(f"{layer}.B", (0, rank))

@@ -22,6 +22,7 @@ from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from fedrec.models.adapter import initial_state
 from fedrec.models.base import Base, load_base
+from fedrec.models.item_tokens import item_tokens
 from fedrec.models.peft_folder import save_peft
 from fedrec.models.targets import check_targets
 from fedrec.models.vectors import item_vectors
@@ -83,7 +84,7 @@ def finish_all(runs: Sequence[SimulatedRun], warn: Warn = lambda warnings: None)
     write_json(run.folder / "catalogue.json", dataset.catalogue.content())
     if not filled:
         _fill_homes(run, rows, dataset.catalogue)
-    save_peft(run.folder / "initial", initial, config.lora, base.source)
+    save_peft(run.folder / "initial", initial, config.lora, base.source, item_tokens(base.model))
     record_base(run.folder, base)
     too_large = _too_large(config, len(rows.user_ids), base.context)
     warn(too_large)

@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, DeepseekV3Config, MixtralConfig, 
 from fedrec.config import LoraConfig
 from fedrec.errors import FedrecError, UsageError
 from fedrec.models.bank import AdapterBank, Routed, state_hash
+from fedrec.models.item_tokens import extended, item_tokens
 from fedrec.models.peft_folder import CONFIG, WEIGHTS, load_peft, save_peft
 from fedrec.models.targets import check_targets
 from tests.models.tiny import CONFIG as LORA
@@ -38,6 +39,27 @@ def test_peft_loads_what_we_save(family, all_layers, tmp_path, recwarn):
     again, same = load_peft(tmp_path / "a" / "adapter")
     exact = config.model_copy(update={"targets": tuple(sorted(bank.layers))})
     assert (state_hash(again), same) == (state_hash(state), exact)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_peft_loads_item_rows_over_the_extended_base(family, tmp_path, recwarn):
+    def with_titles():
+        return extended(tiny_model(family), ((3, 4), (5,), (6, 7, 8)), 4)
+
+    model = with_titles()
+    bank = AdapterBank(model, LORA)
+    state = randomise(bank)[0]
+    save_peft(tmp_path, state, LORA, "tiny", item_tokens(model))
+    ids = torch.tensor([[1, 2, VOCABULARY, 9], [5, VOCABULARY + 2, 4, VOCABULARY + 1]])
+    with bank.use(Routed(0)):
+        ours = logits(model, ids)
+    theirs = peft.PeftModel.from_pretrained(with_titles(), tmp_path)
+    close(logits(theirs, ids), ours)
+    assert (logits(theirs, ids) - logits(model, ids)).abs().max() > 0.1
+    assert not [warning for warning in recwarn if "keys" in str(warning.message)]
+    again, config = load_peft(tmp_path)
+    assert state_hash(again) == state_hash(state)
+    assert config.targets == tuple(sorted(bank.layers))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

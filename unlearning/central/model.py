@@ -154,7 +154,7 @@ class ShardedModel(AnsweringModel):
 
     def serve(self, adapters: dict[int, State], judgement: Judgement, beside: Collection[int] = ()) -> None:
         """Answer by these adapters from now on; shards that have none are withdrawn, but for those of `beside`."""
-        self.ensemble.serve(adapters, judgement, self.config.lora, self.base.source, beside)
+        self.ensemble.serve(adapters, judgement, self.config.lora, self.base, beside)
         self.answers = self.answers_by(self.method)
 
     # deletion

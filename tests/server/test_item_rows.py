@@ -1,0 +1,84 @@
+"""Item tokens through everything: a federation, what it recommends and exports, and what is forgotten of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from peft import AutoPeftModelForCausalLM
+
+from fedrec.data.prompts import Window
+from fedrec.data.selection import Selection
+from fedrec.ensemble.ranking import best_unseen
+from fedrec.models.bank import AdapterBank, Routed
+from fedrec.models.item_tokens import ITEMS_A, item_tokens
+from fedrec.tasks import encoder_of
+from server.simulation.run import SimulatedRun
+from tests.conftest import TITLES, Settings
+from tests.server.test_federated_executor import asked, execution, of, served, trained, without
+from tests.unlearning.models import Maker, adapters, same
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> SimulatedRun:
+    return trained(tmp_path_factory.mktemp("items") / "run", small(shards=2, items__rank=4, aggregator="average-nd"))
+
+
+def test_clients_serve_item_rows(run: SimulatedRun) -> None:
+    assert not run.initial[ITEMS_A].any()
+    for client in map(run.client, run.clients):
+        for state in client.ensemble.adapters().values():
+            assert state[ITEMS_A].shape == (len(TITLES), 4) and state[ITEMS_A].any(1).all()
+
+
+def test_what_is_exported_answers_alike_in_plain_peft(run: SimulatedRun, tmp_path: Path) -> None:
+    run.export("client-1", tmp_path / "mine", 0)
+    client = run.client("client-1")
+    base, tokens = client.base, item_tokens(client.base.model)
+    ids = torch.tensor([[5, 6, tokens.first, 7, 8, tokens.first + 9, 9]])
+    theirs = AutoPeftModelForCausalLM.from_pretrained(tmp_path / "mine").eval()
+    with AdapterBank(base.model, client.config.lora) as bank, torch.no_grad():
+        bank.load(0, client.ensemble.adapters()[0])
+        with bank.use(Routed(0)):
+            ours = base.model(ids).logits[..., : tokens.first]
+        torch.testing.assert_close(theirs(ids).logits[..., : tokens.first], ours, rtol=1e-4, atol=1e-4)
+        assert (ours - base.model(ids).logits[..., : tokens.first]).abs().max() > 1e-2
+
+
+def test_a_federation_forgets_as_if_it_had_never_had_them(
+    run: SimulatedRun, tmp_path: Path, small: Settings, ratings: Path
+) -> None:
+    copy = SimulatedRun(Path(shutil.copytree(run.folder, tmp_path / "forgot")))
+    before = served(copy)
+    asked(copy, *of("u07"))
+    execution(copy).run()
+    never = small(shards=2, items__rank=4, aggregator="average-nd", data__path=without(ratings, tmp_path, {"u07"}))
+    assert served(copy) == served(trained(tmp_path / "never", never)) != before
+
+
+def test_a_central_model_forgets_as_if_it_had_never_had_them(tmp_path: Path, small: Settings) -> None:
+    maker = Maker(tmp_path, small(items__rank=4))
+    model, gone = maker.trained("hash+apa-nd", slices=2), Selection(users=("u07",))
+    knew = adapters(model)
+    model.forget(gone)
+    assert adapters(model) != knew
+    same(model, maker.trained("hash+apa-nd", slices=2, gone=gone))
+
+
+def test_recommending_is_scoring_each_title_by_itself(run: SimulatedRun) -> None:
+    """The kept history and the candidates carry the items' tokens, and the rows of all shards."""
+    client = run.client("client-0")
+    encoder = encoder_of(client.config, client.catalogue, client.base)
+    rows, answers = client.interactions(), client.ensemble.answers(client.config, client.base, encoder)
+    best = best_unseen(answers, encoder, client.catalogue, rows, rows.user_ids[0], 8)
+    mine = rows.user == 0
+    past = encoder.past_of(rows.item[mine].tolist(), rows.label[mine].tolist())
+    for each in best:
+        ids = np.array(past + encoder.question(client.catalogue.place[each.item]))
+        assert ids[-1] == item_tokens(client.base.model).first + client.catalogue.place[each.item]
+        window = Window(ids, np.array([len(ids) - 1]), np.array([0]))
+        assert answers.scores([window], 1)[0] == pytest.approx(each.score, abs=1e-5)
+    answers.close()
