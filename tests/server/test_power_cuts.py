@@ -65,13 +65,18 @@ def test_what_the_ledger_says_is_on_the_disk(tmp_path: Path, finished: Copy, mon
     asked(run, *of("u07"))
     work = execution(run)
     disk, ledger = Disk(run.folder / "clients", monkeypatch), work.workflow.ledger
-    advance, told = ledger.advance, dict[str, list[str]]()
+    advance, plan, told = ledger.advance, ledger.plan, dict[str, list[str]]()
 
     def watched(id_: str, to: State, **facts: Any) -> Any:
         told[to.value] = disk.lost()
         return advance(id_, to, **facts)
 
+    def planned(*given: Any) -> Any:
+        told["planned"] = disk.lost()
+        return plan(*given)
+
     monkeypatch.setattr(ledger, "advance", watched)
+    monkeypatch.setattr(ledger, "plan", planned)
     (outcome,) = work.run()
     assert outcome["state"] == "closed"
     assert told == {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 from unlearning.audit.log import excerpt
 from unlearning.certificates.certificate import NOTHING_FOUND
@@ -13,21 +12,22 @@ from unlearning.certificates.times import SERVED
 from unlearning.certificates.verify import read_signed
 from unlearning.executor import Retrained
 from unlearning.requests.states import WITHDRAWN, State
-from unlearning.verification import Report
 from unlearning.workflow import progress, proof
+from unlearning.workflow.progress import Verified
+from unlearning.workflow.proof import Done
 from unlearning.workflow.work import Work
 
 
-def close(work: Work, folder: Path, batch: dict[str, Any]) -> list[str]:
+def close(work: Work, folder: Path, batch: Verified) -> list[str]:
     """Serve, measure, certify and close a batch as it is noted in its folder; the requests that it is of."""
-    ids, shards, ledger = batch["requests"], batch["shards"], work.workflow.ledger
+    ids, shards, ledger = batch.requests, batch.shards, work.workflow.ledger
     retrained = work.executor.retrained(shards, folder / "rounds")
     work.reach(ids, State.PUBLISHED)
     there: list[str] = []
     if waiting := [id for id in ids if ledger.get(id).state != State.CLOSED]:
         withdrawn = _withdrawn_by_others(work)
         work.executor.serve(shards, retrained.adapters, withdrawn)
-        _tell_served(work, folder / "batch.json", batch, withdrawn)
+        _tell_served(work, folder, batch, withdrawn)
         if any(work.claim(id) != NOTHING_FOUND for id in ids):
             work.executor.measure(shards, retrained.adapters, folder / "rounds")
         work.executor.discard_erased(ids)
@@ -56,21 +56,16 @@ def _withdrawn_by_others(work: Work) -> set[int]:
     return {shard for request in requests if request.reached in WITHDRAWN for shard in request.shards or ()}
 
 
-def _tell_served(work: Work, path: Path, batch: dict[str, Any], withdrawn: Collection[int]) -> None:
-    """In the audit log, of each request all of whose shards are back, once; and to whoever is there.
-
-    Args:
-        path: notes that it is told.
-    """
-    back = [id for id in batch["requests"] if {*withdrawn}.isdisjoint(work.shards([id]))]
-    if not batch.get("served"):
+def _tell_served(work: Work, folder: Path, batch: Verified, withdrawn: Collection[int]) -> None:
+    """In the audit log, of each request all of whose shards are back, once; and to whoever is there."""
+    back = [id for id in batch.requests if {*withdrawn}.isdisjoint(work.shards([id]))]
+    if not batch.served:
         for id in back:
             work.workflow.audit.append(SERVED, request=id)
-        batch["served"] = True
-        progress.note(path, work.key, batch)
+        progress.note_verified(folder, work.key, batch.model_copy(update={"served": True}))
     seconds = work.times(back[0]).restored_seconds if back else None
     after = f"served again after {seconds:.1f} s" if seconds is not None else "served again"
-    out = sorted({*batch["shards"]} & {*withdrawn})
+    out = sorted({*batch.shards} & {*withdrawn})
     kept = f", but for shards {', '.join(map(str, out))}, which another request keeps out" if out else ""
     work.say(after + kept)
 
@@ -92,17 +87,17 @@ def _is_signed(work: Work, id: str) -> bool:
     return signed is not None and signed.certificate.request == id
 
 
-def _certify(work: Work, id: str, batch: dict[str, Any], retrained: Retrained, folder: Path) -> None:
+def _certify(work: Work, id: str, batch: Verified, retrained: Retrained, folder: Path) -> None:
     """Sign the certificate and close the request.
 
     Args:
         folder: keeps what the certificate was first issued with.
     """
     workflow, path = work.workflow, folder / f"issued-{id}.json"
-    request, report = workflow.ledger.get(id), Report.model_validate(batch["reports"][id])
     issued = progress.noted(path, work.key)
     if issued is None:
         issued = {"at": proof.now(), "previous": newest(workflow.certificates, but=id)}
         progress.note(path, work.key, issued)
-    signed = proof.certify(workflow, request, batch, retrained, report, issued, work.signer)
+    done = Done(workflow, work.signer, workflow.ledger.get(id), batch, retrained, batch.reports[id])
+    signed = proof.certify(done, issued["at"], issued["previous"])
     workflow.ledger.advance(id, State.CLOSED, certificate=signed.digest)

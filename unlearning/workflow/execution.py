@@ -24,7 +24,9 @@ from unlearning.verification import Report
 from unlearning.workflow import progress, proof
 from unlearning.workflow.closing import close, end
 from unlearning.workflow.findings import open_faults, refuse_altered
-from unlearning.workflow.planning import ends, impact
+from unlearning.workflow.planning import impact
+from unlearning.workflow.progress import Verified
+from unlearning.workflow.proof import Done
 from unlearning.workflow.work import Work
 
 
@@ -119,21 +121,19 @@ class Execution(Work):
         self.reach(ids, State.VERIFYING)
         reports = self._verified(ids, shards, models, self._unequal(shards, folder) if self.rederive else None)
         now, retrained = self.executor.locate(Selection()), self.executor.retrained(shards, folder / "rounds")
-        batch = {"shards": shards, "after": now.data, "erasures": ends(now)}
+        erasures = dict(sorted(now.erasures.items()))
+        batch = Verified(shards=tuple(shards), rounds=progress.mark(retrained), after=now.data, erasures=erasures)
 
         def prove(id: str, *_: object) -> None:
             request = self.workflow.ledger.get(id)
-            proof.check(self.workflow, request, batch, retrained, reports[id], self.signer)
+            proof.check(Done(self.workflow, self.signer, request, batch, retrained, reports[id]))
 
         passed = [id for id, report in reports.items() if self._passed(id, report) and self.alone(id, prove)]
         if not passed:
             shutil.rmtree(folder, ignore_errors=True)  # once released, it is trained anew
             return
-        batch |= {
-            "requests": passed, "reports": {id: reports[id].model_dump(mode="json") for id in passed},
-            "rounds": progress.mark(retrained),
-        }  # fmt: skip
-        progress.note(folder / "batch.json", self.key, batch)
+        batch = batch.model_copy(update={"requests": (*passed,), "reports": {id: reports[id] for id in passed}})
+        progress.note_verified(folder, self.key, batch)
         close(self, folder, batch)
 
     def _passed(self, id: str, report: Report) -> bool:
@@ -146,7 +146,7 @@ class Execution(Work):
     def _go_on(self, folder: Path) -> list[str]:
         """Close what was verified and broken off; what this operator did not verify is carried out again instead."""
         if (batch := progress.verified(self.executor, folder, self.key)) is not None:
-            stopped = any(self.workflow.ledger.get(id).state in STOPPED for id in batch["requests"])
+            stopped = any(self.workflow.ledger.get(id).state in STOPPED for id in batch.requests)
             return [] if stopped else close(self, folder, batch)
         ids = progress.named(folder / "batch.json")
         for request in self.workflow.ledger.list(State.CLOSED):

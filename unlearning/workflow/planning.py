@@ -41,9 +41,11 @@ def impact(executor: Executor, located: Located, rules: Rules) -> dict[str, Any]
         "changed": {client: list(shards) for client, shards in sorted(located.changed.items())},
         "estimated_seconds": round(cost.seconds, 1),
         "data_before": located.data,
-        "erasures_before": ends(located),
+        "erasures_before": {client: list(end) for client, end in sorted(located.erasures.items())},
         "follows": newest(certificates_of(executor.model)),
-        "adapters_before": _adapters(located),
+        "adapters_before": {
+            client: [hashes[shard] for shard in located.shards] for client, hashes in located.adapters.items()
+        },
         "thresholds": rules.thresholds.model_dump(mode="json"),
         "baselines_removed": executor.baselines if located.rows or located.shards else [],
         "exceptions": [BACKUPS, *rules.exceptions],
@@ -69,13 +71,3 @@ def out_of_reach(config: RunConfig) -> list[str]:
         name = clean(Path(config.base).name, 80)
         known.append(f"the language model that this one began with ({name}), where it had read such records before")
     return known
-
-
-def _adapters(located: Located) -> dict[str, list[str]]:
-    """The served hashes of the shards that go, by client; empty where none was served."""
-    return {client: [hashes[shard] for shard in located.shards] for client, hashes in located.adapters.items()}
-
-
-def ends(located: Located) -> dict[str, list[Any]]:
-    """Number and head of each client's last erasure, as JSON takes it."""
-    return {client: list(end) for client, end in sorted(located.erasures.items())}

@@ -13,15 +13,39 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import Field
 
 from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
 from fedrec.protocol.adapters import Model, digest_of
+from fedrec.settings import Section
 from unlearning.audit.canonical import canonical, digest
 from unlearning.executor import Executor, Retrained
 from unlearning.operators.keys import verify
+from unlearning.verification import Report
 
 _SAYS = "progress"  # so that no other signature of the operator's is one of these
+
+
+class Verified(Section):
+    """What is noted of a batch once it is verified.
+
+    Attributes:
+        requests: that passed, each with its report.
+        shards: that were trained again, for all of them.
+        rounds: `mark` of that retraining.
+        after: what each client's rows that are left are known by.
+        erasures: number and head of each client's last erasure then.
+        served: that it was served again is in the audit log.
+    """
+
+    requests: tuple[str, ...] = ()
+    reports: dict[str, Report] = Field(default_factory=dict)
+    shards: tuple[int, ...]
+    rounds: str
+    after: dict[str, str]
+    erasures: dict[str, tuple[int, str]]
+    served: bool = False
 
 
 def name(ids: Sequence[str]) -> str:
@@ -73,10 +97,15 @@ def retrain(executor: Executor, shards: Sequence[int], folder: Path, key: Ed2551
     return executor.retrain(shards, rounds, finished)
 
 
-def verified(executor: Executor, folder: Path, key: Ed25519PrivateKey) -> dict[str, Any] | None:
+def note_verified(folder: Path, key: Ed25519PrivateKey, batch: Verified) -> None:
+    """Write what `verified` reads of the batch in this folder."""
+    note(folder / "batch.json", key, batch.model_dump(mode="json"))
+
+
+def verified(executor: Executor, folder: Path, key: Ed25519PrivateKey) -> Verified | None:
     """What is noted of a batch that is verified; None where the owner of the key did not, or of other rounds."""
     batch = noted(folder / "batch.json", key)
-    return batch if batch is not None and _are_there(executor, folder, batch) else None
+    return Verified.model_validate(batch) if batch is not None and _are_there(executor, folder, batch) else None
 
 
 def _are_there(executor: Executor, folder: Path, seen: Mapping[str, Any]) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from fedrec.errors import FedrecError
 from fedrec.files import finite
@@ -17,7 +17,6 @@ from fedrec.protocol.adapters import Model, digest_of
 from unlearning.audit import log
 from unlearning.audit.canonical import digest
 from unlearning.audit.chain import ORIGIN
-from unlearning.audit.log import excerpt
 from unlearning.certificates.bundle import as_written, participation, write_bundle
 from unlearning.certificates.certificate import SignedCertificate, certificate_of, issue
 from unlearning.certificates.chain import newest
@@ -36,6 +35,7 @@ from unlearning.verification import (
     verdict,
 )
 from unlearning.workflow.correspondence import write_documents
+from unlearning.workflow.progress import Verified
 from unlearning.workflow.workflow import Workflow
 
 
@@ -84,95 +84,85 @@ def judged(request: Request, traces: int, facts: Mapping[str, Any]) -> Report:
     return verdict(measures, Thresholds.model_validate(plan["thresholds"]))
 
 
-def certify(
-    workflow: Workflow,
-    request: Request,
-    batch: Mapping[str, Any],
-    retrained: Retrained,
-    report: Report,
-    issued: Mapping[str, Any],
-    signer: str,
-) -> SignedCertificate:
+@dataclass(frozen=True)
+class Done:
+    """An erasure whose certificate is made.
+
+    Attributes:
+        signer: the operator who signs it.
+        batch: that it was carried out in.
+        retrained: what the batch's retraining gave.
+    """
+
+    workflow: Workflow
+    signer: str
+    request: Request
+    batch: Verified
+    retrained: Retrained
+    report: Report
+
+    @property
+    def plan(self) -> Mapping[str, Any]:
+        return self.request.plan or {}
+
+    @property
+    def places(self) -> dict[int, int]:
+        """The request's shards, each with its place among those that were trained again."""
+        own = self.request.shards or ()
+        return {shard: place for place, shard in enumerate(self.batch.shards) if shard in own}
+
+
+def certify(done: Done, at: str, previous: str | None) -> SignedCertificate:
     """Write a request's evidence, certificate, page and reply. The same facts give the same bytes.
 
     Args:
-        batch: `shards` that were trained again, for this request and others; `after`, what each client's rows that are
-            left are known by; `erasures`, each client's last one then.
-        retrained: what that retraining gave.
-        issued: what was fixed when it was first issued: `at`, `previous`.
+        at, previous: when it was first issued, and after which certificate.
 
     Raises:
         Unproved: it would not be verified; nothing is signed or written.
     """
-    facts, parts = _proposed(workflow, request, batch, retrained, report, issued["at"], signer)
-    _refuse_unproved(facts, parts, workflow.key(signer), issued["previous"])
-    facts["evidence"] = write_bundle(workflow.bundle(request.id), parts)
-    signed = issue(facts, workflow.key(signer), issued["previous"])
-    signed.save(workflow.certificates / f"{request.id}.json")
-    write_documents(workflow, request, signed, report)
+    workflow, id, key = done.workflow, done.request.id, done.workflow.key(done.signer)
+    facts, parts = _proved(done, at, previous)
+    facts["evidence"] = write_bundle(workflow.bundle(id), parts)
+    signed = issue(facts, key, previous)
+    signed.save(workflow.certificates / f"{id}.json")
+    write_documents(workflow, done.request, signed, done.report)
     return signed
 
 
-def check(
-    workflow: Workflow, request: Request, batch: Mapping[str, Any], retrained: Retrained, report: Report, signer: str
-) -> None:
+def check(done: Done) -> None:
     """
     Raises:
         Unproved: a certificate of this would not be verified.
     """
-    facts, parts = _proposed(workflow, request, batch, retrained, report, now(), signer)
-    _refuse_unproved(facts, parts, workflow.key(signer), newest(workflow.certificates, but=request.id))
+    _proved(done, now(), newest(done.workflow.certificates, but=done.request.id))
 
 
-def _refuse_unproved(
-    facts: Mapping[str, Any], parts: Mapping[str, Any], key: Ed25519PrivateKey, previous: str | None
-) -> None:
-    """
+def _proved(done: Done, at: str, previous: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The facts of a certificate but for `evidence`, and the parts of its evidence.
+
     Raises:
-        Unproved: what `verify` will check does not hold.
+        Unproved: what `verify` will check of them does not hold.
     """
+    workflow, parts = done.workflow, _evidence(done)
+    facts = _facts(done, parts) | _approval(done.request, parts, workflow.operators.operator(done.signer).key_id)
+    facts |= times(parts["audit.jsonl"], done.request.id)._asdict()
+    recipients = [{"name": client, "notified": at[:10]} for client in sorted(done.batch.after)]
+    facts |= {"recipients": recipients, "issued_at": at}
+    public = workflow.key(done.signer).public_key().public_bytes_raw()
     try:
-        certificate = certificate_of({**facts, "evidence": ORIGIN}, key.public_key().public_bytes_raw(), previous)
-        checks = check_parts(certificate, as_written(parts))
+        checks = check_parts(certificate_of({**facts, "evidence": ORIGIN}, public, previous), as_written(parts))
     except ValueError as error:  # what a client answered has no place in a certificate
         raise Unproved(f"no certificate can be made of it: {error}") from None
     if why := "; ".join(f"{each.name}: {each.why}" for each in checks if not each.ok):
         raise Unproved(f"its certificate would not be verified, so none is signed: {why}")
+    return facts, parts
 
 
-def _proposed(
-    workflow: Workflow,
-    request: Request,
-    batch: Mapping[str, Any],
-    retrained: Retrained,
-    report: Report,
-    at: str,
-    signer: str,
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The facts of a request's certificate but for `evidence`, and the parts of its evidence."""
-    places = {shard: place for place, shard in enumerate(batch["shards"]) if shard in (request.shards or ())}
-    parts = _evidence(workflow, request, places, retrained, batch, report)
-    facts = _facts(request, places, retrained, report, parts)
-    facts |= _approval(request, parts, workflow.operators.operator(signer).key_id)
-    facts |= times(parts["audit.jsonl"], request.id)._asdict()
-    recipients = [{"name": client, "notified": at[:10]} for client in sorted(batch["after"])]
-    return facts | {"recipients": recipients, "issued_at": at}, parts
-
-
-def _evidence(
-    workflow: Workflow,
-    request: Request,
-    places: Mapping[int, int],
-    retrained: Retrained,
-    batch: Mapping[str, Any],
-    report: Report,
-) -> dict[str, Any]:
-    """The files of the bundle, by name.
-
-    Args:
-        places: the request's shards, each with its place among those that were trained again.
-    """
-    plan, final = request.plan or {}, retrained.adapters
+def _evidence(done: Done) -> dict[str, Any]:
+    """The files of the bundle, by name."""
+    request, plan, workflow, final = done.request, done.plan, done.workflow, done.retrained.adapters
+    lines = log.read(workflow.audit.path)
     return {
         "request.json": {
             "id": request.id,
@@ -182,10 +172,12 @@ def _evidence(
             "channel": request.channel,
         },
         "signatures.json": {says: each.model_dump(mode="json") for says, each in workflow.signatures(request).items()},
-        "operators.jsonl": [line for line in log.read(workflow.audit.path) if line["event"] in (REGISTERED, REVOKED)],
+        "operators.jsonl": [line for line in lines if line["event"] in (REGISTERED, REVOKED)],
         "plan.json": plan,
         "config.json": workflow.model.configuration,
-        "participation.jsonl": participation([each for each in retrained.participation if each.shard in places]),
+        "participation.jsonl": participation(
+            [each for each in done.retrained.participation if each.shard in done.places]
+        ),
         "adapters.json": [
             {
                 "client": client,
@@ -194,29 +186,28 @@ def _evidence(
                 "after": digest_of(final[client][place]),
             }
             for client in sorted(final)
-            for shard, place in places.items()
+            for shard, place in done.places.items()
         ],
         "data_manifest.json": {
             "before": plan["data_before"],
-            "after": batch["after"],
-            "erasures_after": batch["erasures"],
+            "after": done.batch.after,
+            "erasures_after": done.batch.erasures,
         },
-        "verification.json": report.model_dump(mode="json"),
-        "audit.jsonl": excerpt(workflow.audit.path, request.id),
+        "verification.json": done.report.model_dump(mode="json"),
+        "audit.jsonl": log.excerpt(workflow.audit.path, request.id),
     }
 
 
-def _facts(
-    request: Request, places: Mapping[int, int], retrained: Retrained, report: Report, parts: Mapping[str, Any]
-) -> dict[str, Any]:
+def _facts(done: Done, parts: Mapping[str, Any]) -> dict[str, Any]:
     """What the certificate says of the erasure, as the evidence shows it."""
-    plan, data = request.plan or {}, parts["data_manifest.json"]
+    request, plan, report, data = done.request, done.plan, done.report, parts["data_manifest.json"]
+    trained = bool(done.places)
     return {
         "request": request.id,
         "pseudonym": request.pseudonym,
         "scope": request.scope.conditions,
         "client": request.scope.client,
-        "method": retrained.method if places else "record-erasure",
+        "method": done.retrained.method if trained else "record-erasure",
         "claim": plan["claim"],
         "code_version": f"fedrec {version('fedrec')}",
         "config": digest(parts["config.json"]),
@@ -224,13 +215,13 @@ def _facts(
         "dataset_before": digest(data["before"]),
         "dataset_after": digest(data["after"]),
         "adapters": parts["adapters.json"],
-        "shards": [*places],
-        "rounds": retrained.rounds if places else 0,
-        "clients": sorted(retrained.adapters) if places else [],
+        "shards": [*done.places],
+        "rounds": done.retrained.rounds if trained else 0,
+        "clients": sorted(done.retrained.adapters) if trained else [],
         "verification_report": digest(parts["verification.json"]),
         "verdict": report.verdict,
         "unequal_adapters": report.measures.unequal_adapters,
-        "not_measured": unmeasured(report.measures) if places and plan["clients"] else (),
+        "not_measured": unmeasured(report.measures) if trained and plan["clients"] else (),
         "tombstone": request.id,
         "exceptions": [{"what": what} for what in plan["exceptions"]],
         "elsewhere": [{"what": what} for what in plan["elsewhere"]],
@@ -261,11 +252,7 @@ def _unchanged(requests: Sequence[Request], shards: Sequence[int], models: Mappi
     if any(plan["changed"] for plan in plans):
         return None
     before = {
-        (client, shard): _before(plan, client, shard)
-        for plan in plans
-        for client in models
-        for shard in shards
-        if shard in plan["shards"]
+        (client, shard): _before(plan, client, shard) for plan in plans for client in models for shard in plan["shards"]
     }
     after = {
         (client, shard): digest_of(state)
