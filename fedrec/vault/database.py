@@ -170,11 +170,16 @@ def copy(path: Path, target: Path) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection for one piece of work; what is not committed at its end is undone."""
+    """A connection for one piece of work; what is not committed at its end is undone. SQLite's errors in one line."""
     if not path.is_file():
         raise FedrecError(f"{path}: no vault there; {command('vault import --data FILE', path.parent)} makes one")
-    with _explained(path), closing(connect(path)) as db:
-        yield db
+    try:
+        with closing(connect(path)) as db:
+            yield db
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", "")
+        mend = next((text for code, text in MENDS.items() if name.startswith(code)), f"{error}; restore a backup")
+        raise FedrecError(f"{path}: {mend}") from None
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -182,14 +187,3 @@ def connect(path: Path) -> sqlite3.Connection:
     for pragma in PRAGMAS:
         db.execute(pragma)
     return db
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """SQLite's errors as one line with the mend."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "")
-        mend = next((text for code, text in MENDS.items() if name.startswith(code)), f"{error}; restore a backup")
-        raise FedrecError(f"{path}: {mend}") from None

@@ -111,10 +111,8 @@ def merge_tombstones(db: sqlite3.Connection) -> None:
         db.execute(f"DELETE FROM main.tombstones WHERE request = ? AND {known}", (request,))
     for table in ("tombstones", "uses"):
         db.execute(f"INSERT OR IGNORE INTO {table} SELECT * FROM backup.{table}")
-    new = (
-        "SELECT request, rows FROM backup.erasures WHERE request NOT IN (SELECT request FROM erasures) ORDER BY number"
-    )
-    for request, rows in db.execute(new).fetchall():
+    new = "request NOT IN (SELECT request FROM erasures) ORDER BY number"
+    for request, rows in db.execute(f"SELECT request, rows FROM backup.erasures WHERE {new}").fetchall():
         chain.append(db, request, rows, tombstones_in(db, request))
 
 

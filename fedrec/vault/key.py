@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 
 from fedrec.errors import FedrecError
-from fedrec.files import shred, write_bytes
+from fedrec.files import write_bytes
 
 LENGTH = 32
 
@@ -17,16 +17,11 @@ def key_path(vault: Path) -> Path:
     return vault.with_name(vault.name + ".key")
 
 
-def new_key() -> bytes:
-    return secrets.token_bytes(LENGTH)
-
-
 def make_key(path: Path) -> bytes:
     """The key in the file, or a new one; a file that a crash left unfinished is written again."""
     if path.is_file() and path.stat().st_size == LENGTH:
         return path.read_bytes()
-    key = new_key()
-    write_bytes(path, key)
+    write_bytes(path, key := secrets.token_bytes(LENGTH))
     return key
 
 
@@ -55,8 +50,3 @@ def keyed(key: bytes, digest: str) -> str:
 def check_value(key: bytes) -> str:
     """What tells the right key from a wrong one and nothing else."""
     return hmac.digest(key, b"check", hashlib.sha256).hex()
-
-
-def destroy(path: Path) -> None:
-    """Overwrite the key and remove its file, if it is there."""
-    shred(path)

@@ -58,27 +58,30 @@ def to_interactions(
     """
     user, item, label, time, split, client, truth, nth = zip(*records, strict=True) if records else ((),) * 8
     try:
-        items = np.fromiter((catalogue.place[name] for name in item), np.int32, len(item))
+        items = [catalogue.place[name] for name in item]
     except KeyError as error:
         raise FedrecError(
             f"item {error} of the vault is not in the catalogue: use the one it was imported with"
         ) from None
-    numbers, times = _renumber(user, users), np.array(time, np.int64)
-    order = np.lexsort((np.array(nth, np.int64), items, times, numbers))
-    client_of = None if not groups or None in client else _renumber(client, groups)[order]
+    grouped = bool(groups) and None not in client
     return Interactions(
-        numbers[order], items[order], np.array(label, np.int8)[order], times[order], np.array(split, np.int8)[order],
-        tuple(name for _, name in users),
-        client_of, () if client_of is None else tuple(name for _, name in groups),
-        None if not records or None in truth else np.array(truth, np.float64)[order],
-    )  # fmt: skip
-
-
-def _renumber(numbers: Sequence[int], of: Sequence[tuple[int, str]]) -> NDArray[np.int32]:
-    """The place in `of` of each number; `of` is sorted by number."""
-    return np.searchsorted(np.array([number for number, _ in of], np.int64), np.array(numbers, np.int64)).astype(
-        np.int32
+        user=_places(user, users),
+        item=np.array(items, np.int32),
+        label=np.array(label, np.int8),
+        time=np.array(time, np.int64),
+        split=np.array(split, np.int8),
+        user_ids=tuple(name for _, name in users),
+        client=_places(client, groups) if grouped else None,
+        client_ids=tuple(name for _, name in groups) if grouped else (),
+        truth=np.array(truth, np.float64) if records and None not in truth else None,
+        ties=(np.array(nth, np.int64),),
     )
+
+
+def _places(numbers: Sequence[int], of: Sequence[tuple[int, str]]) -> NDArray[np.int32]:
+    """The place in `of` of each number; `of` is sorted by number."""
+    known = np.array([number for number, _ in of], np.int64)
+    return np.searchsorted(known, np.array(numbers, np.int64)).astype(np.int32)
 
 
 def insert(db: sqlite3.Connection, rows: Interactions, catalogue: Catalogue, nth: NDArray[np.int64]) -> int:

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import product
 
 from fedrec.data.selection import Selection
 
@@ -38,25 +39,11 @@ def tombstones_of(selection: Selection, key: bytes) -> list[Tombstone]:
         UsageError: see `Selection.check_conditions`.
     """
     selection.check_conditions()
-    kind, subjects = _subjects(selection.users, selection.items, selection.rows)
-    return [
-        Tombstone(kind, _digest(key, kind, *subject), selection.since, selection.until)
-        for subject in dict.fromkeys(subjects)
-    ]
-
-
-def _subjects(
-    users: tuple[str, ...], items: tuple[str, ...], rows: tuple[str, ...]
-) -> tuple[str, list[tuple[str, ...]]]:
-    if rows:
-        return "row", [(row,) for row in rows]
-    if users and items:
-        return "user-item", [(user, item) for user in users for item in items]
-    if users:
-        return "user", [(user,) for user in users]
-    if items:
-        return "item", [(item,) for item in items]
-    return "any", [()]
+    of = {"row": selection.rows} if selection.rows else {"user": selection.users, "item": selection.items}
+    named = {word: ids for word, ids in of.items() if ids}
+    kind = "-".join(named) or "any"
+    digests = [_digest(key, kind, *subject) for subject in dict.fromkeys(product(*named.values()))]
+    return [Tombstone(kind, digest, selection.since, selection.until) for digest in digests]
 
 
 class Refusal:
@@ -73,24 +60,16 @@ class Refusal:
 
     def by(self, user: str, item: str, time: int) -> str | None:
         """The id of a tombstone that refuses the row; none if it may come in."""
+        subjects = {"user": (user,), "item": (item,), "user-item": (user, item), "any": ()}
         for kind, stones in self._of.items():
-            for since, until, stone in stones.get(self._digest_of(kind, user, item, time), ()):
+            if kind == "row":  # never twice the same, so nothing to keep; the key is that of `selection.row_keys`
+                digest = _digest(self._key, kind, f"{user}\t{item}\t{time}")
+            else:
+                digest = self._cached(kind, *subjects[kind])
+            for since, until, stone in stones.get(digest, ()):
                 if since <= time <= until:
                     return stone
         return None
-
-    def _digest_of(self, kind: str, user: str, item: str, time: int) -> bytes:
-        match kind:
-            case "user":
-                return self._cached(kind, user)
-            case "item":
-                return self._cached(kind, item)
-            case "user-item":
-                return self._cached(kind, user, item)
-            case "row":  # never twice the same, so nothing to keep; the key is that of `selection.row_keys`
-                return _digest(self._key, kind, f"{user}\t{item}\t{time}")
-            case _:
-                return self._cached(kind)
 
 
 def _digest(key: bytes, *subject: str) -> bytes:

@@ -7,6 +7,7 @@ what comes in: the vault can still be read and erased from, but takes no rows.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -18,7 +19,7 @@ import numpy as np
 from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
-from fedrec.files import replacing
+from fedrec.files import replacing, shred
 from fedrec.vault import chain
 from fedrec.vault import key as vault_key
 from fedrec.vault.chain import Link
@@ -123,7 +124,7 @@ class Vault:
         with writing(self.path) as db:
             key = self._key(db)
             lasting = key is not None
-            key = key or vault_key.new_key()  # no row can come back to a vault whose key is destroyed
+            key = key or secrets.token_bytes(vault_key.LENGTH)  # no row can come back to a vault whose key is destroyed
             stones = tombstones_of(selection, key)
             done = db.execute("SELECT rows FROM erasures WHERE request = ?", (request,)).fetchone()
             count = delete_rows(db, Refusal(key, stones))
@@ -182,7 +183,7 @@ class Vault:
             set_meta(db, "key", DESTROYED)
             db.execute("UPDATE tombstones SET digest = NULL")
             db.execute("UPDATE uses SET digest = NULL")
-        vault_key.destroy(self.key_path)
+        shred(self.key_path)
         scrub(self.path)
 
     # what was used, and what may be served

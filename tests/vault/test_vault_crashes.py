@@ -14,7 +14,6 @@ import pytest
 from fedrec.data.dataset import Interactions
 from fedrec.data.selection import Selection, without
 from fedrec.vault import database
-from fedrec.vault import key as vault_key
 from fedrec.vault.vault import Vault
 from tests.vault.rows import CATALOGUE, make_rows, same
 
@@ -117,7 +116,7 @@ def test_an_erasure_killed_before_the_clearing_is_cleared_by_the_next_call(
 
 def test_a_key_destroyed_half_way_is_destroyed_by_the_next_call(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(vault_key, "destroy", lambda path: os.kill(os.getpid(), signal.SIGKILL))
+        patch.setattr("fedrec.vault.vault.shred", lambda path: os.kill(os.getpid(), signal.SIGKILL))
         assert ended(child(vault.destroy_key)) == -signal.SIGKILL
     assert vault.key_path.exists() and vault.manifest()["key_destroyed"]
     vault.destroy_key()
