@@ -14,8 +14,7 @@ from fedrec.data.dataset import TRAIN, Dataset, Interactions
 from fedrec.data.readers.catalogue import catalogue_of_file, catalogue_of_rows, control, places_in
 from fedrec.data.readers.likes import labels_of, one_sided
 from fedrec.data.readers.names import id_checks, with_normal_ids
-from fedrec.data.readers.sheet import Check, Column, Mask, RawTable, bad_rows, quote
-from fedrec.data.readers.source import Source
+from fedrec.data.readers.sheet import Check, Column, Mask, RawTable, Source, bad_rows, quote
 from fedrec.data.readers.times import UNITS, doubtful_times, times, without_times
 from fedrec.data.readers.values import LABELS, SPLIT_NAMES, coded, index_of, numbers
 from fedrec.errors import DataError

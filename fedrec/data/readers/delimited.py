@@ -31,28 +31,18 @@ class Delimited:
     data: bytes
 
     @classmethod
-    def open(cls, content: Content, style: Style) -> Delimited:
+    def open(cls, content: Content, style: Style, found: bool = False) -> Delimited:
         """The content with fields set apart as given.
+
+        Args:
+            found: the separator is looked for in the content, the given one first.
 
         Raises:
             DataError: it is in none of the style's encodings.
         """
-        return cls(content.path, style, style.prepared(content.text(style.encodings)))
-
-    @classmethod
-    def sniff(cls, content: Content, preferred: str, encoding: str | None) -> Delimited:
-        """The content with the separator found in it.
-
-        Args:
-            preferred: the separator that the file's name tells, tried first.
-            encoding: None = UTF-8 or UTF-16.
-
-        Raises:
-            DataError: it is not in the encoding.
-        """
-        encodings = (encoding or "utf-8",)
-        text = content.text(encodings)
-        style = replace(found_style(text, preferred), encodings=encodings)
+        text = content.text(style.encodings)
+        if found:
+            style = replace(found_style(text, style.separator), encodings=style.encodings)
         return cls(content.path, style, style.prepared(text))
 
     @cached_property

@@ -13,8 +13,7 @@ from fedrec.data.readers.jsonlines import JsonLines
 from fedrec.data.readers.lines import Style
 from fedrec.data.readers.parquet import Parquet
 from fedrec.data.readers.parts import Parts, are_parts, data_files
-from fedrec.data.readers.sheet import RawTable, Sheet, listed
-from fedrec.data.readers.source import Source
+from fedrec.data.readers.sheet import RawTable, Sheet, Source, listed
 from fedrec.errors import DataError
 
 SUFFIXES = {
@@ -53,10 +52,9 @@ def open_sheet(path: Path, form: str, config: DataConfig) -> Sheet:
         return Parquet.open(path, content)
     if form == "jsonl":
         return JsonLines.open(content, config.encoding)
-    if config.separator:
-        separator = _SEPARATORS.get(config.separator, config.separator)
-        return Delimited.open(content, Style.usual(separator, (config.encoding or "utf-8",)))
-    return Delimited.sniff(content, _PREFERRED[form], config.encoding)
+    separator = _SEPARATORS.get(config.separator or "", config.separator or _PREFERRED[form])
+    style = Style.usual(separator, (config.encoding or "utf-8",))
+    return Delimited.open(content, style, found=config.separator is None)
 
 
 def read_generic(path: Path, config: DataConfig, form: str) -> Source:

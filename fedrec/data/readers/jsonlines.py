@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -82,24 +84,17 @@ class JsonLines:
 
 def _some_lines(data: bytes) -> Iterator[bytes]:
     """The first lines, and lines from all over the file: a key may be missing for long."""
-    start = 0
-    for _ in range(_SAMPLE):
-        end = data.find(b"\n", start)
-        yield data[start : len(data) if end < 0 else end]
-        if end < 0:
-            return
-        start = end + 1
-    for part in range(_SPREAD):
-        found = data.rfind(b"\n", 0, max(start, part * len(data) // _SPREAD)) + 1
-        end = data.find(b"\n", found)
-        yield data[found : len(data) if end < 0 else end]
-    yield data[data.rfind(b"\n") + 1 :]
+    lines = io.BytesIO(data)
+    yield from islice(lines, _SAMPLE)
+    for part in range(1, _SPREAD + 1):
+        lines.seek(data.rfind(b"\n", 0, part * len(data) // _SPREAD) + 1)
+        yield lines.readline()
 
 
 def _row(line: bytes) -> dict[str, Any] | str:
     """The object in a line, or what is wrong with the line."""
     try:
-        row = json.loads(line)
+        row = json.loads(line.removesuffix(b"\n"))
     except json.JSONDecodeError as error:
         return f"not JSON ({error.msg} at column {error.colno})"
     except RecursionError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.data.readers.source import Source
+from fedrec.data.readers.sheet import Source
 from fedrec.errors import DataError
 
 _FEW = 0.05

@@ -13,8 +13,7 @@ from fedrec.data.readers.content import Content
 from fedrec.data.readers.delimited import Delimited
 from fedrec.data.readers.generic import read_generic
 from fedrec.data.readers.lines import Style
-from fedrec.data.readers.sheet import RawTable, listed
-from fedrec.data.readers.source import Source
+from fedrec.data.readers.sheet import RawTable, Source, listed
 from fedrec.errors import DataError, UsageError
 
 

@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 
 from fedrec.data.ids import MEND, look_alikes, normal, told_apart
 from fedrec.data.readers.arrow import are_within, have_no_space, holding
-from fedrec.data.readers.sheet import Check, Column, RawTable
-from fedrec.data.readers.source import Source
+from fedrec.data.readers.sheet import Check, Column, RawTable, Source
 
 _ROLES = ("user", "item")
 

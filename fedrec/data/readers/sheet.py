@@ -117,6 +117,29 @@ class RawTable:
         raise DataError(f"{self.path} {self.place(first)}: {found[first]}; {mend}")
 
 
+@dataclass(frozen=True)
+class Source:
+    """A data set as found on disk.
+
+    Attributes:
+        name: short name, for reports.
+        format: name of the reader, for the notes.
+        interactions: columns user, item, and rating or label; perhaps time, title, split, client.
+        items: columns item and title, one row an item; None = the titles are in `interactions`.
+        read_as: role → name of the column of `interactions` that plays it; empty where the format fixes the columns.
+        unused: the names of the columns that play no role.
+        like_above: the format's usual like threshold; None = the midpoint of the observed ratings.
+    """
+
+    name: str
+    format: str
+    interactions: RawTable
+    items: RawTable | None = None
+    like_above: float | None = None
+    read_as: Mapping[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+
+
 def bad_rows(n: int, checks: list[Check]) -> Mask:
     """(n,) mask of the rows that some check finds bad."""
     bad = np.zeros(n, bool)
