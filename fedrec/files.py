@@ -22,29 +22,21 @@ from fedrec.errors import FedrecError
 from fedrec.text import read_text
 
 
-class replacing:
-    """A context that gives a partial file's path and moves it into place at the end, if nothing was raised.
-
-    With `durable` it is on the disk then.
-    """
-
-    def __init__(self, path: Path, durable: bool = False) -> None:
-        self.path, self.durable = path, durable
-        self.partial = path.with_name(path.name + ".partial")
-
-    def __enter__(self) -> Path:
-        make_folder(self.path.parent)
-        return self.partial
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            if self.durable:
-                sync(self.partial)
-            self.partial.replace(self.path)
-            if self.durable:
-                sync(self.path.parent)
-        else:
-            self.partial.unlink(missing_ok=True)
+@contextlib.contextmanager
+def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
+    """A partial file's path: it moves into place at the end, if nothing is raised; with `durable` it is on the disk."""
+    partial = path.with_name(path.name + ".partial")
+    make_folder(path.parent)
+    try:
+        yield partial
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    if durable:
+        sync(partial)
+    partial.replace(path)
+    if durable:
+        sync(path.parent)
 
 
 @contextlib.contextmanager

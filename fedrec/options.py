@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -12,6 +14,8 @@ import typer
 
 from fedrec.errors import UsageError
 
+DAY = 86_400
+_YEARS = range(1970, 2100)
 RUNS = Path("runs")  # where commands make new ones, and find the newest
 
 
@@ -67,6 +71,21 @@ Json = Annotated[
         "--json", metavar="FILE|-", callback=_writable, help="Write the result here as JSON; - is standard output."
     ),
 ]
+
+
+def first_second(option: str, text: str) -> int:
+    """The first second, UTC, since 1970, of a day as people type it: ASCII digits, YYYY-MM-DD, from `_YEARS`.
+
+    Raises:
+        UsageError: it is no such day.
+    """
+    try:
+        day = datetime.strptime(text if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else "", "%Y-%m-%d")
+    except ValueError:
+        raise UsageError(f"{option} {ascii(text)[1:-1]}: write a day as 2026-01-31") from None
+    if day.year not in _YEARS:
+        raise UsageError(f"{option} {text}: no day between {_YEARS[0]} and {_YEARS[-1]}; mend the year")
+    return int(day.replace(tzinfo=UTC).timestamp())
 
 
 def new_folder(given: Path | None, name: str) -> Path:

@@ -86,9 +86,9 @@ def erase(
     """Delete the rows that meet every condition, for good. What a run learned from them `fedrec forget` erases too."""
     import uuid
 
-    from fedrec.data.days import DAY, first_second
     from fedrec.data.ids import named
     from fedrec.data.selection import Selection
+    from fedrec.options import DAY, first_second
 
     first = None if since is None else first_second("--from", since)
     last = None if until is None else first_second("--to", until) + DAY - 1

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fedrec.console.visible import visible
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 PATIENCE = 15.0  # seconds from a line to the next
 _OFTEN = 0.5  # seconds from one telling of another process to the next, and that no work is told of
 
+Count = Callable[[int, int], None]
 Tell = Callable[[str, int, int], None]
 """Told (what, done, total); of what cannot be counted, a total of 1."""
 
@@ -46,22 +48,27 @@ def patience_from_here() -> Iterator[None]:
 
 
 @contextmanager
-def bar(description: str) -> Iterator[Callable[[int, int], None]]:
+def bar(description: str) -> Iterator[Count]:
     """A sign of life; call what it gives with (done, total). A bar vanishes when done."""
     if _another is not None:
-        yield _now_and_then(description, _another)
-        return
-    if not _terminal():
-        yield _lines(description)
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        yield _now_and_then(partial(_another, description), _OFTEN, last=0.0, at_the_end=True)
+    elif not _terminal():
+        began = time.monotonic()
 
-    from fedrec.console.terminal import terminal
+        def tell(done: int, total: int) -> None:
+            left = (time.monotonic() - began) / max(done, 1) * (total - done)
+            say(f"{description}: {done} of {total}, about {left:.0f} s left")
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with _aside(), Progress(*columns, console=terminal(beside=True), transient=True) as progress:
-        task = progress.add_task(description, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        yield _now_and_then(tell, PATIENCE, last=began if _waited_since is None else _waited_since)
+    else:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        from fedrec.console.terminal import terminal
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with _aside(), Progress(*columns, console=terminal(beside=True), transient=True) as progress:
+            task = progress.add_task(description, total=None)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 @contextmanager
@@ -77,11 +84,7 @@ def working(description: str) -> Iterator[None]:
     elif _spinning:
         yield
     else:
-        from rich.text import Text
-
-        from fedrec.console.terminal import terminal
-
-        with terminal(beside=True).status(Text(description)) as status:
+        with _spinner(description) as status:
             _spinning.append(status)
             try:
                 yield
@@ -105,15 +108,21 @@ def side_by_side() -> Iterator[Tell]:
         return
     from rich.text import Text
 
-    from fedrec.console.terminal import terminal
-
-    with _aside(), terminal(beside=True).status(Text("")) as status:
+    with _aside(), _spinner("") as status:
 
         def tell(what: str, done: int, total: int) -> None:
             note(what, done, total)
             status.update(Text("   ".join(_so_far(each, *far) for each, far in going.items())))
 
         yield tell
+
+
+def _spinner(description: str) -> Status:
+    from rich.text import Text
+
+    from fedrec.console.terminal import terminal
+
+    return terminal(beside=True).status(Text(description))
 
 
 def _so_far(what: str, done: int, total: int) -> str:
@@ -132,32 +141,15 @@ def say(line: str) -> None:
     print(visible(line), file=sys.stderr, flush=True)
 
 
-def _lines(description: str) -> Callable[[int, int], None]:
-    """Lines for a pipe or a log, none of what is done before the first is due."""
-    began = time.monotonic()
-    last = began if _waited_since is None else _waited_since
+def _now_and_then(tell: Count, seconds: float, last: float, at_the_end: bool = False) -> Count:
+    """Tells so many seconds after it told last, and perhaps at the end."""
 
     def tick(done: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last < PATIENCE:
-            return
-        last = now
-        left = (now - began) / max(done, 1) * (total - done)
-        say(f"{description}: {done} of {total}, about {left:.0f} s left")
-
-    return tick
-
-
-def _now_and_then(description: str, another: Tell) -> Callable[[int, int], None]:
-    last = 0.0
-
-    def tick(done: int, total: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= _OFTEN or done >= total:
+        if now - last >= seconds or (at_the_end and done >= total):
             last = now
-            another(description, done, total)
+            tell(done, total)
 
     return tick
 

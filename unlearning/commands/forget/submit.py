@@ -200,6 +200,6 @@ def _received(text: str | None) -> datetime | None:
 def _day(text: str | None, option: str, seconds: int = 0) -> int | None:
     if text is None:
         return None
-    from fedrec.data.days import first_second
+    from fedrec.options import first_second
 
     return first_second(option, text) + seconds
