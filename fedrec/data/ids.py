@@ -25,12 +25,7 @@ def normal(text: str) -> str:
     if text.isascii():
         return text.strip()
     composed = unicodedata.normalize("NFC", text)
-    start, end = 0, len(composed)
-    while start < end and _blank(composed[start]):
-        start += 1
-    while end > start and _blank(composed[end - 1]):
-        end -= 1
-    return composed[start:end]
+    return composed.strip("".join(letter for letter in set(composed) if letter.isspace() or _without_width(letter)))
 
 
 def appearance(text: str) -> str:
@@ -93,10 +88,6 @@ def resembling(text: str, known: Iterable[str]) -> str | None:
         if len(text) == len(other) and 0 < 2 * len(differ) < len(text) and scripts:
             return other
     return None
-
-
-def _blank(letter: str) -> bool:
-    return letter.isspace() or _without_width(letter)
 
 
 def _without_width(letter: str) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import metrics
-from fedrec.data.dataset import SPLITS, TEST, TRAIN, VALID, Dataset, Interactions
+from fedrec.data.dataset import SPLITS, TEST, VALID, Dataset, Interactions
 from fedrec.data.split import earlier_rows
 from fedrec.data.trivial import trivial_scores
 
@@ -106,21 +106,13 @@ def _trivial(rows: Interactions) -> dict[str, dict[str, float]]:
 
 def summarise_users(rows: Interactions, count: int, client_of: Mapping[str, str]) -> list[UserSummary]:
     """The first `count` users in the order of the table."""
-    users = min(count, len(rows.user_ids))
     by_split = np.zeros((len(rows.user_ids), len(SPLITS)), np.int64)
     np.add.at(by_split, (rows.user, rows.split), 1)
     likes = np.bincount(rows.user, weights=rows.label, minlength=len(rows.user_ids))
+    first = zip(rows.user_ids[:count], by_split[:count].tolist(), likes[:count].tolist(), strict=True)
     return [
-        UserSummary(
-            user=rows.user_ids[user],
-            client=client_of.get(rows.user_ids[user]),
-            rows=int(by_split[user].sum()),
-            train=int(by_split[user, TRAIN]),
-            valid=int(by_split[user, VALID]),
-            test=int(by_split[user, TEST]),
-            likes=int(likes[user]),
-        )
-        for user in range(users)
+        UserSummary(user, client_of.get(user), train + valid + test + past, train, valid, test, int(liked))
+        for user, (train, valid, test, past), liked in first
     ]
 
 

@@ -16,7 +16,7 @@ from fedrec.data.readers.likes import labels_of, one_sided
 from fedrec.data.readers.names import id_checks, with_normal_ids
 from fedrec.data.readers.sheet import Check, Column, Mask, RawTable, Source, bad_rows, quote
 from fedrec.data.readers.times import UNITS, doubtful_times, times, without_times
-from fedrec.data.readers.values import LABELS, SPLIT_NAMES, coded, index_of, numbers
+from fedrec.data.readers.values import LABELS, SPLIT_NAMES, coded, index_of, numbers, string_order
 from fedrec.errors import DataError
 
 _CLIENT_NAME = r"^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,63}$"  # it names a folder, so it must not be a path
@@ -25,11 +25,7 @@ Columns = dict[str, NDArray[Any]]
 
 
 def assemble(source: Source, config: DataConfig) -> Dataset:
-    """The data set of a source; one without a split column has train rows only.
-
-    Raises:
-        DataError: the first bad row, unless `config.skip_bad_rows`; no good rows; no like threshold to be had.
-    """
+    """The data set of a source; one without a split column has train rows only."""
     source = with_normal_ids(source)
     table, skip = source.interactions, config.skip_bad_rows
     notes = [f"format {source.format}: {table.path.name}" + (f", {source.items.path.name}" if source.items else "")]
@@ -118,18 +114,9 @@ def _homeless(source: Source, item: str) -> str:
 
 def _sorted(columns: Columns, texts: dict[str, Column]) -> Interactions:
     user, user_ids = index_of(texts["user"])
-    client, client_ids = _clients(texts["client"]) if "client" in texts else (None, ())
+    # clients in the order in which a run lists their folders
+    client, client_ids = index_of(texts["client"], string_order) if "client" in texts else (None, ())
     rest = columns["split"] * 2 + columns["label"]
     ties = (rest,) if client is None else (client, rest)  # so that the order of the file never matters
     of_rows = {role: columns[role] for role in ("item", "label", "time", "split")}
     return Interactions(user, user_ids=user_ids, client=client, client_ids=client_ids, ties=ties, **of_rows)
-
-
-def _clients(names: Column) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Indices (n,) into the names in plain string order: that in which a run lists its clients' folders."""
-    used, codes = np.unique(names.codes, return_inverse=True)
-    spelt = [names.values[int(code)].as_py() for code in used]
-    order = sorted(range(len(spelt)), key=spelt.__getitem__)
-    rank = np.empty(len(order), np.int32)
-    rank[order] = np.arange(len(order), dtype=np.int32)
-    return rank[codes], tuple(spelt[i] for i in order)

@@ -14,11 +14,7 @@ _CONTROL = r"[\p{Cc}\x{2028}\x{2029}]"
 
 
 def catalogue_of_file(items: RawTable, skip: bool) -> tuple[Catalogue, int]:
-    """The item file's catalogue in its own order, and the number of lines dropped.
-
-    Raises:
-        DataError: the first bad line, unless `skip` and there are good ones.
-    """
+    """The item file's catalogue in its own order, and the number of lines dropped; see `RawTable.sift`."""
     ids, titles = items.columns["item"], items.columns["title"]
     checks: list[Check] = [
         (ids.empty(), "the item id is empty".format),

@@ -37,10 +37,6 @@ def find_columns(
 
     Args:
         setting: where the options come from, for messages.
-
-    Raises:
-        UsageError: an option for a role that does not exist.
-        DataError: an option names a column that the file does not have.
     """
     if unknown := sorted(set(options) - set(USUAL_NAMES if len(roles) > 2 else roles)):
         raise UsageError(f"{setting}.{unknown[0]} is not a role: choose from {', '.join(roles)}")

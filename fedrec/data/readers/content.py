@@ -32,11 +32,7 @@ class Content:
 
     @classmethod
     def read(cls, path: Path) -> Content:
-        """The whole file.
-
-        Raises:
-            DataError: no such file, not readable, broken or locked packing, a zip of several files, or empty.
-        """
+        """The whole file; a DataError where it cannot be read, its packing is broken or it is empty."""
         try:
             with _unpacked(path) as (_, file):
                 data = file.read()
@@ -47,12 +43,7 @@ class Content:
         return cls(path, data)
 
     def text(self, encodings: tuple[str, ...] = ("utf-8",)) -> bytes:
-        """UTF-8 without byte order mark; every line ends in a newline, as editors count lines, the last one or not.
-
-        Raises:
-            DataError: in none of the encodings, which are tried in this order.
-            UsageError: an encoding that Python does not know.
-        """
+        """UTF-8 of text in the first encoding that fits, without byte order mark; lines end in a newline."""
         data = _decoded(self.path, self.data, encodings)
         if b"\r" in data:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")

@@ -32,14 +32,7 @@ class Delimited:
 
     @classmethod
     def open(cls, content: Content, style: Style, found: bool = False) -> Delimited:
-        """The content with fields set apart as given.
-
-        Args:
-            found: the separator is looked for in the content, the given one first.
-
-        Raises:
-            DataError: it is in none of the style's encodings.
-        """
+        """The content in one of the style's encodings, set apart as it says or as is `found` in it."""
         text = content.text(style.encodings)
         if found:
             style = replace(found_style(text, style.separator), encodings=style.encodings)
@@ -47,11 +40,7 @@ class Delimited:
 
     @cached_property
     def fields(self) -> list[str]:
-        """The fields of the first line.
-
-        Raises:
-            DataError: a quote is not closed in it.
-        """
+        """Of the first line."""
         fields = self.style.fields(self.data[: self._first_end].decode())
         if fields is None:
             raise DataError(f"{self.path} line 1: {_UNCLOSED}; mend it")

@@ -38,11 +38,7 @@ def format_of(path: Path) -> str | None:
 
 
 def open_sheet(path: Path, form: str, config: DataConfig) -> Sheet:
-    """The file, or the parts in a folder, as a sheet with named columns.
-
-    Raises:
-        DataError: it cannot be read, or a folder holds other than one table.
-    """
+    """The file, or the parts in a folder, as a sheet with named columns."""
     if path.is_dir():
         return _opened_folder(path, form, config)
     if form == "parquet" and not is_packed(path):
@@ -58,11 +54,7 @@ def open_sheet(path: Path, form: str, config: DataConfig) -> Sheet:
 
 
 def read_generic(path: Path, config: DataConfig, form: str) -> Source:
-    """A generic file or the interactions of a folder, with the items named by `data.items.path` or lying beside.
-
-    Raises:
-        DataError: no such file, several candidates, or a missing column.
-    """
+    """A generic file or the interactions of a folder, with the items named by `data.items.path` or lying beside."""
     sheet = open_sheet(path, form, config)
     columns = find_columns(sheet.path, sheet.names, config.columns, _ROLES)
     missing = [role for role in ("user", "item") if role not in columns]

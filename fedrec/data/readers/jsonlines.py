@@ -32,11 +32,7 @@ class JsonLines:
 
     @classmethod
     def open(cls, content: Content, encoding: str | None) -> JsonLines:
-        """The content, by default in UTF-8 or UTF-16.
-
-        Raises:
-            DataError: none of the lines looked at is a JSON object; it is not in the encoding.
-        """
+        """The content, by default in UTF-8 or UTF-16; a DataError where none of the lines looked at is an object."""
         data = content.text((encoding or "utf-8",)).removesuffix(b"\n")
         names: dict[str, None] = {}
         first = None

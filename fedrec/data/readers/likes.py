@@ -18,9 +18,6 @@ def labels_of(ratings: NDArray[np.float64], source: Source, given: float | None)
 
     Args:
         given: above it a rating is a like; None = the source's own threshold, or the midpoint of the ratings.
-
-    Raises:
-        DataError: all ratings are equal, and no threshold is given.
     """
     low, high = float(ratings.min()), float(ratings.max())
     if given is not None:

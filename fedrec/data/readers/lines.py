@@ -61,7 +61,7 @@ class Style:
         if not self._whole.fullmatch(line):
             return None
         spelt = [match[0].removesuffix(self.delimiter) for match in self._field.finditer(line + self.delimiter)]
-        return [_unquoted(field).strip() for field in spelt]
+        return [(field[1:-1].replace('""', '"') if field.startswith('"') else field).strip() for field in spelt]
 
     def is_whole(self, line: bytes) -> bool:
         return self._whole.fullmatch(line.decode()) is not None
@@ -123,9 +123,3 @@ def broken_quotes(data: bytes, style: Style) -> NDArray[np.int64]:
     suspects = np.unique(line[~plain])
     starts = np.concatenate([[0], ends[:-1] + 1])
     return np.array([i for i in suspects if not style.is_whole(data[starts[i] : ends[i]])], np.int64)
-
-
-def _unquoted(field: str) -> str:
-    if len(field) > 1 and field.startswith('"') and field.endswith('"'):
-        return field[1:-1].replace('""', '"')
-    return field

@@ -27,11 +27,7 @@ class Parquet:
 
     @classmethod
     def open(cls, path: Path, content: Content | None = None) -> Parquet:
-        """The file, or the content of a packed one.
-
-        Raises:
-            DataError: not Parquet.
-        """
+        """The file, or the content of a packed one."""
         source = path if content is None else pa.BufferReader(content.data)
         try:
             return cls(path, list(pq.read_schema(source).names), source)

@@ -28,11 +28,7 @@ class Parts:
 
     @classmethod
     def open(cls, folder: Path, files: list[Path], opened: Callable[[Path], Sheet]) -> Parts:
-        """The files, of which empty ones hold no rows.
-
-        Raises:
-            DataError: all are empty, or one has other columns than the first.
-        """
+        """The files, of which empty ones hold no rows; all others must have the same columns."""
         sheets = tuple(opened(file) for file in files if file.stat().st_size)
         if not sheets:
             raise DataError(f"{folder}: all its {len(files)} parts are empty")

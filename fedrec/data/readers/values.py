@@ -6,7 +6,7 @@ Every function parses each distinct value once.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import numpy as np
@@ -20,15 +20,16 @@ from fedrec.data.readers.sheet import Column, Mask
 LABELS = dict.fromkeys(("1", "1.0", "true", "yes", "up", "like", "liked"), 1)
 LABELS |= dict.fromkeys(("0", "0.0", "false", "no", "down", "dislike", "disliked"), 0)
 SPLIT_NAMES = {"train": 0, "valid": 1, "validation": 1, "val": 1, "dev": 1, "test": 2}
+Order = Callable[[pa.StringArray], NDArray[np.intp]]
 _INTEGER = re.compile(r"-?[0-9]{1,100}")
 _DECIMAL_COMMA = r"^[-+]?[0-9]*,([0-9]{1,2}|[0-9]{4,})$"  # three digits may be thousands
 
 
-def index_of(column: Column) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Texts as indices (n,) into those that occur, in natural order."""
+def index_of(column: Column, order_of: Order | None = None) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Texts as indices (n,) into those that occur, in natural order or another."""
     used = np.flatnonzero(np.bincount(column.codes, minlength=len(column.values)))
     present = taken(column.values, used)
-    order = natural_order(present)
+    order = (order_of or natural_order)(present)
     rank = np.empty(len(column.values), np.int32)
     rank[used[order]] = np.arange(len(used), dtype=np.int32)
     return rank[column.codes], tuple(taken(present, order).to_pylist())
@@ -45,6 +46,12 @@ def natural_order(texts: pa.StringArray) -> NDArray[np.intp]:
     values = texts.to_pylist()
     if all(_INTEGER.fullmatch(value) for value in values):
         return np.array(sorted(range(len(values)), key=lambda i: (int(values[i]), values[i])), np.intp)
+    return string_order(texts)
+
+
+def string_order(texts: pa.StringArray) -> NDArray[np.intp]:
+    """Their positions in lexicographic order."""
+    values = texts.to_pylist()
     return np.array(sorted(range(len(values)), key=values.__getitem__), np.intp)
 
 
