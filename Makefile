@@ -21,7 +21,7 @@ demo: $(VENV)/ready
 	$(BIN)/fedrec forget verify runs/demo/erasure/certificates/*.json --bundle runs/demo/erasure/bundles/*/ --key $(FEDREC_KEYS)/demo.pem
 
 test: lint docs
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/ready
 	$(BIN)/ruff format --check .

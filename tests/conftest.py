@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import settings
 
+if TYPE_CHECKING:
+    from server.simulation.run import SimulatedRun
+
 settings.register_profile("fedrec", deadline=None, derandomize="CI" in os.environ)  # CI is not for new luck
 settings.load_profile("fedrec")
+multiprocessing.get_context("forkserver").set_forkserver_preload(  # as commands do, so that each process starts at once
+    ["clients.app", "server.transports.processes", "unlearning.certificates.document", "unlearning.central.model"]
+)
 torch.set_num_threads(1)  # tiny models: threads only get in each other's way
 os.environ.setdefault("FEDREC_WORKERS", "0")  # tests run on every core already
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: begun last, one of them would keep one process busy while the other has nothing."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -71,6 +85,7 @@ def ratings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 Settings = Callable[..., dict[str, Any]]
+Copy = Callable[[Path], "SimulatedRun"]
 
 
 @pytest.fixture(scope="session")
@@ -95,3 +110,38 @@ def small(tiny_base: Path, ratings: Path) -> Settings:
         return plain | {key.replace("__", "."): value for key, value in changes.items()}
 
     return settings
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> Copy:
+    """Copies of one run of two shards."""
+    from tests.server.test_federated_executor import trained
+
+    return copies(trained(tmp_path_factory.mktemp("finished") / "run", small(shards=2, train__epochs=1)).folder)
+
+
+@pytest.fixture(scope="session")
+def compared(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> Copy:
+    """Copies of such a run with baselines beside it."""
+    import fedrec
+
+    folder, settings = tmp_path_factory.mktemp("compared") / "run", small(shards=2, train__epochs=1)
+    fedrec.simulate(strategy=["pplr", "central", "ditto", "local"], settings=settings, out=folder, workers=0)
+    return copies(folder)
+
+
+def copies(original: Path) -> Copy:
+    from server.simulation.run import SimulatedRun
+
+    return lambda folder: SimulatedRun(Path(shutil.copytree(original, folder)))
+
+
+@pytest.fixture(scope="session")
+def forgotten(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What `finished` serves once u07 and u11 are forgotten."""
+    from tests.server.test_federated_executor import asked, execution, of, served
+
+    run = finished(tmp_path_factory.mktemp("forgotten") / "run")
+    asked(run, *of("u07", "u11"))
+    execution(run).run()
+    return served(run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,27 +38,6 @@ def trained(folder: Path, settings: dict[str, Any]) -> SimulatedRun:
     run = prepare(load(overrides=settings), folder)
     simulate(run)
     return run
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> Copy:
-    """Copies of one run of two shards."""
-    original = trained(tmp_path_factory.mktemp("finished") / "run", small(shards=2, train__epochs=1))
-
-    def copy(folder: Path) -> SimulatedRun:
-        shutil.copytree(original.folder, folder)
-        return SimulatedRun(folder)
-
-    return copy
-
-
-@pytest.fixture(scope="module")
-def forgotten(finished: Copy, tmp_path_factory: pytest.TempPathFactory) -> Served:
-    """What that run serves once u07 and u11 are forgotten."""
-    run = finished(tmp_path_factory.mktemp("forgotten") / "run")
-    asked(run, *of("u07", "u11"))
-    execution(run).run()
-    return served(run)
 
 
 def without(ratings: Path, folder: Path, users: set[str] = frozenset(), items: set[str] = frozenset()) -> str:  # type: ignore[assignment]

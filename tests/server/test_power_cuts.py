@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from fedrec.files import replacing, replacing_folder, shred, write_bytes, write_json
-from tests.server.test_federated_executor import Copy, asked, execution, finished, of
+from tests.server.test_federated_executor import Copy, asked, execution, of
 from unlearning.requests.states import State
-
-__all__ = ["finished"]  # a fixture
 
 OTHERS = (".db", "-wal", "-shm", ".lock", ".key")  # SQLite flushes its own files; locks and keys are made once
 

@@ -14,11 +14,9 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.protocol.adapters import Model
 from server.simulation.run import SimulatedRun, open_run
-from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
+from tests.server.test_federated_executor import Copy, asked, execution, of, served
 from unlearning.requests.transitions import Decision
 from unlearning.workflow.workflow import Workflow
-
-__all__ = ["finished"]  # a fixture
 
 
 def shard_0(run: SimulatedRun) -> dict[str, Model]:

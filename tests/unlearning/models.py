@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from experiments.models import content
@@ -16,6 +18,9 @@ from unlearning.compute.crew import Workers
 from unlearning.methods import method_named
 from unlearning.methods.method import Method
 from unlearning.shards.assignment import ShardAssignment
+
+_KEPT = TemporaryDirectory()
+_TRAINED: dict[str, Path] = {}
 
 
 class Maker:
@@ -42,6 +47,18 @@ class Maker:
         return ShardedModel.create(self.folder / str(self._made), self.config, named, dataset, assignment)
 
     def trained(self, method: str | Method, pool: Workers | None = None, **how: Any) -> ShardedModel:
+        """A trained model. Without a pool, a copy of one that is trained once a process, opened anew."""
+        if pool is not None or "places" in how:
+            return self.trained_now(method, pool, **how)
+        key = repr((self.config, method, how))
+        if key not in _TRAINED:
+            model = self.trained_now(method, **how)
+            _TRAINED[key] = Path(shutil.copytree(model.folder, Path(_KEPT.name) / str(len(_TRAINED))))
+        self._made += 1
+        return ShardedModel(Path(shutil.copytree(_TRAINED[key], self.folder / str(self._made))))
+
+    def trained_now(self, method: str | Method, pool: Workers | None = None, **how: Any) -> ShardedModel:
+        """One that has in memory what training left there."""
         model = self.create(method, **how)
         model.train(pool)
         return model

@@ -13,13 +13,11 @@ from fedrec.errors import FedrecError
 from server.integrity.freshness import check_current
 from server.simulation.run import SimulatedRun
 from tests.server.integrity.test_replay import forget, whole_clients_and_rounds
-from tests.server.test_federated_executor import Copy, asked, finished, of
+from tests.server.test_federated_executor import Copy, asked, of
 from tests.unlearning.requests.office import Operators
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.policy import Policy
 from unlearning.requests.subjects import SubjectKeys
-
-__all__ = ["finished"]  # a fixture
 
 
 def emptied(run: SimulatedRun, _: pytest.MonkeyPatch) -> None:

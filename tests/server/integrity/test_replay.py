@@ -24,11 +24,8 @@ from server.commands.simulate import simulate
 from server.federation import Federation
 from server.integrity.freshness import check_current
 from server.simulation.run import SimulatedRun, open_run
-from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
-from tests.unlearning.workflow.test_copies import compared
+from tests.server.test_federated_executor import Copy, asked, execution, of, served
 from unlearning.requests.transitions import Decision
-
-__all__ = ["compared", "finished"]  # fixtures
 
 PutBack = Callable[[Path, Path], None]
 

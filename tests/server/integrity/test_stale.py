@@ -15,11 +15,8 @@ from server.integrity.stale import put_back
 from server.simulation.run import SimulatedRun as Run
 from server.simulation.run import open_run
 from tests.server.test_federated_executor import Copy, asked, of, served
-from tests.unlearning.workflow.test_copies import compared
 from unlearning.workflow.findings import findings
 from unlearning.workflow.workflow import Workflow
-
-__all__ = ["compared"]  # a fixture
 
 HARMLESS = {
     "erasure/subjects/requests/N.key",  # whatever opens the ledger destroys the keys of what is ended

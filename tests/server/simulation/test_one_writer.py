@@ -17,11 +17,9 @@ from server.commands.simulate import simulate
 from server.simulation.run import SimulatedRun
 from tests.cli import run as fedrec
 from tests.cli import start, until
-from tests.server.test_federated_executor import Copy, asked, finished, of
+from tests.server.test_federated_executor import Copy, asked, of
 from unlearning.certificates.chain import verify_chain
 from unlearning.certificates.verify import verify_certificate
-
-__all__ = ["finished"]  # a fixture
 
 
 def state(folder: Path) -> dict[Path, tuple[int, int]]:

@@ -201,7 +201,7 @@ def test_answers_go_on_while_shards_are_away(maker: Maker) -> None:
 
 @pytest.mark.parametrize("method", ["receraser", "grapheraser"])
 def test_a_withdrawal_waits_for_no_learning(maker: Maker, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
-    model = maker.trained(method)
+    model = maker.trained_now(method)
 
     def learning(*_: object) -> None:
         raise AssertionError
@@ -216,7 +216,7 @@ def test_a_withdrawal_waits_for_no_learning(maker: Maker, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("method", ["sisa", "receraser", "grapheraser", "apa-nd"])
 def test_what_is_left_answers_as_if_opened_anew(maker: Maker, method: str) -> None:
-    model = maker.trained(method)
+    model = maker.trained_now(method)
     model.withdraw(USER)
     model.answers = model.answers.learned_again()
     np.testing.assert_array_equal(model.test_scores()[0], ShardedModel(model.folder).test_scores()[0])

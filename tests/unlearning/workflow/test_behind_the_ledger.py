@@ -16,10 +16,8 @@ from fedrec.data.selection import Selection
 from fedrec.errors import UsageError
 from server.commands.forget import app
 from server.simulation.run import SimulatedRun
-from tests.server.test_federated_executor import Copy, asked, execution, finished, forget, of, served, verified
+from tests.server.test_federated_executor import Copy, asked, execution, forget, of, served, verified
 from unlearning.workflow.workflow import Workflow
-
-__all__ = ["finished"]  # a fixture
 
 
 def remove(run: SimulatedRun, client: str, seed: int, count: int) -> set[int]:

@@ -15,13 +15,11 @@ from fedrec.errors import FedrecError
 from server.commands.forget import app
 from server.results import write_page, write_result
 from server.simulation.run import SimulatedRun
-from tests.server.test_federated_executor import Copy, asked, execution, finished, of
+from tests.server.test_federated_executor import Copy, asked, execution, of
 from unlearning.certificates.chain import verify_chain
 from unlearning.certificates.verify import Verdict
 from unlearning.workflow import findings
 from unlearning.workflow.workflow import Workflow
-
-__all__ = ["finished"]  # a fixture
 
 
 def forgotten(run: SimulatedRun, user: str) -> None:

@@ -18,29 +18,13 @@ from fedrec.protocol.adapters import State
 from server.commands.simulate import simulate
 from server.federated_executor import FederatedExecutor
 from server.simulation.prepare import prepare
-from server.simulation.run import SimulatedRun, open_run
+from server.simulation.run import open_run
 from tests.conftest import Settings
 from tests.server.test_federated_executor import Copy, asked, execution, of, without
 from unlearning.workflow.planning import BACKUPS, EXPORTS, OTHERS
 from unlearning.workflow.workflow import Workflow
 
 BASELINES = ["central", "ditto", "local"]
-
-
-@pytest.fixture(scope="module")
-def compared(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> Copy:
-    """Copies of a run of two shards with baselines beside it."""
-    import shutil
-
-    folder = tmp_path_factory.mktemp("compared") / "run"
-    settings = small(shards=2, train__epochs=1)
-    fedrec.simulate(strategy=["pplr", *BASELINES], settings=settings, out=folder, workers=0)
-
-    def copy(place: Path) -> SimulatedRun:
-        shutil.copytree(folder, place)
-        return SimulatedRun(place)
-
-    return copy
 
 
 def states(path: Path) -> Iterator[State]:

@@ -10,14 +10,12 @@ from typing import Any
 import pytest
 
 from server.simulation.run import SimulatedRun
-from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
+from tests.server.test_federated_executor import Copy, asked, execution, of, served
 from unlearning.requests.states import PATH, State
 from unlearning.requests.transitions import Decision
 from unlearning.workflow.findings import findings
 from unlearning.workflow.planning import impact
 from unlearning.workflow.workflow import Workflow
-
-__all__ = ["finished"]  # a fixture
 
 
 def edit(run: SimulatedRun, id_: str, **columns: Any) -> None:

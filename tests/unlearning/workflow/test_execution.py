@@ -22,8 +22,6 @@ from tests.server.test_federated_executor import (
     Served,
     asked,
     execution,
-    finished,
-    forgotten,
     naming,
     of,
     served,
@@ -40,8 +38,6 @@ from unlearning.verification import Report
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.findings import findings
 from unlearning.workflow.workflow import Workflow
-
-__all__ = ["finished", "forgotten"]  # fixtures
 
 
 def certified(workflow: Workflow) -> Counter[str]:

@@ -19,7 +19,7 @@ from fedrec.ensemble.erased_rows import discard, held, hold
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from server.simulation.run import SimulatedRun
-from tests.server.test_federated_executor import Copy, asked, execution, finished, naming, of, verified
+from tests.server.test_federated_executor import Copy, asked, execution, naming, of, verified
 from tests.unlearning.workflow.test_execution import report_of, two_shards, withdrawn
 from unlearning.executor import Rehearsal
 from unlearning.requests.states import State
@@ -27,8 +27,6 @@ from unlearning.requests.transitions import Decision
 from unlearning.workflow import execution as executed
 from unlearning.workflow import proof
 from unlearning.workflow.execution import Execution
-
-__all__ = ["finished"]  # a fixture
 
 
 def states(work: Execution, *ids: str) -> list[State]:

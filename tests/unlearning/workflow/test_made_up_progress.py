@@ -19,8 +19,6 @@ from tests.server.test_federated_executor import (
     Served,
     asked,
     execution,
-    finished,
-    forgotten,
     naming,
     of,
     served,
@@ -31,8 +29,6 @@ from unlearning.requests.states import PATH, State
 from unlearning.verification import Measures, Thresholds, verdict
 from unlearning.workflow import progress
 from unlearning.workflow.workflow import Workflow
-
-__all__ = ["finished", "forgotten"]  # fixtures
 
 
 def folder_of(run: SimulatedRun, ids: Sequence[str]) -> Path:

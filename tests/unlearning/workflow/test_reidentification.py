@@ -21,10 +21,8 @@ from fedrec.data.selection import Selection, without
 from fedrec.vault.rows import content_hash, named
 from server.simulation.run import SimulatedRun, open_run
 from tests.conftest import Settings
-from tests.server.test_federated_executor import Copy, asked, execution, finished, of, trained
+from tests.server.test_federated_executor import Copy, asked, execution, of, trained
 from unlearning.workflow.workflow import Workflow
-
-__all__ = ["finished"]  # a fixture
 
 PERSON = "u07"
 

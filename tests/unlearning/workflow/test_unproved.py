@@ -10,15 +10,13 @@ import pytest
 
 from fedrec.ensemble import erasure_steps
 from fedrec.files import read_json
-from tests.server.test_federated_executor import Copy, asked, execution, finished, of, verified
+from tests.server.test_federated_executor import Copy, asked, execution, of, verified
 from tests.unlearning.workflow.test_execution import report_of, two_shards, withdrawn
 from unlearning.executor import Located
 from unlearning.requests.states import State
 from unlearning.requests.transitions import Decision
 from unlearning.workflow import proof
 from unlearning.workflow.execution import Execution
-
-__all__ = ["finished"]  # a fixture
 
 
 def state(work: Execution, id_: str) -> State:

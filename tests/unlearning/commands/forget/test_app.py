@@ -18,11 +18,9 @@ from server.commands.forget import app
 from server.commands.report import report
 from server.simulation.run import SimulatedRun, open_run
 from tests.reporting.pages import Page
-from tests.server.test_federated_executor import Copy, finished, served
+from tests.server.test_federated_executor import Copy, served
 from unlearning.requests.scope import Kind
 from unlearning.requests.states import State
-
-__all__ = ["finished"]  # a fixture
 
 Forget = Callable[..., Result]
 

@@ -17,12 +17,10 @@ from fedrec.errors import FedrecError
 from server.commands.forget import app
 from server.results import write_page, write_result
 from server.simulation.run import SimulatedRun
-from tests.server.test_federated_executor import Copy, asked, execution, finished, of, served
+from tests.server.test_federated_executor import Copy, asked, execution, of, served
 from unlearning.certificates.chain import verify_chain
 from unlearning.workflow.findings import findings, refuse_altered
 from unlearning.workflow.workflow import Workflow
-
-__all__ = ["finished"]  # a fixture
 
 
 @pytest.fixture(scope="module")

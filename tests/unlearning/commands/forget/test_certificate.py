@@ -15,10 +15,8 @@ from fedrec.errors import FedrecError, UnknownSigner
 from server.commands.forget import app
 from server.simulation.run import SimulatedRun
 from tests.cli import ROOT
-from tests.server.test_federated_executor import Copy, asked, execution, finished, of
+from tests.server.test_federated_executor import Copy, asked, execution, of
 from unlearning.workflow.workflow import Workflow
-
-__all__ = ["finished"]  # a fixture
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,8 @@ from fedrec import cli
 from fedrec.errors import FedrecError, UsageError, command
 from server.simulation.run import SimulatedRun, open_run
 from tests.cli import ROOT
-from tests.server.test_federated_executor import Copy, asked, execution, finished, of
+from tests.server.test_federated_executor import Copy, asked, execution, of
 from unlearning.workflow.workflow import Workflow
-
-__all__ = ["finished"]  # a fixture
 
 OF_NO_RUN = re.compile(
     r"`fedrec (?:settings`|simulate`|unlearn train`|client init`|vault (?:backup|import)`"

@@ -13,10 +13,8 @@ from typer.testing import CliRunner
 from fedrec.errors import FedrecError
 from server.commands.forget import app
 from server.simulation.run import SimulatedRun
-from tests.server.test_federated_executor import Copy, finished
+from tests.server.test_federated_executor import Copy
 from unlearning.workflow import passphrases
-
-__all__ = ["finished"]  # a fixture
 
 Forget = Callable[..., Result]
 

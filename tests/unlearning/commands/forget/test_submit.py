@@ -13,12 +13,11 @@ from click.testing import Result
 
 from fedrec.errors import UsageError
 from server.simulation.run import SimulatedRun, open_run
-from tests.server.test_federated_executor import finished
 from tests.unlearning.commands.forget.test_app import Forget, forget, run, said
 from unlearning.requests.states import State
 from unlearning.workflow.workflow import Workflow
 
-__all__ = ["finished", "forget", "run"]  # fixtures
+__all__ = ["forget", "run"]  # fixtures
 
 LISTS = {
     "as it is": b"u01\nu02\n",
