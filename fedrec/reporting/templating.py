@@ -1,13 +1,15 @@
 """Pages: each is one self-contained HTML file, in light, dark and print, escaping what it is told.
 
-A page is a Jinja template that extends `page.html.j2` with the blocks `facts` and `body`; its content always has
-`kind`, `title`, `headline`, `notes`, `config` and `command`. Templates are files in the folder `templates` of the
-package that shows the page. A Flower app bundle carries none: `flwr run` leaves the page to `fedrec report`.
+A page is a Jinja template that extends `page.html.j2` with the blocks `facts` and `body`, and sets, or is given, its
+`kind`, `title`, `headline` in one sentence and `notes`; with a `config` also the `command` that takes it. Templates are
+files in the folder `templates` of the package that shows the page. A Flower app bundle carries none: `flwr run` leaves
+the page to `fedrec report`.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +24,26 @@ from fedrec.settings import flat
 _SPELLED = ("number", "count", "percent", "size", "duration", "clean")
 
 
-def render(template: str, content: dict[str, Any], figures: dict[str, str], package: str = __package__) -> str:
-    """The page as HTML. The same content gives the same bytes.
+def render(
+    template: str, content: dict[str, Any], figures: Mapping[str, str] | None = None, package: str = __package__
+) -> str:
+    """A page, or a text where the template is one of text. The same content gives the same bytes.
 
     Args:
         template: a file's name in the `templates` of `package`.
-        content: `kind` and `title` of the page, `headline` in one sentence; `notes`, `config` (a tree) and the
-            `command` that takes its settings, of how it was made; and what the template names besides.
+        content: what the template names; of a page, `config` is a tree of settings.
         figures: inline SVG by name, trusted to be escaped.
     """
     environment = jinja2.Environment(
-        autoescape=True,
+        autoescape=jinja2.select_autoescape(("html.j2",)),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         loader=jinja2.ChoiceLoader([jinja2.PackageLoader(name) for name in dict.fromkeys((package, __package__))]),
     )
     environment.filters |= {name: getattr(formatting, name) for name in _SPELLED}
-    settings = [(key, json.dumps(value, ensure_ascii=False)) for key, value in flat(content["config"])]
-    drawn = {name: Markup(svg) for name, svg in figures.items()}
+    settings = [(key, json.dumps(value, ensure_ascii=False)) for key, value in flat(content.get("config", {}))]
+    drawn = {name: Markup(svg) for name, svg in (figures or {}).items()}
     return environment.get_template(template).render(content, settings=settings, figures=drawn)
 
 

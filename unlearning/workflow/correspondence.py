@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedrec.files import replacing
-from unlearning.certificates.document import Beside, page, reply
-from unlearning.certificates.letters import Head, cancellation, extension, holding, refusal
+from unlearning.certificates.documents import Beside, Head, letter, page, reply
 
 if TYPE_CHECKING:
     from unlearning.certificates.certificate import SignedCertificate
@@ -30,7 +29,7 @@ def write_documents(workflow: Workflow, request: Request, signed: SignedCertific
     """The page of a certificate and the reply to whoever asked. The same facts give the same bytes."""
     head = head_of(workflow, request, signed.certificate.issued_at.date())
     names = {operator.key_id: operator.name for operator in workflow.operators.operators()}
-    beside = Beside(head, report, names, workflow.model.config.shards)
+    beside = Beside(report, names, workflow.model.config.shards)
     texts = {"html": page(signed, beside), "txt": reply(signed, head)}
     for suffix, text in texts.items():
         with replacing(workflow.documents / f"{request.id}.{suffix}", durable=True) as partial:
@@ -46,15 +45,8 @@ def write_letter(workflow: Workflow, request: Request, decided: str) -> Path | N
     if decided not in DECISIONS:
         return None
     head, reason = head_of(workflow, request), request.reasons[decided]
-    match decided:
-        case "refused":
-            text = refusal(head, reason, request.reasons["complaint"])
-        case "extended":
-            text = extension(head, reason, request.due_at)
-        case "held":
-            text = holding(head, reason, request.due_at)
-        case _:
-            text = cancellation(head, reason)
+    complaint = request.reasons["complaint"] if decided == "refused" else ""
+    text = letter(decided, head, reason, request.due_at, complaint)
     path = path_of(workflow, request.id, decided)
     with replacing(path, durable=True) as partial:
         partial.write_text(text, "utf-8")

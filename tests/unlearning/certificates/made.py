@@ -8,8 +8,7 @@ from unlearning.audit.chain import linked
 from unlearning.audit.log import excerpt
 from unlearning.certificates.bundle import Round, participation, write_bundle
 from unlearning.certificates.certificate import RETRAINED, issue
-from unlearning.certificates.document import Beside
-from unlearning.certificates.letters import Head
+from unlearning.certificates.documents import Beside, Head
 from unlearning.certificates.times import SERVED
 from unlearning.operators.keyring import Keyring
 from unlearning.operators.keys import ROLES, key_id, write_public
@@ -28,7 +27,7 @@ GOOD = Measures(
     adapters_untrained=0,
 )  # fmt: skip
 HEAD = Head(REQUEST, "Films Ltd, dpo@films.example", date(2026, 1, 12), date(2026, 1, 31))
-BESIDE = Beside(HEAD, verdict(GOOD, Thresholds()), {}, 4)
+BESIDE = Beside(verdict(GOOD, Thresholds()), {}, 4)
 
 
 def keyring(folder):

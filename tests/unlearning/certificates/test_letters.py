@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from fedrec.console.visible import visible
-from unlearning.certificates.letters import Head, cancellation, extension, holding, refusal
+from unlearning.certificates.documents import Head, letter
 
 HEAD = Head("11111111-2222-4333-8444-555555555555", "Films Ltd, 1 High St, dpo@films.example", date(2026, 1, 31),
             date(2026, 2, 3))  # fmt: skip
@@ -16,12 +16,15 @@ DUE = date(2026, 4, 30)
 Write = Callable[[Head, str], str]
 LETTERS: dict[str, tuple[Write, tuple[str, ...]]] = {
     "refusal": (
-        lambda head, reason: refusal(head, reason, "the authority of the land"),
+        lambda head, reason: letter("refused", head, reason, complaint="the authority of the land"),
         ("do not carry out", "Nothing was erased", "the authority of the land"),
     ),
-    "extension": (lambda head, reason: extension(head, reason, DUE), ("more time", "2026-04-30")),
-    "holding": (lambda head, reason: holding(head, reason, DUE), ("not carried out meanwhile", "stays 2026-04-30")),
-    "cancellation": (cancellation, ("no longer wanted", "Nothing was erased", "again at any time")),
+    "extension": (lambda head, reason: letter("extended", head, reason, DUE), ("more time", "2026-04-30")),
+    "holding": (lambda head, reason: letter("held", head, reason, DUE), ("carried out meanwhile", "stays 2026-04-30")),
+    "cancellation": (
+        lambda head, reason: letter("cancelled", head, reason, DUE),
+        ("no longer wanted", "Nothing was erased", "again at any time"),
+    ),
 }
 
 

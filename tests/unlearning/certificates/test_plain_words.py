@@ -13,7 +13,7 @@ from fedrec.config import load
 from tests.unlearning.certificates.made import HEAD, made
 from tests.unlearning.certificates.test_letters import LETTERS
 from unlearning.certificates.certificate import NEVER_LEARNED, NOTHING_FOUND, RETRAINED, approximately
-from unlearning.certificates.document import reply
+from unlearning.certificates.documents import reply
 from unlearning.workflow.planning import BACKUPS, out_of_reach
 
 OURS = re.compile(

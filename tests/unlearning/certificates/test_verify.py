@@ -13,7 +13,7 @@ from unlearning.audit.canonical import canonical, digest
 from unlearning.certificates.bundle import MANIFEST, write_bundle
 from unlearning.certificates.certificate import APPROVALS, NOT_MEASURED, approximately, issue
 from unlearning.certificates.chain import verify_chain
-from unlearning.certificates.document import page, reply
+from unlearning.certificates.documents import page, reply
 from unlearning.certificates.verify import verify_certificate
 from unlearning.verification import Thresholds
 from unlearning.verification import verdict as judged
@@ -406,7 +406,7 @@ def test_no_file_names_the_person(tmp_path):
 
 def test_needs_nothing_heavy():
     code = (
-        "import sys, unlearning.certificates.verify, unlearning.certificates.document;"
+        "import sys, unlearning.certificates.verify, unlearning.certificates.documents;"
         "print([name for name in ('torch', 'flwr', 'typer', 'pandas', 'transformers', 'ray') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unlearning.certificates.made import BESIDE, GOOD, HEAD, PERSON, REQUEST, made
 from unlearning.certificates.certificate import NEVER_LEARNED, NOTHING_FOUND, RETRAINED, approximately
-from unlearning.certificates.document import page, reply
+from unlearning.certificates.documents import page, reply
 
 UNQUALIFIED = re.compile(r"(?<!approximately )forgotten|forgotten(?! to threshold)")
 
