@@ -35,10 +35,8 @@ class WorldConfig(Section):
 class ItemsConfig(Section):
     """The file of the titles, where they are not in the rows."""
 
-    path: str | None = Field(
-        None, description="file of item ids and titles; none = items.* or movies.* beside the data"
-    )
-    columns: dict[str, str] = Field(default_factory=dict, description="its column names: item, title")
+    path: str | None = Field(None, description="item ids and titles; none = items.* or movies.* beside the data")
+    columns: dict[str, str] = Field({}, description="its column names: item, title")
 
 
 class DataConfig(Section):
@@ -53,16 +51,11 @@ class DataConfig(Section):
     valid_fraction: float = Field(0.1, ge=0, lt=1, description="part of the rows for validation")
     test_fraction: float = Field(0.2, gt=0, lt=1, description="part of the rows, the latest, to measure on")
     train_rows: int | None = Field(None, ge=1, description="keep only this many train rows, drawn by the seed")
-    skip_bad_rows: bool = Field(
-        False, description="drop bad rows and count them; false = refuse the data, naming the first bad row"
-    )
+    skip_bad_rows: bool = Field(False, description="drop bad rows and count them; false = refuse the data")
     ids: Literal["careful", "exact"] = Field(
         "careful", description="careful = ids that differ only by case, width or what cannot be seen are refused"
     )
-    columns: dict[str, str] = Field(
-        default_factory=dict,
-        description="column names: user, item, rating, label, time, title, split, client",
-    )
+    columns: dict[str, str] = Field({}, description="names of: user, item, rating, label, time, title, split, client")
     items: ItemsConfig = ItemsConfig()
     separator: str | None = Field(None, min_length=1, description="between fields, tab and space by name; none = found")
     encoding: str | None = Field(None, description="of text files, such as latin-1; none = UTF-8 or UTF-16")
@@ -123,14 +116,10 @@ class TrainConfig(Section):
     clip: float = Field(1.0, gt=0, description="longest gradient, by its norm")
     weight_decay: float = Field(0.0, ge=0, description="of AdamW")
     warmup: int = Field(20, ge=0, description="steps of linear warm-up, in the first round only")
-    schedule: Literal["constant", "linear", "cosine"] = Field(
-        "cosine", description="of the learning rate over all rounds"
-    )
+    schedule: Literal["constant", "linear", "cosine"] = Field("cosine", description="of the rate over all rounds")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto = bf16 where the hardware has it")
     device: str = Field("auto", description="cpu, cuda, cuda:1; auto = cuda where there is one")
-    threads: int = Field(
-        0, ge=0, description="0 = by the base's size: 1 for a small one, else all cores; part of the run"
-    )
+    threads: int = Field(0, ge=0, description="0 = by the base's size: 1 for a small one, else all cores")
     checkpoint_seconds: float = Field(30.0, ge=0, description="time between checkpoints within a round")
 
 
@@ -149,14 +138,11 @@ class FederationConfig(Section):
 class EvaluateConfig(Section):
     """When and on whom the rounds are measured."""
 
-    users: int = Field(
-        5_000, ge=0, description="people whose test rows are scored, each drawn by a keyed hash; 0 = everybody"
-    )
+    users: int = Field(5_000, ge=0, description="people, drawn by a keyed hash, whose test rows are scored; 0 = all")
     every: int = Field(1, ge=1, description="rounds from one measurement to the next; first and last are measured")
     last: Literal["sample", "everybody"] = Field("sample", description="whose test rows the last round is measured on")
     sharing: Sharing = Field(
-        "scores",
-        description="asked of clients for the AUC over all: scores of rows, histogram of scores, or metrics only",
+        "scores", description="asked of clients for the AUC over all: scores of rows, their histogram, or metrics only"
     )
 
 
@@ -165,12 +151,8 @@ class AggregationConfig(Section):
 
     The paper does not state the error (algorithms.md 2.4), so four readings are offered, for a label y and the
     probability p of a like: `probability` 1 - P(y), `absolute` |y - p|, `squared` (y - p)^2, `logloss` -log P(y).
-    With a label of 0 or 1 the first two are one number under two names; the last two are proper scores, which do not
-    reward an adapter for being too sure.
-
-    Published are tau 1000 and 20 or 100 neighbours: nearly the one best adapter of each row. In made-up worlds of four
-    shards (500 or 2,500 validation rows, shards alike or each best near its centre) that lost 0.004 to 0.036 AUC to
-    the mean of the shards; the defaults here were as good as it or better, by up to 0.0023.
+    Published are tau 1000 and 20 or 100 neighbours, nearly the one best adapter of each row: in made-up worlds of four
+    shards that lost 0.004 to 0.036 AUC to the mean of the shards, and the defaults here nothing.
     """
 
     error: ErrorReading = Field("squared", description="error of an adapter on a validation row")

@@ -85,19 +85,13 @@ def _held(homes: Path) -> tuple[Dataset, dict[str, str]]:
 
 def _print(summary: Summary, users: list[UserSummary]) -> None:
     from rich.markup import escape
-    from rich.table import Table
 
     from fedrec.console.terminal import terminal
+    from fedrec.data.trivial import SCORERS
     from fedrec.reporting.formatting import clean
+    from fedrec.reporting.terminal_table import table_of
 
     console = terminal()
-
-    def table(title: str, *columns: str) -> Table:
-        made = Table(title=title, title_justify="left", title_style="bold")
-        for index, column in enumerate(columns):
-            made.add_column(column, justify="right" if index else "left")
-        return made
-
     console.print(f"[bold]{escape(summary.name)}[/bold]: {summary.rows:,} rows, {summary.users:,} users,"
                   f" {summary.items:,} items, {summary.like_rate:.1%} liked")  # fmt: skip
     for warning in summary.warnings:
@@ -107,27 +101,25 @@ def _print(summary: Summary, users: list[UserSummary]) -> None:
     if summary.titles_repeated:
         console.print(f"  {summary.titles_repeated} items share their title with another: items are told apart by id")
 
-    splits = table("Splits", "split", "rows", "users", "items", "liked")
+    splits = table_of("\nSplits", "split", ("rows", "users", "items", "liked"))
     for name, part in summary.splits.items():
         splits.add_row(name, f"{part.rows:,}", f"{part.users:,}", f"{part.items:,}", f"{part.like_rate:.1%}")
     console.print(splits)
 
-    lengths = table("Lengths", "", "least", "25 %", "median", "75 %", "most")
+    lengths = table_of("\nLengths", "", ("least", "25 %", "median", "75 %", "most"))
     lengths.add_row("rows of a user", *(f"{value:,.0f}" for value in summary.rows_per_user))
     lengths.add_row("history of a test row", *(f"{value:,.0f}" for value in summary.history))
     console.print(lengths)
 
-    scorers = table("AUC to beat", "scorer", *summary.trivial)
-    for name in next(iter(summary.trivial.values())):
+    scorers = table_of("\nAUC to beat", "scorer", tuple(summary.trivial))
+    for name in SCORERS:
         scorers.add_row(name, *(f"{auc[name]:.3f}" for auc in summary.trivial.values()))
     if summary.best_possible_auc is not None:
-        scorers.add_row(
-            "best possible", *("" for _ in range(len(summary.trivial) - 1)), f"{summary.best_possible_auc:.3f}"
-        )
+        scorers.add_row("best possible", "", f"{summary.best_possible_auc:.3f}")
     console.print(scorers)
 
     if users:
-        listed = table("Users", "user", "client", "rows", "train", "valid", "test", "likes")
+        listed = table_of("\nUsers", "user", ("client", "rows", "train", "valid", "test", "likes"))
         for user in users:
             counts = (user.rows, user.train, user.valid, user.test, user.likes)
             listed.add_row(escape(clean(user.user)), user.client or "-", *(f"{count:,}" for count in counts))
