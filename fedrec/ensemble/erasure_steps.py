@@ -6,6 +6,7 @@ The holder is a client of a federation, or a model that is trained in one place.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -108,7 +109,10 @@ def locate(holder: Holder, selection: Selection) -> Held:
     rows = holder.interactions
     gone = selection.mask(rows, holder.catalogue)
     users = tuple(rows.user_ids[user] for user in np.unique(rows.user[gone]))
-    return Held(int(gone.sum()), users, holder.learned(gone), _left(holder, selection))
+    left = 0
+    if selection != Selection():
+        left = holder.ensemble.scores.met(selection, holder.catalogue) + len(holder.ensemble.overjudged())
+    return Held(int(gone.sum()), users, holder.learned(gone), left)
 
 
 def withdraw(holder: Holder, selection: Selection, shards: Collection[int]) -> tuple[list[int], int]:
@@ -178,8 +182,8 @@ def rehearse(holder: Holder, requests: Sequence[str], retrained: Mapping[int, St
     theirs = test & holder.members(retrained)[rows.user]
     if not np.isnan(known).all():
         theirs[test] &= ~np.isnan(known)  # the people who are measured
-    label, after = rows.label[theirs], answers.scores(encoder.windows(rows, theirs), len(rows))[theirs]
-    answers.close()
+    with closing(answers):
+        label, after = rows.label[theirs], answers.scores(encoder.windows(rows, theirs), len(rows))[theirs]
     before = known[theirs[test]]
     liked = int(label.sum())
     return Rehearsed(
@@ -225,17 +229,7 @@ def _sweep(holder: Holder) -> None:
         path.unlink(missing_ok=True)
 
 
-def _left(holder: Holder, selection: Selection) -> int:
-    if selection == Selection():
-        return 0
-    scored = holder.ensemble.scores.met(selection, holder.catalogue)
-    return scored + len(holder.ensemble.overjudged())
-
-
 def _together(holder: Holder, adapters: Mapping[int, State], windows: Sequence[Window], n: int) -> NDArray[np.float64]:
     """(n,) like-probabilities by some adapters with equal weights."""
-    answers = holder.answers_of(adapters)
-    try:
+    with closing(holder.answers_of(adapters)) as answers:
         return answers.scores(windows, n)
-    finally:
-        answers.close()

@@ -50,10 +50,6 @@ class ScoreFile:
             return None
         return found if found.keys() >= _NAMES else None
 
-    def users(self) -> set[str]:
-        """Whose rows were scored."""
-        return set() if (kept := self.read()) is None else set(map(str, kept["users"]))
-
     def met(self, selection: Selection, catalogue: Catalogue) -> int:
         """How many scored rows are of a selection; one where the file cannot be read: it may hold anybody."""
         if (kept := self.read()) is None:

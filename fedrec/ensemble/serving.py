@@ -65,6 +65,7 @@ class Ensemble:
 
     def __init__(self, folder: Path, keeper: Keeper) -> None:
         self.folder, self.keeper = folder, keeper
+        self._manifest, self._adapters = folder / "manifest.json", folder / "served"
         self.judged_path, self.rehearsed_path = folder / "judged.safetensors", folder / "rehearsed.safetensors"
         self.scores = ScoreFile(folder / "scores.npz")
 
@@ -228,11 +229,3 @@ class Ensemble:
         for shard, digest in hashes.items():
             entries[shard] = {"folder": self._named(shard, digest), "sha256": digest}
         write_json(self._manifest, {"shards": entries})
-
-    @property
-    def _manifest(self) -> Path:
-        return self.folder / "manifest.json"
-
-    @property
-    def _adapters(self) -> Path:
-        return self.folder / "served"

@@ -154,7 +154,7 @@ def read_judgement(path: Path) -> Judgement | None:
     """None where nothing was judged, or it cannot be read."""
     try:
         return Judgement(Judged(**load_file(path)), **_names_in(path))
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+    except _UNREADABLE:
         return None
 
 
@@ -162,11 +162,12 @@ def judged_users(path: Path) -> tuple[str, ...]:
     """Whose each judged row is; nobody's where it cannot be read."""
     try:
         return _names_in(path)["users"]
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+    except _UNREADABLE:
         return ()
 
 
 _NAMES = ("users", "timelines", "adapters")
+_UNREADABLE = (OSError, SafetensorError, KeyError, TypeError, ValueError)
 
 
 def _names_in(path: Path) -> dict[str, tuple[str, ...]]:

@@ -131,12 +131,10 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> SharedScores:
     """
     if not arrays:
         return None
-    for kind, of in (("scored", ScoredRows), ("histogram", Histogram)):
-        names = [f"{kind}/{name}" for name in of.__annotations__]
-        if arrays.keys() == set(names):
-            columns = [arrays[name] for name in names]
-            fault = _fault_of_scores(*columns) if kind == "scored" else _fault_of_counts(*columns)
-            if fault:
+    for kind, of, fault_of in (("scored", ScoredRows, _fault_of_scores), ("histogram", Histogram, _fault_of_counts)):
+        columns = [arrays[key] for name in of.__annotations__ if (key := f"{kind}/{name}") in arrays]
+        if len(columns) == len(arrays) == len(of.__annotations__):
+            if fault := fault_of(*columns):
                 raise ValueError(fault)
             return of(*columns)
     raise ValueError("its arrays are neither scored rows nor a histogram")

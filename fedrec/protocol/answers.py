@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, field_validator, model_validator
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, model_validator
 
-from fedrec.privacy.sharing import SharedScores, from_arrays, to_arrays
-from fedrec.protocol.adapters import Model
+from fedrec.privacy import sharing
+from fedrec.protocol.adapters import Model, from_arrays, to_arrays
 from fedrec.protocol.record import (
-    Adapters,
     AsArrays,
     Auc,
     BadMessage,
@@ -109,6 +109,12 @@ class Done(Answer, reveals="nothing"):
     """What was asked for is done, and there is nothing to tell."""
 
 
+def _some(arrays: Mapping[str, NDArray[Any]]) -> Model:
+    if not arrays:
+        raise ValueError("it has no tensors")
+    return from_arrays(arrays)
+
+
 class TrainAnswer(Answer, reveals="adapters that the client's rows are in, as they are; losses and counts of rows"):
     """
     Attributes:
@@ -120,14 +126,7 @@ class TrainAnswer(Answer, reveals="adapters that the client's rows are in, as th
     round: Whole
     loss: tuple[Finite, ...]
     examples: tuple[Whole, ...]
-    adapters: Adapters
-
-    @field_validator("adapters")
-    @classmethod
-    def _some(cls, adapters: Model) -> Model:
-        if not adapters:
-            raise ValueError("it has no tensors")
-        return adapters
+    adapters: Annotated[Model, AsArrays(to_arrays, _some)]
 
     @model_validator(mode="after")
     def _one_each(self) -> Self:
@@ -167,7 +166,7 @@ class EvaluateAnswer(
     round: Whole
     served: Text
     metrics: dict[Text, Measures]
-    scores: Annotated[SharedScores, AsArrays(to_arrays, from_arrays)] = None
+    scores: Annotated[sharing.SharedScores, AsArrays(sharing.to_arrays, sharing.from_arrays)] = None
 
 
 class ServeAnswer(Answer, reveals="hashes of adapters"):

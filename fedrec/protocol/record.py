@@ -156,9 +156,8 @@ def one_each(shards: int, **values: Sequence[object]) -> None:
 
 
 def _reason(error: ValidationError) -> str:
-    """The first thing that is wrong, of adapters before others, on one line."""
-    faults = error.errors(include_url=False)
-    fault = min(faults, key=lambda each: each["loc"][:1] != ("adapters",))
+    """The first thing that is wrong, on one line."""
+    fault = error.errors(include_url=False)[0]
     if fault["type"] == "value_error":
         return one_line(str(fault["ctx"]["error"]))
     where = "/".join(str(part) if isinstance(part, int) else shown(part)[1:-1] for part in fault["loc"])
