@@ -17,23 +17,25 @@ def base_name(dataset: Dataset, config: RunConfig) -> str:
     base = config.base
     if base and (not Path(base).is_absolute() or Path(base).is_dir()):
         return base
-    if base and not is_embedded(base, dataset.catalogue, config.data):
+    if base and not is_embedded(base, dataset.catalogue, config):
         return base  # which is not there
-    return str(embedded_base(dataset.catalogue, config.data))
+    return str(embedded_base(dataset.catalogue, config))
 
 
-def embedded_base(catalogue: Catalogue, data: DataConfig) -> Path:
-    """The folder of the embedded base model for these data; built where it is not there."""
-    from fedrec.models.embedded import ensure_embedded
+def embedded_base(catalogue: Catalogue, config: RunConfig) -> Path:
+    """The folder of the embedded base model for this run; built where it is not there."""
+    from fedrec.models.embedded import Recipe, ensure_embedded
 
-    return ensure_embedded(catalogue, world_of(data))
+    return ensure_embedded(catalogue, world_of(config.data), Recipe(items=config.items.rank > 0))
 
 
-def is_embedded(base: str, catalogue: Catalogue, data: DataConfig) -> bool:
-    """Whether a folder, wherever the cache was then, is that of the embedded base model for these data."""
-    from fedrec.models.embedded import embedded_folder
+def is_embedded(base: str, catalogue: Catalogue, config: RunConfig) -> bool:
+    """Whether a folder, wherever the cache was then, is that of the embedded base model for this run."""
+    from fedrec.models.embedded import Recipe, embedded_folder
 
-    return Path(base).name == embedded_folder(catalogue, world_of(data)).name
+    return (
+        Path(base).name == embedded_folder(catalogue, world_of(config.data), Recipe(items=config.items.rank > 0)).name
+    )
 
 
 def world_of(data: DataConfig) -> World | None:

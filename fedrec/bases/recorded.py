@@ -73,15 +73,15 @@ def find_base(folder: Path, config: RunConfig, catalogue: Catalogue, here: str |
     if there is None and revision is not None:
         return source, revision  # to be fetched
     if there is None:
-        if not is_embedded(source, catalogue, config.data):
+        if not is_embedded(source, catalogue, config):
             raise FedrecError(
                 f"{source}: no such folder; put the base model there that {folder} was made over, or name its folder"
                 " as `base` in the client's client.toml"
             )
-        there = embedded_base(catalogue, config.data)
+        there = embedded_base(catalogue, config)
     if wrong := _difference(folder, there):
         mend = "put it back, or start again"
-        if revision is None and is_embedded(source, catalogue, config.data):
+        if revision is None and is_embedded(source, catalogue, config):
             mend = f"remove {there}, and it is built again; where that differs too, bring it from the run's machine"
         raise FedrecError(f"{wrong}; {mend}")
     return (source if revision else str(there)), revision

@@ -33,6 +33,7 @@ from fedrec.data.prompts import PromptEncoder
 from fedrec.errors import FedrecError, UsageError, os_fault
 from fedrec.files import read_json, storing, write_json
 from fedrec.hardware import resolve, settle_threads, threads
+from fedrec.models.item_tokens import reading_titles
 from fedrec.models.pretraining import (
     END,
     Batch,
@@ -50,6 +51,7 @@ class Recipe:
 
     Attributes:
         language_steps, timeline_steps: at most so many, where the passes over a big catalogue would take more.
+        items: it reads a token of its own behind every title (`item_tokens`), a mean of the title's.
     """
 
     version: int = 5
@@ -66,6 +68,7 @@ class Recipe:
     language_lr: float = 2e-3
     timeline_lr: float = 7e-4
     seed: int = 2
+    items: bool = False
 
 
 def ensure_embedded(
@@ -117,6 +120,9 @@ def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Inte
     documents = tokenizer([*texts, *titles], add_special_tokens=False)["input_ids"]
     prompts = PromptConfig(window=recipe.window)
     encoder = PromptEncoder(tokenizer, catalogue.titles, prompts, recipe.context)
+    words, title_tokens = len(tokenizer), encoder.titles
+    if recipe.items:
+        encoder = encoder.with_items(words, prompts, recipe.context)
     windows = encoder.windows(cohort, np.ones(len(cohort), bool))
     random = np.random.default_rng(recipe.seed)
     end: int = tokenizer.get_vocab()[END]
@@ -126,7 +132,7 @@ def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Inte
         recipe.language_passes, recipe.language_steps,
     )  # fmt: skip
     timelines = _passes(
-        lambda: token_batches(windows, cohort.label, encoder.template.answers, recipe.batch_tokens, random),
+        lambda: token_batches(windows, cohort.label, encoder.template.answers, recipe.batch_tokens, random, words),
         recipe.timeline_passes, recipe.timeline_steps,
     )  # fmt: skip
     hardware = settle_threads(resolve(TrainConfig(device="cpu")), model)
@@ -134,7 +140,8 @@ def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Inte
     with bar("base model") as tick, threads(hardware.threads):
         advance = _counter(tick, len(language) + len(timelines))
         pretrain(model, language, recipe.language_lr, bf16, advance)
-        losses = pretrain(model, timelines, recipe.timeline_lr, bf16, advance)
+        with reading_titles(model, title_tokens):
+            losses = pretrain(model, timelines, recipe.timeline_lr, bf16, advance)
     logging.disable_progress_bar()
     folder.mkdir(parents=True)
     with storing(folder):

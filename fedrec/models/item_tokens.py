@@ -11,6 +11,8 @@ The extended base is an ordinary model of its family, so that whatever takes one
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -136,6 +138,30 @@ def extended(model: Any, titles: tuple[Tokens, ...], rank: int) -> Any:
     whole = unpack(replace(bare, arrays=arrays), str(weight.device))
     continues_like(whole, model)
     return whole
+
+
+@contextmanager
+def reading_titles(model: Any, titles: Sequence[Tokens]) -> Iterator[None]:
+    """While it lasts, a model reads the tokens behind its vocabulary as those of items, by its embedding as it is then:
+    so it learns to read what `extended` gives it."""
+    embedding = model.get_input_embeddings()
+    first, words = len(embedding.weight), embedding.forward
+
+    def read(ids: Tensor) -> Tensor:
+        here = ids >= first
+        items, place = (ids[here] - first).unique(return_inverse=True)
+        found: Tensor = words(ids.clamp(max=first - 1))
+        if not len(items):
+            return found
+        length = float(embedding.weight.detach().norm(dim=-1).median())
+        rows = content_rows(embedding.weight, tuple(titles[i] for i in items.tolist()), length)
+        return found.masked_scatter(here.unsqueeze(-1), rows[place].to(found.dtype))
+
+    embedding.forward = read
+    try:
+        yield
+    finally:
+        del embedding.forward
 
 
 def content_rows(weight: Tensor, titles: tuple[Tokens, ...], length: float) -> Tensor:

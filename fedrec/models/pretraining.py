@@ -107,11 +107,15 @@ def token_batches(
     answers: tuple[int, int],
     tokens: int,
     random: np.random.Generator,
+    words: int | None = None,
 ) -> Iterator[Batch]:
     """One pass over windows, those of similar length together, about `tokens` tokens a batch, in random order.
 
     Batches of equal size in tokens give every row about the same weight; batches of so many windows would let the many
     people with a row or two outweigh the long histories, which have the most to teach.
+
+    Args:
+        words: the first token of an item; those are not to be predicted.
     """
     noisy = np.array([len(window.ids) for window in windows]) * random.uniform(0.9, 1.1, len(windows))
     groups: list[list[Window]] = [[]]
@@ -123,11 +127,15 @@ def token_batches(
             longest = len(windows[number].ids) + 1
         groups[-1].append(windows[number])
     for chosen in random.permutation(len(groups)):
-        yield _padded([_answered(window, labels, answers) for window in groups[chosen]], answers)
+        yield _padded([_answered(window, labels, answers, words) for window in groups[chosen]], answers)
 
 
-def _answered(window: Window, labels: NDArray[np.int8], answers: tuple[int, int]) -> tuple[list[int], list[float]]:
+def _answered(
+    window: Window, labels: NDArray[np.int8], answers: tuple[int, int], words: int | None
+) -> tuple[list[int], list[float]]:
     weight = np.full(len(window.ids) + 1, _TITLE_WEIGHT)
+    if words is not None:
+        weight[:-2][window.ids[1:] >= words] = 0.0
     weight[window.at] = 1.0
     weight[-1] = 0.0
     return [*window.ids.tolist(), answers[labels[window.rows[-1]]]], weight.tolist()

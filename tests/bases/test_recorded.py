@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -177,7 +178,7 @@ def small_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> embedded.Re
         embedded.Recipe(), vocabulary=400, width=32, layers=1, context=128, language_passes=1, timeline_passes=1,
         window=128,
     )  # fmt: skip
-    monkeypatch.setattr(embedded, "Recipe", lambda: recipe)
+    monkeypatch.setattr(embedded, "Recipe", partial(replace, recipe))
     monkeypatch.setenv("FEDREC_CACHE", str(tmp_path / "cache"))
     return recipe
 
@@ -208,7 +209,7 @@ def test_what_cannot_be_built_again_is_said(
 ) -> None:
     run = prepare(load(overrides=small(base=None, federation__rounds=1)), tmp_path / "run")
     shutil.rmtree(tmp_path / "cache")
-    monkeypatch.setattr(embedded, "Recipe", lambda: replace(small_recipe, seed=3))
+    monkeypatch.setattr(embedded, "Recipe", partial(replace, small_recipe, seed=3))
     with pytest.raises(FedrecError, match="no such folder; put"):
         finish(run)
 
@@ -218,7 +219,7 @@ def test_what_cannot_be_built_again_is_said(
         return folder
 
     right = embedded.ensure_embedded
-    monkeypatch.setattr(embedded, "Recipe", lambda: small_recipe)
+    monkeypatch.setattr(embedded, "Recipe", partial(replace, small_recipe))
     monkeypatch.setattr(embedded, "ensure_embedded", otherwise)
     with pytest.raises(FedrecError, match=r"is not the file .*; remove .*, bring it from the run's machine"):
         finish(run)

@@ -27,6 +27,7 @@ from fedrec.data.prompts import ANSWERS, PromptEncoder, Window, clean_title
 from fedrec.models import embedded
 from fedrec.models.base import fingerprint, load_base
 from fedrec.models.embedded import Recipe, ensure_embedded
+from fedrec.models.item_tokens import Items, extended, item_tokens, reading_titles, with_items
 from fedrec.models.pretraining import (
     Batch,
     language_batches,
@@ -220,6 +221,32 @@ def test_language_batches_hold_every_token_once() -> None:
     assert all(batch.ids.shape[1] <= 16 and (batch.weight[:, -1] == 0).all() for batch in batches)
 
 
+def test_a_base_that_reads_items_is_another_and_predicts_none(world: World) -> None:
+    catalogue = world.private.catalogue
+    plain, items = (ensure_embedded(catalogue, world, replace(RECIPE, items=items)) for items in (False, True))
+    assert plain != items
+    base = load_base(str(items))
+    assert len(base.model.get_input_embeddings().weight) == len(base.tokenizer)
+    tokens = with_items(base, Items(catalogue.titles, 4, 24))
+    assert item_tokens(tokens.model).first == len(base.tokenizer)
+    window = Window(np.array([1, 7, 8, 60, 4, 9, 61]), np.array([3, 6]), np.array([0, 1]))
+    (batch,) = token_batches([window], np.array([0, 1], np.int8), (4, 5), 64, np.random.default_rng(0), 60)
+    weighted = batch.ids[0, 1:][batch.weight[0, :-1] > 0]
+    assert sorted(weighted.tolist()) == [4, 5, 7, 8, 9]
+
+
+def test_items_are_read_as_they_will_be(world: World) -> None:
+    """What the base reads while it is made is what the extended one reads of the same tokens."""
+    model = new_llama(50, 16, 1, 64, 0)
+    titles = ((3, 4), (5,), (6, 7, 8))
+    ids = torch.tensor([[1, 50, 2, 52], [51, 50, 3, 4]])
+    with torch.no_grad(), reading_titles(model, titles):
+        read = model.model(ids).last_hidden_state
+    torch.testing.assert_close(extended(model, titles, 2).model(ids).last_hidden_state, read)
+    with pytest.raises(IndexError):
+        model.model(ids)
+
+
 def test_token_batches_teach_every_answer_once(world: World) -> None:
     tokenizer = train_tokenizer(world.private.catalogue.titles, 400)
     encoder = PromptEncoder(tokenizer, world.private.catalogue.titles, PromptConfig(window=64), 64)
@@ -279,7 +306,7 @@ def test_a_window_ends_with_its_last_answer(world: World) -> None:
 
 
 def test_the_commands_build_and_describe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(embedded, "Recipe", lambda: RECIPE)
+    monkeypatch.setattr(embedded, "Recipe", partial(replace, RECIPE))
     sizes = [
         f"data.world.{name}={value}" for name, value in (("users", 10), ("items", 50), ("rows", 5), ("cohort", 10))
     ]
