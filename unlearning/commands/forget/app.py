@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated
 
 import typer
 
 from fedrec.errors import FedrecError, UsageError, command
-from fedrec.options import Json, Workers
+from fedrec.options import Json, Run, Workers
 from unlearning.commands.forget.arguments import (
     Database,
+    Opened,
     Operator,
     RequestId,
-    RunOption,
     Session,
-    acting,
     choose_keys,
-    open_host,
+    opened,
+    over_workflow,
     session,
-    tell_sender,
 )
 from unlearning.commands.forget.audit import audit
 from unlearning.commands.forget.certificate import certificate, keys, verify
@@ -29,77 +27,73 @@ from unlearning.commands.forget.listing import list_, show, status, warn
 from unlearning.commands.forget.submit import submit
 
 
-def plan(id: RequestId, run: RunOption = None, database: Database = None, json: Json = None) -> None:
+@over_workflow
+def plan(given: Opened, id: RequestId) -> None:
     """ID: what a request touches and costs. Nothing is changed, but a client that is behind is put right first."""
-    from fedrec.console.json_output import write_result
     from fedrec.console.progress import working
     from fedrec.lock import only_writer
     from fedrec.reporting.formatting import duration
     from unlearning.workflow.findings import refuse_altered
     from unlearning.workflow.planning import changes, impact
 
-    host, workflow, console = open_host(run, database, json)
+    workflow = given.workflow
     request = workflow.ledger.get(workflow.named(id))
-    with working("asking the clients what they hold of it"), host.executor(workflow.ledger) as executor:
+    with working("asking the clients what they hold of it"), given.host.executor(workflow.ledger) as executor:
         try:
             executor.check_current()
         except FedrecError:  # a client is behind, or answers nothing, which is told below
             with only_writer(workflow.model.folder):
                 refuse_altered(workflow)
-                executor.catch_up(partial(console.print, markup=False, soft_wrap=True))
+                executor.catch_up(given.say)
         located = executor.locate(workflow.ledger.selection(request.id), request.scope.client)
         found = impact(executor, located, workflow.rules)
-    shards = ", ".join(map(str, found["shards"])) or "none"
+    shards = ", ".join(map(str, found["shards"]))
     holders = ", ".join(f"{client} ({rows} rows)" for client, rows in located.rows.items()) or "nobody"
     again = f"{shards} of {found['of_shards']}; {found['rounds']} rounds again at all clients"
-    console.print(
-        f"held by    {holders}",
-        f"shards     {again if found['shards'] else 'none learned from it'}",
-        *([f"because    {changes(found['changed'])}"] if found["changed"] else []),
-        f"takes      about {duration(found['estimated_seconds'])}{'; withdrawn at once' if found['shards'] else ''}",
-        f"claim      {found['claim']} ({found['why']})",
-        f"baselines  {', '.join(found['baselines_removed']) or 'none'} to be removed",
-        f"remains    {'; '.join([*found['exceptions'], *found['elsewhere']])}",
-        sep="\n", markup=False, soft_wrap=True,
-    )  # fmt: skip
-    tell_sender(workflow, console)
-    write_result({**found, "clients": located.rows}, json)
+    given.say(f"held by    {holders}")
+    given.say(f"shards     {again if shards else 'none learned from it'}")
+    if found["changed"]:
+        given.say(f"because    {changes(found['changed'])}")
+    given.say(f"takes      about {duration(found['estimated_seconds'])}{'; withdrawn at once' if shards else ''}")
+    given.say(f"claim      {found['claim']} ({found['why']})")
+    given.say(f"baselines  {', '.join(found['baselines_removed']) or 'none'} to be removed")
+    given.say(f"remains    {'; '.join([*found['exceptions'], *found['elsewhere']])}")
+    given.tell_sender()
+    given.write({**found, "clients": located.rows})
 
 
 def run(
     rederive: Annotated[
         bool, typer.Option("--rederive", help="Train the shards twice, and publish only what came out equal.")
     ] = False,
-    run: RunOption = None,
+    run: Run = None,
     by: Operator = None,
     workers: Workers = "auto",
     database: Database = None,
     json: Json = None,
 ) -> None:
     """Carry out every approved request. Killed at any moment, the same command goes on."""
-    from fedrec.console.json_output import write_result
     from fedrec.parallel.worker_count import get_ready, parse_workers
     from unlearning.commands.forget.carry_out import carry_out
 
-    side_by_side = parse_workers(workers)
-    get_ready(side_by_side, *session().modules)
-    host, workflow, console = open_host(run, database, json)
-    signer = acting(workflow, by, "signer", console)
+    processes = parse_workers(workers)
+    get_ready(processes, *session().modules)
+    given = opened(run, database, json)
+    workflow, signer = given.workflow, given.acting(by, "signer")
     if signer not in workflow.operators.names("signer"):
         who = command("forget keys --run", workflow.model.folder)
         raise UsageError(f"--by {signer}: no signer in force; {who} shows who is, and with --create makes one")
-    say = partial(console.print, markup=False, soft_wrap=True)
-    outcomes = carry_out(host, workflow, signer, workers=side_by_side, say=say, rederive=rederive, database=database)
+    outcomes = carry_out(
+        given.host, workflow, signer, workers=processes, say=given.say, rederive=rederive, database=database
+    )
     for outcome in outcomes:
-        console.print(
-            f"{outcome['id']}  {outcome['state']}  {outcome['certificate'] or ''}", markup=False, soft_wrap=True
-        )
+        given.say(f"{outcome['id']}  {outcome['state']}  {outcome['certificate'] or ''}")
     if outcomes:
-        tell_sender(workflow, console)
+        given.tell_sender()
     else:
-        console.print("nothing to do: no approved request is open")
-    warn(workflow, console, workflow.ledger.open_requests())
-    write_result({"requests": outcomes}, json)
+        given.say("nothing to do: no approved request is open")
+    warn(given, ((request.due_at, request.id) for request in workflow.ledger.open_requests()))
+    given.write({"requests": outcomes})
     if failed := sum(outcome["state"] == "failed" for outcome in outcomes):
         why = command("forget status --run", workflow.model.folder)
         raise FedrecError(f"{failed} of {len(outcomes)} requests failed: {why} says why")

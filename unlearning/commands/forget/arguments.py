@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import click
 import typer
 
 from fedrec.errors import UsageError, command
-from fedrec.options import Run
+from fedrec.options import Json, Run
 
 if TYPE_CHECKING:
     from fedrec.console.terminal import Terminal
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from unlearning.operators.keys import Role
     from unlearning.workflow.workflow import Workflow
 
-RunOption = Run
 Database = Annotated[
     str | None,
     typer.Option(help="URL of the ledger, postgresql+psycopg://…. None: that of FEDREC_LEDGER, or SQLite in the run."),
@@ -67,11 +68,57 @@ def session() -> Session:
     return given
 
 
-def open_host(run: Path | None, database: str | None, json: str | None) -> tuple[Host, Workflow, Terminal]:
-    """A trained model, its workflow, and where to say what happens: beside standard output where JSON goes there.
+@dataclass(frozen=True)
+class Opened:
+    """A trained model with its workflow, and where results go.
 
-    Which run was taken is said where none was named.
+    Attributes:
+        console: beside standard output where JSON goes there.
+        json: as --json has it.
     """
+
+    host: Host
+    workflow: Workflow
+    console: Terminal
+    json: str | None = None
+
+    def say(self, text: str, style: str | None = None) -> None:
+        """Data as it is, in one line however long."""
+        self.console.print(text, style=style, markup=False, soft_wrap=True)
+
+    def write(self, result: Any) -> None:
+        """As --json tells it."""
+        from fedrec.console.json_output import write_result
+
+        write_result(result, self.json)
+
+    def tell_sender(self) -> None:
+        """A letter without the controller's name is no answer to a person."""
+        if not self.workflow.rules.sender:
+            self.say(f'letters name no controller: write "sender" into {self.workflow.folder / "policy.json"}')
+
+    def acting(self, name: str | None, role: Role) -> str:
+        """The operator who acts: the one named, or the first in force with the role; a run that has none gets one.
+
+        Raises:
+            UsageError: nobody in force has the role.
+        """
+        operators = self.workflow.operators
+        if name is not None:
+            return name
+        if not operators.operators():
+            first, _ = self.workflow.ensure_one()
+            key = self.workflow.keyring.path(first)
+            self.say(f"made an operator '{first}' with all roles; the private key is {key}")
+            return first
+        if able := operators.names(role):
+            return able[0]
+        make = command(f"forget keys --create NAME --role {role} --run", self.workflow.model.folder)
+        raise UsageError(f"no operator in force is a {role}: {make} makes one")
+
+
+def opened(run: Path | None, database: str | None = None, json: str | None = None) -> Opened:
+    """Which run was taken is said where none was named."""
     from fedrec.console.progress import working
     from fedrec.console.terminal import terminal
 
@@ -82,39 +129,19 @@ def open_host(run: Path | None, database: str | None, json: str | None) -> tuple
     console = terminal(json == "-")
     if run is None:
         console.print(f"run {host.model.folder}", style="dim", markup=False, soft_wrap=True)
-    return host, Workflow(host.model, database, session().keyring), console
+    return Opened(host, Workflow(host.model, database, session().keyring), console, json)
 
 
-def open_workflow(run: Path | None, database: str | None, json: str | None) -> tuple[Workflow, Terminal]:
-    """As `open_host`, where nothing is started."""
-    _, workflow, console = open_host(run, database, json)
-    return workflow, console
+def over_workflow(command: Callable[..., None]) -> Callable[..., None]:
+    """A command that is handed what --run, --database and --json, which it has besides its own options, open."""
 
+    @wraps(command)
+    def opening(run: Path | None = None, database: str | None = None, json: str | None = None, **options: Any) -> None:
+        command(opened(run, database, json), **options)
 
-def tell_sender(workflow: Workflow, console: Terminal) -> None:
-    """A letter without the controller's name is no answer to a person."""
-    if not workflow.rules.sender:
-        where = workflow.folder / "policy.json"
-        console.print(f'letters name no controller: write "sender" into {where}', markup=False, soft_wrap=True)
-
-
-def acting(workflow: Workflow, name: str | None, role: Role, console: Terminal) -> str:
-    """The operator who acts: the one named, or the first in force with the role; a run that has none gets one.
-
-    Raises:
-        UsageError: nobody in force has the role.
-    """
-    if name is not None:
-        return name
-    if not workflow.operators.operators():
-        first, _ = workflow.ensure_one()
-        console.print(
-            f"made an operator '{first}' with all roles; the private key is {workflow.keyring.path(first)}",
-            markup=False, soft_wrap=True,
-        )  # fmt: skip
-        return first
-    able = workflow.operators.names(role)
-    if not able:
-        make = command(f"forget keys --create NAME --role {role} --run", workflow.model.folder)
-        raise UsageError(f"no operator in force is a {role}: {make} makes one")
-    return able[0]
+    _, *own = signature(command, eval_str=True).parameters.values()
+    shared = {"run": Run, "database": Database, "json": Json}
+    added = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=shared[name]) for name in shared]
+    opening.__signature__ = Signature([*own, *added])  # type: ignore[attr-defined]
+    opening.__annotations__ = {each.name: each.annotation for each in (*own, *added)}
+    return opening

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from fedrec.errors import FedrecError, UnknownSigner, UsageError
-from fedrec.options import Json
-from unlearning.commands.forget.arguments import Database, RequestId, RunOption, open_workflow
+from fedrec.options import Json, Run
+from unlearning.commands.forget.arguments import Database, RequestId, opened
 
 
 def verify(
@@ -57,15 +57,15 @@ def verify(
         )
 
 
-def certificate(id: RequestId, run: RunOption = None, database: Database = None) -> None:
+def certificate(id: RequestId, run: Run = None, database: Database = None) -> None:
     """ID: where the certificate, its evidence, the page and the reply to the person are."""
-    workflow, console = open_workflow(run, database, None)
-    id = workflow.named(id)
+    given = opened(run, database)
+    workflow, id = given.workflow, given.workflow.named(id)
     documents = workflow.documents_of(id)
     if "certificate" not in documents:
         raise UsageError(f"request {id}: no certificate; it is {workflow.ledger.get(id).state.value}")
     for name, where in documents.items():
-        console.print(f"{name:<12}{where}", markup=False, soft_wrap=True)
+        given.say(f"{name:<12}{where}")
 
 
 def keys(
@@ -76,26 +76,26 @@ def keys(
     ] = True,
     revoke: Annotated[str | None, typer.Option(help="Take an operator's keys out of force.")] = None,
     export: Annotated[list[str] | None, typer.Option(help="Print the public keys of these operators.")] = None,
-    run: RunOption = None,
+    run: Run = None,
 ) -> None:
     """The operators of a run and their public keys. Private keys are kept by their owners, outside the run."""
     from unlearning.operators.keys import ROLES
 
-    workflow, console = open_workflow(run, None, None)
-    operators = workflow.operators
+    given = opened(run)
+    workflow, operators = given.workflow, given.workflow.operators
     if create is not None:
         there = workflow.keyring.path(create).exists()
         workflow.enrol(create, role or ROLES, passphrase)  # type: ignore[arg-type]
         how = "that was there" if there else "made, under a passphrase" if passphrase else "made, WITHOUT a passphrase"
-        console.print(f"private key {how}: {workflow.keyring.path(create)}", markup=False, soft_wrap=True)
+        given.say(f"private key {how}: {workflow.keyring.path(create)}")
     if revoke is not None:
         operators.revoke(revoke)
     if export:
-        console.print("".join(map(operators.export, export)), end="", markup=False, soft_wrap=True)
+        given.say("".join(map(operators.export, export)).removesuffix("\n"))
         return
     for operator in operators.operators():
         state = "in force" if operator.revoked_at is None else "revoked"
-        console.print(f"{operator.name}  {operator.key_id}  {', '.join(operator.roles)}  {state}", markup=False)
+        given.say(f"{operator.name}  {operator.key_id}  {', '.join(operator.roles)}  {state}")
 
 
 def _publics(path: Path) -> list[bytes]:

@@ -4,96 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from fedrec.options import Json
-from unlearning.commands.forget.arguments import Database, RequestId, RunOption, open_host, open_workflow
+from unlearning.commands.forget.arguments import Opened, RequestId, over_workflow
 from unlearning.commands.forget.audit import warn_altered
 
 if TYPE_CHECKING:
-    from fedrec.console.terminal import Terminal
     from unlearning.audit.fields import Condition
     from unlearning.requests.request import Request
     from unlearning.requests.scope import Kind, Scope
-    from unlearning.workflow.workflow import Workflow
 
 
-class Due(Protocol):
-    """What has a last day."""
-
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def due_at(self) -> date: ...
-
-
-def status(run: RunOption = None, database: Database = None, json: Json = None) -> None:
+@over_workflow
+def status(given: Opened) -> None:
     """Open requests, late ones first, with the days that are left, and how many there are in each state."""
-    from fedrec.console.json_output import write_result
-
-    host, workflow, console = open_host(run, database, json)
-    waiting, counts = workflow.ledger.status()
+    waiting, counts = given.workflow.ledger.status()
     day = today()
     for brief in waiting:
-        line = f"{_line(brief.id, brief.state, brief.kind, brief.conditions, brief.due_at)}, {left(brief.due_at, day)}"
-        if brief.why:
-            line += f"; {brief.why}"
-        console.print(line, markup=False, soft_wrap=True)
-    console.print(", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no requests")
-    warn(workflow, console, waiting)
-    warn_altered(host, workflow, console)
+        why = f"; {brief.why}" if brief.why else ""
+        line = _line(brief.id, brief.state, brief.kind, brief.conditions, brief.due_at)
+        given.say(f"{line}, {left(brief.due_at, day)}{why}")
+    given.say(", ".join(f"{count} {state}" for state, count in counts.items() if count) or "no requests")
+    warn(given, ((brief.due_at, brief.id) for brief in waiting))
+    warn_altered(given)
     told = [
         {
-            **brief._asdict(), "due_at": str(brief.due_at), "received_at": str(brief.received_at),
+            **brief._asdict(),
+            "due_at": str(brief.due_at),
+            "received_at": str(brief.received_at),
             "days_left": (brief.due_at - day).days,
         }
         for brief in waiting
-    ]  # fmt: skip
-    write_result({"open": told, "counts": {str(state): count for state, count in counts.items()}}, json)
+    ]
+    given.write({"open": told, "counts": {str(state): count for state, count in counts.items()}})
 
 
-def list_(run: RunOption = None, database: Database = None, json: Json = None) -> None:
+@over_workflow
+def list_(given: Opened) -> None:
     """All requests."""
-    from fedrec.console.json_output import write_result
-
-    workflow, console = open_workflow(run, database, json)
-    found = workflow.ledger.list()
+    found = given.workflow.ledger.list()
     for request in found:
-        line = _line(request.id, request.state, request.scope.kind, request.scope.conditions, request.due_at)
-        console.print(line, markup=False, soft_wrap=True)
-    write_result({"requests": [request.public() for request in found]}, json)
+        given.say(_line(request.id, request.state, request.scope.kind, request.scope.conditions, request.due_at))
+    given.write({"requests": [request.public() for request in found]})
 
 
-def show(id: RequestId, run: RunOption = None, database: Database = None, json: Json = None) -> None:
+@over_workflow
+def show(given: Opened, id: RequestId) -> None:
     """ID: what is known of one request: its state, days, decisions, shards and documents; no person is named."""
-    from fedrec.console.json_output import write_result
     from unlearning.audit import log
     from unlearning.certificates import times
 
-    workflow, console = open_workflow(run, database, json)
+    workflow = given.workflow
     request = workflow.ledger.get(workflow.named(id))
     documents = workflow.documents_of(request.id)
     reached = times.reached(log.read(workflow.audit.path), request.id) if workflow.audit.path.exists() else {}
     came = [(state, f"{at:%Y-%m-%d %H:%M} UTC") for state, at in reached.items()]
-    lines = [*_facts(request), *came, *documents.items()]
-    for name, value in lines:
-        console.print(f"{name:<13}{value}", markup=False, soft_wrap=True)
-    write_result({**request.public(), "documents": {name: str(path) for name, path in documents.items()}}, json)
+    for name, value in (*_facts(request), *came, *documents.items()):
+        given.say(f"{name:<13}{value}")
+    given.write({**request.public(), "documents": {name: str(path) for name, path in documents.items()}})
 
 
-def warn(workflow: Workflow, console: Terminal, open_requests: Iterable[Due]) -> None:
-    """One line where a last day is near or over."""
+def warn(given: Opened, open_requests: Iterable[tuple[date, str]]) -> None:
+    """One line where a last day, with the request whose it is, is near or over."""
     day = today()
-    near = day + timedelta(days=workflow.rules.ledger.warn_days)
-    soon = sorted((request.due_at, request.id) for request in open_requests if request.due_at <= near)
-    if soon:
+    near = day + timedelta(days=given.workflow.rules.ledger.warn_days)
+    if soon := sorted((due, id) for due, id in open_requests if due <= near):
         due, first = soon[0]
-        console.print(
-            f"warning: {len(soon)} open request{'s' if len(soon) > 1 else ''} due by {near} or late;"
-            f" the first is {first[:8]}, {left(due, day)}",
-            style="bold red", markup=False, soft_wrap=True,
-        )  # fmt: skip
+        many = f"{len(soon)} open request{'s' if len(soon) > 1 else ''} due by {near} or late"
+        given.say(f"warning: {many}; the first is {first[:8]}, {left(due, day)}", style="bold red")
 
 
 def left(due: date, day: date) -> str:

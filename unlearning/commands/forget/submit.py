@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedrec.errors import UsageError
-from fedrec.options import Json
-from unlearning.commands.forget.arguments import Database, Operator, RunOption, acting, open_host
+from unlearning.commands.forget.arguments import Opened, Operator, over_workflow
 
 if TYPE_CHECKING:
     from fedrec.data.selection import Selection
@@ -24,7 +23,9 @@ if TYPE_CHECKING:
 _SHOWN = 50  # bad lines that are told one by one
 
 
+@over_workflow
 def submit(
+    given: Opened,
     user: Annotated[str | None, typer.Option(help="Whom to forget.")] = None,
     client: Annotated[str | None, typer.Option(help="Only at this client; alone, all of it.")] = None,
     item: Annotated[list[str] | None, typer.Option(help="Only rows of these items.")] = None,
@@ -39,37 +40,32 @@ def submit(
     channel: Annotated[str, typer.Option(help="How it came in.")] = "command-line",
     ground: Annotated[str, typer.Option(help="Legal ground.")] = "17(1)(b)",
     by: Operator = None,
-    run: RunOption = None,
-    database: Database = None,
-    json: Json = None,
 ) -> None:
     """Hand in a request. The same request again gives the one that is open."""
-    from fedrec.console.json_output import write_result
-
     if file is not None and user is not None:
         raise UsageError("--user and --file: give one of them")
     came = _received(received)
-    host, workflow, console = open_host(run, database, json)
+    workflow, model = given.workflow, given.host.model
     if by is not None:
         workflow.operators.operator(by)
     part = part_of(workflow, client, item or (), since, until)
     users: list[tuple[str, ...]] = [()]
     if file is not None:
-        users = [(each,) for each in _users_in(file, host.model, client)]
+        users = [(each,) for each in _users_in(file, model, client)]
     elif user is not None:
-        users = [(known_user(host.model, client, "--user", user),)]
+        users = [(known_user(model, client, "--user", user),)]
     selections = [of_users(part, who) for who in users]
-    requester = acting(workflow, by, "requester", console)
+    requester = given.acting(by, "requester")
     found = workflow.submit_all(
         selections, client=client, channel=channel, ground=ground, requester=requester, received=came
     )
     for request in found:
-        console.print(f"{request.id}  {request.state.value}, to be answered by {request.due_at}")
+        given.say(f"{request.id}  {request.state.value}, to be answered by {request.due_at}")
     for request, selection in zip(found, selections, strict=True):
-        if not selection.everything and not host.model.holds(selection, client):
-            console.print(f"{request.id}  no record of it is found now; the request is taken all the same")
+        if not selection.everything and not model.holds(selection, client):
+            given.say(f"{request.id}  no record of it is found now; the request is taken all the same")
     told = [request.public() for request in found]
-    write_result(told[0] if file is None else {"requests": told}, json)
+    given.write(told[0] if file is None else {"requests": told})
 
 
 def part_of(
