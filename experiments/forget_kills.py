@@ -129,7 +129,7 @@ def content_of(run: SimulatedRun) -> dict[str, Any]:
             "tombstones": sorted((stone.request, stone.kind) for stone in vault.tombstones()),
         }
     last = run.rounds.history()[-1]
-    found["measured"] = {key: last[key] for key in ("clients", "overall", "adapter_hash")}
+    found["measured"] = {key: getattr(last, key) for key in ("clients", "overall", "adapter_hash")}
     found["files"] = sorted(str(path.relative_to(run.folder)) for path in run.folder.rglob("*") if _kept(path))
     return found
 

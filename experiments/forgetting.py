@@ -63,7 +63,7 @@ def main(
         settings = {"shards": number, "clients.count": clients, "federation.rounds": rounds, "seed": 1}
         run = prepare(load(overrides=settings, sets=tuple(set_ or ())), place)
         trained: list[float] = []
-        simulate(run, on_round=lambda entry, trained=trained: trained.append(entry["seconds"]))
+        simulate(run, on_round=lambda entry, trained=trained: trained.append(entry.seconds))
         full = sum(trained[1:])
         chosen = sorted(run.clients_of())[:: max(1, len(run.clients_of()) // users)][:users]
         for user in chosen:

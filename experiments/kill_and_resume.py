@@ -168,9 +168,9 @@ def bad_replies(strategy: str, folder: Path, configured: Settings) -> list[dict[
     for kind, spoil in BAD_REPLIES.items():
         run = with_replies(spoil, config, folder / kind.replace(" ", "-"))
         rounds = run.rounds.history()[1:]
-        dropped = [[drop["client"] for drop in entry["dropped"]] for entry in rounds]
+        dropped = [[drop.client for drop in entry.dropped] for entry in rounds]
         rows.append({
-            "kind": kind, "strategy": strategy, "reason": rounds[0]["dropped"][0]["reason"],
+            "kind": kind, "strategy": strategy, "reason": rounds[0].dropped[0].reason,
             "rounds_done": len(rounds), "only_it_dropped": dropped == [[AWAY]] * config.federation.rounds,
             "equal_to_without": same_models(run, without),
         })  # fmt: skip

@@ -21,6 +21,7 @@ from experiments.common import run_command, write_result
 from fedrec import config as configuration
 from fedrec.data.dataset import TRAIN
 from fedrec.metrics import auc
+from server.rounds import Entry
 from server.simulation.launch import simulate
 from server.simulation.prepare import finish, prepare
 from server.simulation.run import SimulatedRun, open_run
@@ -56,10 +57,10 @@ def warm_auc(run: SimulatedRun) -> float:
     return auc(*(np.concatenate([kept[name] for kept in found])[chosen] for name in ("scores", "labels")))
 
 
-def line(name: str, entry: dict[str, Any]) -> str:
-    overall = entry["overall"]
+def line(name: str, entry: Entry) -> str:
+    overall = entry.overall or {}
     figures = "  ".join(f"{key} {overall[key]:.4f}" for key in ("auc", "mean_auc", "worst_auc"))
-    return f"{name} round {entry['round']}: {figures}  {entry['seconds']:.0f} s"
+    return f"{name} round {entry.round}: {figures}  {entry.seconds:.0f} s"
 
 
 def table(results: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -127,7 +127,7 @@ def fedrec(setting: Setting, folder: Path) -> Measured:
     shutil.copytree(setting.run.folder, folder)
     run, app, marks = SimulatedRun(folder), Timed(fedrec_app), []
     run_rounds(LocalGrid(app, run.nodes()), run, lambda entry: marks.append(perf_counter()))  # type: ignore[arg-type]
-    return Measured(app.seconds[Train.kind], marks[-1] - marks[0], run.rounds.history()[-1]["overall"]["auc"])
+    return Measured(app.seconds[Train.kind], marks[-1] - marks[0], run.rounds.history()[-1].overall["auc"])
 
 
 def plain(prompt: PromptConfig, micro: int) -> Callable[[Setting, Path], Measured]:

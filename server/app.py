@@ -35,7 +35,7 @@ def main(grid: Grid, context: Context) -> None:
         with only_writer(out):
             run = _run(config, out, _path(context, "homes"))
             print(f"{run.config.strategy} in {run.folder}", ROUND_HEADER, sep="\n", flush=True)
-            run_rounds(grid, run, lambda entry: print(visible(round_line(entry)), flush=True))
+            run_rounds(grid, run, lambda entry: print(visible(round_line(entry.content())), flush=True))
             print(visible(f"fedrec report {shlex.quote(str(out))} writes the page"), flush=True)
     except FedrecError:
         sys.tracebacklimit = 0  # Flower prints the traceback of what ends a run; the user needs the one line

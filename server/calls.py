@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Self, TypeVar
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, Message, RecordDict
@@ -24,6 +25,56 @@ _PATIENCE = 600.0  # seconds for all clients to answer what none of them may lea
 _POLL = 0.05  # seconds; Flower's own loop sleeps 3
 
 Answered = TypeVar("Answered", bound=Answer)
+Accept = Callable[[str, Message], bool]
+"""Told (client, reply) of every reply; says whether it is good."""
+
+
+@dataclass(frozen=True)
+class Clients:
+    """The clients of a run, as they are reached.
+
+    Attributes:
+        nodes: of the grid, by client, sorted.
+        announced: by client, its train rows of each shard.
+    """
+
+    grid: Grid
+    run: Run
+    nodes: Mapping[str, int]
+    announced: Mapping[str, list[int]]
+
+    def of(self, run: Run) -> Self:
+        """The same clients in another run over the same homes."""
+        return replace(self, run=run)
+
+    def ask(self, questions: Question | Mapping[str, Question], kind: type[Answered]) -> dict[str, Answered]:
+        """What every client answers.
+
+        Args:
+            questions: one for all of them, or by client.
+            kind: of the answers.
+
+        Raises:
+            FedrecError: a client fails, or does not answer.
+            BadMessage: it says what is no answer.
+        """
+        asked = dict.fromkeys(self.nodes, questions) if isinstance(questions, Question) else questions
+        said: dict[str, Answered] = {}
+
+        def accept(name: str, message: Message) -> bool:
+            if message.has_error():
+                raise FedrecError(f"client {name}: {message.error.reason}")
+            try:
+                said[name] = kind.of(content_of(message))
+                said[name].check(name, self.run.config.shards)
+            except BadMessage as reason:
+                raise BadMessage(f"client {name} gives no answer: {reason}") from None
+            return True
+
+        calls = {name: call(self.run, question, self.nodes[name]) for name, question in asked.items()}
+        if silent := ask(self.grid, self.run, calls, accept, len(calls), _PATIENCE):
+            raise FedrecError(f"client {silent[0]} does not answer: see that it runs, and run this again")
+        return said
 
 
 def call(run: Run, question: Question, node: int) -> Message:
@@ -53,18 +104,10 @@ def content_of(message: Message) -> Content:
     return unpack(data)
 
 
-def ask(
-    grid: Grid,
-    run: Run,
-    calls: Mapping[str, Message],
-    accept: Callable[[str, Message], bool],
-    needed: int,
-    deadline: float,
-) -> list[str]:
+def ask(grid: Grid, run: Run, calls: Mapping[str, Message], accept: Accept, needed: int, deadline: float) -> list[str]:
     """Send each client its message, and where it lacks facts of the run, those and the message again.
 
     Args:
-        accept: told (client, reply) of every reply; says whether it is good.
         needed: good replies to wait for; later ones are not read.
         deadline: seconds to wait at most.
 
@@ -76,12 +119,13 @@ def ask(
 
     def take(client: str, reply: Message) -> bool:
         nonlocal good
-        lacks = _lacks(reply)
-        if lacks is None:
+        try:
+            lacks = Lacks.of(content_of(reply)).lacks
+        except BadMessage:  # it answers what it was asked
             done = accept(client, reply)
             good += done
             return done
-        told = {name: run.facts[name] for name in lacks.lacks if name in run.facts}
+        told = {name: run.facts[name] for name in lacks if name in run.facts}
         informing[client] = call(run, Inform(told=told), calls[client].metadata.dst_node_id)
         return False
 
@@ -96,14 +140,6 @@ def ask(
     return sorted({*late})
 
 
-def _lacks(reply: Message) -> Lacks | None:
-    """What a client says that it does not know; None where it answers what it was asked."""
-    try:
-        return Lacks.of(content_of(reply))
-    except BadMessage:
-        return None
-
-
 def _again(message: Message) -> Message:
     """The same message, to be sent once more."""
     about = message.metadata
@@ -112,9 +148,7 @@ def _again(message: Message) -> Message:
     )
 
 
-def _replies(
-    grid: Grid, calls: Mapping[str, Message], accept: Callable[[str, Message], bool], needed: int, deadline: float
-) -> list[str]:
+def _replies(grid: Grid, calls: Mapping[str, Message], accept: Accept, needed: int, deadline: float) -> list[str]:
     """Send each client its message; as `ask`."""
     end = time.monotonic() + deadline
     pushed = dict(zip(grid.push_messages(list(calls.values())), calls, strict=True))
@@ -128,34 +162,3 @@ def _replies(
         if not replies:  # a grid that waits itself is asked again at once
             time.sleep(max(0.0, began + _POLL - time.monotonic()))
     return list(pushed.values())
-
-
-def answers(
-    grid: Grid, run: Run, nodes: Mapping[str, int], questions: Mapping[str, Question], kind: type[Answered]
-) -> dict[str, Answered]:
-    """What every client that is asked answers.
-
-    Args:
-        nodes, questions: by client.
-        kind: of the answers.
-
-    Raises:
-        FedrecError: a client fails, or does not answer.
-        BadMessage: it says what is no answer.
-    """
-    said: dict[str, Answered] = {}
-
-    def accept(name: str, message: Message) -> bool:
-        if message.has_error():
-            raise FedrecError(f"client {name}: {message.error.reason}")
-        try:
-            said[name] = kind.of(content_of(message))
-            said[name].check(name, run.config.shards)
-        except BadMessage as reason:
-            raise BadMessage(f"client {name} gives no answer: {reason}") from None
-        return True
-
-    calls = {name: call(run, question, nodes[name]) for name, question in questions.items()}
-    if silent := ask(grid, run, calls, accept, len(calls), _PATIENCE):
-        raise FedrecError(f"client {silent[0]} does not answer: see that it runs, and run this again")
-    return said

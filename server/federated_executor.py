@@ -26,7 +26,7 @@ from fedrec.protocol.answers import (
 )
 from fedrec.protocol.questions import AboutShards, Discard, Erase, Leave, Locate, Question, Rehearse, Serve, Withdraw
 from fedrec.strategies import strategy_of
-from server.calls import Answered, answers
+from server.calls import Answered, Clients
 from server.federation import Federation
 from server.handshake import meet
 from server.integrity.replay import catch_up, refuse, remember
@@ -69,8 +69,8 @@ class FederatedExecutor:
         return [baseline.name for baseline in self.run.baselines]
 
     @cached_property
-    def _nodes(self) -> dict[str, int]:
-        return meet(self.grid, self.run)[0]
+    def _clients(self) -> Clients:
+        return meet(self.grid, self.run)
 
     def check_current(self) -> None:
         """
@@ -78,12 +78,12 @@ class FederatedExecutor:
             FedrecError: a client lacks erasures that it had done, or would serve what was withdrawn.
         """
         if self.ledger is not None:
-            refuse(self.run, remember(self.grid, self.run, self._nodes, self.ledger))
+            refuse(self.run, remember(self._clients, self.ledger))
 
     def catch_up(self, say: Say = to_stderr) -> None:
         """No client lacks erasures that it had done when this returns, nor serves what was withdrawn."""
         if self.ledger is not None:
-            catch_up(self.grid, self.run, self._nodes, self.ledger, say)
+            catch_up(self._clients, self.ledger, say)
 
     def locate(self, selection: Selection, client: str | None = None) -> Located:
         """Ask every client what it holds of it; where one client alone is concerned, the others hold nothing of it."""
@@ -102,7 +102,7 @@ class FederatedExecutor:
 
     def cost(self, shards: Sequence[int]) -> Cost:
         """Estimated from the rounds as they were run: what the shards are of all shards."""
-        seconds = sum(entry.get("seconds") or 0 for entry in self.run.rounds.history())
+        seconds = sum(entry.seconds or 0 for entry in self.run.rounds.history())
         return Cost(
             clients=list(self.run.clients) if shards else [],
             rounds=self._last if shards else 0,
@@ -133,7 +133,7 @@ class FederatedExecutor:
         (names, _), _ = self._concerned(selection, client)
         said = self._ask(names, Erase(selection=selection, request=request), EraseAnswer)
         if self.ledger is not None:
-            remember(self.grid, self.run, self._nodes, self.ledger)
+            remember(self._clients, self.ledger)
         self._waiting[request] = {name: answer.waiting for name, answer in said.items()}
         return {name: answer.rows for name, answer in said.items()}
 
@@ -148,13 +148,13 @@ class FederatedExecutor:
         for number in range(1, last + 1):
             entry = rounds.entry(number)
             for place, shard in enumerate(shards):
-                models = {client: entry["hashes"][client][place] for client in entry["participants"]}
+                models = {client: (entry.hashes or {})[client][place] for client in entry.participants or ()}
                 participation.append(Round(shard=shard, round=number, seed=seed, models=models))
         return Retrained(_METHOD, rounds.models(last) if last else {}, last, participation)
 
     def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
         """What the clients find when they try retrained adapters."""
-        unseen = math.ceil(_UNSEEN / len(self._nodes))
+        unseen = math.ceil(_UNSEEN / len(self._clients.nodes))
         question = Rehearse(requests=tuple(requests), shards=tuple(shards), unseen=unseen)
         said = self._ask_with(models, question, RehearseAnswer).values()
         taught = self._taught()
@@ -173,13 +173,13 @@ class FederatedExecutor:
         """The clients whose rows are in the models of the last round."""
         found = set()
         for entry in self.run.rounds.history()[1:]:
-            lost = {each["client"] for each in entry["dropped"]}
-            found |= set() if "skipped" in entry else set(entry["participants"]) - lost
+            lost = {each.client for each in entry.dropped}
+            found |= set() if entry.skipped else {*(entry.participants or ())} - lost
         return found
 
     def discard_erased(self, requests: Sequence[str]) -> None:
         """Nothing that waited for the verification is kept any longer."""
-        self._ask(self._nodes, Discard(requests=tuple(requests)), Done)
+        self._clients.ask(Discard(requests=tuple(requests)), Done)
 
     def serve(self, shards: Sequence[int], models: Mapping[str, Model], withdrawn: Collection[int] = ()) -> None:
         """Every client serves the retrained shards beside the others when this returns.
@@ -188,7 +188,7 @@ class FederatedExecutor:
             withdrawn: shards that are not to be served, retrained or not.
         """
         places = [place for place, shard in enumerate(shards) if shard not in withdrawn]
-        back = {name: [models[name][place] for place in places] if places else [] for name in self._nodes}
+        back = {name: [models[name][place] for place in places] if places else [] for name in self._clients.nodes}
         said = self._ask_with(back, Serve(shards=tuple(shards[place] for place in places)), ServeAnswer)
         for name, answer in said.items():
             served = dict(enumerate(answer.served))
@@ -209,8 +209,7 @@ class FederatedExecutor:
     def _leave_baselines(self) -> list[str]:
         """Nobody has anything of the baselines any longer; their names."""
         for baseline in self.run.baselines:
-            questions = dict.fromkeys(self._nodes, Leave())
-            answers(self.grid, baseline, self._nodes, questions, Done)
+            self._clients.of(baseline).ask(Leave(), Done)
         return self.run.remove_baselines()
 
     def _concerned(
@@ -232,20 +231,14 @@ class FederatedExecutor:
         return self.run.config.federation.rounds
 
     def _ask(self, names: Collection[str], question: Question, kind: type[Answered]) -> dict[str, Answered]:
-        """What some clients answer to one question.
-
-        Raises:
-            FedrecError: a client fails, or does not answer.
-        """
-        asked = {name: question for name in self._nodes if name in names}
-        return answers(self.grid, self.run, self._nodes, asked, kind)
+        """What some clients answer to one question; errors as of `Clients.ask`."""
+        return self._clients.ask({name: question for name in self._clients.nodes if name in names}, kind)
 
     def _ask_with(
         self, models: Mapping[str, Model], question: AboutShards, kind: type[Answered]
     ) -> dict[str, Answered]:
         """What every client answers to a question with its model."""
-        asked = {name: question.carrying(models[name]) for name in self._nodes}
-        return answers(self.grid, self.run, self._nodes, asked, kind)
+        return self._clients.ask({name: question.carrying(models[name]) for name in self._clients.nodes}, kind)
 
 
 def _utility(said: Sequence[RehearseAnswer]) -> tuple[float, float, int, int] | None:

@@ -11,16 +11,16 @@ from fedrec.errors import FedrecError
 from fedrec.protocol.answers import InventoryAnswer
 from fedrec.protocol.questions import Inventory
 from fedrec.protocol.record import BadMessage
-from fedrec.text import one_line, shown
-from server.calls import ask, call, content_of
+from fedrec.text import shown
+from server.calls import Clients, ask, call, content_of
 from server.run import Run
 
 _PATIENCE = 20.0  # seconds without a new node, after which no more are expected
 _MEET = 120.0  # seconds for all clients to say who they are
 
 
-def meet(grid: Grid, run: Run) -> tuple[dict[str, int], dict[str, list[int]]]:
-    """The node of each client, by the name it gives, and the rows it announces for each shard.
+def meet(grid: Grid, run: Run) -> Clients:
+    """The clients of a run, each at the node that gives its name.
 
     Raises:
         FedrecError: a client is missing, or a node is none that the run knows.
@@ -33,9 +33,6 @@ def meet(grid: Grid, run: Run) -> tuple[dict[str, int], dict[str, list[int]]]:
     faults: list[str] = []
 
     def accept(node: str, message: Message) -> bool:
-        if message.has_error():
-            faults.append(f"node {node} cannot answer: {one_line(message.error.reason)}")
-            return False
         try:
             said = InventoryAnswer.of(content_of(message))
         except BadMessage as reason:
@@ -55,7 +52,7 @@ def meet(grid: Grid, run: Run) -> tuple[dict[str, int], dict[str, list[int]]]:
     if missing := sorted(set(names) - set(nodes)):
         why = faults[0] if faults else f"no answer within {_MEET:g} s"
         raise FedrecError(f"clients {', '.join(missing)} are not there: {why}")
-    return dict(sorted(nodes.items())), announced
+    return Clients(grid, run, dict(sorted(nodes.items())), announced)
 
 
 def _await_nodes(grid: Grid, wanted: int) -> list[int]:

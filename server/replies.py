@@ -16,6 +16,7 @@ from fedrec.protocol.adapters import State
 from fedrec.protocol.answers import TrainAnswer
 from fedrec.protocol.record import BadMessage
 from fedrec.text import shown
+from server.rounds import Dropped
 
 _FEW = 3  # a median of fewer updates says nothing about any of them
 
@@ -81,13 +82,9 @@ def check_together(updates: Mapping[str, float], max_update_ratio: float) -> dic
     }
 
 
-def same_reason(dropped: Sequence[Mapping[str, str]], asked: Collection[str]) -> str | None:
-    """The reason for which everybody who was asked was dropped, where it is one; their own names in it do not matter.
-
-    Args:
-        dropped: `client` and `reason` of each.
-    """
-    reasons = {each["client"]: each["reason"].replace(each["client"], "CLIENT") for each in dropped}
+def same_reason(dropped: Sequence[Dropped], asked: Collection[str]) -> str | None:
+    """The one reason for which all who were asked were dropped, if it is one; their own names in it do not matter."""
+    reasons = {each.client: each.reason.replace(each.client, "CLIENT") for each in dropped}
     found = {reasons.get(client) for client in asked}
     return found.pop() if len(found) == 1 else None
 

@@ -1,12 +1,9 @@
-"""What clients are asked in a round, and the good answers of one that is not finished: on disk, so that a server
-that is killed asks nobody twice.
-"""
+"""The good answers of a round that is not finished: on disk, so that a server that is killed asks nobody twice."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
@@ -15,7 +12,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from fedrec.files import replacing, storing
-from fedrec.protocol.adapters import Model
 from fedrec.protocol.answers import Answer
 from fedrec.protocol.questions import AboutShards
 from fedrec.protocol.record import BadMessage, Content
@@ -23,28 +19,7 @@ from server.calls import Answered
 
 
 @dataclass(frozen=True)
-class Asking:
-    """What clients are asked in a round.
-
-    Attributes:
-        question: without adapters.
-        models: by client, the adapters that it is about.
-        without: the clients that have to be sent them.
-        prefix: of the reason why an answer does not count.
-    """
-
-    question: AboutShards
-    models: Mapping[str, Model]
-    without: Collection[str]
-    prefix: str = ""
-
-    def questions(self) -> dict[str, str]:
-        """By client, what tells its answer from that to any other question."""
-        return {client: question_of(self.question.carrying(model)) for client, model in self.models.items()}
-
-
-@dataclass(frozen=True)
-class Known(Generic[Answered]):
+class Cached(Generic[Answered]):
     """What a client said.
 
     Attributes:
@@ -55,20 +30,20 @@ class Known(Generic[Answered]):
     down: int
 
 
-class Kept:
+@dataclass(frozen=True)
+class ReplyCache:
     """Answers in a folder, a file each; `Rounds.write` removes it with the round that they belong to."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    folder: Path
 
-    def write(self, client: str, question: str, known: Known[Answered]) -> None:
+    def write(self, client: str, question: str, cached: Cached[Answered]) -> None:
         """Keep the answer to a question (`question_of`)."""
-        content = known.said.content()
-        written = {"question": question, "values": json.dumps(content.values), "down": str(known.down)}
-        with replacing(self._path(type(known.said), client)) as partial, storing(partial):
+        content = cached.said.content()
+        written = {"question": question, "values": json.dumps(content.values), "down": str(cached.down)}
+        with replacing(self._path(type(cached.said), client)) as partial, storing(partial):
             save_file(dict(content.arrays), partial, written)
 
-    def read(self, kind: type[Answered], client: str, question: str) -> Known[Answered] | None:
+    def read(self, kind: type[Answered], client: str, question: str) -> Cached[Answered] | None:
         """The answer to this very question; None where there is none, or one that another version kept."""
         path = self._path(kind, client)
         if not path.exists():
@@ -79,7 +54,7 @@ class Kept:
                 if known["question"] != question:
                     return None
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return Known(kind.of(Content(json.loads(known["values"]), arrays)), int(known["down"]))
+            return Cached(kind.of(Content(json.loads(known["values"]), arrays)), int(known["down"]))
         except (SafetensorError, OSError, KeyError, BadMessage):  # a disk that was full, another fedrec: ask again
             return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,10 +118,15 @@ def _not_of_likes(config: RunConfig, overall: Mapping[str, float]) -> list[str]:
 def write_result(run: Run) -> dict[str, Any]:
     """The run's result.json from its rounds and its baselines' results, and theirs."""
     result = result_of(run)
-    for each in (run, *run.baselines):
-        if each.rounds.last() is not None:
-            write_json(each.folder / "result.json", result if each is run else result_of(each))
+    for folder, content in results_of(run, result).items():
+        write_json(folder / "result.json", content)
     return result
+
+
+def results_of(run: Run, result: Mapping[str, Any]) -> dict[Path, Mapping[str, Any]]:
+    """A run's result and those of its baselines in it, by their folders."""
+    beside = [baseline.folder for baseline in run.baselines if baseline.rounds.last() is not None]
+    return {run.folder: result, **dict(zip(beside, result["baselines"], strict=True))}
 
 
 def write_page(run: Run, database: str | None = None) -> None:
@@ -135,31 +141,32 @@ def result_of(run: Run) -> dict[str, Any]:
     """What a run's rounds and those of its baselines say."""
     history, reference, config = run.rounds.history(), run.reference, run.config
     last = history[-1]
-    facts = {fact["id"]: fact for fact in reference["clients"]}
+    facts = {fact.id: vars(fact) for fact in reference.clients}
+    overall = last.overall or {}
     return {
         "run": run.name,
         "strategy": config.strategy,
-        "rounds": last["round"],
+        "rounds": last.round,
         "shards": config.shards,
         "seed": config.seed,
-        "data": reference["data"],
-        "base": reference["base"],
-        "clients": [{**facts.get(client["id"], {}), **client} for client in last["clients"]],
-        "overall": last["overall"],
-        "measured": last["share"],
-        "trivial": reference["trivial"],
-        "best_possible_auc": reference["best_possible_auc"],
-        "history": history,
-        "bytes_up": sum(entry["bytes_up"] for entry in history),
-        "bytes_down": sum(entry["bytes_down"] for entry in history),
-        "seconds": sum(entry["seconds"] for entry in history),
-        "adapter_hash": last["adapter_hash"],
+        "data": reference.data,
+        "base": reference.base,
+        "clients": [{**facts.get(client["id"], {}), **client} for client in last.clients or ()],
+        "overall": overall,
+        "measured": last.share,
+        "trivial": reference.trivial,
+        "best_possible_auc": reference.best_possible_auc,
+        "history": [entry.content() for entry in history],
+        "bytes_up": sum(entry.bytes_up for entry in history),
+        "bytes_down": sum(entry.bytes_down for entry in history),
+        "seconds": sum(entry.seconds or 0.0 for entry in history),
+        "adapter_hash": last.adapter_hash,
         "config": config.model_dump(mode="json"),
         "notes": [
-            *reference["notes"],
-            *([_ERASED] if not history[0]["overall"] else []),
-            *_how_far_known(last["overall"]),
-            *_not_of_likes(config, last["overall"]),
+            *reference.notes,
+            *(() if history[0].overall else (_ERASED,)),
+            *_how_far_known(overall),
+            *_not_of_likes(config, overall),
         ],
         "baselines": [result_of(baseline) for baseline in run.baselines if baseline.rounds.last() is not None],
     }

@@ -7,19 +7,74 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from fedrec.errors import FedrecError
 from fedrec.files import read_json, replacing, replacing_folder, storing, sync, write_json
 from fedrec.protocol.adapters import Model, from_arrays, to_arrays
 
 UNFINISHED = ".unfinished"
 MODELS = "models.safetensors"
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A client whose answer does not count, and why."""
+
+    client: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What happened in a round, as round.json has it; what is None is not known of it, and not written.
+
+    Attributes:
+        train_loss: by client, nats.
+        told: what the strategy tells of its aggregation: lists by shard, named by the strategy.
+        share: of the people, whose test rows are measured.
+        clients: the metrics of each group of rows, with its `id`.
+        hashes: of a retraining, by client, of its adapters of the shards that are trained again.
+    """
+
+    round: int
+    bytes_up: int = 0
+    bytes_down: int = 0
+    dropped: Sequence[Dropped] = ()
+    asked: Sequence[str] | None = None
+    participants: Sequence[str] | None = None
+    train_loss: Mapping[str, float | None] | None = None
+    skipped: str | None = None
+    told: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    share: float | None = None
+    clients: Sequence[Mapping[str, Any]] | None = None
+    overall: Mapping[str, float] | None = None
+    hashes: Mapping[str, Sequence[str]] | None = None
+    adapter_hash: str | None = None
+    seconds: float | None = None
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> Self:
+        """KeyError, TypeError or AttributeError where it is none."""
+        named = {each.name for each in fields(cls)} - {"told"}
+        known = {name: value for name, value in content.items() if name in named}
+        told = {name: value for name, value in content.items() if name not in named}
+        return cls(**known | {"dropped": [Dropped(**each) for each in content["dropped"]], "told": told})
+
+    def content(self) -> dict[str, Any]:
+        """As JSON has it."""
+        content: dict[str, Any] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            content |= value if each.name == "told" else {} if value is None else {each.name: value}
+        return content | {"dropped": [vars(each) for each in self.dropped]}
 
 
 class Rounds:
@@ -33,23 +88,31 @@ class Rounds:
         done = [int(path.name) for path in self.folder.glob("*") if path.name.isdecimal()]
         return max(done, default=None)
 
-    def write(self, number: int, models: Mapping[str, Model], entry: dict[str, Any]) -> None:
+    def path(self, number: int, file: str = "round.json") -> Path:
+        """Where a file of a finished round is."""
+        return self.folder / f"{number:04d}" / file
+
+    def write(self, models: Mapping[str, Model], entry: Entry) -> None:
         """Finish a round: every client's model and what happened.
 
         Older rounds' models are removed, and what was kept of unfinished ones.
         """
-        path = self.folder / f"{number:04d}"
+        path = self.path(entry.round).parent
         flat = {f"{client}|{name}": a for client in models for name, a in to_arrays(models[client]).items()}
         if path.exists():  # finished before, with other models
             with replacing(path / MODELS, durable=True) as partial, storing(partial):
                 save_file(flat, partial)
-            write_json(path / "round.json", entry)
+            self.write_entry(entry)
         else:
             with replacing_folder(path) as fresh:
                 with storing(fresh / MODELS):
                     save_file(flat, fresh / MODELS)
-                write_json(fresh / "round.json", entry)
+                write_json(fresh / "round.json", entry.content())
         self.drop_older()
+
+    def write_entry(self, entry: Entry) -> None:
+        """Write anew what happened in a finished round."""
+        write_json(self.path(entry.round), entry.content())
 
     def drop_older(self) -> None:
         """Remove the models of older rounds than the last, and what was kept of unfinished ones."""
@@ -76,21 +139,24 @@ class Rounds:
     def models(self, number: int) -> dict[str, Model]:
         """Every client's model after that round."""
         arrays: dict[str, dict[str, NDArray[np.float32]]] = {}
-        for key, array in load_file(self.folder / f"{number:04d}" / MODELS).items():
+        for key, array in load_file(self.path(number, MODELS)).items():
             client, _, name = key.rpartition("|")
             arrays.setdefault(client, {})[name] = array
         return {client: from_arrays(named) for client, named in arrays.items()}
 
-    def retell(self, number: int, entry: dict[str, Any]) -> None:
-        """Write anew what happened in a finished round."""
-        write_json(self.folder / f"{number:04d}" / "round.json", entry)
+    def entry(self, number: int) -> Entry:
+        """What happened in a finished round.
 
-    def entry(self, number: int) -> dict[str, Any]:
-        """What happened in a finished round."""
-        entry: dict[str, Any] = read_json(self.folder / f"{number:04d}" / "round.json")
-        return entry
+        Raises:
+            FedrecError: its file does not say.
+        """
+        path = self.path(number)
+        try:
+            return Entry.of(read_json(path))
+        except (KeyError, TypeError, AttributeError):
+            raise FedrecError(f"{path}: not what happened in a round; restore it from a backup") from None
 
-    def history(self) -> list[dict[str, Any]]:
+    def history(self) -> list[Entry]:
         """What happened in each finished round."""
         last = self.last()
         return [self.entry(number) for number in range(0 if last is None else last + 1)]

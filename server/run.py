@@ -37,6 +37,7 @@ from fedrec.protocol.adapters import State
 from fedrec.protocol.facts import Fact, digest
 from fedrec.protocol.facts import configuration as shared
 from fedrec.strategies import strategy_of
+from server.reference import Reference
 from server.rounds import Rounds
 from unlearning.central.layout import METHOD, is_model
 
@@ -82,10 +83,9 @@ class Run:
         return Catalogue(tuple(content["ids"]), tuple(content["titles"]))
 
     @property
-    def reference(self) -> dict[str, Any]:
+    def reference(self) -> Reference:
         """What the preparation found out about the data."""
-        reference: dict[str, Any] = read_json(self.main.folder / "reference.json")
-        return reference
+        return Reference.of(read_json(self.main.folder / "reference.json"))
 
     @property
     def result(self) -> dict[str, Any]:
@@ -126,7 +126,7 @@ class Run:
         """The clients' names, sorted; of a run that is not prepared yet none."""
         if self.pools:
             return (self.config.strategy,)
-        return tuple(sorted(fact["id"] for fact in self.reference["clients"])) if self.prepared else ()
+        return tuple(sorted(fact.id for fact in self.reference.clients)) if self.prepared else ()
 
     @cached_property
     def facts(self) -> dict[str, Fact]:
@@ -167,13 +167,9 @@ class Run:
         """What tells of rows that are there no longer, each with why."""
         return []
 
-    def measured_anew(self, share: float) -> dict[str, Any]:
-        """What reference.json says of the clients and of the trivial scorers, of the rows that are there now.
-
-        Args:
-            share: of the people, whose test rows are measured.
-        """
-        return {}
+    def measured_anew(self) -> Reference:
+        """What reference.json says, of the rows that are there now."""
+        return self.reference
 
     def shard_of(self, users: Sequence[str]) -> NDArray[np.int32]:
         """(users,) by a keyed hash of the user alone: nobody moves when somebody goes."""

@@ -9,10 +9,11 @@ from typing import Any
 from flwr.serverapp import Grid
 
 from fedrec.console.progress import working
-from server.federation import Entry, Federation
+from server.federation import Federation
 from server.handshake import meet
 from server.integrity.replay import catch_up
 from server.results import write_result
+from server.rounds import Entry
 from server.run import Run
 from unlearning.workflow.findings import refuse_altered
 from unlearning.workflow.workflow import Workflow
@@ -27,6 +28,6 @@ def run_rounds(grid: Grid, run: Run, on_round: Callable[[Entry], None] = lambda 
         workflow = Workflow(run)
         with working("asking the clients what they have erased"), closing(workflow.ledger) as ledger:
             refuse_altered(workflow)
-            catch_up(grid, run, meet(grid, run)[0], ledger)
+            catch_up(meet(grid, run), ledger)
     Federation(grid, run, on_round).rounds()
     return write_result(run)

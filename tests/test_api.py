@@ -33,7 +33,7 @@ def test_every_example_of_the_page_runs(
     for example in examples:
         exec(compile(example, str(PAGE), "exec"), names)
     assert names["verdict"].ok and names["erasure"].state == "closed"
-    assert [entry["round"] for entry in names["told"]] == [0, 1]
+    assert [entry.round for entry in names["told"]] == [0, 1]
     assert list(names["comparison"].methods()["name"]) == ["retraining", "sisa", "apa-nd"]
 
 

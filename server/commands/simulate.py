@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,6 +29,7 @@ from server.transports import TRANSPORTS
 
 if TYPE_CHECKING:
     from fedrec.console.terminal import Terminal
+    from server.rounds import Entry
     from server.simulation.launch import Listener
     from server.simulation.run import SimulatedRun
 
@@ -115,7 +116,7 @@ def _telling(console: Terminal) -> Listener:
         console.print(Text.assemble((run.config.strategy, "bold"), f" in {run.folder}"), soft_wrap=True)
         console.print(ROUND_HEADER, style="dim", soft_wrap=True)
 
-    def on_round(entry: dict[str, Any]) -> None:
-        console.print(round_line(entry), markup=False, soft_wrap=True)
+    def on_round(entry: Entry) -> None:
+        console.print(round_line(entry.content()), markup=False, soft_wrap=True)
 
     return Listener(warn, on_run, on_round)

@@ -73,7 +73,7 @@ def removal(run: SimulatedRun) -> str:
 def _why_not(baseline: SimulatedRun) -> str | None:
     try:
         found = next(_of_baseline(baseline), None)
-    except (FedrecError, KeyError, TypeError):
+    except FedrecError:
         return "cannot be read"
     return found and f"{within(baseline.main, found[0])}: {found[1]}"
 
@@ -94,7 +94,7 @@ def _of_baseline(baseline: SimulatedRun) -> Found:
     yield from old_rounds(baseline)
     if last is not None:
         yield from _other_models(baseline, last)
-        yield from old_entries(baseline, last)
+        yield from old_entries(baseline)
 
 
 def old_rounds(run: SimulatedRun) -> Found:
@@ -109,7 +109,7 @@ def old_rounds(run: SimulatedRun) -> Found:
 
 def _other_models(baseline: SimulatedRun, last: int) -> Found:
     """The models of the last round, where a client has another one of that round."""
-    path = baseline.rounds.folder / f"{last:04d}" / MODELS
+    path = baseline.rounds.path(last, MODELS)
     try:
         models = baseline.rounds.models(last)
     except (OSError, SafetensorError, ValueError):

@@ -5,21 +5,17 @@ the models of the last round against the certificates: those of before an erasur
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from flwr.serverapp import Grid
+from collections.abc import Mapping
 
 from fedrec.console.progress import say as to_stderr
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, command
-from fedrec.protocol.adapters import Model
 from fedrec.protocol.answers import ChainAnswer, Done, LocateAnswer, RepeatAnswer, ServeAnswer
 from fedrec.protocol.questions import Chain, Discard, Locate, Repeat, Serve
-from fedrec.vault.chain import ORIGIN, Link
-from server.calls import answers
+from fedrec.vault.chain import ORIGIN
+from server.calls import Clients
 from server.federation import Federation
-from server.integrity.restatement import untold
-from server.integrity.retraining import keep, renew, whole
+from server.integrity.retraining import keep, retrain_stale, untold, whole
 from server.integrity.stale import erased
 from server.run import Run
 from unlearning.executor import Say
@@ -27,20 +23,18 @@ from unlearning.requests.ledger import Ledger
 from unlearning.requests.states import State
 from unlearning.workflow.published import LACKS, differ, published
 
-Nodes = Mapping[str, int]
 
-
-def remember(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger) -> dict[str, str]:
+def remember(clients: Clients, ledger: Ledger) -> dict[str, str]:
     """Have the ledger remember what the clients tell of their erasures.
 
     Returns:
         The clients that are behind, and in what.
     """
     ends = ledger.chain_ends()
-    known = {name: ends.get(name, (0, ORIGIN)) for name in nodes}
+    known = {name: ends.get(name, (0, ORIGIN)) for name in clients.nodes}
     behind: dict[str, str] = {}
     questions = {name: Chain(after=number) for name, (number, _) in known.items()}
-    for name, said in answers(grid, run, nodes, questions, ChainAnswer).items():
+    for name, said in clients.ask(questions, ChainAnswer).items():
         if said.head != known[name][1]:
             behind[name] = LACKS
         else:
@@ -63,26 +57,28 @@ def refuse(run: Run, behind: Mapping[str, str]) -> None:
         )
 
 
-def catch_up(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger, say: Say = to_stderr) -> bool:
+def catch_up(clients: Clients, ledger: Ledger, say: Say = to_stderr) -> bool:
     """Whether any client was behind. None is when this returns, and rounds/ has nothing of before an erasure.
 
     Raises:
         FedrecError: a client cannot repeat what it missed, or rounds/ is of before an erasure and it cannot be trained
             again; the client serves nothing any longer.
     """
-    behind = remember(grid, run, nodes, ledger)
-    rows = {name: _repeat(grid, run, {name: nodes[name]}, ledger) for name in behind}
+    run, behind = clients.run, remember(clients, ledger)
+    rows = {name: _repeat(clients, name, ledger) for name in behind}
     for line in run.remove_unfit():
         say(line)
     if not behind and not ledger.chain_ends():
         return False
-    answers(grid, run, nodes, dict.fromkeys(nodes, Discard(requests=())), Done)
-    renewed = renew(grid, run, ledger, say)
+    clients.ask(Discard(requests=()), Done)
+    retrained = retrain_stale(clients, ledger, say)
     last = run.rounds.last()
     if last is not None:
-        models = renewed.models if renewed else run.rounds.models(last)
-        for name in _not_serving(grid, run, nodes, ledger):
-            _serve(grid, run, {name: nodes[name]}, models[name], ledger.shards_out())
+        models = retrained.models if retrained else run.rounds.models(last)
+        shards = tuple(shard for shard in range(run.config.shards) if shard not in ledger.shards_out())
+        for name in _not_serving(clients, ledger):
+            serve = Serve(shards=shards).carrying([models[name][shard] for shard in shards])
+            clients.ask({name: serve}, ServeAnswer)
             if name not in behind:
                 say(f"client {name} did not serve all that it may: served anew")
     for name, why in behind.items():
@@ -90,61 +86,44 @@ def catch_up(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger, say: Say = to_s
         say(
             f"client {name} {why}, as if an old copy had been put back: {rows[name]} rows erased again, and served anew"
         )
-    if renewed:
-        renewed.keep()
+    if retrained:
+        retrained.keep()
     else:
-        _tell_again(grid, run, ledger, say)
+        _restate_stale(clients, ledger, say)
     return bool(behind)
 
 
-def _tell_again(grid: Grid, run: Run, ledger: Ledger, say: Say) -> None:
+def _restate_stale(clients: Clients, ledger: Ledger, say: Say) -> None:
     """Where a finished run's figures are of rows that are gone, what they tell of is measured anew."""
-    finished = run.rounds.last() == run.config.federation.rounds
-    if not finished or ledger.under_way() or not erased(ledger):
+    run, rounds = clients.run, clients.run.rounds
+    if rounds.last() != run.config.federation.rounds or ledger.under_way() or not erased(ledger):
         return
-    run.rounds.drop_older()
-    old = run.old_figures()
-    for path, why in old:
+    rounds.drop_older()
+    stale = run.old_figures()
+    for path, why in stale:
         say(f"{path}: {why}, as if an old copy had been put back: told again")
-        if path.parent.parent == run.rounds.folder:
-            number = int(path.parent.name)
-            run.rounds.retell(number, untold(run.rounds.entry(number)))
-    if old:
-        keep(Federation(grid, run), (), whole(run, (), {}), run.rounds.folder)
+        if path.parent.parent == rounds.folder:
+            rounds.write_entry(untold(rounds.entry(int(path.parent.name))))
+    if stale:
+        keep(Federation(clients.grid, run), (), whole(run, (), {}), rounds.folder)
 
 
-def _repeat(grid: Grid, run: Run, node: Nodes, ledger: Ledger) -> int:
+def _repeat(clients: Clients, name: str, ledger: Ledger) -> int:
     """A client erases again what it lacks, and serves nothing; the rows that were erased."""
-    (name,) = node
     chain = ledger.chain(name)
-    repeat = {name: Repeat(links=tuple(chain))}
-    rows = answers(grid, run, node, repeat, RepeatAnswer)[name].rows
-    _discard_erased(grid, run, node, chain, {request.id for request in ledger.list(State.CLOSED)})
+    rows = clients.ask({name: Repeat(links=tuple(chain))}, RepeatAnswer)[name].rows
+    closed = {request.id for request in ledger.list(State.CLOSED)}
+    done = tuple(link.request for link in chain if link.request in closed)
+    clients.ask({name: Discard(requests=done)}, Done)  # an old copy may hold what waited for verifications of those
     return rows
 
 
-def _not_serving(grid: Grid, run: Run, nodes: Nodes, ledger: Ledger) -> list[str]:
+def _not_serving(clients: Clients, ledger: Ledger) -> list[str]:
     """Clients that lack a shard, as one killed after it had erased again, or serve one of before an erasure."""
-    newest, out = published(run, ledger), ledger.shards_out()
-    ask = dict.fromkeys(nodes, Locate(selection=Selection()))
+    newest, due = published(clients.run, ledger), set(range(clients.run.config.shards)) - ledger.shards_out()
     found = []
-    for name, said in answers(grid, run, nodes, ask, LocateAnswer).items():
+    for name, said in clients.ask(Locate(selection=Selection()), LocateAnswer).items():
         served = {shard: digest for shard, digest in enumerate(said.served) if digest}
-        lacks = set(range(run.config.shards)) - out - served.keys()
-        if lacks or differ(newest, {name: served}):
+        if due - served.keys() or differ(newest, {name: served}):
             found.append(name)
     return found
-
-
-def _discard_erased(grid: Grid, run: Run, nodes: Nodes, chain: Sequence[Link], closed: set[str]) -> None:
-    """An old copy may hold what waited for a verification that is long done."""
-    question = Discard(requests=tuple(link.request for link in chain if link.request in closed))
-    answers(grid, run, nodes, dict.fromkeys(nodes, question), Done)
-
-
-def _serve(grid: Grid, run: Run, node: Nodes, model: Model, out: set[int]) -> None:
-    """A client serves its model, but for the shards that are out."""
-    shards = [shard for shard in range(run.config.shards) if shard not in out]
-    serve = Serve(shards=tuple(shards))
-    questions = {name: serve.carrying([model[shard] for shard in shards]) for name in node}
-    answers(grid, run, node, questions, ServeAnswer)

@@ -1,25 +1,27 @@
 """The models of the last round held against the certificates: what is of before an erasure is trained again.
 
-Training is deterministic, so without the rows it gives the adapters that the certificate names; if not,
-nothing of it is kept.
+Training is deterministic, so without the rows it gives the adapters that the certificate names; if not, nothing of it
+is kept. The run's figures are stated anew then, of the data that is left: what earlier rounds measured, and what
+training told of itself, cannot be had again without the rows that are gone, so where no retraining tells it, it is
+left out.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flwr.serverapp import Grid
 from safetensors import SafetensorError
 
 from fedrec.errors import FedrecError, command
+from fedrec.files import write_json
 from fedrec.protocol.adapters import Model, digest_of
+from server.calls import Clients
 from server.federation import Federation
-from server.integrity.restatement import restate
 from server.results import write_result
-from server.rounds import MODELS, Rounds
+from server.rounds import MODELS, Entry, Rounds
 from server.run import Run
 from unlearning.executor import Say
 from unlearning.requests.ledger import Ledger
@@ -27,7 +29,7 @@ from unlearning.workflow.published import Newest, differ, published
 
 
 @dataclass(frozen=True)
-class Renewed:
+class Retrained:
     """Shards that were trained again.
 
     Attributes:
@@ -45,12 +47,13 @@ class Renewed:
         shutil.rmtree(folder)
 
 
-def renew(grid: Grid, run: Run, ledger: Ledger, say: Say) -> Renewed | None:
+def retrain_stale(clients: Clients, ledger: Ledger, say: Say) -> Retrained | None:
     """Train again what rounds/ has of before an erasure, where there is any; no client lacks an erasure.
 
     Raises:
         FedrecError: the run is not finished, or what comes out is not what the certificate names.
     """
+    run = clients.run
     newest = published(run, ledger)
     stale = stale_in_rounds(run, newest)
     if not stale:
@@ -63,7 +66,7 @@ def renew(grid: Grid, run: Run, ledger: Ledger, say: Say) -> Renewed | None:
     for shard in shards:
         say(f"{path}: shard {shard} is of before erasure {stale[shard]}, as if it had been put back: trained again")
     shutil.rmtree(_folder(run), ignore_errors=True)
-    federation = Federation(grid, run)
+    federation = Federation(clients.grid, run)
     models = federation.retrain(shards, Rounds(_folder(run)), lambda: None)
     made = {client: dict(zip(shards, map(digest_of, model), strict=True)) for client, model in models.items()}
     for shard, request in differ({shard: newest[shard] for shard in shards}, made).items():
@@ -72,7 +75,7 @@ def renew(grid: Grid, run: Run, ledger: Ledger, say: Say) -> Renewed | None:
             f"{path}: shard {shard} is of before erasure {request}, and training it again does not give what the"
             f" certificate names, as on another machine; {restore}"
         )
-    return Renewed(federation, shards, whole(run, shards, models))
+    return Retrained(federation, shards, whole(run, shards, models))
 
 
 def keep(federation: Federation, shards: Sequence[int], models: Mapping[str, Model], folder: Path) -> None:
@@ -102,17 +105,53 @@ def stale_in_rounds(run: Run, newest: Mapping[int, Newest]) -> dict[int, str]:
     last = run.rounds.last()
     if last is None or not newest:
         return {}
-    path = models_path(run)
     try:
         models = run.rounds.models(last)
     except (OSError, SafetensorError, ValueError):
-        raise FedrecError(f"{path}: cannot be read; restore it from a backup") from None
+        raise FedrecError(f"{models_path(run)}: cannot be read; restore it from a backup") from None
     return differ(newest, {name: dict(enumerate(map(digest_of, model))) for name, model in models.items()})
 
 
 def models_path(run: Run) -> Path:
     """The models of the last round."""
-    return run.rounds.folder / f"{run.rounds.last() or 0:04d}" / MODELS
+    return run.rounds.path(run.rounds.last() or 0, MODELS)
+
+
+def restate(run: Run, shards: Sequence[int], again: Rounds) -> None:
+    """Users, rows and trivial scorers as far as they are known here; earlier rounds without what they measured.
+
+    Args:
+        shards: those that were trained again, in the rounds `again`.
+    """
+    write_json(run.main.folder / "reference.json", run.main.measured_anew().content())
+    for entry in run.rounds.history():
+        if entry.round and shards:
+            entry = retold(entry, again.entry(entry.round), shards, run.config.shards)
+        last = entry.round == run.rounds.last()
+        run.rounds.write_entry(entry if last else replace(entry, clients=[], overall={}))
+
+
+def untold(entry: Entry) -> Entry:
+    """A round without what its training tells of."""
+    return replace(entry, told={}, train_loss=None)
+
+
+def retold(entry: Entry, again: Entry, shards: Sequence[int], of: int) -> Entry:
+    """What a round tells of its training, with what the retraining of some shards tells of its own in their place.
+
+    Args:
+        of: how many shards there are.
+    """
+    if entry.participants != again.participants:
+        return untold(entry)
+    told = {}
+    for name, old in entry.told.items():
+        new = again.told.get(name, ())
+        if len(new) == len(shards) and max(shards) < len(old):
+            fresh = dict(zip(shards, new, strict=True))
+            told[name] = [fresh.get(shard, values) for shard, values in enumerate(old)]
+    every = len(shards) == of  # then the mean over them is known
+    return replace(entry, told=told, train_loss=again.train_loss if every else None)
 
 
 def _folder(run: Run) -> Path:

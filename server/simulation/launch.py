@@ -16,11 +16,10 @@ from fedrec.lock import only_writer
 from fedrec.options import new_folder
 from fedrec.preparation import resolve
 from fedrec.strategies import strategy_of
+from server.rounds import Entry
 from server.run import BASELINES, find_run, remove_run
 from server.simulation.run import FILLED, SimulatedRun, create_run, open_run
 from server.transports.transport import Transport
-
-Entry = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +27,9 @@ from fedrec.models.peft_folder import save_peft
 from fedrec.models.targets import check_targets
 from fedrec.models.vectors import item_vectors
 from fedrec.preparation import facts_of, resolve
+from server.reference import ClientFacts, Reference, facts_of_clients, rows_by_client
 from server.run import remove_run
-from server.simulation.run import FILLED, SimulatedRun, create_run, facts_of_clients
+from server.simulation.run import FILLED, SimulatedRun, create_run
 
 Warn = Callable[[Sequence[str]], None]
 
@@ -62,7 +63,7 @@ def finish_all(runs: Sequence[SimulatedRun], warn: Warn = lambda warnings: None)
     """
     config = runs[0].config
     if runs[0].prepared:
-        warn(runs[0].reference["warnings"])
+        warn(runs[0].reference.warnings)
         find_base(runs[0].folder, config, runs[0].catalogue)  # what is wrong with it is told once, not by each client
         return list(runs)
     filled = config.data.format == FILLED
@@ -79,7 +80,7 @@ def finish_all(runs: Sequence[SimulatedRun], warn: Warn = lambda warnings: None)
     facts = _facts_of(rows)
     initial, share = initial_state(base.model, config.lora, config.seed), share_of_people(rows, config.evaluate)
     shown = share_in_round(config.federation.rounds, config.federation.rounds, share, config.evaluate)
-    reference = facts_of(dataset, evaluated(rows, shown, config.seed))
+    known = facts_of(dataset, evaluated(rows, shown, config.seed)) | {"measured": share, "clients": map(asdict, facts)}
     run = runs[0]
     write_json(run.folder / "catalogue.json", dataset.catalogue.content())
     if not filled:
@@ -88,8 +89,8 @@ def finish_all(runs: Sequence[SimulatedRun], warn: Warn = lambda warnings: None)
     record_base(run.folder, base)
     too_large = _too_large(config, len(rows.user_ids), base.context)
     warn(too_large)
-    reference["warnings"] = [*dataset.warnings, *too_large]
-    write_json(run.folder / "reference.json", {"base": base.name, "clients": facts, "measured": share, **reference})
+    reference = Reference.of({**known, "base": base.name, "warnings": [*dataset.warnings, *too_large]})
+    write_json(run.folder / "reference.json", reference.content())
     return runs
 
 
@@ -126,10 +127,10 @@ def _partitioned(dataset: Dataset, config: RunConfig, base: Base) -> Interaction
     return replace(rows, client=of[rows.user], client_ids=names)
 
 
-def _facts_of(rows: Interactions) -> list[dict[str, int | str]]:
+def _facts_of(rows: Interactions) -> list[ClientFacts]:
     """As `facts_of_clients`; FedrecError where one has nothing to learn from."""
     facts = facts_of_clients(rows)
-    if without := [fact["id"] for fact in facts if not fact["train_rows"]]:
+    if without := [fact.id for fact in facts if not fact.train_rows]:
         raise FedrecError(f"client {without[0]} has no train rows: use fewer clients (--clients) or another partition")
     return facts
 
@@ -139,10 +140,7 @@ def _fill_homes(run: SimulatedRun, rows: Interactions, catalogue: Catalogue) -> 
     if run.pools:
         run.make_home(run.config.strategy).write_interactions(_of_users(rows, np.arange(len(rows))), catalogue)
         return
-    assert rows.client is not None
-    order = np.argsort(rows.client, kind="stable")
-    borders = np.searchsorted(rows.client[order], np.arange(1, len(rows.client_ids)))
-    for name, mine in zip(rows.client_ids, np.split(order, borders), strict=True):
+    for name, mine in rows_by_client(rows):
         own = replace(_of_users(rows, mine), client=None, client_ids=())
         run.make_home(name).write_interactions(own, catalogue)
 

@@ -9,22 +9,22 @@ RUN/STRATEGY/        of a baseline in which one client has everybody's rows: the
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from clients.client_run import ClientRun
 from clients.home import Home, Policy, Settings, create_home, homes_in, open_home
 from clients.lineage import changed_shards
 from fedrec.config import RunConfig
-from fedrec.data.dataset import TRAIN, Dataset, Interactions
+from fedrec.data.dataset import Dataset, Interactions
 from fedrec.data.selection import Selection
 from fedrec.data.union import pooled, united
 from fedrec.errors import FedrecError, UsageError, command, did_you_mean
 from fedrec.files import read_json, write_bytes, write_json
 from fedrec.protocol.facts import written
+from server.reference import Reference, facts_of_clients
 from server.run import Run, create_folder, find_run
 
 if TYPE_CHECKING:
@@ -161,12 +161,14 @@ class SimulatedRun(Run):
         found = [(name, path.name) for name, folder in paths for path in sorted(folder.glob("*"))]
         return [(name, id) for name, id in found if id not in known]
 
-    def measured_anew(self, share: float) -> dict[str, Any]:
-        from fedrec.data.evaluation_sample import evaluated
+    def measured_anew(self) -> Reference:
+        from fedrec.data.evaluation_sample import evaluated, share_in_round
         from fedrec.preparation import measured_on
 
-        rows = self.interactions()
-        return {"clients": facts_of_clients(rows), **measured_on(rows, evaluated(rows, share, self.config.seed))}
+        rows, known = self.interactions(), self.reference
+        share = share_in_round(0, 0, known.measured, self.config.evaluate)
+        measured = measured_on(rows, evaluated(rows, share, self.config.seed))
+        return Reference.of({**known.content(), "clients": map(asdict, facts_of_clients(rows)), **measured})
 
     def recommend(self, user: str, top: int) -> tuple[str, list[Recommendation]]:
         """A user's client, and their `top` unseen items.
@@ -256,16 +258,3 @@ def create_run(folder: Path, config: RunConfig) -> SimulatedRun:
     """
     create_folder(folder, config)
     return SimulatedRun(folder)
-
-
-def facts_of_clients(rows: Interactions) -> list[dict[str, int | str]]:
-    """How many people and train rows each client has."""
-    facts: list[dict[str, int | str]] = []
-    if rows.client is None:  # of central training nobody is left
-        return facts
-    order = np.argsort(rows.client, kind="stable")
-    borders = np.searchsorted(rows.client[order], np.arange(1, len(rows.client_ids)))
-    for name, mine in zip(rows.client_ids, np.split(order, borders), strict=True):
-        trained = int((rows.split[mine] == TRAIN).sum())
-        facts.append({"id": name, "users": len(np.unique(rows.user[mine])), "train_rows": trained})
-    return facts

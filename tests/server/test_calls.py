@@ -83,7 +83,7 @@ def test_a_failure_is_one_line_as_well() -> None:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> SimulatedRun:
-    return made(tmp_path_factory.mktemp("exchange") / "run", small())
+    return made(tmp_path_factory.mktemp("calls") / "run", small())
 
 
 def answering(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Message, Context], Message]:
@@ -102,7 +102,7 @@ def test_a_client_of_another_version_is_named_with_the_mend(run: SimulatedRun) -
     with pytest.raises(
         FedrecError, match=r"^client client-0 gives no answer: ChainAnswer has version 2, and only 1 is"
     ):
-        calls.answers(grid, run, {"client-0": 1}, {"client-0": Chain(after=0)}, ChainAnswer)
+        calls.Clients(grid, run, {"client-0": 1}, {}).ask(Chain(after=0), ChainAnswer)
 
 
 def test_a_server_of_another_version_is_told_so(run: SimulatedRun, monkeypatch: pytest.MonkeyPatch) -> None:

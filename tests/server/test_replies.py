@@ -14,6 +14,7 @@ from fedrec.protocol.adapters import State
 from fedrec.protocol.answers import TrainAnswer
 from fedrec.protocol.record import BadMessage, Content
 from server.replies import Limits, check, check_together, same_reason
+from server.rounds import Dropped
 
 TEMPLATE: State = {"q.A": np.zeros((2, 3), np.float32), "q.B": np.zeros((4, 2), np.float32)}
 SIZE = sum(array.nbytes for array in TEMPLATE.values())
@@ -171,7 +172,7 @@ def test_two_updates_have_no_median_to_speak_of() -> None:
 
 @given(st.lists(st.sampled_from(["full disk", "c-1 is gone", "late"]), max_size=4), st.integers(0, 4))
 def test_one_reason_for_all_is_found_and_nothing_else(reasons: list[str], asked: int) -> None:
-    dropped = [{"client": f"c-{k}", "reason": reason.replace("c-1", f"c-{k}")} for k, reason in enumerate(reasons)]
+    dropped = [Dropped(f"c-{k}", reason.replace("c-1", f"c-{k}")) for k, reason in enumerate(reasons)]
     found = same_reason(dropped, [f"c-{k}" for k in range(asked)])
     one = 0 < asked <= len(reasons) and len(set(reasons[:asked])) == 1
     assert (found is not None) == one

@@ -13,7 +13,7 @@ from fedrec.protocol.adapters import Model
 from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
 from fedrec.protocol.questions import Evaluate, Inventory, Train
 from server.calls import content_of
-from server.reply_cache import Kept, Known, question_of
+from server.reply_cache import Cached, ReplyCache, question_of
 from server.simulation.run import open_run
 from server.training import run_rounds
 from server.transports.in_process import LocalGrid
@@ -64,11 +64,11 @@ def test_an_answer_to_another_question_is_asked_for_again(tmp_path: Path, monkey
     """What is kept counts for these adapters, this round, these shards and this version only, and if it is whole."""
     state = {"layer.A": np.ones((1, 2), np.float32), "layer.B": np.zeros((2, 1), np.float32)}
     said = TrainAnswer(client="client-0", round=1, adapters=[state], loss=(0.7,), examples=(3,))
-    kept, question = Kept(tmp_path / "kept"), asked(1, 0, [state])
-    kept.write("client-0", question, Known(said, 7))
+    kept, question = ReplyCache(tmp_path / "kept"), asked(1, 0, [state])
+    kept.write("client-0", question, Cached(said, 7))
     known = kept.read(TrainAnswer, "client-0", question)
     assert known is not None
-    assert repr(known) == repr(Known(said, 7))
+    assert repr(known) == repr(Cached(said, 7))
     others = [
         asked(2, 0, [state]),
         asked(1, 1, [state]),

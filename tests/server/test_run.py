@@ -17,6 +17,7 @@ from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json, replacing, write_json
 from fedrec.protocol.adapters import Model
 from server.commands.export import export
+from server.rounds import Dropped, Entry
 from server.run import find_run_or_model
 from server.simulation.run import create_run, open_run
 from unlearning.central.layout import METHOD
@@ -31,8 +32,8 @@ def test_rounds_come_back_and_only_the_last_keeps_models(tmp_path: Path) -> None
     run = create_run(tmp_path / "run", RunConfig())
     assert run.rounds.last() is None
     models = {"client-0": model(0), "a/b|c": model(1)}
-    run.rounds.write(0, models, {"round": 0, "auc": float("nan")})
-    run.rounds.write(1, models, {"round": 1})
+    run.rounds.write(models, Entry(round=0, overall={"auc": float("nan")}))
+    run.rounds.write(models, Entry(round=1, told={"heating": [[1.0]]}, dropped=[Dropped("b", "late")]))
     assert run.rounds.last() == 1
     back = run.rounds.models(1)
     assert back.keys() == models.keys()
@@ -40,15 +41,17 @@ def test_rounds_come_back_and_only_the_last_keeps_models(tmp_path: Path) -> None
         for ours, theirs in zip(shards, back[name], strict=True):
             assert all(np.array_equal(ours[key], theirs[key]) for key in ours)
     assert not (run.folder / "rounds" / "0000" / "models.safetensors").exists()
-    assert run.rounds.history() == [{"round": 0, "auc": None}, {"round": 1}]
+    first, second = run.rounds.history()
+    assert first == Entry(round=0, overall={"auc": None}, dropped=[])  # type: ignore[dict-item]
+    assert second == Entry(round=1, told={"heating": [[1.0]]}, dropped=[Dropped("b", "late")])
 
 
 def test_a_round_that_was_being_written_does_not_count(tmp_path: Path) -> None:
     run = create_run(tmp_path / "run", RunConfig())
-    run.rounds.write(0, {"a": model(0)}, {})
+    run.rounds.write({"a": model(0)}, Entry(round=0))
     (run.folder / "rounds" / "0001.partial").mkdir()
     assert run.rounds.last() == 0
-    run.rounds.write(1, {"a": model(0)}, {})
+    run.rounds.write({"a": model(0)}, Entry(round=1))
     assert run.rounds.last() == 1
 
 

@@ -64,10 +64,8 @@ def test_it_is_served_before_it_is_measured(tmp_path: Path, finished: Copy) -> N
     assert served_then == [served(run)]
     assert 0 <= outcome["withdrawn_seconds"] < outcome["restored_seconds"]
     entry = run.rounds.entry(2)
-    assert {key: entry[key] for key in ("participants", "seconds")} == {
-        key: trained[key] for key in ("participants", "seconds")
-    }
-    assert entry["adapter_hash"] != trained["adapter_hash"]
+    assert (entry.participants, entry.seconds) == (trained.participants, trained.seconds)
+    assert entry.adapter_hash != trained.adapter_hash
 
 
 def test_a_client_that_cannot_serve_it_is_named_and_the_rest_is_done_later(

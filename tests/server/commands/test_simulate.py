@@ -81,8 +81,8 @@ def test_doubts_about_the_data_are_told_before_a_base_model_is_loaded(
 def test_doubts_stay_with_the_run(tmp_path: Path, small: Settings) -> None:
     told: list[str] = []
     (run,) = prepare.finish_all(created(configured(small(data__like_above=0), ()), tmp_path / "run"), told.extend)
-    assert run.reference["notes"][0] == f"warning: {told[0]}"
-    assert prepare.finish_all([run], told.extend) and told == 2 * run.reference["warnings"]
+    assert run.reference.notes[0] == f"warning: {told[0]}"
+    assert prepare.finish_all([run], told.extend) and told == 2 * run.reference.warnings
 
 
 def test_nothing_is_reported_home() -> None:

@@ -89,7 +89,7 @@ def test_the_withdrawn_model_is_not_served_again_from_the_rounds(
     assert any("as if it had been put back: trained again" in line for line in said)
     assert served(run) == right and digests(run) == newest
     again = run.rounds.entry(run.config.federation.rounds)
-    assert [again[name] for name in ("clients", "adapter_hash")] == [last[name] for name in ("clients", "adapter_hash")]
+    assert (again.clients, again.adapter_hash) == (last.clients, last.adapter_hash)
     said.clear()
     execution(run, said).run()
     assert forget(run, "run").exit_code == 0  # which writes the page too

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from fedrec.data.selection import Selection
 from fedrec.data.trivial import trivial_auc
 from fedrec.metrics import auc
 from fedrec.reporting.run_page import render
-from server.integrity.restatement import retold
+from server.integrity.retraining import retold
 from server.results import write_page, write_result
+from server.rounds import Entry
 from server.simulation.prepare import prepare
 from server.simulation.run import SimulatedRun
 from tests.conftest import Settings
@@ -43,8 +45,8 @@ def test_what_is_shown_is_what_a_run_without_them_would_show(
     never = prepare(load(overrides={**settings, "data.path": without(ratings, tmp_path, {"u07"})}), tmp_path / "never")
     result, expected = run.result, never.reference
     facts = [{key: client[key] for key in ("id", "users", "train_rows")} for client in result["clients"]]
-    assert facts == expected["clients"] and facts != before["clients"]
-    assert result["trivial"] == expected["trivial"] != before["trivial"]
+    assert facts == [vars(fact) for fact in expected.clients] and facts != before["clients"]
+    assert result["trivial"] == expected.trivial != before["trivial"]
     test = never.interactions().split == TEST
     assert result["overall"]["examples"] == sum(client["examples"] for client in result["clients"]) == test.sum()
     assert earlier(run) == [{"clients": [], "overall": {}}] * 2
@@ -94,12 +96,13 @@ def test_a_client_of_whom_nobody_is_left_has_nobody(tmp_path: Path, small: Setti
 
 def test_a_round_tells_of_the_retraining_where_there_was_one() -> None:
     """Whatever the strategy is that tells."""
-    who = {"participants": ["a", "b"]}
-    first = {**who, "heating": [[1, 2], [3, 4]], "trust": [[[1]], [[2]]], "train_loss": {"a": 0.5}}
-    again = {"participants": ["a", "b"], "heating": [[7, 8]], "trust": [[[9]]], "train_loss": {"a": 0.1}}
-    told = {"participants": ["a", "b"], "heating": [[1, 2], [7, 8]], "trust": [[[1]], [[9]]]}
-    assert retold(first, again, [1], 2) == told  # the loss is a mean over both shards
-    both = {**again, "heating": [[5, 6], [7, 8]], "trust": [[[0]], [[9]]]}
-    assert retold(first, both, [0, 1], 2) == {**both}
-    assert retold(first, {**again, "participants": ["a"]}, [1], 2) == {"participants": ["a", "b"]}
-    assert retold(first, {}, [], 2) == first
+    who = ["a", "b"]
+    heating, trust = [[1, 2], [3, 4]], [[[1]], [[2]]]
+    first = Entry(round=1, participants=who, train_loss={"a": 0.5}, told={"heating": heating, "trust": trust})
+    again = Entry(round=1, participants=who, train_loss={"a": 0.1}, told={"heating": [[7, 8]], "trust": [[[9]]]})
+    told = {"heating": [[1, 2], [7, 8]], "trust": [[[1]], [[9]]]}
+    assert retold(first, again, [1], 2) == replace(first, train_loss=None, told=told)  # it is a mean over both shards
+    both = replace(again, told={"heating": [[5, 6], [7, 8]], "trust": [[[0]], [[9]]]})
+    assert retold(first, both, [0, 1], 2) == both
+    others = replace(again, participants=["a"])
+    assert retold(first, others, [1], 2) == replace(first, train_loss=None, told={})

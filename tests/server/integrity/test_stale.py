@@ -121,7 +121,7 @@ def test_what_is_put_back_is_mended_by_the_next_change(tmp_path: Path, times: Ti
     assert named(run) == []
     assert served(run) == served(again)
     assert run.reference == again.reference
-    assert [entry["clients"] for entry in run.rounds.history()] == [e["clients"] for e in again.rounds.history()]
+    assert [entry.clients for entry in run.rounds.history()] == [e.clients for e in again.rounds.history()]
     call("simulate", "--resume", run.folder)
     assert [each.result["adapter_hash"] for each in open_run(run.folder).baselines] == [
         each.result["adapter_hash"] for each in again.baselines

@@ -168,7 +168,7 @@ def test_a_retraining_that_a_second_one_does_not_give_is_not_served(
         models = retrain(shards, folder, *how)
         if folder.name == "rounds":
             next(iter(models[run.clients[0]][0].values()))[0, 0] += 1e-4
-            Rounds(folder).write(2, models, Rounds(folder).entry(2))
+            Rounds(folder).write(models, Rounds(folder).entry(2))
         return models
 
     monkeypatch.setattr(bad.executor, "retrain", corrupted)
@@ -300,7 +300,7 @@ def test_adapters_that_are_as_they_were_though_they_had_learned_are_not_certifie
     def nothing_done(self: FederatedExecutor, shards: Any, folder: Path, *how: Any) -> dict[str, Model]:
         real(self, shards, folder, *how)
         models = {client: [model[shard] for shard in shards] for client, model in old.items()}
-        Rounds(folder).write(last, models, Rounds(folder).entry(last))
+        Rounds(folder).write(models, Rounds(folder).entry(last))
         return models
 
     with monkeypatch.context() as patch:

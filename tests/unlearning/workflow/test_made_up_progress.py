@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def old_rounds(run: SimulatedRun, folder: Path, shards: Sequence[int]) -> None:
     model = {client: [model[shard] for shard in shards] for client, model in run.rounds.models(last).items()}
     for number in range(1, last + 1):
         hashes = {client: [digest_of(state) for state in states] for client, states in model.items()}
-        rounds.write(number, model, {**run.rounds.entry(number), "hashes": hashes})
+        rounds.write(model, replace(run.rounds.entry(number), hashes=hashes))
 
 
 def made_up(run: SimulatedRun, ids: Sequence[str], shards: Sequence[int]) -> dict[str, Any]:
