@@ -49,12 +49,9 @@ def warm_auc(run: SimulatedRun) -> float:
     items = {int(item) for r in rows.values() for item in r.item[r.split == TRAIN]}
     users = {r.user_ids[user] for r in rows.values() for user in set(r.user[r.split == TRAIN].tolist())}
     found = [kept for kept in scores.values() if kept is not None]
-    warm = [
-        [u in users and i in items for u, i in zip(k["users"].tolist(), k["items"].tolist(), strict=True)]
-        for k in found
-    ]
+    warm = [[u in users and i in items for u, i in zip(k.users.tolist(), k.items.tolist(), strict=True)] for k in found]
     chosen = np.concatenate([np.array(mask, bool) for mask in warm])
-    return auc(*(np.concatenate([kept[name] for kept in found])[chosen] for name in ("scores", "labels")))
+    return auc(*(np.concatenate([getattr(kept, name) for kept in found])[chosen] for name in ("scores", "labels")))
 
 
 def line(name: str, entry: Entry) -> str:

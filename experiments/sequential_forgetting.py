@@ -51,7 +51,9 @@ def trained(config: RunConfig, folder: Path, gone: Sequence[str] = ()) -> Simula
 def auc_without(run: SimulatedRun, gone: Sequence[str]) -> float:
     """By what the run serves, over the test rows of all who stay, pooled."""
     kept = [found for name in run.clients if (found := run.client(name).ensemble.scores.read()) is not None]
-    users, scores, labels = (np.concatenate([each[key] for each in kept]) for key in ("users", "scores", "labels"))
+    users, scores, labels = (
+        np.concatenate([getattr(each, key) for each in kept]) for key in ("users", "scores", "labels")
+    )
     stay = ~np.isin(users, gone)
     return auc(scores[stay], labels[stay])
 

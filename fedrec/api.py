@@ -116,9 +116,9 @@ class Run:
         ids, frames = self._stored.catalogue.ids, [pd.DataFrame()]
         for name in self.clients:
             if (kept := self._stored.client(name).ensemble.scores.read()) is not None:
-                items = [ids[item] for item in kept["items"]]
-                said = {"user": kept["users"], "item": items, "time": kept["times"]}
-                said |= {"label": kept["labels"], "score": kept["scores"]}
+                items = [ids[item] for item in kept.items]
+                said = {"user": kept.users, "item": items, "time": kept.times}
+                said |= {"label": kept.labels, "score": kept.scores}
                 frames.append(pd.DataFrame({"client": name, **said}))
         return pd.concat(frames[1:] or frames, ignore_index=True)
 

@@ -146,7 +146,7 @@ class Ensemble:
             by = dict(enumerate(judgement.adapters))
             if any(by.get(shard, digest) != digest for shard, digest in self.named().items()):
                 yield self.judged_path.name, "has the answers of other adapters than are served"
-        if (scores := self.scores.read()) is not None and self.keeper.beyond([*map(str, scores["users"])], TEST):
+        if (scores := self.scores.read()) is not None and self.keeper.beyond([*map(str, scores.users)], TEST):
             yield self.scores.path.name, "has scores of rows that are there no longer"
 
     def unserved(self) -> list[Path]:

@@ -43,11 +43,7 @@ def test_every_strategy_measures_the_same_few_people(tmp_path: Path, small: Sett
     few = small(evaluate__users=9)
     found = {name: trained(tmp_path / name, few | {"strategy": name}) for name in ("pplr", "central")}
     people = {
-        name: {
-            user
-            for client in run.clients
-            for user in (run.client(client).ensemble.scores.read() or {})["users"].tolist()
-        }
+        name: {user for client in run.clients for user in run.client(client).ensemble.scores.read().users.tolist()}
         for name, run in found.items()
     }
     assert people["pplr"] == people["central"] and 1 < len(people["pplr"]) < 20

@@ -31,22 +31,22 @@ def test_rehearsing_what_is_served_changes_nothing_and_what_is_broken_much(tmp_p
     before, after, liked, disliked = same.utility
     assert after == pytest.approx(before, abs=1e-3)
     theirs = [user for user in run.clients_of() if run.shard_of([user])[0] == 0]
-    scores = [run.client(name).ensemble.scores.read() or {} for name in run.clients]
-    assert liked + disliked == sum(int(np.isin(kept["users"], theirs).sum()) for kept in scores)
-    assert len(same.unseen) == sum(len(kept["users"]) for kept in scores)
+    scores = [run.client(name).ensemble.scores.read() for name in run.clients]
+    assert liked + disliked == sum(int(np.isin(kept.users, theirs).sum()) for kept in scores)
+    assert len(same.unseen) == sum(len(kept.users) for kept in scores)
     broken = {
         client: [{name: -20 * array for name, array in state.items()} for state in model]
         for client, model in shard_0(run).items()
     }
     assert means.rehearse([], (0,), broken).utility[1] != pytest.approx(before, abs=1e-3)  # type: ignore[index]
-    assert {name: run.client(name).ensemble.scores.read()["scores"].tolist() for name in run.clients} == {  # type: ignore[index]
-        name: kept["scores"].tolist() for name, kept in zip(run.clients, scores, strict=True)
+    assert {name: run.client(name).ensemble.scores.read().scores.tolist() for name in run.clients} == {
+        name: kept.scores.tolist() for name, kept in zip(run.clients, scores, strict=True)
     }
 
 
 def test_it_is_served_before_it_is_measured(tmp_path: Path, finished: Copy) -> None:
     run = finished(tmp_path / "run")
-    before = [run.client(name).ensemble.scores.read() or {} for name in run.clients]
+    before = [run.client(name).ensemble.scores.read() for name in run.clients]
     trained = run.rounds.entry(2)
     asked(run, *of("u07"))
     work = execution(run)
@@ -56,8 +56,8 @@ def test_it_is_served_before_it_is_measured(tmp_path: Path, finished: Copy) -> N
         if text.startswith("served again"):
             served_then.append(served(run))
             for name, kept in zip(run.clients, before, strict=True):  # those of the others, as they were
-                stay = kept["users"] != "u07"
-                assert ((run.client(name).ensemble.scores.read() or {})["scores"] == kept["scores"][stay]).all()
+                stay = kept.users != "u07"
+                assert (run.client(name).ensemble.scores.read().scores == kept.scores[stay]).all()
                 assert not (run.client(name).folder / "rehearsed.safetensors").exists()
 
     (outcome,) = type(work)(work.workflow, work.executor, work.signer, say).run()
@@ -92,12 +92,12 @@ def test_a_client_that_cannot_serve_it_is_named_and_the_rest_is_done_later(
 
 def test_scores_of_an_erased_item_go_and_no_others(tmp_path: Path, finished: Copy) -> None:
     run = finished(tmp_path / "run")
-    before = {name: (run.client(name).ensemble.scores.read() or {})["items"] for name in run.clients}
+    before = {name: run.client(name).ensemble.scores.read().items for name in run.clients}
     item = run.catalogue.ids.index("i4")
     assert any((items == item).any() for items in before.values())
     execution(run).executor.erase(Selection(items=("i4",)), None, "some-request")
     for name, items in before.items():
-        assert (run.client(name).ensemble.scores.read() or {})["items"].tolist() == items[items != item].tolist()
+        assert run.client(name).ensemble.scores.read().items.tolist() == items[items != item].tolist()
 
 
 def test_one_that_is_held_before_it_is_served_again_does_not_stop_the_others(

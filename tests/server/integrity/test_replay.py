@@ -291,7 +291,7 @@ def test_judged_rows_put_back_are_noticed_and_so_is_a_ledger_that_is_gone(tmp_pa
     for name in ("judged.safetensors", "scores.npz"):
         shutil.copy(old.client(home).folder / name, run.client(home).folder / name)
     ensemble = run.client(home).ensemble
-    assert "u07" in {*judged_users(ensemble.judged_path), *(ensemble.scores.read() or {"users": ()})["users"]}
+    assert "u07" in {*judged_users(ensemble.judged_path), *ensemble.scores.read().users}
     said: list[str] = []
     execution(run, said).run()
     assert [line for line in said if f"client {home} would" in line and "judged by erased rows" in line]

@@ -181,7 +181,7 @@ def test_just_what_is_selected_goes_and_just_that_is_said(
         assert rows_of(run) == left
         keys = {f"{r.user}\t{r.item}\t{r.time}" for r in left if r.split == TEST}
         scored = [scores for name in run.clients if (scores := run.client(name).ensemble.scores.read())]
-        assert {key for scores in scored for key in scores["rows"].tolist()} == keys
+        assert {key for scores in scored for key in scores.rows.tolist()} == keys
         assert outcome["shards"] == certificate["shards"] == sorted(shards)
         for name, after in served(run).items():
             assert [one for s, one in enumerate(after) if s not in shards] == [
