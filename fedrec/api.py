@@ -154,14 +154,14 @@ class Run:
         from fedrec.parallel.worker_count import parse_workers
         from server.host import RunHost
         from unlearning.commands.forget.carry_out import carry_out
-        from unlearning.commands.forget.submit import known_user, of_users, part_of
+        from unlearning.commands.forget.submit import Known, of_users, part_of
         from unlearning.workflow.workflow import Workflow
 
         host = RunHost(self._stored)
         workflow = Workflow(self._stored)
         first = workflow.ensure_one()[0] if None in (requester, approver, signer) else ""
         part = part_of(workflow, client, items, since, until)
-        users = (known_user(self._stored, client, "user", user),) if user is not None else ()
+        users = (Known(self._stored, client).user("user", user),) if user is not None else ()
         request = workflow.submit(
             of_users(part, users), client=client, channel="python", ground=ground, requester=requester or first
         )

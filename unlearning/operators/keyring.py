@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from filelock import FileLock
 
 from fedrec.errors import FedrecError
-from fedrec.files import replacing, write_bytes
-from unlearning.operators.keys import read_public, write_public
+from fedrec.files import write_bytes
+from unlearning.operators.keys import read_public_file, write_public_file
 
 Ask = Callable[[Path, bool], str]
 """Gives the passphrase of a key file; the second argument says whether the key is new, so that it is being chosen."""
@@ -55,11 +55,7 @@ class Keyring:
         Raises:
             FedrecError: it is not here, or broken.
         """
-        path = self.folder / f"{name}.pub"
-        try:
-            return read_public(path.read_bytes())
-        except (OSError, ValueError):
-            raise FedrecError(f"{path}: no readable public key; restore the file from a backup") from None
+        return read_public_file(self.folder / f"{name}.pub")
 
     def key(self, name: str) -> Ed25519PrivateKey:
         """
@@ -79,8 +75,7 @@ class Keyring:
             serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
         )
         pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, sealed)
-        with replacing(self.folder / f"{name}.pub", durable=True) as partial:
-            partial.write_text(write_public(key.public_key().public_bytes_raw()), "ascii")
+        write_public_file(self.folder / f"{name}.pub", key.public_key().public_bytes_raw())
         write_bytes(path, pem)  # the pair is here once this one is
 
     def _open(self, path: Path) -> Ed25519PrivateKey:

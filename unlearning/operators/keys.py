@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from pathlib import Path
 from typing import Literal, get_args
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from fedrec.errors import FedrecError
+from fedrec.files import replacing
 
 Role = Literal["requester", "approver", "signer"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -43,6 +47,24 @@ def read_public(pem: bytes) -> bytes:
     if not isinstance(key, Ed25519PublicKey):
         raise ValueError("not an Ed25519 public key")
     return key.public_bytes_raw()
+
+
+def read_public_file(path: Path) -> bytes:
+    """The 32 bytes of the public key in a file.
+
+    Raises:
+        FedrecError: it is not here, or broken.
+    """
+    try:
+        return read_public(path.read_bytes())
+    except (OSError, ValueError):
+        raise FedrecError(f"{path}: no readable public key; restore the file from a backup") from None
+
+
+def write_public_file(path: Path, public_key: bytes) -> None:
+    """As PEM, on the disk when this returns."""
+    with replacing(path, durable=True) as partial:
+        partial.write_text(write_public(public_key), "ascii")
 
 
 def read_publics(pem: bytes) -> list[bytes]:

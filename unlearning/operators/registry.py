@@ -15,11 +15,11 @@ from filelock import FileLock
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from fedrec.errors import FedrecError, UsageError
-from fedrec.files import read_json, replacing, write_json
+from fedrec.files import read_json, write_json
 from fedrec.settings import Section
 from unlearning.audit.fields import KeyId, OperatorName
 from unlearning.operators.keyring import refuse_others
-from unlearning.operators.keys import ROLES, Role, key_id, read_public, verify, write_public
+from unlearning.operators.keys import ROLES, Role, key_id, read_public_file, verify, write_public, write_public_file
 
 OnChange = Callable[[str, dict[str, Any]], datetime]
 """Told of a change before it is written, in the words of `audit.fields.Facts`; says when that was told."""
@@ -159,10 +159,7 @@ class Registry:
             FedrecError: the file is gone or is not the key that the registry names.
         """
         operator, path = self.operator(name), self.folder / f"{name}.pub"
-        try:
-            raw = read_public(path.read_bytes())
-        except (OSError, ValueError):
-            raise FedrecError(f"{path}: no readable public key; restore the file from a backup") from None
+        raw = read_public_file(path)
         if key_id(raw) != operator.key_id:
             raise FedrecError(f"{path}: not key {operator.key_id} of {name!r}; restore the file from a backup")
         return raw
@@ -190,8 +187,7 @@ class Registry:
                 raise UsageError(f"operator {name!r}: has the key of {other.name!r}; one key is one person's")
         at = self._on_change(REGISTERED, {"operator": name, "key_id": key_id(public), "roles": list(roles)})
         operator = Operator(name=name, roles=tuple(roles), key_id=key_id(public), created=at)
-        with replacing(self.folder / f"{name}.pub", durable=True) as partial:
-            partial.write_text(write_public(public), "ascii")
+        write_public_file(self.folder / f"{name}.pub", public)
         self._write((*self.operators(), operator))
         return operator
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
-from typing import Any
 
 from fedrec.errors import FedrecError, command
 from unlearning.audit import log
@@ -49,6 +49,43 @@ class Finding:
         return digest([self.about, self.why, self.seen])
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What is kept of a model's erasures, each read once."""
+
+    workflow: Workflow
+
+    @cached_property
+    def lines(self) -> list[Line]:
+        path = self.workflow.audit.path
+        return log.read(path) if path.exists() else []
+
+    @cached_property
+    def requests(self) -> dict[str, Request]:
+        return {request.id: request for request in self.workflow.ledger.list()}
+
+    @cached_property
+    def certificates(self) -> dict[str, SignedCertificate | None]:
+        """By the request that each is called by; None for what is none."""
+        return {path.stem: read_signed(path) for path in sorted(self.workflow.certificates.glob("*.json"))}
+
+    @cached_property
+    def signed(self) -> list[SignedCertificate]:
+        return [signed for signed in self.certificates.values() if signed]
+
+    @cached_property
+    def under_way(self) -> set[str]:
+        """The requests of batches that were broken off."""
+        paths = self.workflow.folder.glob("batches/*/batch.json")
+        return {id for path in paths for id in progress.named(path)}
+
+    def marked(self, found: Iterable[Finding]) -> list[Finding]:
+        """Each once, and whether an operator has accepted it."""
+        told = (line["facts"].get("findings", ()) for line in self.lines if line["event"] == ACCEPTED)
+        accepted = {mark for marks in told for mark in marks}
+        return [replace(one, accepted=one.mark in accepted) for one in dict.fromkeys(found)]
+
+
 def findings(
     workflow: Workflow, since: Head | None = None, evidence: bool = False, here: Iterable[tuple[str, str]] = ()
 ) -> list[Finding]:
@@ -59,17 +96,19 @@ def findings(
         evidence: check every certificate's evidence too, which takes its time where there are many.
         here: files of the model that are not as the certificates say, each with why.
     """
-    lines, certificates, requests = _lines(workflow), _certificates(workflow), workflow.ledger.list()
-    found = [
-        *_of_log(workflow, certificates.values(), since),
-        *_of_certificates(workflow, certificates, lines, since, evidence),
-        *_of_erasures(workflow, certificates, lines),
-        *_of_ledger(workflow, requests, lines),
-        *_of_operators(workflow, lines),
-        *_of_closed(requests, certificates),
-        *(Finding(about, why) for about, why in here),
-    ]
-    return _marked(found, lines)
+    kept = _Kept(workflow)
+    return kept.marked(
+        [
+            *_of_log(kept, since),
+            *_of_certificates(kept, since),
+            *(_of_all_evidence(kept) if evidence else ()),
+            *_of_erasures(kept),
+            *_of_ledger(kept),
+            *_of_operators(kept),
+            *_of_closed(kept),
+            *(Finding(about, why) for about, why in here),
+        ]
+    )
 
 
 def unaccepted(workflow: Workflow) -> list[Finding]:
@@ -93,14 +132,9 @@ def refuse_unproved(workflow: Workflow) -> None:
     Raises:
         FedrecError: certificates are missing or altered, or the ledger tells otherwise of them.
     """
-    certificates, requests = _certificates(workflow), workflow.ledger.list()
-    lines = _lines(workflow)
-    found = [
-        *_of_certificates(workflow, certificates, lines, since=None, evidence=False),
-        *_of_erasures(workflow, certificates, lines),
-        *_of_closed(requests, certificates),
-    ]
-    _refuse(workflow, "nothing answers", _marked(found, lines))
+    kept = _Kept(workflow)
+    found = [*_of_certificates(kept, None), *_of_erasures(kept), *_of_closed(kept)]
+    _refuse(workflow, "nothing answers", kept.marked(found))
 
 
 def _refuse(workflow: Workflow, then: str, found: Iterable[Finding]) -> None:
@@ -111,20 +145,6 @@ def _refuse(workflow: Workflow, then: str, found: Iterable[Finding]) -> None:
             f"{found[0].about}: {found[0].why}{more}; {then}: "
             f"{command('forget audit --run', workflow.model.folder)} lists it, and goes on with --accept"
         )
-
-
-def _marked(found: Iterable[Finding], lines: Iterable[Line]) -> list[Finding]:
-    accepted = {mark for line in lines if line["event"] == ACCEPTED for mark in line["facts"].get("findings", ())}
-    return [replace(one, accepted=one.mark in accepted) for one in dict.fromkeys(found)]
-
-
-def _lines(workflow: Workflow) -> list[Line]:
-    return log.read(workflow.audit.path) if workflow.audit.path.exists() else []
-
-
-def _certificates(workflow: Workflow) -> dict[str, SignedCertificate | None]:
-    """By the request that each is called by; None for what is none."""
-    return {path.stem: read_signed(path) for path in sorted(workflow.certificates.glob("*.json"))}
 
 
 def open_faults(workflow: Workflow) -> dict[str, str]:
@@ -143,79 +163,6 @@ def accept(workflow: Workflow, operator: str, found: Iterable[Finding]) -> None:
     workflow.audit.append(ACCEPTED, operator=operator, findings=marks)
 
 
-def _of_log(
-    workflow: Workflow, certificates: Iterable[SignedCertificate | None], since: Head | None
-) -> Iterator[Finding]:
-    path = workflow.audit.path
-    if not path.exists():
-        if workflow.ledger.status()[1] or workflow.operators.operators() or since:
-            yield Finding(path.name, "is gone; restore it from a backup")
-        return
-    told = {number: sha256(line).hexdigest() for number, line in enumerate(path.read_bytes().splitlines(), 1)}
-    known = [signed.certificate.audit_head for signed in certificates if signed] + ([since.log] if since else [])
-    for problem in log.check(path, known).problems:
-        if problem.why != log.TORN:  # a crash's, mended by the next line
-            yield Finding(f"{path.name}, line {problem.line}", problem.why, seen=told.get(problem.line, ""))
-
-
-def _of_certificates(
-    workflow: Workflow,
-    certificates: Mapping[str, SignedCertificate | None],
-    lines: Sequence[Line],
-    since: Head | None,
-    evidence: bool,
-) -> Iterator[Finding]:
-    trusted = workflow.operators.publics()
-    if certificates:
-        for check in verify_chain(workflow.certificates, trusted=trusted).checks:
-            if not check.ok:
-                yield Finding(f"certificates, {check.name}", check.why)
-    if since and since.certificate is not None:
-        there = {signed.digest for signed in certificates.values() if signed}
-        if since.certificate not in there or len(there) < since.certificates:
-            yield Finding("certificates", "those that were there when the head was kept are not all here")
-    if not evidence:
-        return
-    for signed in certificates.values():
-        if signed is not None:
-            yield from _of_evidence(workflow, signed, lines)
-    for said in began_with(workflow):
-        if said.fault:
-            yield Finding(f"certificate {said.request}", said.why)
-
-
-def _of_evidence(workflow: Workflow, signed: SignedCertificate, lines: Sequence[Line]) -> Iterator[Finding]:
-    id = signed.certificate.request
-    checks = check_bundle(signed.certificate, workflow.bundle(id))
-    for check in checks:
-        if not check.ok:
-            yield Finding(f"certificate {id}", f"{check.name}: {check.why}", seen=signed.digest)
-    if all(check.ok for check in checks):
-        told = {line["hash"] for line in read_parts(workflow.bundle(id))["operators.jsonl"]}
-        if told - {line["hash"] for line in lines}:
-            why = "its evidence tells of operators otherwise than the log"
-            yield Finding(f"certificate {id}", why, seen=signed.digest)
-
-
-def _of_erasures(
-    workflow: Workflow, certificates: Mapping[str, SignedCertificate | None], lines: Sequence[Line]
-) -> Iterator[Finding]:
-    """The clients' erasures by the newest certificate that is closed: who strikes them from the ledger, by which old
-    copies are known, does not get further than here."""
-    under_way = _under_way(workflow)
-    row = in_order(signed for id, signed in certificates.items() if signed and id not in under_way)
-    if not row:
-        return
-    if found := [*_of_evidence(workflow, row[-1], lines)]:
-        yield from found
-        return
-    told = read_parts(workflow.bundle(row[-1].certificate.request))["data_manifest.json"]["erasures_after"]
-    known = workflow.ledger.chain_ends()
-    for client in behind(told, known):
-        why = f"it lacks erasures of {client} that certificate {row[-1].certificate.request} tells of; restore it"
-        yield Finding("ledger", why, seen=digest([*known.get(client, ())]))
-
-
 def began_with(workflow: Workflow) -> list[Said]:
     """What there is to say of what each certificate began with, and the one before it had left."""
     row, evidence = in_row(workflow.certificates), {}
@@ -226,43 +173,94 @@ def began_with(workflow: Workflow) -> list[Said]:
     return list(succession(row, evidence))
 
 
-def _of_ledger(workflow: Workflow, requests: Iterable[Request], lines: list[dict[str, Any]]) -> Iterator[Finding]:
-    there = {request.id: request for request in requests}
-    ended = {line["facts"].get("request") for line in lines if line["facts"].get("state") in TERMINAL}
-    for id, why in of_requests(list(there.values()), lines, _under_way(workflow)):
+def _of_log(kept: _Kept, since: Head | None) -> Iterator[Finding]:
+    path = kept.workflow.audit.path
+    if not path.exists():
+        if kept.requests or kept.workflow.operators.operators() or since:
+            yield Finding(path.name, "is gone; restore it from a backup")
+        return
+    told = {number: sha256(line).hexdigest() for number, line in enumerate(path.read_bytes().splitlines(), 1)}
+    known = [signed.certificate.audit_head for signed in kept.signed] + ([since.log] if since else [])
+    for problem in log.check(path, known).problems:
+        if problem.why != log.TORN:  # a crash's, mended by the next line
+            yield Finding(f"{path.name}, line {problem.line}", problem.why, seen=told.get(problem.line, ""))
+
+
+def _of_certificates(kept: _Kept, since: Head | None) -> Iterator[Finding]:
+    trusted = kept.workflow.operators.publics()
+    if kept.certificates:
+        for check in verify_chain(kept.workflow.certificates, trusted=trusted).checks:
+            if not check.ok:
+                yield Finding(f"certificates, {check.name}", check.why)
+    if since and since.certificate is not None:
+        there = {signed.digest for signed in kept.signed}
+        if since.certificate not in there or len(there) < since.certificates:
+            yield Finding("certificates", "those that were there when the head was kept are not all here")
+
+
+def _of_all_evidence(kept: _Kept) -> Iterator[Finding]:
+    for signed in kept.signed:
+        yield from _of_evidence(kept, signed)
+    for said in began_with(kept.workflow):
+        if said.fault:
+            yield Finding(f"certificate {said.request}", said.why)
+
+
+def _of_evidence(kept: _Kept, signed: SignedCertificate) -> Iterator[Finding]:
+    id, bundle = signed.certificate.request, kept.workflow.bundle(signed.certificate.request)
+    faults = [f"{check.name}: {check.why}" for check in check_bundle(signed.certificate, bundle) if not check.ok]
+    if not faults:
+        told = {line["hash"] for line in read_parts(bundle)["operators.jsonl"]}
+        if told - {line["hash"] for line in kept.lines}:
+            faults.append("its evidence tells of operators otherwise than the log")
+    yield from (Finding(f"certificate {id}", why, seen=signed.digest) for why in faults)
+
+
+def _of_erasures(kept: _Kept) -> Iterator[Finding]:
+    """The clients' erasures by the newest certificate that is closed: who strikes them from the ledger, by which old
+    copies are known, does not get further than here."""
+    row = in_order(signed for id, signed in kept.certificates.items() if signed and id not in kept.under_way)
+    if not row:
+        return
+    if found := [*_of_evidence(kept, row[-1])]:
+        yield from found
+        return
+    id, known = row[-1].certificate.request, kept.workflow.ledger.chain_ends()
+    told = read_parts(kept.workflow.bundle(id))["data_manifest.json"]["erasures_after"]
+    for client in behind(told, known):
+        why = f"it lacks erasures of {client} that certificate {id} tells of; restore it"
+        yield Finding("ledger", why, seen=digest([*known.get(client, ())]))
+
+
+def _of_ledger(kept: _Kept) -> Iterator[Finding]:
+    there = kept.requests
+    ended = {line["facts"].get("request") for line in kept.lines if line["facts"].get("state") in TERMINAL}
+    for id, why in of_requests(list(there.values()), kept.lines, kept.under_way):
         alone = id in there and there[id].state in OPEN and id not in ended
         yield Finding(f"request {id}", why, request=alone)
     for id, request in there.items():
-        if request.decision == "approved" and (why := workflow.unvouched(request) or ""):
+        if request.decision == "approved" and (why := kept.workflow.unvouched(request) or ""):
             yield Finding(f"request {id}", why, request=request.state in OPEN)
 
 
-def _of_closed(requests: Iterable[Request], certificates: Mapping[str, SignedCertificate | None]) -> Iterator[Finding]:
+def _of_closed(kept: _Kept) -> Iterator[Finding]:
     """Each closed request has the certificate that the ledger names, and each certificate its closed request."""
-    there = {request.id: request for request in requests}
-    for id, request in there.items():
+    for id, request in kept.requests.items():
         if request.state == State.CLOSED:
-            signed = certificates.get(id)
+            signed = kept.certificates.get(id)
             if signed is None or signed.digest != request.certificate:
                 seen = digest([request.certificate, signed and signed.digest])
                 yield Finding(f"request {id}", "its certificate is not the one that the ledger names", seen=seen)
-    for id in certificates:
-        if id not in there or there[id].state not in (State.CLOSED, *_CERTIFYING):
+    certifying = (State.CLOSED, State.PUBLISHED, State.HELD, State.FAILED)  # or with one that is not closed yet
+    for id in kept.certificates:
+        if id not in kept.requests or kept.requests[id].state not in certifying:
             yield Finding(f"certificate {id}", "the ledger knows no request that it closed")
 
 
-_CERTIFYING = (State.PUBLISHED, State.HELD, State.FAILED)
-"""States in which a request may be whose certificate is written and which is not closed yet."""
-
-
-def _of_operators(workflow: Workflow, lines: list[dict[str, Any]]) -> Iterator[Finding]:
-    entries = {operator.name: digest(operator.model_dump(mode="json")) for operator in workflow.operators.operators()}
-    for name, why in of_operators(workflow.operators.operators(), lines):
+def _of_operators(kept: _Kept) -> Iterator[Finding]:
+    registry = kept.workflow.operators
+    entries = {operator.name: digest(operator.model_dump(mode="json")) for operator in registry.operators()}
+    for name, why in of_operators(registry.operators(), kept.lines):
         yield Finding(f"operator {name}", why, seen=entries.get(name, ""))
-    for path in sorted(workflow.operators.folder.glob("*.key")):
+    for path in sorted(registry.folder.glob("*.key")):
         yield Finding(f"operators/{path.name}", "a private key in the run: move it into its owner's own folder")
-
-
-def _under_way(workflow: Workflow) -> set[str]:
-    batches = workflow.folder.glob("batches/*/batch.json")
-    return {id for path in batches for id in progress.named(path)}

@@ -53,7 +53,7 @@ def submit(
     if file is not None:
         users = [(each,) for each in _users_in(file, model, client)]
     elif user is not None:
-        users = [(known_user(model, client, "--user", user),)]
+        users = [(Known(model, client).user("--user", user),)]
     selections = [of_users(part, who) for who in users]
     requester = given.acting(by, "requester")
     found = workflow.submit_all(
@@ -92,19 +92,6 @@ def of_users(part: Selection, users: tuple[str, ...]) -> Selection:
     return part.model_copy(update={"users": users, "everything": part.everything and not users})
 
 
-def known_user(model: HeldModel, client: str | None, called: str, user: str) -> str:
-    """A user in the data's own spelling, who is there, or whom the model may have learned from.
-
-    Args:
-        client: at which they must be; None = at any.
-        called: by what a message calls them.
-
-    Raises:
-        UsageError: they are not.
-    """
-    return _user(called, user, _Known(model, client))
-
-
 def _items(workflow: Workflow, given: Collection[str]) -> tuple[str, ...]:
     from fedrec.data.ids import named
 
@@ -118,8 +105,8 @@ def _items(workflow: Workflow, given: Collection[str]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class _Known:
-    """Who may be named: at one client, or at all."""
+class Known:
+    """Who may be named: at one client, or (None) at all."""
 
     model: HeldModel
     client: str | None
@@ -135,34 +122,39 @@ class _Known:
         changed = self.model.changed_shards()
         return {name: shards for name, shards in changed.items() if self.client in (None, name)}
 
+    def user(self, called: str, given: str) -> str:
+        """A user in the data's own spelling, who is there, or whom the model may have learned from.
 
-def _user(option: str, given: str, known: _Known) -> str:
-    """A user who is there, or whom the model may have learned from: one of neither is most likely a slip."""
-    from fedrec.console.progress import say
-    from fedrec.data.ids import named, resembling, told_apart
-    from unlearning.workflow.planning import changes
+        Args:
+            called: by what a message calls them.
 
-    client, holders = known.client, known.holders
-    user = named(option, given, holders)
-    there = user in holders and client in (None, *holders[user])
-    if not there and known.changed:
-        say(f"{option} {user}: not in the data, but {changes(known.changed)}, and will be trained again")
-        return user
-    if user not in holders:
-        other = resembling(user, holders)
+        Raises:
+            UsageError: they are neither, which is most likely a slip.
+        """
+        from fedrec.console.progress import say
+        from fedrec.data.ids import named, resembling, told_apart
+        from unlearning.workflow.planning import changes
+
+        user = named(called, given, self.holders)
+        at = self.holders.get(user, ())
+        if (self.client in at) if self.client else at:
+            return user
+        if self.changed:
+            say(f"{called} {user}: not in the data, but {changes(self.changed)}, and will be trained again")
+            return user
+        if at:
+            raise UsageError(f"{called} {user}: client {self.client} has nothing of it; {', '.join(at)} has")
+        other = resembling(user, self.holders)
         like = f"; {told_apart('id', user, other)}, which is there" if other else ""
-        raise UsageError(f"{option} {user}: not in the data of {known.model.folder} (or already forgotten){like}")
-    if client is not None and client not in holders[user]:
-        raise UsageError(f"{option} {user}: client {client} has nothing of it; {', '.join(holders[user])} has")
-    return user
+        raise UsageError(f"{called} {user}: not in the data of {self.model.folder} (or already forgotten){like}")
 
 
 def _users_in(path: Path, model: HeldModel, client: str | None) -> list[str]:
     """The users in a file; one UsageError names every line that is wrong."""
-    known, users, faults = _Known(model, client), [], []
+    known, users, faults = Known(model, client), [], []
     for number, line in _lines(path):
         try:
-            users.append(_user(f"line {number}", line, known))
+            users.append(known.user(f"line {number}", line))
         except UsageError as error:
             faults.append(str(error))
     if faults:
