@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 settings.register_profile("fedrec", deadline=None, derandomize="CI" in os.environ)  # CI is not for new luck
 settings.load_profile("fedrec")
 multiprocessing.get_context("forkserver").set_forkserver_preload(  # as commands do, so that each process starts at once
-    ["clients.app", "server.transports.processes", "unlearning.certificates.document", "unlearning.central.model"]
+    ["clients.app", "server.transports.processes", "unlearning.compute.processes", "unlearning.central.model"]
 )
 torch.set_num_threads(1)  # tiny models: threads only get in each other's way
+_MEMORY = Path("/dev/shm")
+if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 2**33 and not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))  # a flush to disk costs more than most tests compute
 os.environ.setdefault("FEDREC_WORKERS", "0")  # tests run on every core already
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -62,7 +62,8 @@ class _OnRay:
         if not work:
             return
         ray, model, threads = self._ray, self._model, self.settings.threads
-        remote = ray.remote(num_cpus=threads or 1, num_gpus=self.asked.gpus, max_retries=_RETRIES)(_on_base)
+        how = {"num_cpus": threads or 1, "num_gpus": self.asked.gpus, "max_retries": _RETRIES}
+        remote = ray.remote(**how, max_calls=0)(_on_base)  # by itself Ray ends a worker with each task on a GPU
         ray.get(self._board.read.remote())  # what a worker wrote when nobody asked any more
         waiting = [remote.remote([model], model.hex(), self.settings, each, self._board) for each in work]
         while waiting:

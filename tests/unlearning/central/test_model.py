@@ -17,7 +17,6 @@ from fedrec.errors import FedrecError, UsageError
 from tests.unlearning.models import Maker, adapters, same
 from unlearning.central import answering as module
 from unlearning.central.model import ShardedModel
-from unlearning.compute.ray_tasks import RayTasks
 from unlearning.partition import PARTITIONERS
 from unlearning.shards.files import shard_folder
 from unlearning.shards.training import ShardTraining, Trained
@@ -119,15 +118,6 @@ def test_slices_spare_what_came_before(maker: Maker, user: str) -> None:
 def slices_of(model: ShardedModel) -> list[bytes]:
     folder = shard_folder(model.folder, 0).path
     return [(folder / f"slice-{number}.safetensors").read_bytes() for number in range(4)]
-
-
-@pytest.mark.parametrize("method", ["strict-hash", "hash+apa-nd"])
-def test_workers_on_ray_make_the_same_model(maker: Maker, method: str) -> None:
-    """Also what judges the shards, which the workers share among them."""
-    on_ray = maker.trained(method, RayTasks(2), slices=2)
-    same(on_ray, maker.trained(method, slices=2))
-    on_ray.forget(USER, RayTasks(2))
-    same(on_ray, maker.trained(method, slices=2, gone=USER))
 
 
 @pytest.mark.parametrize("at", ["save_row_table", "judged_by", "serve"])

@@ -14,7 +14,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from experiments.processes import runs
 from fedrec.errors import FedrecError
 from tests.conftest import Settings
 from tests.unlearning.models import Maker, same
@@ -96,24 +95,6 @@ def test_a_cluster_that_is_not_there_is_told(maker: Maker, monkeypatch: pytest.M
     monkeypatch.setenv("RAY_ADDRESS", address)
     with pytest.raises(FedrecError, match=f"RAY_ADDRESS = {address}: cannot be reached"):
         maker.trained("strict-hash", RayTasks(2))
-
-
-@pytest.mark.parametrize("process", ["_on_base", "Board"])
-def test_a_process_of_ray_that_dies_is_replaced(tmp_path: Path, small: Settings, process: str) -> None:
-    maker = Maker(tmp_path, small(train__epochs=60))  # long enough to be hit on a busy machine
-    model = maker.create("strict-hash", shards=3)
-    killed: list[int] = []
-
-    def kill_one(*_: int) -> None:  # it waits: at the moment of a report a worker may stand between two shards
-        end = time.monotonic() + 10
-        while not killed and time.monotonic() < end:
-            if workers := [p for p in psutil.Process().children(recursive=True) if runs(p, process)]:
-                workers[0].kill()
-                killed.append(workers[0].pid)
-
-    model.train(RayTasks(2), kill_one)
-    assert killed
-    same(model, maker.trained("strict-hash", shards=3))
 
 
 @pytest.mark.parametrize("shards_done", [0, 1, 2])
