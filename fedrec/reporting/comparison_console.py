@@ -11,7 +11,7 @@ from rich.text import Text
 
 from fedrec.reporting.comparison_figures import FORMS
 from fedrec.reporting.comparison_result import EXACTNESS, Standing, standings
-from fedrec.reporting.formatting import count, duration, number, percent, size
+from fedrec.reporting.formatting import duration, number, percent, rounded, signed, size
 from fedrec.reporting.terminal_table import table_of
 
 
@@ -29,10 +29,9 @@ def _quality(result: dict[str, Any], methods: Sequence[Standing]) -> Table:
     table = table_of(f"{result['data']}, {what}" + (f", mean of {seeds} seeds" if seeds > 1 else ""), numbers=headings)
     table.add_column("exact")
     for method in methods:
-        difference = method.mean("difference")
         table.add_row(
             Text(method.name), number(method.mean("auc_before")), number(method.mean("auc_after")),
-            number(None) if difference is None else f"{difference:+.4f}", number(method.mean("uauc_after")),
+            signed(method.mean("difference")), number(method.mean("uauc_after")),
             number(method.mean("logloss_after")), EXACTNESS[method.exact][0],
         )  # fmt: skip
     return table
@@ -42,10 +41,10 @@ def _cost(methods: Sequence[Standing]) -> Table:
     headings = ("shards again", "rows", "", "time", "", "withdrawn in", "size")
     table = table_of("the deletion, beside retraining everything", numbers=headings)
     for method in methods:
-        rows, touched = method.mean("rows_processed"), method.mean("shards_touched")
+        touched = method.mean("shards_touched")
         table.add_row(
             Text(method.name), f"{touched:.1f} of {method.rows[0]['shards']}",
-            count(None if rows is None else round(rows)),
+            rounded(method.mean("rows_processed")),
             percent(method.share("rows_processed")), duration(method.mean("seconds")), percent(method.share("seconds")),
             f"{1000 * (method.mean('withdrawn_seconds') or 0):.0f} ms", size(method.mean("bytes")),
         )  # fmt: skip

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from fedrec.reporting.comparison_result import EXACTNESS, Standing
 from fedrec.reporting.drawing import INK, MUTED, SERIES, Drawing, spread, text_width
-from fedrec.reporting.formatting import clean, count, duration, number, percent
+from fedrec.reporting.formatting import clean, duration, number, percent, rounded, signed
 from fedrec.reporting.run_figures import ROUND_STEPS, WIDTH, name_ends
 
 COLOURS = dict(zip(EXACTNESS, (SERIES[0], SERIES[1], SERIES[3]), strict=True))
@@ -47,7 +47,7 @@ def auc(methods: Sequence[Standing]) -> str:
 
 def cost(methods: Sequence[Standing]) -> str:
     """Rows processed and seconds of a deletion, with their share of what full retraining takes."""
-    panels = (("rows trained on again", "rows_processed", _rows), ("time", "seconds", duration))
+    panels = (("rows trained on again", "rows_processed", rounded), ("time", "seconds", duration))
     drawing, axes = _panels("cost", methods, [title for title, *_ in panels])
     for panel, (_, key, spell) in zip(axes, panels, strict=True):
         means = [method.mean(key) for method in methods]
@@ -90,7 +90,7 @@ def tradeoff(methods: Sequence[Standing]) -> str:
     axes.set_xlim(0, 1.06 * max(1.0, *(share for _, share, _ in points)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=ROUND_STEPS))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+.4f}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: signed(value)))
     axes.set_xlabel("rows trained on again, of those of full retraining")
     (_, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     places = [
@@ -159,7 +159,3 @@ def _legend(drawing: Drawing, methods: Sequence[Standing], left: float) -> None:
 
 def _colour(method: Standing, methods: Sequence[Standing]) -> str:
     return MUTED if method is methods[0] else COLOURS[method.exact]
-
-
-def _rows(value: float) -> str:
-    return count(round(value))

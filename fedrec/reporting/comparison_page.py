@@ -5,6 +5,7 @@ The same result gives the same bytes. Every name in a result is untrusted text a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from fedrec.files import finite
 from fedrec.registry import STRATEGIES
 from fedrec.reporting import comparison_figures, templating
 from fedrec.reporting.comparison_result import EXACTNESS, Standing, standings
-from fedrec.reporting.formatting import MISSING, clean, count, duration, number, percent, size
+from fedrec.reporting.formatting import clean, count, duration, milliseconds, number, percent, rounded, signed, size
 from fedrec.reporting.run_result import TRIVIAL
 
 _FEDERATED = ("strategy", "baselines", "shards", "seed", "clients", "federation", *STRATEGIES)  # no shard's training
@@ -41,105 +42,37 @@ def render(result: dict[str, Any]) -> str:
         "tradeoff": comparison_figures.tradeoff(methods),
         "inference": comparison_figures.inference(result),
     }
-    return templating.render("comparison.html.j2", _content(result, methods), drawn)
-
-
-def _content(result: dict[str, Any], methods: Sequence[Standing]) -> dict[str, Any]:
-    several = len(result["seeds"]) > 1
-    meaning = "Means over the seeds, ± the standard deviation. " if several else ""
-    training = {key: value for key, value in result["config"].items() if key not in _FEDERATED}
-    return {
-        "kind": "unlearning",
-        "title": f"Forgetting {_deleted(result)}",
-        "headline": _headline(result, methods),
-        "notes": result["notes"],
-        "config": training,
-        "command": "fedrec unlearn compare",
+    content = {
+        "config": {key: value for key, value in result["config"].items() if key not in _FEDERATED},
         "result": result,
-        "several": several,
-        "stats": _stats(methods),
+        "methods": methods,
+        "chosen": _chosen(methods),
         "answers": _table(methods, _ANSWERS),
         "costs": _table(methods, _COSTS),
         "partitions": _table(methods, _PARTITIONS),
-        "meaning": f"{meaning}A star marks the best of each column, Retraining left out."
-        if len(methods) > 2
-        else meaning,
+        "slowest": max((s for method in methods for s in method.values("withdrawn_seconds")), default=None),
         "exactness": EXACTNESS.values(),
         "trivial_names": TRIVIAL,
     }
-
-
-def _deleted(result: dict[str, Any]) -> str:
-    return f"{count(result['forget'])} {result['unit']}{'' if result['forget'] == 1 else 's'}"
-
-
-def _headline(result: dict[str, Any], methods: Sequence[Standing]) -> str:
-    """What was deleted, and what the cheapest and the best exact method make of it, in plain words."""
-    verb = "was" if result["forget"] == 1 else "were"
-    begin = f"{_deleted(result)} {verb} deleted from {clean(result['data'])}."
-    chosen = _chosen(methods)
-    if chosen is None:
-        return f"{begin} Beside Retraining, no method was exact."
-    cheapest, best = chosen
-    if cheapest is best:
-        known = "The cheapest exact method" if len(methods) > 2 else "The method"
-        return f"{begin} {known}, {best.name}, {_costs(best)}, and its AUC ends {_gap(best)}."
-    return (
-        f"{begin} The cheapest exact method, {cheapest.name}, {_costs(cheapest)}, and its AUC ends {_gap(cheapest)}. "
-        f"The one with the highest AUC, {best.name}, {_costs(best)}, and ends {_gap(best)}."
-    )
+    return templating.render("comparison.html.j2", content, drawn)
 
 
 def _chosen(methods: Sequence[Standing]) -> tuple[Standing, Standing] | None:
-    """The exact method with the fewest rows, and the one with the highest AUC; ties by the other."""
+    """The exact method with the fewest rows, and the one with the highest AUC; ties by the other, unknown ones last."""
     exact = [method for method in methods[1:] if method.exact != "no"]
     if not exact:
         return None
-    unknown = float("inf")
 
     def dear(method: Standing) -> float:
         rows = method.mean("rows_processed")
-        return unknown if rows is None else rows
+        return math.inf if rows is None else rows
 
     def poor(method: Standing) -> float:
         auc = method.mean("auc_after")
-        return unknown if auc is None else -auc
+        return math.inf if auc is None else -auc
 
     cheapest = min(exact, key=lambda method: (dear(method), poor(method)))
     return cheapest, min(exact, key=lambda method: (poor(method), dear(method)))
-
-
-def _costs(method: Standing) -> str:
-    share = method.share("rows_processed")
-    known = "an unknown part" if share is None else percent(share)
-    return f"trains again on {known} of the rows that full retraining takes"
-
-
-def _gap(method: Standing) -> str:
-    difference = method.mean("difference")
-    if difference is None:
-        return "where no test row could be ranked"
-    if abs(difference) < 5e-5:
-        return "level with Retraining's"
-    std = method.std("difference")
-    spread = "" if std is None else f" (±\N{NO-BREAK SPACE}{number(std)} over {len(method.rows)} seeds)"
-    return f"{abs(difference):.4f} {'above' if difference > 0 else 'below'} Retraining's{spread}"
-
-
-def _stats(methods: Sequence[Standing]) -> list[tuple[str, str, str]]:
-    """Name, value and note of the figures to see first."""
-    full = methods[0]
-    note = f"{_rows(full.mean('rows_processed'))} rows, {duration(full.mean('seconds'))}"
-    stats = [("AUC of Retraining", number(full.mean("auc_after")), note)]
-    if chosen := _chosen(methods):
-        cheapest, best = chosen
-        stats = [
-            ("Rows of the cheapest exact method", percent(cheapest.share("rows_processed")), cheapest.name),
-            ("AUC of the best beside Retraining", _signed(best.mean("difference")), best.name),
-            *stats,
-        ]
-    withdrawn = [seconds for method in methods for seconds in method.values("withdrawn_seconds")]
-    return [*stats, ("Withdrawn within", f"{_milliseconds(max(withdrawn, default=None))} ms", "the slowest of all")]
 
 
 class _Column(NamedTuple):
@@ -170,18 +103,6 @@ def _fact(title: str, key: str, spell: Callable[[Any], str] = clean) -> _Column:
     return _Column(title, lambda method: method.rows[0][key], spell)
 
 
-def _rows(value: float | None) -> str:
-    return count(None if value is None else round(value))
-
-
-def _signed(value: float | None) -> str:
-    return MISSING if value is None else f"{value:+.4f}"
-
-
-def _milliseconds(value: float | None) -> str:
-    return number(None if value is None else 1000 * value, 1)
-
-
 def _short(value: float | None) -> str:
     return number(value, 2)
 
@@ -189,18 +110,18 @@ def _short(value: float | None) -> str:
 _ANSWERS = (
     _mean("AUC before", "auc_before", number),
     _mean("AUC after", "auc_after", number, max, number),
-    _mean("To Retraining", "difference", _signed, None, number),
+    _mean("To Retraining", "difference", signed, None, number),
     _mean("UAUC", "uauc_after", number, max, number),
     _mean("LogLoss", "logloss_after", number, min, number),
 )
 _COSTS = (
     _mean("Shards again", "shards_touched", _short, min),
-    _mean("Rows", "rows_processed", _rows, min, _rows),
+    _mean("Rows", "rows_processed", rounded, min, rounded),
     _share("rows_processed"),
-    _mean("Steps", "steps", _rows, min),
+    _mean("Steps", "steps", rounded, min),
     _mean("Time", "seconds", duration, min, duration),
     _share("seconds"),
-    _mean("Withdrawn, ms", "withdrawn_seconds", _milliseconds, min, _milliseconds),
+    _mean("Withdrawn, ms", "withdrawn_seconds", milliseconds, min, milliseconds),
     _mean("Stored", "bytes", size, min),
 )
 _PARTITIONS = (

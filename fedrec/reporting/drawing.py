@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from scipy.optimize import isotonic_regression
 
 INK, MUTED, GRID, HEAT, HEAT_INK, WARN = (f"#0102{k:02x}" for k in range(6))
 SERIES = tuple(f"#0103{k:02x}" for k in range(6))
@@ -137,20 +139,14 @@ def text_width(text: str, size: float = FONT) -> float:
 def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Label positions at least `gap` apart and within [low, high], in the same order, with the least squared movement.
 
-    Pool adjacent violators on `position - rank * gap` (isotonic regression), clipped to the bounds; this is exact.
-    Labels that cannot fit run over `high`.
+    Isotonic regression of `position - rank * gap`, clipped to the bounds; this is exact. Labels that cannot fit run
+    over `high`.
     """
-    order = sorted(range(len(positions)), key=lambda k: positions[k])
-    blocks: list[tuple[float, int]] = []  # mean and size of a run of labels that touch
-    for rank, k in enumerate(order):
-        mean, count = positions[k] - rank * gap, 1
-        while blocks and blocks[-1][0] >= mean:
-            last, length = blocks.pop()
-            mean, count = (last * length + mean * count) / (length + count), length + count
-        blocks.append((mean, count))
-    top = high - (len(positions) - 1) * gap
-    levels = [max(low, min(mean, top)) for mean, count in blocks for _ in range(count)]
-    placed = [0.0] * len(positions)
-    for rank, k in enumerate(order):
-        placed[k] = levels[rank] + rank * gap
-    return placed
+    if not positions:
+        return []
+    wanted, ranks = np.array(positions), gap * np.arange(len(positions))
+    order = np.argsort(wanted, kind="stable")
+    top = max(low, high - ranks[-1])
+    placed = np.empty(len(positions))
+    placed[order] = np.clip(isotonic_regression(wanted[order] - ranks).x, low, top) + ranks
+    return [float(place) for place in placed]

@@ -19,6 +19,19 @@ def count(value: int | None) -> str:
     return MISSING if value is None else f"{value:,}".replace(",", "\u202f")
 
 
+def rounded(value: float | None) -> str:
+    """A mean number of things."""
+    return count(None if value is None else round(value))
+
+
+def signed(value: float | None) -> str:
+    return MISSING if value is None else f"{value:+.4f}"
+
+
+def milliseconds(seconds: float | None) -> str:
+    return number(None if seconds is None else 1000 * seconds, 1)
+
+
 def change(before: float | None, after: float | None) -> str:
     """The signed difference, or nothing where either side is missing."""
     return "" if before is None or after is None else f"{after - before:+.4f}"

@@ -33,26 +33,19 @@ def render(result: Result, requests: Erasures | None = None) -> str:
 def _content(result: Result) -> dict[str, Any]:
     before = run_result.start(result)
     return {
-        "kind": "federated run",
-        "title": result["run"],
-        "headline": _headline(result),
-        "notes": result["notes"],
         "config": result.get("config") or {},
-        "command": "fedrec simulate",
         "result": result,
         "digest": run_result.digest(result),
-        "overall": result["overall"],
         "measured": result.get("measured") or 1.0,
         "share": run_result.share_of_possible(result),
         "doubts": run_result.doubts(result),
         "beaten": run_result.beats(result),
         "trivial_names": run_result.TRIVIAL,
         "strategy_words": _words(result["strategy"]),
-        "before": {metric: run_result.by_client(before, metric) for metric in ("auc", "uauc", "logloss")},
         "before_overall": before["overall"],
+        "before": {metric: run_result.by_client(before, metric) for metric in ("auc", "uauc", "logloss")},
         "runs": run_result.contenders(result),
         "best": _best(result),
-        "shards": result["shards"],
         "hidden": len(result["clients"]) - len(run_result.shown_clients(result)),
         "dropped": [(entry["round"], reply) for entry in result["history"] for reply in entry["dropped"]],
     }
@@ -72,18 +65,6 @@ def _figures(result: Result) -> dict[str, str]:
         "heating": run_figures.heating(result),
         "traffic": run_figures.traffic(result),
     }
-
-
-def _headline(result: Result) -> str:
-    """The result in one sentence, in a newcomer's words."""
-    auc, best = result["overall"]["auc"], result.get("best_possible_auc")
-    if auc is None:
-        return "No test row could be ranked, so there is no AUC to report."
-    known = f", and {best:.0%} is the best anyone could do on these rows" if best else ""
-    return (
-        f"Of a title someone will like and one they will not, the model ranks the liked one higher {auc:.0%} "
-        f"of the time. Guessing gives 50%{known}."
-    )
 
 
 def _best(result: Result) -> dict[str, float]:

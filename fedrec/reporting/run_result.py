@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable
 from typing import Any
 
+from fedrec.files import finite
 from fedrec.reporting.formatting import labels
 
 Result = dict[str, Any]
@@ -28,7 +28,7 @@ TRIVIAL = {
 
 def complete(result: Result) -> Result:
     """The result, its rounds and its baselines with every metric there, None where it is unknown."""
-    known: Result = _without_nan(result)
+    known: Result = finite(result)
     known["overall"] = _all_metrics(known["overall"])
     known["clients"] = [{**dict.fromkeys(CLIENT_FACTS), **_all_metrics(client)} for client in known["clients"]]
     known["history"] = [complete_round(entry) for entry in known["history"]]
@@ -50,17 +50,9 @@ def digest(result: Result) -> str:
 
 def complete_round(entry: Result) -> Result:
     """The same for one round of the history."""
-    known: Result = _without_nan(entry)
+    known: Result = finite(entry)
     clients = [_all_metrics(client) for client in known["clients"]]
     return {**known, "overall": _all_metrics(known["overall"]), "clients": clients}
-
-
-def _without_nan(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _without_nan(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_without_nan(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def _all_metrics(overall: Result) -> Result:

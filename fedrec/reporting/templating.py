@@ -21,7 +21,7 @@ from fedrec.files import replacing
 from fedrec.reporting import formatting
 from fedrec.settings import flat
 
-_SPELLED = ("number", "count", "percent", "size", "duration", "clean")
+_SPELLED = ("number", "count", "rounded", "signed", "milliseconds", "percent", "size", "duration", "clean")
 
 
 def render(
