@@ -6,11 +6,7 @@ from difflib import get_close_matches
 
 
 class FedrecError(Exception):
-    """Something outside the program is wrong (a file, a value, a model); the message is one line for the user.
-
-    The command line prints it and exits with `exit_code`: 1 for a failure, 2 for wrong use, 3 for a proof without a
-    trusted signer.
-    """
+    """Something outside the program is wrong (a file, a value, a model): one line, and the command's exit code."""
 
     exit_code = 1
 

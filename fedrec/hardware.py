@@ -22,7 +22,9 @@ def resolve(config: TrainConfig) -> TrainConfig:
     device = torch_device(config.device)
     precision = config.precision
     if precision == "auto":
-        precision = "bf16" if _fast_bf16(device) else "fp32"
+        on_cpu = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else on_cpu
+        precision = "bf16" if fast else "fp32"
     return config.model_copy(update={"device": str(device), "precision": precision})
 
 
@@ -71,9 +73,3 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _fast_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

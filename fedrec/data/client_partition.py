@@ -1,6 +1,7 @@
 """Who holds whose rows: every user belongs to exactly one client. Pure functions.
 
-All three rules give (u,) int32 for the u users of the interactions: the index of each user's client.
+All three rules give (u,) int32 for the u users of the interactions: the index of each user's client. A client without
+a user is a UsageError.
 """
 
 from __future__ import annotations
@@ -26,11 +27,7 @@ def client_names(clients: int | Sequence[str]) -> tuple[str, ...]:
 
 
 def by_hash(user_ids: Sequence[str], count: int) -> Assignment:
-    """SHA-256 of the user id, modulo `count`: the same on every machine, whoever the other users are.
-
-    Raises:
-        UsageError: a client would be empty.
-    """
+    """SHA-256 of the user id, modulo `count`: the same on every machine, whoever the other users are."""
     digests = (hashlib.sha256(user.encode()).digest() for user in user_ids)
     clients = np.array([int.from_bytes(digest[:8], "big") % count for digest in digests], np.int32)
     return _populated(clients, count)
@@ -65,9 +62,6 @@ def by_taste(rows: Interactions, item_vectors: NDArray[np.floating], count: int,
 
     Args:
         item_vectors: (m, d), from public text only.
-
-    Raises:
-        UsageError: a client would be empty.
     """
     from sklearn.cluster import KMeans
 

@@ -21,7 +21,14 @@ def load_dataset(config: DataConfig, seed: int) -> Dataset:
         DataError: a fault in the data.
         UsageError: a fault in the configuration.
     """
-    data = _source(config)
+    if config.path is None:
+        from fedrec.data.generated import make_world
+
+        data = make_world(config.world).private
+    else:
+        from fedrec.data.readers import read
+
+        data = read(config)
     rule = resolve_rule(data.interactions, config.split)
     split = split_rows(data.interactions, rule, config.valid_fraction, config.test_fraction)
     notes = (*data.notes, f"split: {rule}")
@@ -31,13 +38,3 @@ def load_dataset(config: DataConfig, seed: int) -> Dataset:
         split = np.where(keep_train_rows(split, config.train_rows, seed), split, HISTORY).astype(np.int8)
         notes += (f"train rows: {config.train_rows} drawn by the seed, the others stand in histories only",)
     return replace(data, interactions=replace(data.interactions, split=split), notes=notes, warnings=warnings)
-
-
-def _source(config: DataConfig) -> Dataset:
-    if config.path is None:
-        from fedrec.data.generated import make_world
-
-        return make_world(config.world).private
-    from fedrec.data.readers import read
-
-    return read(config)

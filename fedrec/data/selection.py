@@ -42,10 +42,9 @@ class Selection(Section):
                 the wrong way round. The message holds no value.
         """
         named = bool(self.users or self.items or self.rows or self.dated)
-        if not (named or self.everything):
-            raise UsageError("nothing is named to be forgotten: name users, items, rows or dates")
-        if named and self.everything:
-            raise UsageError("everything is named with users, items, rows or dates: leave out one or the others")
+        if named == self.everything:
+            told = "everything is named with users, items, rows or dates: leave out one or the others"
+            raise UsageError(told if named else "nothing is named to be forgotten: name users, items, rows or dates")
         if self.rows and (self.users or self.items or self.dated):
             raise UsageError("rows are named with users, items or dates: a row's key says it all, leave out the others")
         if self.since is not None and self.until is not None and self.since > self.until:
@@ -72,12 +71,9 @@ class Selection(Section):
             UsageError: see `check_conditions`; or it names a user, an item or a row that is not there.
         """
         self.check_conditions()
-        known = (
-            ("user", self.users, interactions.user_ids),
-            ("item", self.items, catalogue.ids),
-            ("row", self.rows, row_keys(interactions, catalogue) if self.rows else ()),
-        )
-        for kind, named, there in known:
+        keys = row_keys(interactions, catalogue) if self.rows else ()
+        there_are = (self.users, interactions.user_ids), (self.items, catalogue.ids), (self.rows, keys)
+        for kind, (named, there) in zip(("user", "item", "row"), there_are, strict=True):
             if unknown := sorted(set(named) - set(there)):
                 more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
                 raise UsageError(f"{kind} {unknown[0]!r}{more}: not in the data (or already forgotten)")

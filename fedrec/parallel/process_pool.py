@@ -30,11 +30,7 @@ _ENDING = 5.0  # seconds for a process to end whose end of the pipe is closed
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a task: a result, or why there is none, in one line.
-
-    Attributes:
-        died: there is none because its process died.
-    """
+    """What came of a task: a result, or why there is none, in one line; `died` where its process did."""
 
     key: Hashable
     result: Any = None
@@ -61,13 +57,9 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 
 class Processes:
-    """So many processes, which are started with the first task and replaced when they die."""
+    """So many processes, started with the first task and replaced when they die; `on_tell` hears what a task tells."""
 
     def __init__(self, count: int, serve: Serve, on_tell: Tell = lambda *_: None) -> None:
-        """
-        Args:
-            on_tell: called with what a task tells while it is done.
-        """
         self.count, self._serve, self._on_tell = count, serve, on_tell
         self._waiting: deque[tuple[Hashable, Any]] = deque()
         self._all: list[_Worker] = []

@@ -39,11 +39,6 @@ def are_within(texts: pa.StringArray, low: int, high: int) -> bool:
     return bool(not len(held) or (held.min() >= low and held.max() <= high))
 
 
-def are_printable(texts: pa.StringArray) -> bool:
-    """Whether they are of printable ASCII."""
-    return are_within(texts, _SPACE, _TILDE)
-
-
 def have_no_space(texts: pa.StringArray) -> bool:
     """Whether they are of printable ASCII without white space."""
     return are_within(texts, _SPACE + 1, _TILDE)
@@ -51,7 +46,7 @@ def have_no_space(texts: pa.StringArray) -> bool:
 
 def holding(texts: pa.StringArray, pattern: str) -> NDArray[np.bool_]:
     """(n,) whether each text holds what the pattern means, which is nothing of printable ASCII."""
-    if are_printable(texts):
+    if are_within(texts, _SPACE, _TILDE):
         return np.zeros(len(texts), bool)
     return numpy_of(pc.match_substring_regex(texts, pattern))
 

@@ -35,7 +35,7 @@ def assemble(source: Source, config: DataConfig) -> Dataset:
     columns, checks, read_as = _parsed(table, config.time_unit)
     checks += id_checks(table.columns, config.ids == "exact")
     if source.items is None:
-        naming = ~bad_rows(len(table), checks) if skip else np.ones(len(table), bool)  # a dropped row names nothing
+        naming = ~bad_rows(checks) if skip else np.ones(len(table), bool)  # a dropped row names nothing
         catalogue, place, several = catalogue_of_rows(*(table.columns[role].take(naming) for role in ("item", "title")))
         skipped = 0
         notes += [several] if several else []

@@ -21,7 +21,7 @@ def catalogue_of_file(items: RawTable, skip: bool) -> tuple[Catalogue, int]:
         (titles.empty(), lambda row: f"item {quote(ids[row])} has no title"),
         control(titles),
     ]
-    sound = np.flatnonzero(~bad_rows(len(items), checks))
+    sound = np.flatnonzero(~bad_rows(checks))
     repeated = np.zeros(len(items), bool)
     repeated[np.delete(sound, np.unique(ids.codes[sound], return_index=True)[1])] = True
     checks.append((repeated, lambda row: f"item {quote(ids[row])} is listed a second time"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -102,12 +103,9 @@ class RawTable:
         Raises:
             DataError: the first fault in the order of the file, unless `skip` and there are good rows.
         """
-        bad = bad_rows(len(self), checks)
-        if (bad.any() or self.broken) and (not skip or bad.all()):
-            self._raise_first(bad, checks)
-        return ~bad
-
-    def _raise_first(self, bad: Mask, checks: list[Check]) -> None:
+        bad = bad_rows(checks)
+        if not (bad.any() or self.broken) or (skip and not bad.all()):
+            return ~bad
         found = dict(self.broken)
         if bad.any():
             row = int(np.argmax(bad))
@@ -140,12 +138,9 @@ class Source:
     unused: tuple[str, ...] = ()
 
 
-def bad_rows(n: int, checks: list[Check]) -> Mask:
+def bad_rows(checks: list[Check]) -> Mask:
     """(n,) mask of the rows that some check finds bad."""
-    bad = np.zeros(n, bool)
-    for mask, _ in checks:
-        bad |= mask
-    return bad
+    return reduce(np.logical_or, (mask for mask, _ in checks))
 
 
 class Sheet(Protocol):
