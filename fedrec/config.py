@@ -102,6 +102,9 @@ class ItemTokensConfig(Section):
     """A token of its own for every item: its frozen row is made of the title, and adapters add a learnt one."""
 
     rank: int = Field(0, ge=0, description="rank of the learnt rows; 0 = items have no tokens")
+    average: Literal["met", "all"] = Field(
+        "met", description="an item's row is averaged over the clients that learnt of the item, or over all"
+    )
 
 
 class TrainConfig(Section):

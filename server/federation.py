@@ -14,7 +14,7 @@ from flwr.serverapp import Grid
 
 from fedrec.data.evaluation_sample import share_in_round
 from fedrec.errors import FedrecError, command
-from fedrec.protocol.adapters import Model, State, digest_of, size_of, to_arrays
+from fedrec.protocol.adapters import Model, State, changed_items, digest_of, size_of, to_arrays
 from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
 from fedrec.protocol.questions import Evaluate, Train
 from fedrec.strategies import balance, strategy_of
@@ -160,8 +160,15 @@ class Federation:
         where = f"shard {shard}: " if self.config.shards > 1 else ""
         for client, reason in wild.items():
             collector.drop(client, where + reason)
+        by_all = self.config.items.average == "all"
         return [
-            Trained(reply.client, reply.adapters[position], reply.loss[position], reply.examples[position])
+            Trained(
+                client=reply.client,
+                state=(state := reply.adapters[position]),
+                loss=reply.loss[position],
+                examples=reply.examples[position],
+                met=None if by_all else changed_items(states[reply.client], state),
+            )
             for reply in replies
             if reply.client not in wild
         ]

@@ -20,8 +20,8 @@ from transformers.pytorch_utils import Conv1D
 from fedrec.config import LoraConfig
 from fedrec.errors import FedrecError, UsageError
 from fedrec.models.body import body
-from fedrec.models.item_tokens import ITEMS_A, ITEMS_B, item_tokens
-from fedrec.protocol.adapters import digest_of
+from fedrec.models.item_tokens import item_tokens
+from fedrec.protocol.adapters import ITEMS_A, ITEMS_B, digest_of
 
 State = dict[str, Tensor]
 Shapes = dict[str, tuple[int, ...]]

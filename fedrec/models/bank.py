@@ -31,9 +31,10 @@ from fedrec.models.adapter import (
 )
 from fedrec.models.in_use import in_use, using
 from fedrec.models.item_rows import ItemStack
-from fedrec.models.item_tokens import ITEMS_A, ITEMS_B, item_tokens
+from fedrec.models.item_tokens import item_tokens
 from fedrec.models.reach import check_reach
 from fedrec.models.routing import Mixed, Routed, Routing, add
+from fedrec.protocol.adapters import ITEMS_A, ITEMS_B
 
 __all__ = [
     "AdapterBank",

@@ -25,9 +25,6 @@ from fedrec.errors import FedrecError
 from fedrec.models.base import Base, pack, unpack
 from fedrec.models.branching import continues_like
 
-ITEMS_A, ITEMS_B = "items.A", "items.B"
-"""The keys of what an adapter has learnt of items: A (items, r) and B (r, d)."""
-
 _NOTED = "fedrec_item_tokens"  # in the model's own configuration, which goes wherever the model goes
 _TOGETHER = 1024  # titles whose rows are made at once
 

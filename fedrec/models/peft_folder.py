@@ -33,8 +33,9 @@ from fedrec.models.adapter import (
     layer_matches,
     target_layers,
 )
-from fedrec.models.item_tokens import ITEMS_A, ITEMS_B, ItemTokens, item_tokens
+from fedrec.models.item_tokens import ItemTokens, item_tokens
 from fedrec.models.peft_items import Place, described, to_weights
+from fedrec.protocol.adapters import ITEMS_A, ITEMS_B
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX = "base_model.model."

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
-from fedrec.models.item_tokens import ITEMS_A, ITEMS_B, ItemTokens
+from fedrec.models.item_tokens import ItemTokens
+from fedrec.protocol.adapters import ITEMS_A, ITEMS_B
 
 PLACE = "items.json"
 _PREFIX = "base_model.model."

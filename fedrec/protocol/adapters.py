@@ -15,6 +15,8 @@ State = dict[str, NDArray[np.float32]]
 """The tensors of one adapter, by `{layer}.A` (rank, in) and `{layer}.B` (out, rank)."""
 Model = list[State]
 """The adapters of S shards."""
+ITEMS_A, ITEMS_B = "items.A", "items.B"
+"""The tensors of an adapter's item rows, where it has such: A (items, r) and B (r, d)."""
 
 _KEY = re.compile(r"shard/(0|[1-9][0-9]{0,5})/(.+\.[AB])")
 
@@ -46,6 +48,14 @@ def from_arrays(arrays: Mapping[str, NDArray[np.float32]]) -> Model:
 def size_of(arrays: Mapping[str, NDArray[np.float32]]) -> int:
     """Bytes of the arrays on the wire."""
     return sum(array.nbytes for array in arrays.values())
+
+
+def changed_items(before: State, after: State) -> NDArray[np.bool_] | None:
+    """(items,) whose rows differ between two adapters: those that whoever trained has met; None without item rows."""
+    if ITEMS_A not in after:
+        return None
+    changed: NDArray[np.bool_] = (before[ITEMS_A] != after[ITEMS_A]).any(1)
+    return changed
 
 
 def digest_of(state: Mapping[str, NDArray[np.float32]]) -> str:

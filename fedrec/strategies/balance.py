@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from fedrec.protocol.adapters import State
-from fedrec.strategies.averaging import weighted_sum
+from fedrec.protocol.adapters import ITEMS_A, State
+from fedrec.strategies.averaging import Met, weighted_sum
 
 Exponent = Literal["intended", "code"]
 Matrix = NDArray[np.float64]
@@ -87,15 +87,19 @@ def mixing(similarity: Matrix, heating: NDArray[np.float64] | None) -> Matrix:
     return shares
 
 
-def mix(states: Sequence[State], weights: Matrix) -> list[State]:
+def mix(states: Sequence[State], weights: Matrix, met: Met = ()) -> list[State]:
     """New states: the i-th is sum_j weights[i, j] * states[j], all of them from `states` as they were handed in.
 
     The authors' code writes averages in place, so that later clients mix already mixed states; this does not.
     """
     if len(states) <= _FEW:
-        return [weighted_sum(states, row) for row in weights]
+        return [weighted_sum(states, row, met) for row in weights]
     mixed: list[State] = [{} for _ in states]
     for key, first in states[0].items():
+        if key == ITEMS_A and any(each is not None for each in met):
+            for state, row in zip(mixed, weights, strict=True):
+                state[key] = weighted_sum([{key: each[key]} for each in states], row, met)[key]
+            continue
         stacked = np.stack([state[key].ravel() for state in states]).astype(np.float64)
         for state, row in zip(mixed, _product(weights, stacked).astype(np.float32), strict=True):
             state[key] = row.reshape(first.shape)

@@ -17,5 +17,7 @@ class FedAvg(Strategy):
     def aggregate(
         self, trained: Sequence[Trained], states: Mapping[str, State], initial: State, round_: int
     ) -> Aggregate:
-        mean = weighted_mean([each.state for each in trained], [each.examples for each in trained])
+        mean = weighted_mean(
+            [each.state for each in trained], [each.examples for each in trained], [each.met for each in trained]
+        )
         return Aggregate(dict.fromkeys(states, mean))

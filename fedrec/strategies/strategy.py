@@ -16,12 +16,17 @@ from fedrec.settings import Section
 
 @dataclass(frozen=True)
 class Trained:
-    """What a client made of one shard: its adapter, mean loss in nats (0 without rows), and rows trained on."""
+    """What a client made of one shard: its adapter, mean loss in nats (0 without rows), and rows trained on.
+
+    Attributes:
+        met: (items,) whose rows it has learnt, where only those are averaged.
+    """
 
     client: str
     state: State
     loss: float
     examples: int
+    met: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)

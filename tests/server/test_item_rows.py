@@ -14,7 +14,8 @@ from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection
 from fedrec.ensemble.ranking import best_unseen
 from fedrec.models.bank import AdapterBank, Routed
-from fedrec.models.item_tokens import ITEMS_A, item_tokens
+from fedrec.models.item_tokens import item_tokens
+from fedrec.protocol.adapters import ITEMS_A
 from fedrec.tasks import encoder_of
 from server.simulation.run import SimulatedRun
 from tests.conftest import TITLES, Settings

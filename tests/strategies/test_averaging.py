@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from fedrec.protocol.adapters import State
 from fedrec.strategies.averaging import weighted_mean, weighted_sum
+from fedrec.strategies.balance import mix
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 COUNTS = st.integers(0, 10_000)
@@ -71,3 +72,25 @@ def test_a_list_that_does_not_match_is_refused() -> None:
     states = [state(np.zeros(6, np.float32))] * 2
     with pytest.raises(ValueError):
         weighted_sum(states, np.ones(3))
+
+
+def test_an_items_row_is_averaged_over_those_who_met_it() -> None:
+    rows = [np.array([[1.0], [1.0], [1.0]]), np.array([[5.0], [5.0], [5.0]]), np.array([[9.0], [9.0], [9.0]])]
+    states = [{"items.A": each.astype(np.float32), "l.A": each.astype(np.float32)} for each in rows]
+    met = [np.array(each) for each in ([True, True, False], [True, False, False], [False, False, False])]
+    mean = weighted_mean(states, [1, 3, 4], met)
+    assert mean["items.A"].ravel().tolist() == [4.0, 1.0, 6.5]  # the last is nobody's: all count
+    assert mean["l.A"].ravel().tolist() == [6.5] * 3
+    assert weighted_mean(states, [1, 3, 4])["items.A"].ravel().tolist() == [6.5] * 3
+    few = mix(states, np.full((3, 3), 1 / 3), met)
+    many = mix(states * 30, np.full((90, 90), 1 / 90), met * 30)
+    np.testing.assert_allclose(many[0]["items.A"], few[0]["items.A"])
+    np.testing.assert_allclose(few[0]["items.A"].ravel(), [3.0, 1.0, 5.0])
+
+
+@given(st.data(), STATES)
+def test_where_everybody_met_everything_it_is_the_mean(data: st.DataObject, states: list[State]) -> None:
+    examples = data.draw(st.lists(st.integers(1, 100), min_size=len(states), max_size=len(states)))
+    items = [{"items.A": each["layer.A"]} for each in states]
+    plain, met = (weighted_mean(items, examples, each)["items.A"] for each in ((), [np.ones(2, bool)] * len(items)))
+    np.testing.assert_allclose(met, plain, rtol=1e-6)
