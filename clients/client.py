@@ -22,6 +22,7 @@ from fedrec.data.evaluation_sample import evaluated
 from fedrec.data.user_hash import drawn, numbered, shard_of
 from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.ensemble.aggregators.judged import Judged
+from fedrec.ensemble.ranking import Recommendation, best_unseen
 from fedrec.ensemble.served_model import ServedModel
 from fedrec.ensemble.serving import Ensemble
 from fedrec.ensemble.validation import Judgement, judge, read_judgement
@@ -161,6 +162,14 @@ class Client:
             mine = group == index
             metrics[name] = Measures(**task.measure(scores[mine], labels[mine], tested.user[mine]))
         return metrics, ScoredRows(scores, labels.astype(np.int8), numbered(rows.user_ids)[tested.user])
+
+    def recommend(self, user: str, top: int) -> list[Recommendation]:
+        """The `top` unseen items of a user who has rows here, by falling score."""
+        answers = self.ensemble.answers(self.config, self.base, self.encoder)
+        try:
+            return best_unseen(answers, self.encoder, self.catalogue, self.interactions, user, top)
+        finally:
+            answers.close()
 
     def _agrees(self) -> None:
         """

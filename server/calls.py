@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self, TypeVar
 
 import numpy as np
@@ -41,7 +41,7 @@ class Clients:
     grid: Grid
     run: Run
     nodes: Mapping[str, int]
-    announced: Mapping[str, list[int]]
+    announced: Mapping[str, list[int]] = field(default_factory=dict)
 
     def of(self, run: Run) -> Self:
         """The same clients in another run over the same homes."""
@@ -71,10 +71,59 @@ class Clients:
                 raise BadMessage(f"client {name} gives no answer: {reason}") from None
             return True
 
-        calls = {name: call(self.run, question, self.nodes[name]) for name, question in asked.items()}
-        if silent := ask(self.grid, self.run, calls, accept, len(calls), _PATIENCE):
+        if silent := self.send(asked, accept, len(asked), _PATIENCE):
             raise FedrecError(f"client {silent[0]} does not answer: see that it runs, and run this again")
         return said
+
+    def send(self, questions: Mapping[str, Question], accept: Accept, needed: int, deadline: float) -> list[str]:
+        """Ask each client its question, and where it lacks facts of the run, tell it those and ask again.
+
+        Args:
+            needed: good replies to wait for; later ones are not read.
+            deadline: seconds to wait at most.
+
+        Returns:
+            The clients that had not answered by then.
+        """
+        end, good = time.monotonic() + deadline, 0
+        informing: dict[str, Question] = {}
+
+        def take(client: str, reply: Message) -> bool:
+            nonlocal good
+            try:
+                lacks = Lacks.of(content_of(reply)).lacks
+            except BadMessage:  # it answers what it was asked
+                done = accept(client, reply)
+                good += done
+                return done
+            facts = self.run.facts
+            informing[client] = Inform(told={name: facts[name] for name in lacks if name in facts})
+            return False
+
+        def told(client: str, reply: Message) -> bool:
+            return not reply.has_error() or accept(client, reply)
+
+        late = self._replies(questions, take, needed, deadline)
+        if informing and good < needed:
+            late += self._replies(informing, told, len(informing), end - time.monotonic())
+            again = {client: questions[client] for client in informing}
+            late += self._replies(again, accept, needed - good, end - time.monotonic())
+        return sorted({*late})
+
+    def _replies(self, questions: Mapping[str, Question], accept: Accept, needed: int, deadline: float) -> list[str]:
+        """Ask each client its question; as `send`."""
+        end, good = time.monotonic() + deadline, 0
+        messages = [call(self.run, question, self.nodes[client]) for client, question in questions.items()]
+        pushed = dict(zip(self.grid.push_messages(messages), questions, strict=True))
+        while pushed and good < needed and (began := time.monotonic()) < end:
+            replies = list(self.grid.pull_messages(pushed.keys()))
+            for reply in replies:
+                client = pushed.pop(reply.metadata.reply_to_message_id, None)
+                if client is not None:
+                    good += accept(client, reply)
+            if not replies:  # a grid that waits itself is asked again at once
+                time.sleep(max(0.0, began + _POLL - time.monotonic()))
+        return list(pushed.values())
 
 
 def call(run: Run, question: Question, node: int) -> Message:
@@ -102,63 +151,3 @@ def content_of(message: Message) -> Content:
     except Exception:  # it is the client's own
         raise BadMessage("it carries no record") from None
     return unpack(data)
-
-
-def ask(grid: Grid, run: Run, calls: Mapping[str, Message], accept: Accept, needed: int, deadline: float) -> list[str]:
-    """Send each client its message, and where it lacks facts of the run, those and the message again.
-
-    Args:
-        needed: good replies to wait for; later ones are not read.
-        deadline: seconds to wait at most.
-
-    Returns:
-        The clients that had not answered by then.
-    """
-    end, good = time.monotonic() + deadline, 0
-    informing: dict[str, Message] = {}
-
-    def take(client: str, reply: Message) -> bool:
-        nonlocal good
-        try:
-            lacks = Lacks.of(content_of(reply)).lacks
-        except BadMessage:  # it answers what it was asked
-            done = accept(client, reply)
-            good += done
-            return done
-        told = {name: run.facts[name] for name in lacks if name in run.facts}
-        informing[client] = call(run, Inform(told=told), calls[client].metadata.dst_node_id)
-        return False
-
-    def told(client: str, reply: Message) -> bool:
-        return not reply.has_error() or accept(client, reply)
-
-    late = _replies(grid, calls, take, needed, deadline)
-    if informing and good < needed:
-        late += _replies(grid, informing, told, len(informing), end - time.monotonic())
-        again = {client: _again(calls[client]) for client in informing}
-        late += _replies(grid, again, accept, needed - good, end - time.monotonic())
-    return sorted({*late})
-
-
-def _again(message: Message) -> Message:
-    """The same message, to be sent once more."""
-    about = message.metadata
-    return Message(
-        message.content, dst_node_id=about.dst_node_id, message_type=about.message_type, group_id=about.group_id
-    )
-
-
-def _replies(grid: Grid, calls: Mapping[str, Message], accept: Accept, needed: int, deadline: float) -> list[str]:
-    """Send each client its message; as `ask`."""
-    end = time.monotonic() + deadline
-    pushed = dict(zip(grid.push_messages(list(calls.values())), calls, strict=True))
-    good = 0
-    while pushed and good < needed and (began := time.monotonic()) < end:
-        replies = list(grid.pull_messages(pushed.keys()))
-        for reply in replies:
-            client = pushed.pop(reply.metadata.reply_to_message_id, None)
-            if client is not None:
-                good += accept(client, reply)
-        if not replies:  # a grid that waits itself is asked again at once
-            time.sleep(max(0.0, began + _POLL - time.monotonic()))
-    return list(pushed.values())

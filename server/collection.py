@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from flwr.app import Message
 
 from fedrec.protocol.adapters import Model, size_of, to_arrays
-from fedrec.protocol.questions import AboutShards
+from fedrec.protocol.questions import AboutShards, Question
 from fedrec.protocol.record import BadMessage
-from server.calls import Answered, Clients, ask, call, content_of
+from server.calls import Answered, Clients, content_of
 from server.reply_cache import Cached, ReplyCache, question_of
 from server.rounds import Dropped
 
@@ -59,7 +59,7 @@ class Collector:
         Returns:
             The clients that had not answered in time.
         """
-        run, calls = self.clients.run, dict[str, Message]()
+        calls: dict[str, Question] = {}
         keys = {client: question_of(asking.question.carrying(model)) for client, model in asking.models.items()}
         down: dict[str, int] = {}
         for client, model in asking.models.items():
@@ -69,7 +69,7 @@ class Collector:
                 down[client] = cached.down
             else:
                 sent = model if client in asking.sent else []
-                calls[client] = call(run, asking.question.carrying(sent), self.clients.nodes[client])
+                calls[client] = asking.question.carrying(sent)
                 down[client] = size_of(to_arrays(sent))
         self.down += sum(down.values())
 
@@ -86,7 +86,8 @@ class Collector:
             return True
 
         needed = asking.needed - (len(asking.models) - len(calls))
-        return ask(self.clients.grid, run, calls, accept, needed, run.config.federation.deadline) if needed > 0 else []
+        deadline = self.clients.run.config.federation.deadline
+        return self.clients.send(calls, accept, needed, deadline) if needed > 0 else []
 
     def drop(self, client: str, reason: str) -> None:
         self.dropped.append(Dropped(client, reason))

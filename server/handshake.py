@@ -12,7 +12,7 @@ from fedrec.protocol.answers import InventoryAnswer
 from fedrec.protocol.questions import Inventory
 from fedrec.protocol.record import BadMessage
 from fedrec.text import shown
-from server.calls import Clients, ask, call, content_of
+from server.calls import Clients, content_of
 from server.run import Run
 
 _PATIENCE = 20.0  # seconds without a new node, after which no more are expected
@@ -29,7 +29,7 @@ def meet(grid: Grid, run: Run) -> Clients:
     known = set(names)
     nodes: dict[str, int] = {}
     announced: dict[str, list[int]] = {}
-    calls = {str(node): call(run, Inventory(), node) for node in _await_nodes(grid, len(names))}
+    unknown = Clients(grid, run, {str(node): node for node in _await_nodes(grid, len(names))})
     faults: list[str] = []
 
     def accept(node: str, message: Message) -> bool:
@@ -48,7 +48,7 @@ def meet(grid: Grid, run: Run) -> Clients:
         nodes[client], announced[client] = int(node), list(said.examples)
         return True
 
-    ask(grid, run, calls, accept, len(names), _MEET)
+    unknown.send(dict.fromkeys(unknown.nodes, Inventory()), accept, len(names), _MEET)
     if missing := sorted(set(names) - set(nodes)):
         why = faults[0] if faults else f"no answer within {_MEET:g} s"
         raise FedrecError(f"clients {', '.join(missing)} are not there: {why}")

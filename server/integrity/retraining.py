@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
+from flwr.serverapp import Grid
 from safetensors import SafetensorError
 
 from fedrec.errors import FedrecError, command
@@ -28,26 +30,14 @@ from unlearning.requests.ledger import Ledger
 from unlearning.workflow.published import Newest, differ, published
 
 
-@dataclass(frozen=True)
-class Retrained:
-    """Shards that were trained again.
+class Renewed(NamedTuple):
+    """Shards that were trained again, and every client's whole model with them in it."""
 
-    Attributes:
-        models: every client's whole model, with them in it.
-    """
-
-    federation: Federation
     shards: list[int]
     models: dict[str, Model]
 
-    def keep(self) -> None:
-        """Once the clients serve them."""
-        folder = _folder(self.federation.run)
-        keep(self.federation, self.shards, self.models, folder)
-        shutil.rmtree(folder)
 
-
-def retrain_stale(clients: Clients, ledger: Ledger, say: Say) -> Retrained | None:
+def retrain_stale(clients: Clients, ledger: Ledger, say: Say) -> Renewed | None:
     """Train again what rounds/ has of before an erasure, where there is any; no client lacks an erasure.
 
     Raises:
@@ -66,8 +56,7 @@ def retrain_stale(clients: Clients, ledger: Ledger, say: Say) -> Retrained | Non
     for shard in shards:
         say(f"{path}: shard {shard} is of before erasure {stale[shard]}, as if it had been put back: trained again")
     shutil.rmtree(_folder(run), ignore_errors=True)
-    federation = Federation(clients.grid, run)
-    models = federation.retrain(shards, Rounds(_folder(run)), lambda: None)
+    models = Federation(clients.grid, run).retrain(shards, Rounds(_folder(run)), lambda: None)
     made = {client: dict(zip(shards, map(digest_of, model), strict=True)) for client, model in models.items()}
     for shard, request in differ({shard: newest[shard] for shard in shards}, made).items():
         shutil.rmtree(_folder(run), ignore_errors=True)
@@ -75,20 +64,19 @@ def retrain_stale(clients: Clients, ledger: Ledger, say: Say) -> Retrained | Non
             f"{path}: shard {shard} is of before erasure {request}, and training it again does not give what the"
             f" certificate names, as on another machine; {restore}"
         )
-    return Retrained(federation, shards, whole(run, shards, models))
+    return Renewed(shards, whole(run, shards, models))
 
 
-def keep(federation: Federation, shards: Sequence[int], models: Mapping[str, Model], folder: Path) -> None:
+def keep(grid: Grid, run: Run, renewed: Renewed, folder: Path | None = None) -> None:
     """Keep the models that are served now as the run's, have them measured, and write the result anew.
 
     Args:
-        models: every client's whole one.
-        folder: the rounds in which the shards were trained again.
+        folder: the rounds in which the shards were trained again; None = those of `retrain_stale`, which go.
     """
-    run = federation.run
-    restate(run, shards, Rounds(folder))
-    federation.measure(run.config.federation.rounds, models)
+    restate(run, renewed.shards, Rounds(folder or _folder(run)))
+    Federation(grid, run).measure(run.config.federation.rounds, renewed.models)
     write_result(run)
+    shutil.rmtree(_folder(run), ignore_errors=True)
 
 
 def whole(run: Run, shards: Sequence[int], models: Mapping[str, Model]) -> dict[str, Model]:

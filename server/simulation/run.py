@@ -177,7 +177,7 @@ class SimulatedRun(Run):
             UsageError: nobody of that id is there.
             FedrecError: the client serves no model yet.
         """
-        from clients.recommend import recommend
+        from clients.client import Client
         from fedrec.data.ids import named
 
         held = self.clients_of()
@@ -186,7 +186,7 @@ class SimulatedRun(Run):
             listed = command("data inspect --users 10 --homes", self.homes_folder)
             raise UsageError(f"--user {spelt}: no such user in {self.folder}{near}; {listed}")
         name = held[spelt][0]
-        return name, recommend(self._serving(name), spelt, top)
+        return name, Client(self._serving(name)).recommend(spelt, top)
 
     def export(self, client: str, folder: Path, shard: int | None) -> dict[str, Any]:
         """What a client serves, in one folder for PEFT; as `clients.export` says.
