@@ -45,8 +45,7 @@ from fedrec.data.dataset import TRAIN
 from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection
 from fedrec.preparation import resolve
-from unlearning.central.costs import Deletion
-from unlearning.central.model import ShardedModel
+from unlearning.central.model import Deletion, ShardedModel
 from unlearning.comparison.compare import draw
 from unlearning.compute.crew import InProcess, Workers
 from unlearning.methods import method_named

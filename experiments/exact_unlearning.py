@@ -19,13 +19,12 @@ import typer
 
 from experiments.common import last_result, run_command, write_result
 from fedrec import config as configuration
-from fedrec.console.json_output import warn
+from fedrec.console.terminal import terminal
 from fedrec.preparation import resolve
-from unlearning.comparison.compare import Telling, compare
-from unlearning.comparison.console import line
+from unlearning.comparison.compare import compare
+from unlearning.comparison.console import ConsoleListener
 from unlearning.comparison.plan import Plan, claim
-from unlearning.compute.choice import workers_for
-from unlearning.compute.crew import silent
+from unlearning.compute.processes import workers_for
 
 PAPER = "sisa,grapheraser,receraser,apa-d,apa-nd"
 STRICT = "apa-user,strict,strict-hash"
@@ -77,17 +76,23 @@ def main(
     sets = set_ or []
     overrides = {"data.path": str(data), "base": base, **({} if rows is None else {"data.train_rows": rows})}
     config = resolve(configuration.load(overrides=overrides, sets=tuple(sets)))
-    telling = Telling(warn, lambda *_: silent, lambda row: print(line(row), flush=True))
+    deleted = cast(Literal["row", "user"], unit)
+    listener = ConsoleListener(terminal(), deleted)
     settings = {"base": base, "unit": unit, "forget": forget, "rows": rows, "slices": slices, "set": sets}
     tables = kept(name, settings)
     for number in map(int, shards.split(",")):
         plan = Plan(
-            config, tuple(methods.split(",")), number, slices, cast(Literal["row", "user"], unit), forget,
-            tuple(map(int, seeds.split(","))),
-        )  # fmt: skip
+            config=config,
+            methods=tuple(methods.split(",")),
+            shards=number,
+            slices=slices,
+            unit=deleted,
+            forget=forget,
+            seeds=tuple(map(int, seeds.split(","))),
+        )
         folder = Path("runs/unlearning") / f"{name}-{number}"
         claim(folder, plan, replace=False)
-        result = compare(folder, plan, workers_for(workers, number), telling)
+        result = compare(folder, plan, workers_for(workers, number), listener)
         found = {"methods": summary(result["methods"]), "runs": result["methods"]}
         tables = dict(sorted({**tables, str(number): found}.items(), key=lambda table: int(table[0])))
         write_result(name, {"trivial": result["trivial"], "settings": settings, "shards": tables})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from unlearning.comparison.compare import Telling
+    from unlearning.comparison.compare import ComparisonListener
     from unlearning.methods.method import Unit
 
 
@@ -55,7 +55,7 @@ def compare(
     gpus: float = 0.0,
     latency: bool = False,
     replace: bool = False,
-    telling: Telling | None = None,
+    listener: ComparisonListener | None = None,
 ) -> Comparison:
     """Train each method of unlearning, delete, and measure it against retraining everything without what was deleted.
 
@@ -65,7 +65,7 @@ def compare(
         unit, forget: how many users or rows ("user", "row") are deleted, drawn by each seed.
         gpus: part of a GPU that a shard needs, with workers on Ray.
         latency: measure the time that an answer takes too.
-        telling: whom to tell what is going on; otherwise as `simulate`.
+        listener: whom to tell what is going on; otherwise as `simulate`.
 
     Raises:
         UsageError: names what is wrong.
@@ -73,18 +73,23 @@ def compare(
     from fedrec.config import load
     from fedrec.parallel.worker_count import parse_workers
     from fedrec.preparation import resolve
+    from unlearning.comparison.compare import ComparisonListener
     from unlearning.comparison.plan import Plan
-    from unlearning.comparison.run import METHODS, SILENT, carry_out
-    from unlearning.compute.choice import workers_for
+    from unlearning.comparison.run import METHODS, carry_out
+    from unlearning.compute.processes import workers_for
 
     words = {"data.path": data, "base": base}
     overrides = {**(settings or {}), **{name: value for name, value in words.items() if value is not None}}
     plan = Plan(
-        config=resolve(load(config, overrides, tuple(sets))), methods=tuple(methods) or METHODS,
-        shards=shards, slices=slices, unit=unit, forget=forget, seeds=tuple(seeds),
-    )  # fmt: skip
-    pool = workers_for(parse_workers(str(workers)), shards, gpus)
-    done = carry_out(
-        plan, None if out is None else Path(out), pool, telling or SILENT, latency=latency, replace=replace
+        config=resolve(load(config, overrides, tuple(sets))),
+        methods=tuple(methods) or METHODS,
+        shards=shards,
+        slices=slices,
+        unit=unit,
+        forget=forget,
+        seeds=tuple(seeds),
     )
-    return Comparison(*done)
+    where, told = workers_for(parse_workers(str(workers)), shards, gpus), listener or ComparisonListener()
+    return Comparison(
+        *carry_out(plan, None if out is None else Path(out), where, told, latency=latency, replace=replace)
+    )

@@ -39,7 +39,7 @@ from fedrec.protocol.facts import configuration as shared
 from fedrec.strategies import strategy_of
 from server.reference import Reference
 from server.rounds import Rounds
-from unlearning.central.layout import METHOD, is_model
+from unlearning.central.model_folder import METHOD, is_model
 
 BASELINES = "baselines"
 _GOING = ".removed"

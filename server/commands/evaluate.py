@@ -18,11 +18,11 @@ def evaluate(
         from server.integrity.freshness import check_shown
         from server.run import Run as Opened
         from server.run import find_run_or_model
-        from unlearning.central.layout import is_model
+        from unlearning.central.model_folder import is_model
 
         if is_model(path := find_run_or_model(one_run(folder, run))):
+            from unlearning.central.freshness import check_current
             from unlearning.central.model_folder import ModelFolder
-            from unlearning.central.recommend import check_current
 
             check_current(model := ModelFolder(path))
             result = model.result

@@ -11,7 +11,7 @@ from unlearning.executor import Host
 
 def _open(path: Path | None) -> Host:
     from server.run import find_run_or_model
-    from unlearning.central.layout import is_model
+    from unlearning.central.model_folder import is_model
 
     if is_model(found := find_run_or_model(path)):
         from unlearning.central.host import CentralHost

@@ -26,7 +26,7 @@ def recommend(
     from fedrec.console.terminal import terminal
     from fedrec.reporting.formatting import clean
     from server.run import find_run_or_model
-    from unlearning.central.layout import is_model
+    from unlearning.central.model_folder import is_model
 
     with working("ranking the titles"):
         if is_model(path := find_run_or_model(one_run(folder, run))):

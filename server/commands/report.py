@@ -33,8 +33,8 @@ def report(
 def _of_model(folder: Path, database: str | None) -> Path:
     from fedrec.lock import only_writer
     from unlearning.central.evaluation import write_page
+    from unlearning.central.freshness import check_current
     from unlearning.central.model_folder import ModelFolder
-    from unlearning.central.recommend import check_current
 
     check_current(model := ModelFolder(folder))
     with only_writer(folder):
@@ -49,8 +49,9 @@ def _write(runs: list[Path] | None, run: Path | None, database: str | None) -> P
     from server.integrity.freshness import check_shown
     from server.run import find_run_or_model
     from server.simulation.run import open_run
-    from unlearning.central.layout import is_model
-    from unlearning.comparison.plan import is_comparison, show_again
+    from unlearning.central.model_folder import is_model
+    from unlearning.comparison.plan import is_comparison
+    from unlearning.comparison.run import show_again
     from unlearning.workflow.erasures import erasures
 
     folders = [path for path in (run, *(runs or ())) if path is not None] or [find_run_or_model()]

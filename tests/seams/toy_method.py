@@ -34,4 +34,4 @@ class _Fade:
     def run(self, model: torch.nn.Module, on_step: Callable[[int, int], None]) -> Trained:
         rows = sum(len(window.rows) for window in self.forgotten.lesson.windows)  # what a loss would be computed on
         state = {name: tensor / 2 if name.endswith(".B") else tensor for name, tensor in self.forgotten.adapter.items()}
-        return Trained(self.shard, 0, (state,), rows, steps=1, seconds=0.0, exact=False)
+        return Trained(self.shard, 0, (state,), rows, steps=1, exact=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from unlearning.central.layout import METHOD
 
 from clients.home import Home
 from fedrec import api
@@ -20,7 +21,6 @@ from server.commands.export import export
 from server.rounds import Dropped, Entry
 from server.run import find_run_or_model
 from server.simulation.run import create_run, open_run
-from unlearning.central.layout import METHOD
 
 
 def model(seed: int, shards: int = 2) -> Model:

@@ -20,16 +20,14 @@ from fedrec.ensemble.validation import Judgement, judge, read_judgement
 from fedrec.models.adapter import State
 from fedrec.models.base import Base
 from fedrec.scoring import by_person
-from fedrec.tasks import encoder_of
+from fedrec.tasks import encoder_of, task_of
 from fedrec.tasks.task import Encoder
-from unlearning.central.layout import TABLE
-from unlearning.central.model_folder import ModelFolder
-from unlearning.central.row_table import RowTable, save_row_table
+from unlearning.central.model_folder import TABLE, ModelFolder
+from unlearning.central.row_table import RowTable
 from unlearning.central.validation import scores_by_crew
 from unlearning.compute.crew import Crew
 from unlearning.methods.method import Method
 from unlearning.partition.features import fill_vectors
-from unlearning.shards.assignment import shards_that_saw
 
 
 class AnsweringModel:
@@ -62,20 +60,20 @@ class AnsweringModel:
 
     def learned(self, gone: NDArray[np.bool_]) -> tuple[int, ...]:
         """The shards whose training read one of these rows."""
-        return shards_that_saw(self.interactions, self.table.assignment, gone)
+        return self.table.assignment.that_saw(self.interactions, gone)
 
     def members(self, shards: Collection[int]) -> NDArray[np.bool_]:
         """(users,) who teaches one of these shards."""
-        rows, teaches = self.interactions, np.isin(self.table.assignment.shard, list(shards))
-        return np.asarray(np.isin(np.arange(len(rows.user_ids)), rows.user[teaches]), bool)
+        teaches = np.isin(self.table.assignment.shard, list(shards))
+        return np.bincount(self.interactions.user[teaches], minlength=len(self.interactions.user_ids)) > 0
 
     def reload(self) -> None:
         """The rows as the vault has them now, with what is known of each."""
-        self.table = self.at_rest.table
-        self._write_table()
+        self._keep(self.at_rest.table)
 
-    def _write_table(self) -> None:
-        save_row_table(self.folder / TABLE, self.table, self.catalogue)
+    def _keep(self, table: RowTable) -> None:
+        self.table = table
+        table.save(self.folder / TABLE, self.catalogue)
 
     # answers
 
@@ -84,18 +82,22 @@ class AnsweringModel:
         """The shards that are served, together: a snapshot, replaced whenever others are."""
         return self.answers_by(self.method)
 
-    def scores(self, wanted: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """(n,) like-probability of the wanted rows, each from its user's rows before it; NaN for other rows.
+    def test_scores(self, answers: ServedModel | None = None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """(n,) like-probability of the test rows, each from its user's rows before it, NaN for others; which they are.
 
         A person's scores do not depend, not even in their last bits, on who else is there.
-        """
-        rows = self.table.interactions
-        return self.answers.scores(self.encoder.windows(rows, wanted), len(rows), by_person(rows.user))
 
-    def test_scores(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """The scores of the test rows, (n,) NaN for others, and which rows they are."""
-        wanted = self.table.interactions.split == TEST
-        return self.scores(wanted), wanted
+        Args:
+            answers: who is asked; those that are served if None.
+        """
+        rows = self.interactions
+        test = rows.split == TEST
+        return (answers or self.answers).scores(self.encoder.windows(rows, test), len(rows), by_person(rows.user)), test
+
+    def metrics(self, scores: NDArray[np.float64], wanted: NDArray[np.bool_]) -> dict[str, float]:
+        """What the task measures of scores (n,) on some rows."""
+        task, rows = task_of(self.config), self.interactions
+        return task.measure(scores[wanted], task.labels(rows)[wanted], rows.user[wanted])
 
     def answers_by(self, method: Method) -> ServedModel:
         """How the shards that are served would answer by another aggregator, or with other settings of it.
@@ -119,13 +121,10 @@ class AnsweringModel:
 
     def judged_by(self, adapters: Mapping[int, State], crew: Crew | None = None) -> Judgement:
         """What weighs adapters, by shard, against each other; what is known already is not computed again."""
-        rows = self.table.interactions
+        rows = self.interactions
         vectors = fill_vectors(self.base, self.encoder, rows, self.table.vectors)
-        self.table = replace(self.table, vectors=vectors)
-        self._write_table()
-        wanted = np.zeros(len(rows), bool)
-        if self.method.answers.judges:
-            wanted = judging(rows, self.method, self.config.seed)
+        self._keep(replace(self.table, vectors=vectors))
+        wanted = judging(rows, self.method, self.config.seed)
         before = read_judgement(self.ensemble.rehearsed_path) or read_judgement(self.ensemble.judged_path)
         precision, lora, readout = self.base.precision, self.config.lora, self.encoder.readout
         alone = partial(scores_by_crew, crew, precision, lora, readout, rows.user) if crew else None
@@ -145,6 +144,7 @@ class AnsweringModel:
 
 
 def judging(rows: Interactions, method: Method, seed: int) -> NDArray[np.bool_]:
-    """(n,) the validation rows that judge the shards: those of a part of the users, by a keyed hash."""
-    judging: NDArray[np.bool_] = drawn(rows, method.aggregation.validation, seed) & (rows.split == VALID)
-    return judging
+    """(n,) the validation rows that judge the shards, if the method has any: those of some users, by a keyed hash."""
+    if not method.answers.judges:
+        return np.zeros(len(rows), bool)
+    return np.asarray(drawn(rows, method.aggregation.validation, seed) & (rows.split == VALID))

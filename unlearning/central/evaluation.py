@@ -15,11 +15,8 @@ from fedrec.files import read_json, write_json
 from fedrec.preparation import facts_of, measured_on
 from fedrec.protocol.adapters import model_hash
 from fedrec.reporting.run_page import write_report
-from fedrec.scoring import by_person
-from fedrec.tasks import task_of
-from unlearning.central.layout import RESULT
 from unlearning.central.model import ShardedModel
-from unlearning.central.model_folder import CENTRAL, ModelFolder
+from unlearning.central.model_folder import CENTRAL, RESULT, ModelFolder
 from unlearning.workflow.erasures import erasures
 
 _FACTS, _PAGE = "facts.json", "report.html"
@@ -87,16 +84,13 @@ def _measured(model: ShardedModel, keep: bool = False) -> dict[str, float]:
     Args:
         keep: the scores, in the model's folder.
     """
-    rows = model.table.interactions
-    test = rows.split == TEST
     answers = model.answers_by(model.method)
-    scores = answers.scores(model.encoder.windows(rows, test), len(rows), by_person(rows.user))[test]
+    scores, test = model.test_scores(answers)
     answers.close()
-    tested = rows.take(test)
     if keep:
-        model.ensemble.scores.keep(model.method.slices, answers.shards, tested, model.catalogue, scores)
-    task = task_of(model.config)
-    return task.measure(scores, task.labels(tested), tested.user)
+        tested = model.interactions.take(test)
+        model.ensemble.scores.keep(model.method.slices, answers.shards, tested, model.catalogue, scores[test])
+    return model.metrics(scores, test)
 
 
 def _told(metrics: dict[str, float]) -> dict[str, Any]:
@@ -104,7 +98,6 @@ def _told(metrics: dict[str, float]) -> dict[str, Any]:
     auc = metrics.get("auc", np.nan)
     spread = {"mean_auc": auc, "worst_auc": auc, "std_auc": 0.0} if metrics else {}
     clients = [{"id": CENTRAL, **metrics}] if metrics else []
-    return {
-        "participants": [CENTRAL], "dropped": [], "clients": clients, "overall": {**metrics, **spread},
-        "bytes_up": 0, "bytes_down": 0, "share": 1.0,
-    }  # fmt: skip
+    overall = {**metrics, **spread}
+    alone = {"participants": [CENTRAL], "dropped": [], "clients": clients, "overall": overall}
+    return {**alone, "bytes_up": 0, "bytes_down": 0, "share": 1.0}

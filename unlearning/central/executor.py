@@ -15,11 +15,11 @@ import numpy as np
 from fedrec.console.progress import say as to_stderr
 from fedrec.data.selection import Selection
 from fedrec.ensemble import erasure_steps
-from fedrec.errors import FedrecError, command
+from fedrec.errors import FedrecError
 from fedrec.models.adapter import State, to_arrays, to_state
 from fedrec.protocol.adapters import Model
-from fedrec.vault.chain import ORIGIN
 from unlearning.central.evaluation import measure
+from unlearning.central.freshness import behind, check_behind
 from unlearning.central.model import ShardedModel
 from unlearning.central.model_folder import CENTRAL, ModelFolder
 from unlearning.certificates.bundle import Round
@@ -27,76 +27,60 @@ from unlearning.compute.crew import Workers
 from unlearning.executor import Cost, Located, OnRound, Rehearsal, Retrained, Say, silent
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.states import State as RequestState
-from unlearning.shards.files import ShardFolder, shard_folder
-from unlearning.workflow.published import LACKS, differ, published
+from unlearning.shards.files import ShardFiles
+from unlearning.workflow.published import differ, published
 
 _METHOD = "sharded-retraining"
 _UNSEEN = 1000  # rows never learnt from that erased ones are held against: many times a person's
 
 
 class CentralExecutor:
-    """The executor of one model."""
+    """The executor of one model: what each step does is said at `Executor`."""
 
-    def __init__(self, model: ShardedModel, workers: Workers, ledger: Ledger | None = None) -> None:
+    def __init__(self, model: ShardedModel, workers: Workers, ledger: Ledger) -> None:
         """
         Args:
-            ledger: what remembers the vault's erasures; with none, nobody sees that an old copy was put back.
+            ledger: what remembers the vault's erasures.
         """
         self._model, self._workers, self.ledger = model, workers, ledger
-
-    @property
-    def model(self) -> ModelFolder:
-        return self._model.at_rest
-
-    @property
-    def baselines(self) -> list[str]:
-        return []
+        self.model: ModelFolder = model.at_rest
+        self.baselines: list[str] = []
 
     def check_current(self) -> None:
-        """
-        Raises:
-            FedrecError: the vault lacks erasures that it had done, or what was withdrawn would be served.
-        """
-        if self.ledger is not None:
-            refuse(self.model, behind(self.model, self.ledger))
+        check_behind(self.model, self.ledger)
 
     def catch_up(self, say: Say = to_stderr) -> None:
-        """The vault lacks no erasure that it had done when this returns, and nothing of before one is served."""
-        if (ledger := self.ledger) is None:
-            return
-        why, chain = behind(self.model, ledger), ledger.chain(CENTRAL)
+        model, at_rest, ledger = self._model, self.model, self.ledger
+        why, chain = behind(at_rest, ledger), ledger.chain(CENTRAL)
         rows = 0
         if why:
-            self._model.ensemble.withdraw_all(self._model.method.shards)
-            rows = self._model.vault.repeat(chain)
-            erasure_steps.forget_made(self._model)
+            model.ensemble.withdraw_all(model.method.shards)
+            rows = model.vault.repeat(chain)
+            erasure_steps.forget_made(model)
             closed = {request.id for request in ledger.list(RequestState.CLOSED)}
-            erasure_steps.discard_held(self._model, [link.request for link in chain if link.request in closed])
-            self._model.reload()
-        newest, out = published(self.model, ledger), ledger.shards_out()
-        stale = differ(newest, {CENTRAL: self.model.kept()}) if chain else {}
+            erasure_steps.discard_held(model, [link.request for link in chain if link.request in closed])
+            model.reload()
+        newest, out = published(at_rest, ledger), ledger.shards_out()
+        stale = differ(newest, {CENTRAL: at_rest.kept()}) if chain else {}
         for shard, request in stale.items():
             say(f"shard {shard} is of before erasure {request}, as if it had been put back: trained again")
-            shutil.rmtree(shard_folder(self.model.folder, shard).path)
-        lacks = {*self._model.shards} - out - self._model.ensemble.named().keys()
+            shutil.rmtree(ShardFiles(at_rest.folder, shard).path)
+        lacks = {*model.shards} - out - model.ensemble.named().keys()
         if why or stale or (chain and lacks):
-            self._model.train(self._workers, but=out)
-            measure(self._model)
-        for shard, request in differ(newest, {CENTRAL: self.model.kept()}).items():
-            self._model.ensemble.withdraw([shard], [])
+            model.train(self._workers, but=out)
+            measure(model)
+        for shard, request in differ(newest, {CENTRAL: at_rest.kept()}).items():
+            model.ensemble.withdraw([shard], [])
             raise FedrecError(
-                f"{self.model.folder}: shard {shard} is of before erasure {request}, and training it again does not"
-                " give what the certificate names, as on another machine; restore it as it was after that"
+                f"{at_rest.folder}: shard {shard} is of before erasure {request}, and training it again does not give"
+                " what the certificate names, as on another machine; restore it as it was after that"
             )
         if why:
             ledger.note_repeated(rows)
-            say(
-                f"{self.model.called} {why}, as if an old copy had been put back: {rows} rows erased again, and served"
-                " anew"
-            )
+            put_back = f"{at_rest.called} {why}, as if an old copy had been put back"
+            say(f"{put_back}: {rows} rows erased again, and served anew")
 
     def locate(self, selection: Selection, client: str | None = None) -> Located:
-        """What is held of it."""
         if client not in (None, CENTRAL):
             raise FedrecError(f"client {client}: not in {self.model.called}, which has {CENTRAL}")
         held, changed = erasure_steps.locate(self._model, selection), self.model.changed_shards()
@@ -104,11 +88,11 @@ class CentralExecutor:
         return Located(
             rows={CENTRAL: held.rows} if held.rows else {},
             shards=tuple(sorted({*held.shards, *changed.get(CENTRAL, ())})),
-            changed={name: tuple(shards) for name, shards in changed.items()},
+            changed=changed,
             left={CENTRAL: held.left},
             data={CENTRAL: self._model.vault.manifest()["digest"] or ""},
             adapters={CENTRAL: [served.get(shard, "") for shard in self._model.shards]},
-            erasures=self.ledger.chain_ends() if self.ledger is not None else {},
+            erasures=self.ledger.chain_ends(),
         )
 
     def cost(self, shards: Sequence[int]) -> Cost:
@@ -117,96 +101,69 @@ class CentralExecutor:
         return Cost([CENTRAL] if shards else [], self.model.rounds if shards else 0, seconds)
 
     def withdraw(self, selection: Selection, client: str | None, shards: Collection[int]) -> list[str]:
-        """Nobody is answered by the shards any more when this returns."""
         erasure_steps.withdraw(self._model, selection, shards)
         return []
 
     def erase(self, selection: Selection, client: str | None, request: str) -> dict[str, int]:
-        """Delete the rows, and the adapters that learnt from them."""
         rows = erasure_steps.erase(self._model, selection, request)
         served = self._model.ensemble.named()
         for shard in self._model.shards:
             if shard not in served:
-                shutil.rmtree(shard_folder(self.model.folder, shard).path, ignore_errors=True)
+                shutil.rmtree(ShardFiles(self.model.folder, shard).path, ignore_errors=True)
         self._model.reload()
-        if self.ledger is not None:
-            behind(self.model, self.ledger)
+        behind(self.model, self.ledger)
         return {CENTRAL: rows}
 
     def retrain(self, shards: Sequence[int], folder: Path, on_round: OnRound = silent) -> dict[str, Model]:
-        """The shards trained from their start; finished ones are kept in `folder`."""
         jobs = {job.shard: job for job in self._model.jobs() if job.shard in shards}
-        done = {shard: shard_folder(folder, shard).agreeing(job.digests)[0] for shard, job in jobs.items()}
+        done = {shard: ShardFiles(folder, shard).agreeing(job.digests)[0] for shard, job in jobs.items()}
         todo = [self._model.training(job) for shard, job in jobs.items() if done[shard] < len(job.digests)]
         self.model.note_use(shards)
         with self._workers.crew(self._model.base, self._model.config.train) as crew:
             for trained in crew.run(todo):
-                shard_folder(folder, trained.shard).write(0, trained.states, jobs[trained.shard].digests)
+                ShardFiles(folder, trained.shard).write(0, trained.states, jobs[trained.shard].digests)
                 on_round()
         return self.retrained(shards, folder).adapters
 
     def retrained(self, shards: Sequence[int], folder: Path) -> Retrained:
         """What is in the folder; every slice of a shard counts as a round of it."""
-        kept = {shard: shard_folder(folder, shard) for shard in shards}
-        seed, participation = self._model.config.seed, []
-        for shard, each in kept.items():
-            for number, digest in enumerate(each.hashes, 1):
-                participation.append(Round(shard=shard, round=number, seed=seed, models={CENTRAL: digest}))
-        if not kept or not all(each.hashes for each in kept.values()):
+        kept, seed = [ShardFiles(folder, shard) for shard in shards], self._model.config.seed
+        participation = [
+            Round(shard=each.shard, round=number, seed=seed, models={CENTRAL: digest})
+            for each in kept
+            for number, digest in enumerate(each.hashes, 1)
+        ]
+        if not kept or not all(each.hashes for each in kept):
             return Retrained(_METHOD, {}, 0, participation)
-        models = [to_arrays(_whole(each)) for each in kept.values()]
+        models = [to_arrays(_whole(each)) for each in kept]
         return Retrained(_METHOD, {CENTRAL: models}, self.model.rounds, participation)
 
     def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
-        """How retrained adapters answer erased rows and others, before they serve."""
         found = erasure_steps.rehearse(self._model, requests, self._states(shards, models), _UNSEEN)
         ranked = not np.isnan(found.after - found.before)
         utility = (found.before, found.after, found.liked, found.disliked) if ranked else None
         return Rehearsal(list(found.forgotten), list(found.unseen), utility)
 
     def discard_erased(self, requests: Sequence[str]) -> None:
-        """Nothing that waited for the verification is kept any longer."""
         erasure_steps.discard_held(self._model, requests)
 
     def serve(self, shards: Sequence[int], models: Mapping[str, Model], withdrawn: Collection[int] = ()) -> None:
-        """The retrained shards answer beside the others when this returns, but for those that stay withdrawn."""
         states = self._states(shards, models)
         erasure_steps.serve(self._model, {shard: state for shard, state in states.items() if shard not in withdrawn})
 
     def measure(self, shards: Sequence[int], models: Mapping[str, Model], folder: Path) -> None:
         """Keep what is served as the model's, and write its result anew."""
         for shard in shards:
-            again = shard_folder(folder, shard)
+            again = ShardFiles(folder, shard)
             states = [_whole(again, number) for number in range(len(again.hashes))]
-            shard_folder(self.model.folder, shard).write(0, states, again.digests)
+            ShardFiles(self.model.folder, shard).write(0, states, again.digests)
         measure(self._model)
 
     def _states(self, shards: Sequence[int], models: Mapping[str, Model]) -> dict[int, State]:
         return {shard: to_state(model) for shard, model in zip(shards, models.get(CENTRAL, ()), strict=True)}
 
 
-def behind(model: ModelFolder, ledger: Ledger) -> str | None:
-    """What a model lacks of the erasures that the ledger remembers; what is new of them the ledger remembers then."""
-    number, head = ledger.chain_ends().get(CENTRAL, (0, ORIGIN))
-    here, links = model.vault.chain(number)
-    if here != head:
-        return LACKS
-    if links:
-        ledger.extend_chain(CENTRAL, links)
-    return "would serve what was withdrawn, or be judged by erased rows" if any(model.ensemble.misleading()) else None
-
-
-def refuse(model: ModelFolder, why: str | None) -> None:
-    """
-    Raises:
-        FedrecError: it is behind.
-    """
-    if why:
-        again = command("forget run --run", model.folder)
-        raise FedrecError(f"{model.called} {why}, as if an old copy had been put back: {again} repeats it")
-
-
-def _whole(folder: ShardFolder, slice_: int = -1) -> State:
+def _whole(folder: ShardFiles, slice_: int = -1) -> State:
     state = folder.adapter(slice_)
     if state is None:
         raise FedrecError(f"{folder.path}: its content has changed; remove it and train again")

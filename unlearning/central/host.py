@@ -27,7 +27,7 @@ class CentralHost:
         """
         from unlearning.central.executor import CentralExecutor
         from unlearning.central.model import ShardedModel
-        from unlearning.compute.choice import workers_for
+        from unlearning.compute.processes import workers_for
 
         self.model.result  # noqa: B018  # of one that is not finished
         model = ShardedModel(self.model.folder)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -33,15 +34,43 @@ from fedrec.models.base import fingerprint, load_base
 from fedrec.tasks import encoder_of
 from fedrec.vault.vault import Vault
 from unlearning.central.answering import AnsweringModel, judging
-from unlearning.central.costs import Deletion, TrainingCost
-from unlearning.central.layout import METHOD, TABLE, VAULT
-from unlearning.central.row_table import RowTable, save_row_table
+from unlearning.central.model_folder import METHOD, TABLE, VAULT
+from unlearning.central.row_table import RowTable
 from unlearning.compute.crew import InProcess, OnStep, Workers, silent
 from unlearning.methods.method import Method
+from unlearning.partition import Rows
 from unlearning.partition.features import fill_vectors, partition_rows
-from unlearning.shards.assignment import ShardAssignment, assign_shards, shards_that_saw
-from unlearning.shards.files import shard_folder
+from unlearning.shards.assignment import ShardAssignment, assign_shards
+from unlearning.shards.files import ShardFiles
 from unlearning.shards.training import Forgotten, Job, ShardTraining, make_jobs, slice_settings
+
+
+@dataclass(frozen=True)
+class TrainingCost:
+    """Training that was done: the shards, rows processed, optimiser steps and seconds, all together."""
+
+    shards: tuple[int, ...]
+    rows: int
+    steps: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """A deletion that is done.
+
+    Attributes:
+        rows: rows deleted.
+        shards: shards that were withdrawn and trained again.
+        withdrawn_seconds: from the call until nothing was served that saw the rows.
+        seconds: from the call until all shards were back.
+    """
+
+    rows: int
+    shards: tuple[int, ...]
+    cost: TrainingCost
+    withdrawn_seconds: float
+    seconds: float
 
 
 class ShardedModel(AnsweringModel):
@@ -82,16 +111,20 @@ class ShardedModel(AnsweringModel):
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "catalogue.json", dataset.catalogue.content())
         Vault.create(folder / VAULT).import_rows(rows, dataset.catalogue)
-        save_row_table(folder / TABLE, RowTable(rows, assignment, vectors), dataset.catalogue)
+        RowTable(rows, assignment, vectors).save(folder / TABLE, dataset.catalogue)
         record_base(folder, base)
         write_json(folder / METHOD, {"run": config.model_dump(mode="json"), "method": method.model_dump()})
         return cls(folder)
+
+    def features(self) -> Rows:
+        """What the training rows are sorted by."""
+        return partition_rows(self.interactions, self.table.vectors, self.catalogue, self.base, self.config)
 
     # training
 
     def train(
         self,
-        pool: Workers | None = None,
+        workers: Workers | None = None,
         on_step: OnStep = silent,
         forgotten: Mapping[int, Forgotten] | None = None,
         but: Collection[int] = (),
@@ -105,34 +138,37 @@ class ShardedModel(AnsweringModel):
         began = time.perf_counter()
         jobs = {job.shard: job for job in self.jobs() if job.shard not in but}
         states: dict[int, State] = {}
-        todo = []
+        todo, rows, steps = [], 0, 0
         for shard, job in jobs.items():
-            kept, state = shard_folder(self.folder, shard).agreeing(job.digests)
+            kept, state = ShardFiles(self.folder, shard).agreeing(job.digests)
             if state is not None and kept == len(job.digests):
                 states[shard] = state
             else:
                 todo.append(self.method.work(self.training(job, kept, state), (forgotten or {}).get(shard)))
-        self.at_rest.note_use([each.shard for each in todo])
-        rows = steps = 0
-        with (pool or InProcess()).crew(self.base, self.config.train) as crew:
+        shards = tuple(each.shard for each in todo)
+        self.at_rest.note_use(shards)
+        with (workers or InProcess()).crew(self.base, self.config.train) as crew:
             for done in crew.run(todo, on_step):
-                shard_folder(self.folder, done.shard).write(done.first, done.states, jobs[done.shard].told(done))
+                ShardFiles(self.folder, done.shard).write(done.first, done.states, jobs[done.shard].told(done))
                 states[done.shard] = done.states[-1]
-                rows += done.rows
-                steps += done.steps
+                rows, steps = rows + done.rows, steps + done.steps
             judgement = self.judged_by(states, crew)
         self.serve(states, judgement)
-        return TrainingCost(tuple(each.shard for each in todo), rows, steps, time.perf_counter() - began)
+        return TrainingCost(shards, rows, steps, time.perf_counter() - began)
 
-    def jobs(self) -> list[Job]:
-        """What every shard should have learnt, by the rows that are there."""
-        table = self.table
+    def jobs(self, assignment: ShardAssignment | None = None, slices: int | None = None) -> list[Job]:
+        """What every shard should have learnt, by the rows that are there.
+
+        Args:
+            assignment: of these rows; where they live if None.
+            slices: as the method has them if None.
+        """
         return make_jobs(
-            table.interactions,
-            table.assignment,
+            self.interactions,
+            assignment or self.table.assignment,
             self.encoder,
             self.shards,
-            self.method.slices,
+            slices or self.method.slices,
             self.config,
             self.origin,
         )
@@ -171,7 +207,7 @@ class ShardedModel(AnsweringModel):
         rows = self.table.interactions
         selection.check(rows, self.catalogue)
         gone = selection.mask(rows, self.catalogue)
-        touched = shards_that_saw(rows, self.table.assignment, gone)
+        touched = self.learned(gone)
         answers = self.answers
         self.ensemble.withdraw(touched, [rows.user_ids[user] for user in np.unique(rows.user[gone])])
         self.answers = answers.without(touched, self._judged(self.method))
@@ -183,7 +219,7 @@ class ShardedModel(AnsweringModel):
         self.reload()
         return deleted
 
-    def forget(self, selection: Selection, pool: Workers | None = None, on_step: OnStep = silent) -> Deletion:
+    def forget(self, selection: Selection, workers: Workers | None = None, on_step: OnStep = silent) -> Deletion:
         """Withdraw what saw the selected rows, delete them, train the touched shards again and serve them."""
         began = time.perf_counter()
         touched = self.withdraw(selection)
@@ -191,16 +227,14 @@ class ShardedModel(AnsweringModel):
         self.answers = self.answers.learned_again()
         forgotten = self.lessons(selection)
         deleted = self.erase(selection, uuid.uuid4().hex)
-        cost = self.train(pool, on_step, forgotten)
+        cost = self.train(workers, on_step, forgotten)
         return Deletion(deleted, touched, cost, withdrawn, time.perf_counter() - began)
 
     def lessons(self, selection: Selection) -> dict[int, Forgotten]:
         """What each trained shard is to forget, before the rows go, for a method that does not begin anew."""
         if not self.method.approximate:
             return {}
-        rows = self.table.interactions
-        assignment = self.table.assignment.only(selection.mask(rows, self.catalogue))
-        jobs = make_jobs(rows, assignment, self.encoder, self.shards, 1, self.config, self.origin)
-        states = {job.shard: shard_folder(self.folder, job.shard).adapter() for job in jobs if job.windows}
-        lessons = {job.shard: job.lessons[0] for job in jobs}
+        gone = self.table.assignment.only(selection.mask(self.interactions, self.catalogue))
+        lessons = {job.shard: job.lessons[0] for job in self.jobs(gone, slices=1) if job.windows}
+        states = {shard: ShardFiles(self.folder, shard).adapter() for shard in lessons}
         return {shard: Forgotten(state, lessons[shard]) for shard, state in states.items() if state is not None}

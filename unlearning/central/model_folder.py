@@ -18,20 +18,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fedrec.config import RunConfig, parse
 from fedrec.data.dataset import Catalogue
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, command
 from fedrec.files import read_json
 from fedrec.vault.vault import Vault
-from unlearning.central.layout import METHOD, RESULT, TABLE, VAULT
+from unlearning.central.row_table import RowTable
 
 if TYPE_CHECKING:
     from fedrec.ensemble.serving import Ensemble
-    from unlearning.central.row_table import RowTable
     from unlearning.methods.method import Method
 
 CENTRAL = "central"  # who holds the rows, where a federation has its clients
+METHOD, RESULT, VAULT, TABLE = "method.json", "result.json", "vault.db", "table.safetensors"
+
+
+def is_model(folder: Path) -> bool:
+    """Whether the folder is one of a sharded model."""
+    return (folder / METHOD).exists()
 
 
 class ModelFolder:
@@ -120,44 +127,37 @@ class ModelFolder:
     def shard_sizes(self) -> dict[str, list[int]]:
         """How many people teach each shard."""
         table = self.table
-        of_shard = ({*table.interactions.user[table.assignment.shard == s].tolist()} for s in range(self.config.shards))
-        return {CENTRAL: [len(people) for people in of_shard]}
+        people = [np.unique(table.interactions.user[table.assignment.shard == s]) for s in range(self.config.shards)]
+        return {CENTRAL: [len(each) for each in people]}
 
     def changed_shards(self) -> dict[str, tuple[int, ...]]:
         """The shards that are served and learnt from other rows than they would be trained on now."""
-        from unlearning.shards.assignment import reads
-
         table, vault = self.table, self.vault
         used = {use.shard: (use.rows, use.digest) for use in vault.uses() if use.run == CENTRAL}
         changed = []
         for shard in self.ensemble.named():
             rows, digest = used.get(shard, (-1, None))
-            present = table.interactions.take(reads(table.interactions, table.assignment.shard == shard))
+            present = table.taught(shard)
             if rows != len(present) or digest not in (None, vault.known_by(present, self.catalogue)):
                 changed.append(shard)
         return {CENTRAL: tuple(changed)} if changed else {}
 
     def note_use(self, shards: Collection[int]) -> None:
         """Have the vault know the rows that some shards learn from, before they do."""
-        from unlearning.shards.assignment import reads
-
         table, vault = self.table, self.vault
         for shard in shards:
-            rows = table.interactions.take(reads(table.interactions, table.assignment.shard == shard))
-            vault.record_use(CENTRAL, shard, self.rounds, rows, self.catalogue)
+            vault.record_use(CENTRAL, shard, self.rounds, table.taught(shard), self.catalogue)
 
     @property
     def table(self) -> RowTable:
         """The rows, and what is known of each."""
-        from unlearning.central.row_table import load_row_table
-
-        return load_row_table(self.folder / TABLE, self.vault.interactions(self.catalogue), self.catalogue)
+        return RowTable.load(self.folder / TABLE, self.vault.interactions(self.catalogue), self.catalogue)
 
     def kept(self) -> dict[int, str]:
         """The hash of the adapter that training left, by shard."""
-        from unlearning.shards.files import shard_folder
+        from unlearning.shards.files import ShardFiles
 
-        hashes = {shard: shard_folder(self.folder, shard).hashes for shard in range(self.config.shards)}
+        hashes = {shard: ShardFiles(self.folder, shard).hashes for shard in range(self.config.shards)}
         return {shard: each[-1] for shard, each in hashes.items() if each}
 
     def allowed(self) -> set[tuple[int, str]]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 from fedrec.data.ids import named
 from fedrec.ensemble.ranking import Recommendation, best_unseen
 from fedrec.errors import UsageError, did_you_mean
 from unlearning.central.answering import AnsweringModel
-from unlearning.central.executor import behind, refuse
+from unlearning.central.freshness import check_current
 from unlearning.central.model_folder import CENTRAL, ModelFolder
-from unlearning.workflow.findings import refuse_unproved
-from unlearning.workflow.workflow import Workflow
 
 
 def recommend(model: ModelFolder, user: str, top: int) -> tuple[str, list[Recommendation]]:
@@ -32,15 +28,3 @@ def recommend(model: ModelFolder, user: str, top: int) -> tuple[str, list[Recomm
         return CENTRAL, best_unseen(opened.answers, opened.encoder, opened.catalogue, rows, known, top)
     finally:
         opened.answers.close()
-
-
-def check_current(model: ModelFolder) -> None:
-    """
-    Raises:
-        FedrecError: the model is an old copy, which was put back: nothing may answer from it.
-    """
-    if Workflow.is_open(model):
-        workflow = Workflow(model)
-        with closing(workflow.ledger) as ledger:
-            refuse_unproved(workflow)
-            refuse(model, behind(model, ledger))

@@ -23,8 +23,6 @@ from unlearning.shards.assignment import NOWHERE, ShardAssignment
 
 _BYTES = 16  # of a hash
 
-Hashes = NDArray[np.uint8]
-
 
 @dataclass(frozen=True)
 class RowTable:
@@ -38,41 +36,41 @@ class RowTable:
     assignment: ShardAssignment
     vectors: NDArray[np.float32]
 
+    def taught(self, shard: int) -> Interactions:
+        """The rows that the training of a shard reads."""
+        return self.interactions.take(self.assignment.read(self.interactions, shard))
 
-def save_row_table(path: Path, table: RowTable, catalogue: Catalogue) -> None:
-    row, timeline = _hashes(table.interactions, catalogue)
-    arrays: dict[str, NDArray[Any]] = {
-        "row": row, "timeline": timeline, "shard": table.assignment.shard, "slice": table.assignment.slice,
-        "vectors": table.vectors,
-    }  # fmt: skip
-    with replacing(path, durable=True) as partial, storing(partial):
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, partial)
+    def save(self, path: Path, catalogue: Catalogue) -> None:
+        row, timeline = _hashes(self.interactions, catalogue)
+        known = {"shard": self.assignment.shard, "slice": self.assignment.slice, "vectors": self.vectors}
+        arrays: dict[str, NDArray[Any]] = {"row": row, "timeline": timeline, **known}
+        with replacing(path, durable=True) as partial, storing(partial):
+            save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, partial)
+
+    @classmethod
+    def load(cls, path: Path, rows: Interactions, catalogue: Catalogue) -> RowTable:
+        """What is known of some rows. One that is new lives nowhere: it teaches nobody."""
+        kept = load_file(path)
+        row, timeline = _hashes(rows, catalogue)
+        known = {digest.tobytes(): place for place, digest in enumerate(kept["row"])}
+        found = np.array([known.get(digest.tobytes(), -1) for digest in row], np.intp)
+        there = found >= 0
+        same = there.copy()
+        same[there] = (kept["timeline"][found[there]] == timeline[there]).all(axis=1)
+        shard, slice_ = (np.where(there, kept[name][found], NOWHERE).astype(np.int32) for name in ("shard", "slice"))
+        vectors = np.where(same[:, None], kept["vectors"][found], np.float32(np.nan))
+        return cls(rows, ShardAssignment(shard, slice_), vectors)
 
 
-def load_row_table(path: Path, rows: Interactions, catalogue: Catalogue) -> RowTable:
-    """What is known of some rows. One that is new lives nowhere: it teaches nobody."""
-    kept = load_file(path)
-    row, timeline = _hashes(rows, catalogue)
-    known = {digest.tobytes(): place for place, digest in enumerate(kept["row"])}
-    found = np.array([known.get(digest.tobytes(), -1) for digest in row], np.intp)
-    there = found >= 0
-    same = there.copy()
-    same[there] = (kept["timeline"][found[there]] == timeline[there]).all(axis=1)
-    shard, slice_ = (np.where(there, kept[name][found], NOWHERE).astype(np.int32) for name in ("shard", "slice"))
-    vectors = np.where(same[:, None], kept["vectors"][found], np.float32(np.nan))
-    return RowTable(rows, ShardAssignment(shard, slice_), vectors)
-
-
-def _hashes(rows: Interactions, catalogue: Catalogue) -> tuple[Hashes, Hashes]:
+def _hashes(rows: Interactions, catalogue: Catalogue) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """(n, 16) of each row, which stays when others go, and of all rows of its person with what was said of them."""
-    keys = row_keys(rows, catalogue).tolist()
-    said = zip(
-        rows.user.tolist(), keys, occurrences(rows).tolist(), rows.label.tolist(), rows.split.tolist(), strict=True
-    )
+    keys, nth = row_keys(rows, catalogue).tolist(), occurrences(rows).tolist()
     own: list[bytes] = []
     of_person = [hashlib.sha256() for _ in rows.user_ids]
-    for user, nth, label, split, key in said:
-        own.append(hashlib.sha256(f"{key}\t{nth}".encode()).digest()[:_BYTES])
-        of_person[user].update(f"{key}\t{nth}\t{label}\t{split}\n".encode())
-    whole = np.array([list(each.digest()[:_BYTES]) for each in of_person], np.uint8).reshape(-1, _BYTES)
-    return np.frombuffer(b"".join(own), np.uint8).reshape(-1, _BYTES), whole[rows.user]
+    columns = (rows.user.tolist(), keys, nth, rows.label.tolist(), rows.split.tolist())
+    for user, key, number, label, split in zip(*columns, strict=True):
+        own.append(hashlib.sha256(f"{key}\t{number}".encode()).digest()[:_BYTES])
+        of_person[user].update(f"{key}\t{number}\t{label}\t{split}\n".encode())
+    whole = b"".join(each.digest()[:_BYTES] for each in of_person)
+    row, timeline = (np.frombuffer(joined, np.uint8).reshape(-1, _BYTES) for joined in (b"".join(own), whole))
+    return row, timeline[rows.user]

@@ -11,8 +11,8 @@ from fedrec.config import RunConfig
 from fedrec.errors import Interrupted, UsageError, command
 from fedrec.files import read_json
 from unlearning.central.evaluation import measure, note_facts, note_seconds, write_page
-from unlearning.central.layout import RESULT, is_model
 from unlearning.central.model import ShardedModel
+from unlearning.central.model_folder import RESULT, is_model
 from unlearning.central.preparation import prepare
 from unlearning.compute.crew import OnStep, Workers
 from unlearning.methods.method import Method
@@ -24,13 +24,11 @@ def create(folder: Path, config: RunConfig, method: Method, replace: bool = Fals
     Raises:
         UsageError: something is there already.
     """
-    if replace and is_model(folder):
-        lock.empty(folder)
     if is_model(folder):
-        go_on = command("unlearn train --resume", folder)
-        raise UsageError(
-            f"{folder} holds a model: continue it with {go_on}, throw it away with --replace, or choose another --out"
-        )
+        if not replace:
+            mend = f"continue it with {command('unlearn train --resume', folder)}, throw it away with --replace"
+            raise UsageError(f"{folder} holds a model: {mend}, or choose another --out")
+        lock.empty(folder)
     if lock.content(folder):
         raise UsageError(f"{folder} is not empty: choose another --out")
     prepared = prepare(config)

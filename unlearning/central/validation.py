@@ -20,14 +20,6 @@ from unlearning.compute.crew import Crew
 
 
 @dataclass(frozen=True)
-class Scored:
-    """The like-probabilities (m,) of rows (m,)."""
-
-    rows: NDArray[np.intp]
-    scores: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
 class Scoring:
     """An adapter and the windows it is to answer.
 
@@ -53,12 +45,14 @@ class Scoring:
                 read.update(f"{len(part)} ".encode() + part.tobytes())
         return state_hash(self.state), read.hexdigest(), self.readout, repr(self.lora), self.precision
 
-    def run(self, model: torch.nn.Module, on_step: Callable[[int, int], None]) -> Scored:
-        """Answer. A person's scores depend on nobody else's windows (`by_person`)."""
+    def run(
+        self, model: torch.nn.Module, on_step: Callable[[int, int], None]
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Rows (m,) and their like-probabilities (m,). A person's depend on nobody else's windows (`by_person`)."""
         asked = [(self.state, self.windows)]
         (scores,) = each_alone(model, self.precision, self.lora, self.readout, self.user, asked)
         rows = np.concatenate([window.rows for window in self.windows])
-        return Scored(rows, scores[rows])
+        return rows, scores[rows]
 
 
 def scores_by_crew(
@@ -68,8 +62,8 @@ def scores_by_crew(
     for place, (state, windows) in enumerate(asked):
         scores = np.full(len(user), np.nan)
         parts = split_by_person(windows, user, crew.width)
-        for done in crew.run([Scoring(place, state, part, user, readout, lora, precision) for part in parts]):
-            scores[done.rows] = done.scores
+        for rows, found in crew.run([Scoring(place, state, part, user, readout, lora, precision) for part in parts]):
+            scores[rows] = found
         yield scores
 
 

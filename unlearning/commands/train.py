@@ -74,7 +74,7 @@ def train(
     from fedrec.preparation import resolve
     from fedrec.reporting.run_console import print_results
     from unlearning.central import train as training
-    from unlearning.compute.choice import workers_for
+    from unlearning.compute.processes import workers_for
     from unlearning.methods import method_named
 
     if resume is not None and (overrides or config or set_ or out or method or shards or slices):

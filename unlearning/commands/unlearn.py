@@ -88,7 +88,7 @@ def compare(
         raise UsageError(f"--unit {unit}: choose row or user")
     console = terminal(json == "-")
     if methods.strip() == "?":
-        from unlearning.comparison.method_table import choices
+        from unlearning.comparison.console import choices
 
         console.print(choices())
         return
@@ -96,15 +96,26 @@ def compare(
     from fedrec import api
     from fedrec.console.json_output import write_result
     from fedrec.reporting.comparison_console import results
-    from unlearning.comparison.console import telling
+    from unlearning.comparison.console import ConsoleListener
 
-    with telling(console, cast("Unit", unit)) as told:
-        done = api.compare(
-            methods=[name.strip() for name in methods.split(",")] if methods else (),
-            shards=shards, slices=slices, unit=cast("Unit", unit), forget=forget, seeds=chosen, gpus=gpus,
-            settings=given(compare, locals()), sets=set_ or (), config=config, out=out, replace=replace,
-            workers=workers, latency=latency, telling=told,
-        )  # fmt: skip
+    deleted = cast("Unit", unit)
+    done = api.compare(
+        methods=[name.strip() for name in methods.split(",")] if methods else (),
+        shards=shards,
+        slices=slices,
+        unit=deleted,
+        forget=forget,
+        seeds=chosen,
+        gpus=gpus,
+        settings=given(compare, locals()),
+        sets=set_ or (),
+        config=config,
+        out=out,
+        replace=replace,
+        workers=workers,
+        latency=latency,
+        listener=ConsoleListener(console, deleted),
+    )
     console.print("", results(done.result), "", sep="\n")
     console.print("report", done.report, markup=False, soft_wrap=True)
     write_result(done.result, json)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,38 +19,42 @@ from fedrec.data.selection import Selection, row_keys
 from fedrec.errors import UsageError
 from fedrec.files import read_json, write_json
 from fedrec.preparation import facts_of
-from fedrec.tasks import task_of
 from fedrec.tasks.like import Like
-from unlearning.central.layout import METHOD
 from unlearning.central.model import ShardedModel
+from unlearning.central.model_folder import is_model
 from unlearning.central.preparation import prepare
 from unlearning.comparison.exactness import exactness
-from unlearning.comparison.latency import FORMS, seconds_per_row
+from unlearning.comparison.latency import FORMS, SHARDS, seconds_per_row
 from unlearning.comparison.plan import PLAN, RESULT, Plan
 from unlearning.comparison.result_cache import ResultCache
-from unlearning.compute.crew import OnStep, Workers
+from unlearning.compute.crew import OnStep, Workers, silent
 from unlearning.methods.method import Method, Unit
 from unlearning.partition import describe
-from unlearning.partition.features import fill_vectors, partition_rows
+from unlearning.partition.features import fill_vectors
 
 RETRAINING = "retraining"
-INFERENCE_SHARDS = (1, 4, 8, 16)
 _INFERENCE_WINDOWS = 48
 
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Telling:
-    """Whom to tell what is going on: `on_data(warnings)` of a seed's data, then `on_method(name, seed)` at the start of
-    each method, and `on_row(row)` at its end."""
+class ComparisonListener:
+    """Whom to tell what is going on; this one tells nobody."""
 
-    on_data: Callable[[Sequence[str]], None]
-    on_method: Callable[[str, int], OnStep]
-    on_row: Callable[[Row], None]
+    def on_data(self, warnings: Sequence[str]) -> None:
+        """Of the warnings of a seed's data."""
+
+    def training(self, name: str, seed: int) -> AbstractContextManager[OnStep]:
+        """Around a method, with what is called at the steps of its shards."""
+        return nullcontext(silent)
+
+    def on_row(self, row: Row) -> None:
+        """Of a method that is done."""
 
 
-def compare(folder: Path, plan: Plan, pool: Workers, telling: Telling, latency: bool = False) -> dict[str, Any]:
+def compare(
+    folder: Path, plan: Plan, workers: Workers, listener: ComparisonListener, latency: bool = False
+) -> dict[str, Any]:
     """The result, as `compare.json` in the folder holds it. What is finished there already is not done again.
 
     Args:
@@ -60,11 +66,14 @@ def compare(folder: Path, plan: Plan, pool: Workers, telling: Telling, latency: 
     rows: list[Row] = []
     for seed in plan.seeds:
         bench = Bench(plan, seed)
-        telling.on_data(bench.dataset.warnings)
-        write_json(folder / PLAN, plan.as_dict())
+        listener.on_data(bench.dataset.warnings)
+        write_json(folder / PLAN, plan.model_dump(mode="json"))
         keep_base(folder, bench.base)
-        with pool.crew(bench.base, bench.config.train) as crew:
-            rows += _rows(folder, bench, ResultCache(crew), telling)
+        with workers.crew(bench.base, bench.config.train) as crew:
+            rows += _rows(folder, bench, ResultCache(crew), listener)
+    timed = folder / "inference.json"
+    if latency and not timed.exists():
+        write_json(timed, list(bench.timed()))
     result = {
         "data": bench.dataset.name,
         "base": bench.base.name,
@@ -75,25 +84,25 @@ def compare(folder: Path, plan: Plan, pool: Workers, telling: Telling, latency: 
         "shards": plan.shards,
         "slices": plan.slices,
         "methods": rows,
-        "inference": bench.inference(folder / "inference.json", latency),
+        "inference": read_json(timed) if timed.exists() else [],
         "config": plan.config.model_dump(mode="json"),
     }
     write_json(folder / RESULT, result)
     return result
 
 
-def _rows(folder: Path, bench: Bench, cache: ResultCache, telling: Telling) -> list[Row]:
+def _rows(folder: Path, bench: Bench, cache: ResultCache, listener: ComparisonListener) -> list[Row]:
     """Those of one seed, retraining first; what stands in the folder already is not measured again."""
     rows: list[Row] = []
     for method in map(bench.plan.method, dict.fromkeys((RETRAINING, *bench.plan.methods))):
         name = f"{bench.config.seed}-{method.name}"
         kept = folder / "rows" / f"{name}.json"
         if not kept.exists():
-            on_step = telling.on_method(method.name, bench.config.seed)
-            write_json(kept, bench.measure(method, folder / "models" / name, cache, on_step))
+            with listener.training(method.name, bench.config.seed) as on_step:
+                write_json(kept, bench.measure(method, folder / "models" / name, cache, on_step))
         row = read_json(kept)
         rows.append(row | beside(row, rows[0] if rows else row))
-        telling.on_row(rows[-1])
+        listener.on_row(rows[-1])
     return rows
 
 
@@ -103,12 +112,8 @@ class Bench:
     def __init__(self, plan: Plan, seed: int) -> None:
         self.plan = plan
         prepared = prepare(plan.config.model_copy(update={"seed": seed}))
-        self.dataset, self.base, self.config, self.encoder = (
-            prepared.dataset,
-            prepared.base,
-            prepared.config,
-            prepared.encoder,
-        )
+        self.dataset, self.base = prepared.dataset, prepared.base
+        self.config, self.encoder = prepared.config, prepared.encoder
         self.vectors = fill_vectors(self.base, self.encoder, self.dataset.interactions)
         self.selection = draw(self.dataset, plan.unit, plan.forget, seed)
 
@@ -125,7 +130,9 @@ class Bench:
         first = _measured(model, ~gone)
         deletion = model.forget(self.selection, cache, on_step)
         deleting = deletion.seconds + cache.spared()
-        second = _measured(model, np.ones(len(model.table.interactions), bool))
+        second = _measured(model)
+        shard = model.table.assignment.shard
+        quality = describe(model.features(), shard[shard >= 0], method.shards)
         return {
             "name": method.name,
             "partition": method.partition,
@@ -143,69 +150,37 @@ class Bench:
             "withdrawn_seconds": deletion.withdrawn_seconds,
             "shards_touched": len(deletion.shards),
             "exact": exactness(model, before, gone),
-            **self._partition(model),
+            **asdict(quality),
             "bytes": sum(path.stat().st_size for path in (folder / "shards").rglob("*.safetensors")),
         }
 
-    def inference(self, path: Path, measured: bool) -> list[Row]:
-        """Seconds per test row for several numbers of shards and ways of answering, beside one adapter.
-
-        Args:
-            path: keeps them; what stands there is not measured again.
-            measured: measure them where they are not kept.
-        """
-        if not path.exists():
-            if not measured:
-                return []
-            write_json(path, list(self._timed()))
-        kept: list[Row] = read_json(path)
-        return kept
-
-    def _timed(self) -> Iterator[Row]:
+    def timed(self) -> Iterator[Row]:
+        """Seconds per test row for several numbers of shards and ways of answering, beside one adapter."""
         rows = self.dataset.interactions
         windows = self.encoder.windows(rows, rows.split == TEST)[:_INFERENCE_WINDOWS]
-        readout = self.encoder.readout
-        for shards in INFERENCE_SHARDS:
-            for form in FORMS:
-                seconds = seconds_per_row(self.base, self.config.lora, windows, readout, shards, form)
-                yield {"shards": shards, "form": form, "seconds_per_row": seconds}
+        for shards, form in product(SHARDS, FORMS):
+            seconds = seconds_per_row(self.base, self.config.lora, windows, self.encoder.readout, shards, form)
+            yield {"shards": shards, "form": form, "seconds_per_row": seconds}
 
     def _model(self, method: Method, folder: Path) -> ShardedModel:
-        if (folder / METHOD).exists():
+        if is_model(folder):
             model = ShardedModel(folder)
-            if len(model.table.interactions) == len(self.dataset.interactions):
+            if len(model.interactions) == len(self.dataset.interactions):
                 return model
         shutil.rmtree(folder, ignore_errors=True)
         return ShardedModel.create(folder, self.config, method, self.dataset, vectors=self.vectors)
 
-    def _partition(self, model: ShardedModel) -> Row:
-        material = partition_rows(
-            model.table.interactions, model.table.vectors, model.catalogue, self.base, self.config
-        )
-        assignment = model.table.assignment
-        quality = describe(material, assignment.shard[assignment.shard >= 0], model.method.shards)
-        return {
-            "balance": quality.balance,
-            "shards_per_user": quality.shards_per_user,
-            "separation": quality.separation,
-            "like_rate_spread": quality.like_rate_spread,
-        }
-
 
 def beside(row: Row, retrained: Row) -> Row:
-    """What a method's figures are next to those of retraining everything."""
+    """What a method's figures are next to those of retraining everything; None where no test row can be ranked."""
+    after, reference = row["auc_after"], retrained["auc_after"]
     return {
-        "retrain_auc": retrained["auc_after"],
-        "difference": _minus(row["auc_after"], retrained["auc_after"]),
+        "retrain_auc": reference,
+        "difference": None if after is None or reference is None else after - reference,
         "rows_full": retrained["rows_processed"],
         "steps_full": retrained["steps"],
         "seconds_full": retrained["seconds"],
     }
-
-
-def _minus(one: float | None, other: float | None) -> float | None:
-    """None where no test row can be ranked."""
-    return None if one is None or other is None else one - other
 
 
 def draw(dataset: Dataset, unit: Unit, count: int, seed: int) -> Selection:
@@ -226,10 +201,8 @@ def draw(dataset: Dataset, unit: Unit, count: int, seed: int) -> Selection:
     return Selection(rows=tuple(sorted(row_keys(rows.take(np.sort(chosen)), dataset.catalogue))))
 
 
-def _measured(model: ShardedModel, staying: NDArray[np.bool_]) -> Row:
-    """Metrics on the test rows that stay."""
+def _measured(model: ShardedModel, staying: NDArray[np.bool_] | None = None) -> Row:
+    """Metrics on the test rows, or on those that stay; None for those of the page that the task does not have."""
     scores, test = model.test_scores()
-    rows, wanted = model.table.interactions, test & staying
-    task = task_of(model.config)
-    metrics = task.measure(scores[wanted], task.labels(rows)[wanted], rows.user[wanted])
-    return dict.fromkeys(Like.metrics) | {key: value for key, value in metrics.items() if key != "examples"}
+    metrics = model.metrics(scores, test if staying is None else test & staying)
+    return dict.fromkeys(Like.metrics) | {k: v for k, v in metrics.items() if k != "examples"}

@@ -1,61 +1,56 @@
-"""A comparison of methods on the terminal while it goes: bars of the shards in training, a line a method when done."""
+"""A comparison of methods on the terminal: what it may compare, and a line a method when that is done."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from fedrec.console.json_output import warn
-from fedrec.console.terminal import Terminal, terminal
+from fedrec.console.progress import side_by_side
+from fedrec.console.terminal import Terminal
+from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.reporting.comparison_result import EXACTNESS
 from fedrec.reporting.formatting import duration, number
-from unlearning.comparison.compare import RETRAINING, Row, Telling
+from fedrec.reporting.terminal_table import table_of
+from unlearning.comparison.compare import RETRAINING, ComparisonListener, Row
+from unlearning.compute.crew import OnStep
+from unlearning.methods import METHODS
 from unlearning.methods.method import Unit
 from unlearning.partition import PARTITIONERS
 
 
-@contextmanager
-def telling(console: Terminal, unit: Unit) -> Iterator[Telling]:
-    """Bars of every shard in training, which vanish, and a line for each method that is done.
+@dataclass(frozen=True)
+class ConsoleListener(ComparisonListener):
+    """Shows every shard in training, and a line for each method that is done.
 
-    Args:
+    Attributes:
         unit: what is deleted.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=terminal(beside=True), transient=True) as progress:
 
-        def on_method(name: str, seed: int) -> Any:
-            tasks: dict[int, TaskID] = {}
-            for task in progress.task_ids:
-                progress.remove_task(task)
-            progress.start()
+    console: Terminal
+    unit: Unit
 
-            def on_step(shard: int, step: int, steps: int) -> None:
-                if shard not in tasks:
-                    tasks[shard] = progress.add_task(f"{name}, seed {seed}, shard {shard}", total=steps)
-                progress.update(tasks[shard], completed=step, total=steps)
+    def on_data(self, warnings: Sequence[str]) -> None:
+        warn(warnings)
 
-            return on_step
+    @contextmanager
+    def training(self, name: str, seed: int) -> Iterator[OnStep]:
+        with side_by_side() as tell:
+            yield lambda shard, step, steps: tell(f"{name}, seed {seed}, shard {shard}", step, steps)
 
-        def on_row(row: Row) -> None:
-            progress.stop()  # it may be the same terminal
-            console.print(line(row), markup=False, soft_wrap=True)
-            if why := dear(row, unit):
-                console.print(f"  {why}", style="yellow", markup=False, soft_wrap=True)
-
-        yield Telling(warn, on_method, on_row)
-
-
-def line(row: Row) -> str:
-    """One method and seed, when it is done."""
-    return (
-        f"{row['name']}, seed {row['seed']}: AUC {number(row['auc_before'])} → {number(row['auc_after'])}, "
-        f"{row['shards_touched']} of {row['shards']} shards again, {duration(row['seconds'])} "
-        f"instead of {duration(row['seconds_full'])}, exact: {EXACTNESS[row['exact']][0]}"
-    )
+    def on_row(self, row: Row) -> None:
+        line = (
+            f"{row['name']}, seed {row['seed']}: AUC {number(row['auc_before'])} → {number(row['auc_after'])}, "
+            f"{row['shards_touched']} of {row['shards']} shards again, {duration(row['seconds'])} "
+            f"instead of {duration(row['seconds_full'])}, exact: {EXACTNESS[row['exact']][0]}"
+        )
+        self.console.print(line, markup=False, soft_wrap=True)
+        if why := dear(row, self.unit):
+            self.console.print(f"  {why}", style="yellow", markup=False, soft_wrap=True)
 
 
 def dear(row: Row, unit: Unit) -> str | None:
@@ -67,3 +62,19 @@ def dear(row: Row, unit: Unit) -> str | None:
     if row["shards_touched"] == row["shards"]:
         return "dearer than retraining: what was deleted was in every shard; more shards, or fewer deletions at once"
     return "dearer than retraining: so few rows train faster than shards are started and judged"
+
+
+def choices() -> RenderableType:
+    """What `fedrec unlearn compare --methods` may name."""
+    methods, partitioners, aggregators = (table_of(title) for title in ("methods", "partitioners", "aggregators"))
+    for name in METHODS:
+        kind = METHODS.load(name)
+        pair = kind.by_user if kind.by_user == kind.by_row else f"{kind.by_user}; for rows {kind.by_row}"
+        methods.add_row(name, Text("everything anew, in one shard" if name == RETRAINING else pair))
+    for each in PARTITIONERS.values():
+        partitioners.add_row(each.name, f"by {each.unit}{', strict' if each.strict else ''}", Text(each.source))
+    for aggregator in AGGREGATORS.values():
+        aggregators.add_row(aggregator.name, aggregator.form, Text(aggregator.source))
+    for table in (methods, partitioners, aggregators):
+        table.show_header = False
+    return Group(methods, "", partitioners, "", aggregators)

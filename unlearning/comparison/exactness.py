@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 from fedrec.data.selection import without
 from unlearning.central.model import ShardedModel
 from unlearning.central.row_table import RowTable
-from unlearning.partition.features import partition_rows
 from unlearning.shards.assignment import ShardAssignment, assign_shards
-from unlearning.shards.files import shard_folder
-from unlearning.shards.training import make_jobs
+from unlearning.shards.files import ShardFiles
 
 Exactness = Literal["strict", "given-partition", "no"]
 
@@ -33,38 +31,22 @@ def exactness(model: ShardedModel, before: RowTable, gone: NDArray[np.bool_]) ->
         before: its table before.
         gone: (n,) the rows of `before` that were to go.
     """
-    rows = without(before.interactions, gone)
-    kept = model.table.interactions
+    rows, kept, method = without(before.interactions, gone), model.interactions, model.method
     left = rows.user_ids == kept.user_ids and all(
         np.array_equal(getattr(rows, name), getattr(kept, name)) for name in ("user", "item", "label", "time", "split")
     )
     if not left:
         return "no"
-    if _makes(model, _sorted_anew(model)):
+    anew = assign_shards(
+        kept, model.features(), method.partitioner, method.shards, method.slices, seed=model.config.seed
+    )
+    if _makes(model, anew):
         return "strict"
     return "given-partition" if _makes(model, before.assignment.take(~gone)) else "no"
 
 
-def _sorted_anew(model: ShardedModel) -> ShardAssignment:
-    method, rows = model.method, model.table.interactions
-    material = partition_rows(rows, model.table.vectors, model.catalogue, model.base, model.config)
-    return assign_shards(rows, material, method.partitioner, method.shards, method.slices, model.config.seed)
-
-
 def _makes(model: ShardedModel, assignment: ShardAssignment) -> bool:
     """Whether the rows that are left, so assigned, make the shards that are served."""
-    jobs = make_jobs(
-        model.table.interactions,
-        assignment,
-        model.encoder,
-        model.shards,
-        model.method.slices,
-        model.config,
-        model.origin,
-    )
     served = model.ensemble.named()
-    folders = [shard_folder(model.folder, job.shard) for job in jobs]
-    return all(
-        folder.digests == job.digests and served.get(job.shard) == folder.hashes[-1]
-        for job, folder in zip(jobs, folders, strict=True)
-    )
+    made = ((job, ShardFiles(model.folder, job.shard)) for job in model.jobs(assignment))
+    return all(files.digests == job.digests and served.get(job.shard) == files.hashes[-1] for job, files in made)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from fedrec.config import TrainConfig
@@ -16,34 +16,28 @@ class ResultCache:
     """A crew that remembers what came of each call, and serves model after model on its one base."""
 
     def __init__(self, crew: Crew) -> None:
-        self.kept: dict[tuple[Hashable, ...], tuple[tuple[Any, ...], float]] = {}
-        self.seconds = 0.0
-        self._crew = crew
+        self._kept: dict[tuple[Hashable, ...], tuple[tuple[Any, ...], float]] = {}
+        self._spared, self._crew, self.width = 0.0, crew, crew.width
 
-    @contextmanager
-    def crew(self, base: Base, settings: TrainConfig) -> Iterator[Crew]:
+    def crew(self, base: Base, settings: TrainConfig) -> AbstractContextManager[Crew]:
         """Itself, for a model on the base and with the settings that its crew was made for."""
-        yield self
-
-    @property
-    def width(self) -> int:
-        return self._crew.width
+        return nullcontext(self)
 
     def run(self, work: Sequence[Work[T]], on_step: OnStep = silent) -> Iterator[T]:
         """As the crew does it; a call that was answered before costs nothing."""
         asked = tuple(each.key for each in work)
-        if asked in self.kept:
-            done, seconds = self.kept[asked]
-            self.seconds += seconds
+        if asked in self._kept:
+            done, seconds = self._kept[asked]
+            self._spared += seconds
             yield from done
             return
         began, fresh = time.perf_counter(), []
         for result in self._crew.run(work, on_step):
             fresh.append(result)
             yield result
-        self.kept[asked] = tuple(fresh), time.perf_counter() - began
+        self._kept[asked] = tuple(fresh), time.perf_counter() - began
 
     def spared(self) -> float:
-        """Seconds that what was answered from cache, since this was last asked, had taken the first time."""
-        seconds, self.seconds = self.seconds, 0.0
+        """Seconds that what was answered from memory, since this was last asked, had taken the first time."""
+        seconds, self._spared = self._spared, 0.0
         return seconds

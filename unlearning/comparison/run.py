@@ -5,19 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fedrec.errors import Interrupted
+from fedrec.errors import FedrecError, Interrupted, command
+from fedrec.files import read_json
 from fedrec.lock import only_writer
 from fedrec.options import new_folder
-from unlearning.comparison.compare import Telling, compare
-from unlearning.comparison.plan import Plan, claim, write_page
+from fedrec.reporting import comparison_page
+from unlearning.comparison.compare import ComparisonListener, compare
+from unlearning.comparison.plan import PAGE, RESULT, Plan, claim
 from unlearning.compute.crew import Workers
 
 METHODS = ("sisa", "grapheraser", "receraser", "apa-d", "apa-nd", "strict", "strict-hash")
-SILENT = Telling(lambda warnings: None, lambda name, seed: lambda shard, step, steps: None, lambda row: None)
 
 
 def carry_out(
-    plan: Plan, folder: Path | None, pool: Workers, telling: Telling, *, latency: bool = False, replace: bool = False
+    plan: Plan, folder: Path | None, workers: Workers, listener: ComparisonListener, *, latency: bool, replace: bool
 ) -> tuple[Path, dict[str, Any]]:
     """The folder, and the result in it. What is finished there already is not done again.
 
@@ -34,8 +35,21 @@ def carry_out(
     with only_writer(folder):
         claim(folder, plan, replace)
         try:
-            result = compare(folder, plan, pool, telling, latency)
+            result = compare(folder, plan, workers, listener, latency)
         except KeyboardInterrupt:
             raise Interrupted(f"stopped; the same command with --out {folder} continues it") from None
-        write_page(result, folder)
+        comparison_page.write_page(result, folder / PAGE)
     return folder, result
+
+
+def show_again(folder: Path) -> Path:
+    """Write the page of a finished comparison again; where it is.
+
+    Raises:
+        FedrecError: it is not finished, or the page cannot be written.
+    """
+    if not (folder / RESULT).exists():
+        again = command("unlearn compare --out", folder)
+        raise FedrecError(f"{folder}: this comparison is not finished; {again} goes on")
+    comparison_page.write_page(read_json(folder / RESULT), folder / PAGE)
+    return folder / PAGE

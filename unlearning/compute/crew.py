@@ -24,6 +24,16 @@ def silent(shard: int, step: int, steps: int) -> None:
     """An `OnStep` that tells nobody."""
 
 
+def now_and_then(shard: int, tell: OnStep) -> Callable[[int, int], None]:
+    """Of a shard's steps the tenth, the twentieth and so on, and the last one."""
+
+    def tick(step: int, steps: int) -> None:
+        if step % 10 == 0 or step == steps:
+            tell(shard, step, steps)
+
+    return tick
+
+
 class Work(Protocol[T_co]):
     """Something to compute for a shard. It depends on nothing but itself and the base model.
 

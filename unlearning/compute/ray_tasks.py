@@ -22,7 +22,7 @@ from fedrec.config import TrainConfig
 from fedrec.errors import FedrecError
 from fedrec.models.base import Base, pack, unpack
 from unlearning.compute.board import Board
-from unlearning.compute.crew import Crew, OnStep, T, Work, silent
+from unlearning.compute.crew import Crew, OnStep, T, Work, now_and_then, silent
 
 _RETRIES = 3
 _POLL = 0.5  # seconds between looks at the workers' progress
@@ -93,13 +93,8 @@ class _OnRay:
 def _on_base(model: list[Any], key: str, settings: TrainConfig, work: Work[T], board: Any) -> T:
     """On a worker. The reference to the model stands in a list, so that Ray does not fetch it for every task."""
     hardware.use_threads(settings)
-
-    def tick(step: int, steps: int) -> None:
-        if step % 10 == 0 or step == steps:
-            board.write.remote(work.shard, step, steps)
-
     _REFERENCES[key] = model[0]
-    return work.run(_unpacked(key, settings.device), tick)
+    return work.run(_unpacked(key, settings.device), now_and_then(work.shard, board.write.remote))
 
 
 _REFERENCES: dict[str, Any] = {}

@@ -31,10 +31,8 @@ def fill_vectors(
     wanted = (interactions.split == TRAIN) | (interactions.split == VALID)
     if kept is not None:
         wanted &= np.isnan(kept[:, 0])
-    new = row_vectors(
-        base.model, encoder.windows(interactions, wanted), len(interactions), precision=base.precision,
-        batches=by_person(interactions.user),
-    )  # fmt: skip
+    windows, together = encoder.windows(interactions, wanted), by_person(interactions.user)
+    new = row_vectors(base.model, windows, len(interactions), precision=base.precision, batches=together)
     return new if kept is None else np.where(wanted[:, None], new, kept)
 
 
@@ -42,12 +40,19 @@ def partition_rows(
     interactions: Interactions, vectors: NDArray[np.float32], catalogue: Catalogue, base: Base, config: RunConfig
 ) -> Rows:
     """The training rows and what public things there are to sort them by."""
-    rows = interactions.split == TRAIN
+    train = interactions.split == TRAIN
+    rows = interactions.take(train)
     items, people = _public(base, catalogue, config.data.world if config.data.path is None else None)
     return Rows(
-        interactions.user[rows], interactions.item[rows], interactions.label[rows], interactions.user_ids,
-        row_keys(interactions.take(rows), catalogue), vectors[rows], items, people,
-    )  # fmt: skip
+        user=rows.user,
+        item=rows.item,
+        label=rows.label,
+        user_ids=rows.user_ids,
+        row_keys=row_keys(rows, catalogue),
+        vectors=vectors[train],
+        item_vectors=items,
+        public=people,
+    )
 
 
 @lru_cache(maxsize=1)

@@ -15,7 +15,6 @@ class Quality:
     """Of n rows in S shards; figures that no rows can give are NaN.
 
     Attributes:
-        sizes: (S,) rows of each shard.
         balance: rows of the largest shard / of the smallest; infinite if one is empty.
         shards_per_user: shards that hold rows of a user, mean over users with rows: what the deletion of one touches.
         separation: share of the vectors' variance between shards, Σ_s n_s |μ_s - μ|² / Σ_i |x_i - μ|²: 0 = shards with
@@ -23,7 +22,6 @@ class Quality:
         like_rate_spread: standard deviation over the non-empty shards of the share of likes.
     """
 
-    sizes: tuple[int, ...]
     balance: float
     shards_per_user: float
     separation: float
@@ -35,14 +33,13 @@ def describe(rows: Rows, shard: Shards, shards: int) -> Quality:
     size = np.bincount(shard, minlength=shards)
     nan = float("nan")
     if not len(rows):
-        return Quality((0,) * shards, nan, nan, nan, nan)
+        return Quality(nan, nan, nan, nan)
     touched = np.unique(np.stack([rows.user, shard]), axis=1).shape[1] / len(np.unique(rows.user))
     mean = rows.vectors.mean(axis=0, dtype=np.float64)
     between = float(size @ ((group_means(rows.vectors, shard, shards) - mean) ** 2).sum(axis=1))
     total = float(((rows.vectors - mean) ** 2).sum())
     likes = np.bincount(shard, weights=rows.label, minlength=shards)[size > 0] / size[size > 0]
     return Quality(
-        tuple(size.tolist()),
         float(size.max() / size.min()) if size.min() else float("inf"),
         float(touched),
         between / total if total else nan,

@@ -35,17 +35,5 @@ class Rows:
     item_vectors: NDArray[np.float32]
     public: NDArray[np.float32]
 
-    def __post_init__(self) -> None:
-        for name in ("item", "label", "row_keys", "vectors"):
-            if len(getattr(self, name)) != len(self):
-                raise ValueError(f"{name} has {len(getattr(self, name))} rows, expected {len(self)}")
-
     def __len__(self) -> int:
         return len(self.user)
-
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Rows:
-        """The given rows (a mask, or positions), with the user index and everything public unchanged."""
-        return Rows(
-            self.user[rows], self.item[rows], self.label[rows], self.user_ids, self.row_keys[rows],
-            self.vectors[rows], self.item_vectors, self.public,
-        )  # fmt: skip

@@ -6,14 +6,16 @@ A row's slice is a keyed hash of what moves together (the row, or its user), so 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.data.dataset import HISTORY, TRAIN, Interactions
 from fedrec.data.user_hash import by_hash
-from unlearning.partition import Partitioner
-from unlearning.partition.rows import Rows
+
+if TYPE_CHECKING:
+    from unlearning.partition import Partitioner, Rows
 
 NOWHERE = -1
 
@@ -38,8 +40,22 @@ class ShardAssignment:
 
     def learned(self, shard: int, upto: int) -> NDArray[np.bool_]:
         """(n,) the rows of a shard's slices 0 to `upto`."""
-        learned: NDArray[np.bool_] = (self.shard == shard) & (self.slice <= upto)
-        return learned
+        return np.asarray((self.shard == shard) & (self.slice <= upto))
+
+    def read(self, interactions: Interactions, shard: int) -> NDArray[np.bool_]:
+        """(n,) the rows that a shard's training reads: its own, and those of histories before a person's last one."""
+        taught, last = self.shard == shard, np.full(len(interactions.user_ids), -1)
+        np.maximum.at(last, interactions.user[taught], np.flatnonzero(taught))
+        before = np.arange(len(interactions)) <= last[interactions.user]
+        return np.asarray(before & np.isin(interactions.split, (TRAIN, HISTORY)))
+
+    def that_saw(self, interactions: Interactions, gone: NDArray[np.bool_]) -> tuple[int, ...]:
+        """The shards that learnt from a row that goes, or from a later row of its user, whose history it stands in."""
+        read = gone & np.isin(interactions.split, (TRAIN, HISTORY))
+        first = np.full(len(interactions.user_ids), len(interactions), np.int64)
+        np.minimum.at(first, interactions.user[read], np.flatnonzero(read))
+        saw = np.arange(len(interactions)) >= first[interactions.user]
+        return tuple(int(shard) for shard in np.unique(self.shard[saw]) if shard != NOWHERE)
 
 
 def assign_shards(
@@ -51,28 +67,8 @@ def assign_shards(
         rows: the training rows of `interactions`, in their order.
     """
     keys = [rows.user_ids[user] for user in rows.user] if partitioner.unit == "user" else rows.row_keys.tolist()
-    nowhere = np.full(len(interactions), NOWHERE, np.int32)
-    assignment = ShardAssignment(nowhere.copy(), nowhere.copy())
+    shard, slice_ = np.full((2, len(interactions)), NOWHERE, np.int32)
     teaching = interactions.split == TRAIN
-    assignment.shard[teaching] = partitioner.place(rows, shards, seed)
-    assignment.slice[teaching] = by_hash(keys, slices, f"slice {seed}")
-    return assignment
-
-
-def shards_that_saw(
-    interactions: Interactions, assignment: ShardAssignment, gone: NDArray[np.bool_]
-) -> tuple[int, ...]:
-    """The shards that learnt from a row that goes, or from a later row of its user, whose history it stands in."""
-    read = gone & np.isin(interactions.split, (TRAIN, HISTORY))
-    first = np.full(len(interactions.user_ids), len(interactions), np.int64)
-    np.minimum.at(first, interactions.user[read], np.flatnonzero(read))
-    saw = np.arange(len(interactions)) >= first[interactions.user]
-    return tuple(int(shard) for shard in np.unique(assignment.shard[saw]) if shard != NOWHERE)
-
-
-def reads(interactions: Interactions, taught: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(n,) the rows that training on some rows (n,) reads: those, and those of histories before a person's last one."""
-    last = np.full(len(interactions.user_ids), -1)
-    np.maximum.at(last, interactions.user[taught], np.flatnonzero(taught))
-    before = np.arange(len(interactions)) <= last[interactions.user]
-    return np.asarray(before & np.isin(interactions.split, (TRAIN, HISTORY)), bool)
+    shard[teaching] = partitioner.place(rows, shards, seed)
+    slice_[teaching] = by_hash(keys, slices, f"slice {seed}")
+    return ShardAssignment(shard, slice_)

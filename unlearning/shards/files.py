@@ -7,31 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from fedrec.files import read_json, replacing, storing, write_json
 from fedrec.models.adapter import State, state_hash
-from unlearning.shards.training import agreeing
+
+ABOUT = "~"  # before the digest of a shard that was made to be about as if it had been trained from those rows
 
 
 @dataclass(frozen=True)
-class ShardFolder:
-    """The adapters of one shard, as training left them."""
+class ShardFiles:
+    """The adapters of one shard, in the folder of a model."""
 
-    path: Path
+    model: Path
+    shard: int
+
+    @property
+    def path(self) -> Path:
+        return self.model / "shards" / f"{self.shard:04d}"
 
     @property
     def digests(self) -> tuple[str, ...]:
         """What each kept slice's adapter was made from."""
-        return tuple(self._record["digests"])
+        return self._recorded("digests")
 
     @property
     def hashes(self) -> tuple[str, ...]:
         """Of the adapter after each slice."""
-        return tuple(self._record["adapters"])
+        return self._recorded("adapters")
 
     def adapter(self, slice_: int = -1) -> State | None:
         """The adapter after a slice, the last without one; None where it is not there, or not as it was written."""
@@ -45,7 +53,8 @@ class ShardFolder:
 
     def agreeing(self, wanted: Sequence[str]) -> tuple[int, State | None]:
         """How many slices from the first on need no training, and the adapter after them; none of none."""
-        number = agreeing(self.digests, wanted)
+        pairs = zip(self.digests, wanted, strict=False)
+        number = len([*takewhile(lambda pair: pair[0] in (pair[1], ABOUT + pair[1]), pairs)])
         state = self.adapter(number - 1) if number else None
         return (0, None) if state is None else (number, state)
 
@@ -59,15 +68,10 @@ class ShardFolder:
             hashes.append(state_hash(state))
         write_json(self.path / "shard.json", {"digests": list(digests), "adapters": hashes})
 
-    @property
-    def _record(self) -> dict[str, list[str]]:
+    def _recorded(self, what: str) -> tuple[str, ...]:
         path = self.path / "shard.json"
-        record: dict[str, list[str]] = read_json(path) if path.exists() else {"digests": [], "adapters": []}
-        return record
+        record: dict[str, Any] = read_json(path) if path.exists() else {}
+        return tuple(record.get(what, ()))
 
     def _slice(self, number: int) -> Path:
         return self.path / f"slice-{number}.safetensors"
-
-
-def shard_folder(model: Path, shard: int) -> ShardFolder:
-    return ShardFolder(model / "shards" / f"{shard:04d}")

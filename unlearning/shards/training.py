@@ -8,7 +8,6 @@ about what E passes over the shard cost (algorithms.md 4).
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
@@ -23,8 +22,7 @@ from fedrec.training.lesson import Lesson
 from fedrec.training.loop import train
 from fedrec.training.step import Learning
 from unlearning.shards.assignment import ShardAssignment
-
-_ABOUT = "~"  # before the digest of a shard that was made to be about as if it had been trained from those rows
+from unlearning.shards.files import ABOUT
 
 
 @dataclass(frozen=True)
@@ -45,12 +43,12 @@ class Job:
 
     def told(self, trained: Trained) -> tuple[str, ...]:
         """The digests to keep with what came of it."""
-        return self.digests if trained.exact else tuple(f"{_ABOUT}{digest}" for digest in self.digests)
+        return self.digests if trained.exact else tuple(f"{ABOUT}{digest}" for digest in self.digests)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of an assignment: the adapter after each of its slices; rows processed, steps and seconds.
+    """What came of a training: the adapter after each of its slices, from slice `first` on; rows processed and steps.
 
     Attributes:
         exact: they are what training on the rows that are left gives.
@@ -61,7 +59,6 @@ class Trained:
     states: tuple[State, ...]
     rows: int
     steps: int
-    seconds: float
     exact: bool = True
 
 
@@ -94,16 +91,8 @@ def make_jobs(
     for shard in shards:
         lessons, digests, before = [], [], origin
         for upto in range(slices):
-            windows = encoder.windows(rows, where.learned(shard, upto))
-            lesson = Lesson(
-                windows,
-                labels,
-                rows.user,
-                encoder.readout,
-                (config.seed, "shard", shard, upto),
-                upto,
-                slices,
-            )
+            windows, draw = encoder.windows(rows, where.learned(shard, upto)), (config.seed, "shard", shard, upto)
+            lesson = Lesson(windows, labels, rows.user, encoder.readout, draw, upto, slices)
             before = hashlib.sha256(f"{before} {lesson.digest(settings)}".encode()).hexdigest()
             lessons.append(lesson)
             digests.append(before)
@@ -140,20 +129,14 @@ class ShardTraining:
 
     def run(self, model: torch.nn.Module, on_step: Callable[[int, int], None]) -> Trained:
         """Train. `on_step` is called with (steps done, steps) of each slice."""
-        began = time.perf_counter()
-        states, state, rows, steps = [], self.start, 0, 0
+        state, outcomes = self.start, []
         for lesson in self.job.lessons[self.first :]:
-            outcome = train(Learning(model, self.lora, state, lesson, self.settings), on_step=on_step)
-            state = outcome.state
-            states.append(state)
-            rows += outcome.rows
-            steps += outcome.steps
-        return Trained(self.shard, self.first, tuple(states), rows, steps, time.perf_counter() - began)
-
-
-def agreeing(kept: Sequence[str], wanted: Sequence[str]) -> int:
-    """How many slices from the first on need no training."""
-    for number, digest in enumerate(wanted):
-        if [*kept[number : number + 1]] not in ([digest], [f"{_ABOUT}{digest}"]):
-            return number
-    return len(wanted)
+            outcomes.append(train(Learning(model, self.lora, state, lesson, self.settings), on_step=on_step))
+            state = outcomes[-1].state
+        return Trained(
+            self.shard,
+            self.first,
+            states=tuple(outcome.state for outcome in outcomes),
+            rows=sum(outcome.rows for outcome in outcomes),
+            steps=sum(outcome.steps for outcome in outcomes),
+        )

@@ -18,7 +18,7 @@ from tests.unlearning.models import Maker, adapters, same
 from unlearning.central import answering as module
 from unlearning.central.model import ShardedModel
 from unlearning.partition import PARTITIONERS
-from unlearning.shards.files import shard_folder
+from unlearning.shards.files import ShardFiles
 from unlearning.shards.training import ShardTraining, Trained
 
 STRICT = [name for name, partitioner in PARTITIONERS.items() if partitioner.strict]
@@ -116,7 +116,7 @@ def test_slices_spare_what_came_before(maker: Maker, user: str) -> None:
 
 
 def slices_of(model: ShardedModel) -> list[bytes]:
-    folder = shard_folder(model.folder, 0).path
+    folder = ShardFiles(model.folder, 0).path
     return [(folder / f"slice-{number}.safetensors").read_bytes() for number in range(4)]
 
 

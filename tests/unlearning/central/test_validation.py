@@ -11,7 +11,7 @@ from fedrec.data.dataset import VALID
 from fedrec.ensemble.validation import read_judgement
 from tests.unlearning.models import Maker
 from unlearning.central.validation import Scoring, split_by_person
-from unlearning.shards.files import shard_folder
+from unlearning.shards.files import ShardFiles
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 1000])
@@ -27,13 +27,13 @@ def test_parts_together_are_the_whole(maker: Maker, count: int) -> None:
     assert sorted(map(id, chain(*parts))) == sorted(map(id, windows))
     assert max(map(len, users)) - min(map(len, users)) <= 1
     for shard in model.shards:
-        state = shard_folder(model.folder, shard).adapter()
+        state = ShardFiles(model.folder, shard).adapter()
         assert state is not None and judgement is not None
         for part in parts:
-            answered = Scoring(
+            answered, scores = Scoring(
                 shard, state, part, rows.user, model.encoder.readout, model.config.lora, model.base.precision
             ).run(model.base.model, lambda *_: None)
-            np.testing.assert_array_equal(answered.scores, judgement.judged.scores[place[answered.rows], shard])
+            np.testing.assert_array_equal(scores, judgement.judged.scores[place[answered], shard])
 
 
 def test_nothing_to_judge_has_no_parts() -> None:

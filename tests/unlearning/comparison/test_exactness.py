@@ -11,7 +11,7 @@ from fedrec.data.selection import Selection
 from tests.unlearning.models import Maker
 from unlearning.central.model import ShardedModel
 from unlearning.comparison.exactness import exactness
-from unlearning.shards.files import shard_folder
+from unlearning.shards.files import ShardFiles
 
 USER = Selection(users=("u07",))
 
@@ -40,13 +40,13 @@ def test_a_shard_that_was_not_trained_again_is_found(maker: Maker) -> None:
     before = model.table
     gone = USER.mask(before.interactions, model.catalogue)
     (shard,) = set(before.assignment.shard[gone].tolist()) - {-1}
-    old = shard_folder(model.folder, shard).path
+    old = ShardFiles(model.folder, shard).path
     shutil.copytree(old, old.with_name("kept"))
     model.forget(USER)
     assert exactness(model, before, gone) == "strict"
     shutil.rmtree(old)
     shutil.move(old.with_name("kept"), old)
-    state = shard_folder(model.folder, shard).adapter()
+    state = ShardFiles(model.folder, shard).adapter()
     assert state is not None
     model.serve({shard: state}, model.judged_by({shard: state}), beside=model.ensemble.hashes())
     assert exactness(ShardedModel(model.folder), before, gone) == "no"

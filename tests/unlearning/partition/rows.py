@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,12 @@ def make(user: Any, item: Any, label: Any = None, vectors: Any = None, item_vect
         item_vectors,
         item_vectors[cohort].mean(axis=1),
     )
+
+
+def take(rows: Rows, chosen: Any) -> Rows:
+    """The chosen rows (a mask, or positions), with the user index and everything public unchanged."""
+    own = ("user", "item", "label", "row_keys", "vectors")
+    return replace(rows, **{name: getattr(rows, name)[chosen] for name in own})
 
 
 def any_rows(seed: int, users: int = 12, items: int = 20, n: int = 80) -> Rows:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unlearning.partition.rows import any_rows, make, random_rows
+from tests.unlearning.partition.rows import any_rows, make, random_rows, take
 from unlearning.partition import PARTITIONERS, Partitioner, Rows
 
 EVERY = pytest.mark.parametrize("partitioner", PARTITIONERS.values(), ids=PARTITIONERS)
@@ -49,7 +49,7 @@ def test_one_shard_holds_all(partitioner: Partitioner) -> None:
 
 @EVERY
 def test_no_rows(partitioner: Partitioner) -> None:
-    for rows in (make([], []), any_rows(0).take(np.zeros(80, bool))):
+    for rows in (make([], []), take(any_rows(0), np.zeros(80, bool))):
         shard = partitioner.place(rows, 4, 0)
         assert shard.shape == (0,)
         assert shard.dtype == np.int32
