@@ -15,7 +15,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -148,35 +148,13 @@ class ClientRun:
 
     # what is served, and what it answered
 
-    def allowed(self) -> set[tuple[int, str]]:
-        """The shards and hashes of the adapters that may be served, by the word of the vault."""
-        return self.home.allowed(self.id)
-
-    def allow(self, adapters: Collection[tuple[int, str]]) -> None:
-        """Those may be served and no others, on the disk when this returns."""
-        self.home.allow(self.id, adapters)
-
     @property
     def ensemble(self) -> Ensemble:
         """The model that it serves."""
-        from fedrec.ensemble.serving import Ensemble
+        from fedrec.ensemble.serving import Ensemble, Keeper
 
-        return Ensemble(self.folder, self)
-
-    @property
-    def called(self) -> str:
-        return f"client {self.name}"
-
-    @property
-    def resume(self) -> str:
-        return "its run's rounds"
-
-    @property
-    def mend(self) -> str:
-        return "its run's server has to send it anew"
-
-    def beyond(self, whose: Sequence[str], split: int) -> set[str]:
-        return self.home.beyond(whose, split)
+        mend = "its run's server has to send it anew"
+        return Ensemble(self.folder, Keeper(self.home, self.id, f"client {self.name}", "its run's rounds", mend))
 
     def unused(self) -> list[tuple[str, str]]:
         """Files and folders, by their names, from which nothing answers nor goes on; each with why."""
@@ -206,7 +184,7 @@ class ClientRun:
 
     def leave(self) -> None:
         """Have nothing of the run any longer; from the first moment on nothing of it may be served."""
-        self.allow(())
+        self.home.allow(self.id, ())
         if self.folder.exists():
             shutil.rmtree(self.folder)
             sync(self.folder.parent)

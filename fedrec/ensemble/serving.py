@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,29 +37,35 @@ from fedrec.tasks.task import Encoder
 _SHOWN = 12  # digits of a hash in a folder's name
 
 
-class Keeper(Protocol):
-    """Who holds the rows that an ensemble learned from."""
-
-    @property
-    def called(self) -> str:
-        """As an error names it."""
-
-    @property
-    def resume(self) -> str:
-        """The command that trains it to its end."""
-
-    @property
-    def mend(self) -> str:
-        """What helps where an old manifest was put back."""
+class RowHolder(Protocol):
+    """Who holds the rows that an ensemble learned from: a vault, or several."""
 
     def beyond(self, whose: Sequence[str], split: int) -> set[str]:
         """Of those whose each row of a split was: the people of whom there are fewer now."""
 
-    def allowed(self) -> set[tuple[int, str]]:
+    def allowed(self, run: str) -> set[tuple[int, str]]:
         """The shards and hashes of the adapters that may be served, whatever files are put back."""
 
-    def allow(self, adapters: Collection[tuple[int, str]]) -> None:
+    def allow(self, run: str, adapters: Collection[tuple[int, str]]) -> None:
         """Those may be served and no others, on the disk when this returns."""
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Whose an ensemble is.
+
+    Attributes:
+        run: by which the holder of the rows knows it.
+        called: as an error names it.
+        resume: what trains it to its end.
+        mend: what helps where an old manifest was put back.
+    """
+
+    rows: RowHolder
+    run: str
+    called: str
+    resume: str
+    mend: str
 
 
 class Ensemble:
@@ -68,6 +76,8 @@ class Ensemble:
         self._manifest, self._adapters = folder / "manifest.json", folder / "served"
         self.judged_path, self.rehearsed_path = folder / "judged.safetensors", folder / "rehearsed.safetensors"
         self.scores = ScoreFile(folder / "scores.npz")
+        self._beyond = keeper.rows.beyond
+        self._allowed, self._allow = partial(keeper.rows.allowed, keeper.run), partial(keeper.rows.allow, keeper.run)
 
     @property
     def entries(self) -> list[dict[str, str] | None] | None:
@@ -83,7 +93,7 @@ class Ensemble:
 
     def is_allowed(self) -> bool:
         """Whether the manifest is none that was put back: whatever it names may be served."""
-        return self._manifest.exists() and set(self.named().items()) <= self.keeper.allowed()
+        return self._manifest.exists() and set(self.named().items()) <= self._allowed()
 
     def hashes(self) -> dict[int, str]:
         """The hash of each adapter that is served, by shard.
@@ -130,7 +140,7 @@ class Ensemble:
     def overjudged(self) -> set[str]:
         """The people of whom there are judged rows, also rehearsed, that are rows no longer: put back, or erased."""
         paths = (self.judged_path, self.rehearsed_path)
-        return {user for path in paths for user in self.keeper.beyond(judged_users(path), VALID)}
+        return {user for path in paths for user in self._beyond(judged_users(path), VALID)}
 
     def misleading(self) -> Iterator[tuple[str, str]]:
         """The files, by their names in the folder, that would answer what they must not; each with why."""
@@ -140,13 +150,13 @@ class Ensemble:
             if self._whole(shard, digest) is None:
                 yield self._named(shard, digest), "not the adapter that the manifest names"
         for path in (self.judged_path, self.rehearsed_path):
-            if self.keeper.beyond(judged_users(path), VALID):
+            if self._beyond(judged_users(path), VALID):
                 yield path.name, "has answers to rows that are there no longer"
         if judged_users(self.judged_path) and (judgement := read_judgement(self.judged_path)) is not None:
             by = dict(enumerate(judgement.adapters))
             if any(by.get(shard, digest) != digest for shard, digest in self.named().items()):
                 yield self.judged_path.name, "has the answers of other adapters than are served"
-        if (scores := self.scores.read()) is not None and self.keeper.beyond([*map(str, scores.users)], TEST):
+        if (scores := self.scores.read()) is not None and self._beyond([*map(str, scores.users)], TEST):
             yield self.scores.path.name, "has scores of rows that are there no longer"
 
     def unserved(self) -> list[Path]:
@@ -177,14 +187,14 @@ class Ensemble:
                     save_peft(folder, adapters[shard], lora, base.source, item_tokens(base.model))
         write_judgement(self.judged_path, judgement)
         self.rehearsed_path.unlink(missing_ok=True)
-        self.keeper.allow(self.keeper.allowed() & set(before.items()) | set(fresh.items()))
+        self._allow(self._allowed() & set(before.items()) | set(fresh.items()))
         self._write(stay | fresh, len(judgement.adapters))
         self.sweep()
 
     def withdraw(self, shards: Collection[int], users: Collection[str]) -> list[int]:
         """Stop serving some shards, and being judged by some users' rows; the shards that are served from now on."""
         self.rehearsed_path.unlink(missing_ok=True)
-        self.keeper.allow([(shard, digest) for shard, digest in self.keeper.allowed() if shard not in shards])
+        self._allow([(shard, digest) for shard, digest in self._allowed() if shard not in shards])
         if (entries := self.entries) is None:
             return []
         left = {shard: digest for shard, digest in self.named().items() if shard not in shards}
@@ -197,7 +207,7 @@ class Ensemble:
 
     def withdraw_all(self, shards: int) -> None:
         """Serve nothing of so many shards, whatever is there."""
-        self.keeper.allow(())
+        self._allow(())
         for path in (self.judged_path, self.rehearsed_path):
             path.unlink(missing_ok=True)
         self._write({}, shards)

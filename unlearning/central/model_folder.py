@@ -13,7 +13,7 @@ erasure/             requests, certificates (`unlearning.workflow`)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,9 +70,10 @@ class ModelFolder:
 
     @property
     def ensemble(self) -> Ensemble:
-        from fedrec.ensemble.serving import Ensemble
+        from fedrec.ensemble.serving import Ensemble, Keeper
 
-        return Ensemble(self.folder, self)
+        mend = f"{command('forget run --run', self.folder)} has it serve what is newest"
+        return Ensemble(self.folder, Keeper(self.vault, "", self.called, self.resume, mend))
 
     @property
     def called(self) -> str:
@@ -81,10 +82,6 @@ class ModelFolder:
     @property
     def resume(self) -> str:
         return command("unlearn train --resume", self.folder)
-
-    @property
-    def mend(self) -> str:
-        return f"{command('forget run --run', self.folder)} has it serve what is newest"
 
     @property
     def clients(self) -> tuple[str, ...]:
@@ -114,9 +111,6 @@ class ModelFolder:
 
     def users(self) -> list[str]:
         return [user for user, _ in self.vault.users()]
-
-    def beyond(self, whose: Sequence[str], split: int) -> set[str]:
-        return self.vault.beyond(whose, split)
 
     def clients_of(self) -> dict[str, tuple[str, ...]]:
         return dict.fromkeys(self.users(), self.clients)
@@ -159,9 +153,3 @@ class ModelFolder:
 
         hashes = {shard: ShardFiles(self.folder, shard).hashes for shard in range(self.config.shards)}
         return {shard: each[-1] for shard, each in hashes.items() if each}
-
-    def allowed(self) -> set[tuple[int, str]]:
-        return self.vault.allowed("")
-
-    def allow(self, adapters: Collection[tuple[int, str]]) -> None:
-        self.vault.allow("", adapters)

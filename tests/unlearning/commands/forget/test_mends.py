@@ -83,7 +83,7 @@ def answer_from_an_old_copy(run: SimulatedRun) -> Result:
 
 def export_nothing(run: SimulatedRun) -> Result:
     for name in run.clients:
-        run.client(name).allow(())
+        run.homes[name].allow(run.client(name).id, ())
     return call("export", "--client", run.clients[0], "--to", run.folder.parent / "out", "--run", run.folder)
 
 
