@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from operator import ior
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -140,7 +141,7 @@ class Source:
 
 def bad_rows(checks: list[Check]) -> Mask:
     """(n,) mask of the rows that some check finds bad."""
-    return reduce(np.logical_or, (mask for mask, _ in checks))
+    return reduce(ior, (mask for mask, _ in checks), np.zeros(len(checks[0][0]), bool))
 
 
 class Sheet(Protocol):
