@@ -22,33 +22,13 @@ from fedrec.data.films import NEW_SINCE, Films, make_films
 ONCE = 0.03  # part of the people with a single row
 BURST = 0.3  # part of the rows that share their second with the row before
 YEAR_SECONDS = 31_536_000
+IN_2020, IN_2000 = 1_577_836_800, 946_684_800  # Unix seconds; timelines begin in the half-year after them
+BIAS = 1.0  # standard deviation of a person's own log-odds of a like
+TASTE = 0.9  # typical length of a taste for genres
+DRIFT = np.pi / 3  # largest turn of a taste for genres over a timeline
+ERA = 0.4  # standard deviation of a taste for newer films
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Population:
-    """What people are like.
-
-    Attributes:
-        name: their ids are "name-0000", ….
-        epoch: Unix seconds; their timelines begin in the half-year after it.
-        bias: standard deviation of a person's own log-odds of a like.
-        taste: typical length of a taste for genres.
-        era: standard deviation of a taste for newer films.
-        drift: largest turn of a taste for genres over a timeline, in radians.
-    """
-
-    name: str
-    epoch: int
-    bias: float
-    taste: float
-    era: float
-    drift: float
-
-
-PRIVATE = Population("user", 1_577_836_800, bias=1.0, taste=0.9, era=0.4, drift=np.pi / 3)
-PUBLIC = Population("public", 946_684_800, bias=1.0, taste=0.9, era=0.4, drift=np.pi / 3)
 
 
 @dataclass(frozen=True)
@@ -72,8 +52,8 @@ def make_world(config: WorldConfig) -> World:
     films = make_films(config.items, random)
     everything = np.arange(config.items)
     older = np.flatnonzero(films.year < NEW_SINCE)
-    people = make_people(films, everything, config.users, config.rows, PRIVATE, random)
-    cohort = make_people(films, older, config.cohort, config.rows, PUBLIC, random)
+    people = make_people(films, everything, "user", (config.users, config.rows), IN_2020, random)
+    cohort = make_people(films, older, "public", (config.cohort, config.rows), IN_2000, random)
     return World(
         Dataset("generated", people, films.catalogue, notes=(f"generated world, seed {config.seed}",)),
         cohort,
@@ -82,13 +62,15 @@ def make_world(config: WorldConfig) -> World:
 
 
 def make_people(
-    films: Films, offered: NDArray[np.intp], count: int, rows: int, population: Population, random: np.random.Generator
+    films: Films, offered: NDArray[np.intp], prefix: str, size: tuple[int, int], epoch: int, random: np.random.Generator
 ) -> Interactions:
-    """Timelines of `count` people with `rows` rows on average.
+    """Timelines of people "prefix-0000", ...
 
     Args:
         offered: (o,) items that these people could see.
+        size: number of people, and of rows they have on average.
     """
+    count, rows = size
     length = _lengths(count, rows, len(offered), random)
     user = np.repeat(np.arange(count), length)
     starts = np.cumsum(length) - length
@@ -99,17 +81,17 @@ def make_people(
     item = offered[np.argsort(-keys, axis=1)[user, step]]
 
     progress = step / np.repeat(np.maximum(length - 1, 1), length)
-    score = random.normal(0, population.bias, count)[user] + films.quality[item]
-    score += np.einsum("nd,nd->n", _tastes(count, user, progress, population, random), films.mood[item])
+    score = random.normal(0, BIAS, count)[user] + films.quality[item]
+    score += np.einsum("nd,nd->n", _tastes(count, user, progress, random), films.mood[item])
     truth = np.round(1 / (1 + np.exp(-score)), 6)  # rounded, so that no machine's last bit decides a label
     label = (random.random(len(user)) < truth).astype(np.int8)
     return Interactions(
-        user.astype(np.int32),
-        item.astype(np.int32),
-        label,
-        population.epoch + _times(user, step, random),
-        np.full(len(user), TRAIN, dtype=np.int8),
-        tuple(f"{population.name}-{number:04d}" for number in range(count)),
+        user=user.astype(np.int32),
+        item=item.astype(np.int32),
+        label=label,
+        time=epoch + _times(user, step, random),
+        split=np.full(len(user), TRAIN, dtype=np.int8),
+        user_ids=tuple(f"{prefix}-{number:04d}" for number in range(count)),
         truth=truth,
     )
 
@@ -123,14 +105,12 @@ def _lengths(count: int, mean: int, most: int, random: np.random.Generator) -> N
     return np.clip(np.rint(length), 1, most).astype(np.int64)
 
 
-def _tastes(
-    count: int, user: NDArray[np.int64], progress: Array, population: Population, random: np.random.Generator
-) -> Array:
+def _tastes(count: int, user: NDArray[np.int64], progress: Array, random: np.random.Generator) -> Array:
     """(n, 3) each row's taste: a direction on the ring of genres that turns with time, and a liking of eras."""
     angle = random.uniform(0, 2 * np.pi, count)
-    turn = random.uniform(-population.drift, population.drift, count)
-    strength = population.taste * np.exp(random.normal(-0.08, 0.4, count))
-    era = random.normal(0, population.era, count)
+    turn = random.uniform(-DRIFT, DRIFT, count)
+    strength = TASTE * np.exp(random.normal(-0.08, 0.4, count))
+    era = random.normal(0, ERA, count)
     now = angle[user] + turn[user] * progress
     return np.stack([strength[user] * np.cos(now), strength[user] * np.sin(now), era[user]], axis=1)
 

@@ -36,9 +36,13 @@ def imagined_cohort(catalogue: Catalogue, seed: int, people: int = PEOPLE, rows:
     logit = bias[user] + quality[item] + np.concatenate(liking)
     label = random.random(len(user)) < 1 / (1 + np.exp(-logit))
     return Interactions(
-        user.astype(np.int32), item.astype(np.int32), label.astype(np.int8), np.arange(len(user)),
-        np.full(len(user), TRAIN, np.int8), tuple(f"imagined-{i}" for i in range(people)),
-    )  # fmt: skip
+        user=user.astype(np.int32),
+        item=item.astype(np.int32),
+        label=label.astype(np.int8),
+        time=np.arange(len(user)),
+        split=np.full(len(user), TRAIN, np.int8),
+        user_ids=tuple(f"imagined-{i}" for i in range(people)),
+    )
 
 
 def _common_words(titles: Sequence[str]) -> dict[str, int]:

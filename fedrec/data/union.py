@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,14 +22,13 @@ def pooled(parts: Mapping[str, Interactions]) -> Interactions:
     users = tuple(taken(everybody, natural_order(everybody)).to_pylist())
     place = {user: index for index, user in enumerate(users)}
     theirs = [np.array([place[user] for user in rows.user_ids], np.int32)[rows.user] for rows in parts.values()]
-    item, label, time, split = (
-        np.concatenate([getattr(rows, column) for rows in parts.values()])
-        for column in ("item", "label", "time", "split")
-    )
+    names = ("item", "label", "time", "split")
+    columns: dict[str, Any] = {name: np.concatenate([getattr(rows, name) for rows in parts.values()]) for name in names}
     client = np.repeat(np.arange(len(parts), dtype=np.int32), [len(rows) for rows in parts.values()])
     truths = [rows.truth for rows in parts.values() if rows.truth is not None]
-    truth = np.concatenate(truths) if truths and sum(map(len, truths)) == len(item) else None
-    return Interactions(np.concatenate(theirs), item, label, time, split, users, client, tuple(parts), truth)
+    truth = np.concatenate(truths) if truths and sum(map(len, truths)) == len(client) else None
+    user = np.concatenate(theirs)
+    return Interactions(user=user, user_ids=users, client=client, client_ids=tuple(parts), truth=truth, **columns)
 
 
 def united(parts: Iterable[Catalogue]) -> Catalogue:
