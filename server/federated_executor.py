@@ -30,7 +30,7 @@ from server.calls import Answered, Clients
 from server.federation import Federation
 from server.handshake import meet
 from server.integrity.replay import catch_up, refuse, remember
-from server.integrity.retraining import Renewed, keep, whole
+from server.integrity.retraining import RetrainedShards, keep, whole
 from server.rounds import Rounds
 from server.run import Run
 from unlearning.certificates.bundle import Round
@@ -204,7 +204,7 @@ class FederatedExecutor:
         Args:
             folder: the rounds in which the shards were trained again.
         """
-        keep(self.grid, self.run, Renewed([*shards], whole(self.run, shards, models)), folder)
+        keep(self.grid, self.run, RetrainedShards([*shards], whole(self.run, shards, models)), folder)
 
     def _leave_baselines(self) -> list[str]:
         """Nobody has anything of the baselines any longer; their names."""

@@ -113,7 +113,7 @@ class Federation:
         participants = [reply.client for reply in replies]
         enough = max(1, self.config.federation.min_replies)
         mixed: dict[str, list[State]] = {client: [] for client in models}
-        told: dict[str, list[Any]] = {}
+        aggregation: dict[str, list[Any]] = {}
         skipped = None
         for position, shard in enumerate(shards):
             states = {client: model[position] for client, model in models.items()}
@@ -126,7 +126,7 @@ class Federation:
                 states = aggregate.states
                 counted = [each.client for each in trained]
                 for name, values in _among(participants, counted, aggregate.record).items():
-                    told.setdefault(name, []).append(values)
+                    aggregation.setdefault(name, []).append(values)
             for client, state in states.items():
                 mixed[client].append(state)
         return dict(mixed), Entry(
@@ -138,7 +138,7 @@ class Federation:
             participants=participants,
             train_loss={reply.client: _mean_loss(reply) for reply in replies},
             skipped=skipped,
-            told=told,
+            aggregation=aggregation,
         )
 
     def _trained(

@@ -32,10 +32,10 @@ class RunHost:
         with SideBySide(workers).reach(self.model) as grid:
             yield FederatedExecutor(self.model, grid, ledger)
 
-    def put_back(self, ledger: Ledger) -> Iterator[tuple[str, str]]:
-        from server.integrity.stale import put_back
+    def stale_files(self, ledger: Ledger) -> Iterator[tuple[str, str]]:
+        from server.integrity.stale import stale_files
 
-        return put_back(self.model, ledger)
+        return stale_files(self.model, ledger)
 
     def warnings(self) -> Iterable[str]:
         from server.integrity.baselines import warnings_of

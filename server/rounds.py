@@ -38,7 +38,7 @@ class Entry:
 
     Attributes:
         train_loss: by client, nats.
-        told: what the strategy tells of its aggregation: lists by shard, named by the strategy.
+        aggregation: what the strategy tells of it: lists by shard, named by the strategy.
         share: of the people, whose test rows are measured.
         clients: the metrics of each group of rows, with its `id`.
         hashes: of a retraining, by client, of its adapters of the shards that are trained again.
@@ -52,7 +52,7 @@ class Entry:
     participants: Sequence[str] | None = None
     train_loss: Mapping[str, float | None] | None = None
     skipped: str | None = None
-    told: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    aggregation: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     share: float | None = None
     clients: Sequence[Mapping[str, Any]] | None = None
     overall: Mapping[str, float] | None = None
@@ -63,17 +63,17 @@ class Entry:
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Self:
         """KeyError, TypeError or AttributeError where it is none."""
-        named = {each.name for each in fields(cls)} - {"told"}
+        named = {each.name for each in fields(cls)} - {"aggregation"}
         known = {name: value for name, value in content.items() if name in named}
-        told = {name: value for name, value in content.items() if name not in named}
-        return cls(**known | {"dropped": [Dropped(**each) for each in content["dropped"]], "told": told})
+        rest = {name: value for name, value in content.items() if name not in named}
+        return cls(**known | {"dropped": [Dropped(**each) for each in content["dropped"]], "aggregation": rest})
 
     def content(self) -> dict[str, Any]:
         """As JSON has it."""
         content: dict[str, Any] = {}
         for each in fields(self):
             value = getattr(self, each.name)
-            content |= value if each.name == "told" else {} if value is None else {each.name: value}
+            content |= value if each.name == "aggregation" else {} if value is None else {each.name: value}
         return content | {"dropped": [vars(each) for each in self.dropped]}
 
 

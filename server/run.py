@@ -163,7 +163,7 @@ class Run:
         """Remove the baselines that may not stand; a line for each, with why."""
         return []
 
-    def old_figures(self) -> list[tuple[Path, str]]:
+    def stale_figures(self) -> list[tuple[Path, str]]:
         """What tells of rows that are there no longer, each with why."""
         return []
 

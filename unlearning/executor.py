@@ -213,7 +213,7 @@ class Host(Protocol):
             workers: as `fedrec.parallel.worker_count.parse_workers` gives it.
         """
 
-    def put_back(self, ledger: Ledger) -> Iterable[tuple[str, str]]:
+    def stale_files(self, ledger: Ledger) -> Iterable[tuple[str, str]]:
         """What is here of before an erasure, as if an old copy had been put back; each file with why."""
 
     def warnings(self) -> Iterable[str]:

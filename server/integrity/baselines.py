@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 
 from fedrec.errors import FedrecError, command
 from fedrec.protocol.adapters import digest_of
-from server.integrity.figures import old_entries
+from server.integrity.figures import stale_entries
 from server.rounds import MODELS, UNFINISHED
 from server.run import BASELINES
 
@@ -91,13 +91,13 @@ def _of_baseline(baseline: SimulatedRun) -> Found:
         done = last == baseline.config.federation.rounds  # before it may have got what it does not serve yet
         for file, why in (*store.ensemble.misleading(), *(store.unused() if done else ())):
             yield store.folder / file, why
-    yield from old_rounds(baseline)
+    yield from leftover_rounds(baseline)
     if last is not None:
         yield from _other_models(baseline, last)
-        yield from old_entries(baseline)
+        yield from stale_entries(baseline)
 
 
-def old_rounds(run: SimulatedRun) -> Found:
+def leftover_rounds(run: SimulatedRun) -> Found:
     """Models of older rounds than the last, and answers that waited for the end of one that is done."""
     last = run.rounds.last()
     for path in run.rounds.older_models():

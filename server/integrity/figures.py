@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Found = Iterator[tuple[Path, str]]
 
 
-def old_figures(run: SimulatedRun) -> Found:
+def stale_figures(run: SimulatedRun) -> Found:
     """What tells of rows that are there no longer, of a run that had some erased."""
     if run.reference != Reference.of(finite(run.main.measured_anew().content())):
         yield run.folder / "reference.json", "tells of other rows than are there"
@@ -34,10 +34,10 @@ def old_figures(run: SimulatedRun) -> Found:
         for entry in run.rounds.history()[:last]:
             if entry.clients:
                 yield run.rounds.path(entry.round), "tells what erased rows were measured with"
-        yield from old_entries(run)
+        yield from stale_entries(run)
 
 
-def old_entries(run: SimulatedRun) -> Found:
+def stale_entries(run: SimulatedRun) -> Found:
     """The rounds that were measured on other rows than are there, or of which the last measured another model."""
     measured = cache(partial(_measured, run))  # the rows are read once a share, not once a round
     for entry in run.rounds.history():
@@ -69,7 +69,7 @@ def _served(run: SimulatedRun, entry: Entry) -> str | None:
     return hash_of(found)
 
 
-def is_old_result(path: Path, told: Mapping[str, Any]) -> bool:
+def is_stale_result(path: Path, told: Mapping[str, Any]) -> bool:
     """Whether a result.json is there and does not say what the rounds do, as `result_of` tells it."""
     if not path.exists():
         return False
@@ -82,12 +82,12 @@ def is_old_result(path: Path, told: Mapping[str, Any]) -> bool:
         return True
 
 
-def old_pages(run: Run) -> Found:
+def stale_pages(run: Run) -> Found:
     """Results and pages of the run and its baselines that are not of what their rounds say."""
     if run.rounds.last() is None:
         return
     for folder, told in results_of(run, result_of(run)).items():
-        if is_old_result(path := folder / "result.json", told):
+        if is_stale_result(path := folder / "result.json", told):
             yield path, "not what the rounds tell"
         page = folder / "report.html"
         if page.exists() and digest({**told}) not in page.read_text("utf-8"):

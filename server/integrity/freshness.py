@@ -53,13 +53,13 @@ def check_shown(run: Run, database: str | None = None) -> None:
     """
     if not (run.main.folder / "erasure").is_dir():
         return
-    from server.integrity.figures import is_old_result
+    from server.integrity.figures import is_stale_result
     from server.results import result_of
     from unlearning.workflow.workflow import Workflow
 
     check_current(run, database)
     path, done = run.folder / "result.json", run.rounds.last() is not None
-    if done and Workflow.is_open(run.main, database) and is_old_result(path, result_of(run)):
+    if done and Workflow.is_open(run.main, database) and is_stale_result(path, result_of(run)):
         mend = command("forget run --run", run.main.folder)
         raise FedrecError(
             f"{path}: not what the rounds tell, as if an old copy had been put back; {mend} writes it again"

@@ -14,7 +14,7 @@ from fedrec.protocol.answers import ChainAnswer, Done, LocateAnswer, RepeatAnswe
 from fedrec.protocol.questions import Chain, Discard, Locate, Repeat, Serve
 from fedrec.vault.chain import ORIGIN
 from server.calls import Clients
-from server.integrity.retraining import Renewed, keep, retrain_stale, untold, whole
+from server.integrity.retraining import RetrainedShards, keep, retrain_stale, whole, without_training
 from server.integrity.stale import erased
 from server.run import Run
 from unlearning.executor import Say
@@ -70,10 +70,10 @@ def catch_up(clients: Clients, ledger: Ledger, say: Say = to_stderr) -> bool:
     if not behind and not ledger.chain_ends():
         return False
     clients.ask(Discard(requests=()), Done)
-    renewed = retrain_stale(clients, ledger, say)
+    retrained = retrain_stale(clients, ledger, say)
     last = run.rounds.last()
     if last is not None:
-        models = renewed.models if renewed else run.rounds.models(last)
+        models = retrained.models if retrained else run.rounds.models(last)
         shards = tuple(shard for shard in range(run.config.shards) if shard not in ledger.shards_out())
         for name in _not_serving(clients, ledger):
             serve = Serve(shards=shards).carrying([models[name][shard] for shard in shards])
@@ -85,8 +85,8 @@ def catch_up(clients: Clients, ledger: Ledger, say: Say = to_stderr) -> bool:
         say(
             f"client {name} {why}, as if an old copy had been put back: {rows[name]} rows erased again, and served anew"
         )
-    if renewed:
-        keep(clients.grid, run, renewed)
+    if retrained:
+        keep(clients.grid, run, retrained)
     else:
         _restate_stale(clients, ledger, say)
     return bool(behind)
@@ -98,13 +98,13 @@ def _restate_stale(clients: Clients, ledger: Ledger, say: Say) -> None:
     if rounds.last() != run.config.federation.rounds or ledger.under_way() or not erased(ledger):
         return
     rounds.drop_older()
-    stale = run.old_figures()
+    stale = run.stale_figures()
     for path, why in stale:
         say(f"{path}: {why}, as if an old copy had been put back: told again")
         if path.parent.parent == rounds.folder:
-            rounds.write_entry(untold(rounds.entry(int(path.parent.name))))
+            rounds.write_entry(without_training(rounds.entry(int(path.parent.name))))
     if stale:
-        keep(clients.grid, run, Renewed([], whole(run, (), {})))
+        keep(clients.grid, run, RetrainedShards([], whole(run, (), {})))
 
 
 def _repeat(clients: Clients, name: str, ledger: Ledger) -> int:

@@ -30,14 +30,14 @@ from unlearning.requests.ledger import Ledger
 from unlearning.workflow.published import Newest, differ, published
 
 
-class Renewed(NamedTuple):
+class RetrainedShards(NamedTuple):
     """Shards that were trained again, and every client's whole model with them in it."""
 
     shards: list[int]
     models: dict[str, Model]
 
 
-def retrain_stale(clients: Clients, ledger: Ledger, say: Say) -> Renewed | None:
+def retrain_stale(clients: Clients, ledger: Ledger, say: Say) -> RetrainedShards | None:
     """Train again what rounds/ has of before an erasure, where there is any; no client lacks an erasure.
 
     Raises:
@@ -64,17 +64,17 @@ def retrain_stale(clients: Clients, ledger: Ledger, say: Say) -> Renewed | None:
             f"{path}: shard {shard} is of before erasure {request}, and training it again does not give what the"
             f" certificate names, as on another machine; {restore}"
         )
-    return Renewed(shards, whole(run, shards, models))
+    return RetrainedShards(shards, whole(run, shards, models))
 
 
-def keep(grid: Grid, run: Run, renewed: Renewed, folder: Path | None = None) -> None:
+def keep(grid: Grid, run: Run, retrained: RetrainedShards, folder: Path | None = None) -> None:
     """Keep the models that are served now as the run's, have them measured, and write the result anew.
 
     Args:
         folder: the rounds in which the shards were trained again; None = those of `retrain_stale`, which go.
     """
-    restate(run, renewed.shards, Rounds(folder or _folder(run)))
-    Federation(grid, run).measure(run.config.federation.rounds, renewed.models)
+    restate(run, retrained.shards, Rounds(folder or _folder(run)))
+    Federation(grid, run).measure(run.config.federation.rounds, retrained.models)
     write_result(run)
     shutil.rmtree(_folder(run), ignore_errors=True)
 
@@ -114,33 +114,33 @@ def restate(run: Run, shards: Sequence[int], again: Rounds) -> None:
     write_json(run.main.folder / "reference.json", run.main.measured_anew().content())
     for entry in run.rounds.history():
         if entry.round and shards:
-            entry = retold(entry, again.entry(entry.round), shards, run.config.shards)
+            entry = with_retraining(entry, again.entry(entry.round), shards, run.config.shards)
         last = entry.round == run.rounds.last()
         run.rounds.write_entry(entry if last else replace(entry, clients=[], overall={}))
 
 
-def untold(entry: Entry) -> Entry:
+def without_training(entry: Entry) -> Entry:
     """A round without what its training tells of."""
-    return replace(entry, told={}, train_loss=None)
+    return replace(entry, aggregation={}, train_loss=None)
 
 
-def retold(entry: Entry, again: Entry, shards: Sequence[int], of: int) -> Entry:
+def with_retraining(entry: Entry, again: Entry, shards: Sequence[int], of: int) -> Entry:
     """What a round tells of its training, with what the retraining of some shards tells of its own in their place.
 
     Args:
         of: how many shards there are.
     """
     if entry.participants != again.participants:
-        return untold(entry)
-    told = {}
-    for name, old in entry.told.items():
-        new = again.told.get(name, ())
+        return without_training(entry)
+    aggregation = {}
+    for name, old in entry.aggregation.items():
+        new = again.aggregation.get(name, ())
         if len(new) == len(shards) and max(shards) < len(old):
             fresh = dict(zip(shards, new, strict=True))
-            told[name] = [fresh.get(shard, values) for shard, values in enumerate(old)]
+            aggregation[name] = [fresh.get(shard, values) for shard, values in enumerate(old)]
     every = len(shards) == of  # then the mean over them is known
-    return replace(entry, told=told, train_loss=again.train_loss if every else None)
+    return replace(entry, aggregation=aggregation, train_loss=again.train_loss if every else None)
 
 
 def _folder(run: Run) -> Path:
-    return run.folder / "renewed"
+    return run.folder / "retrained"

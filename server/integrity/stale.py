@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fedrec.errors import command
-from server.integrity.baselines import old_rounds, removal, unfit_baselines, within
-from server.integrity.figures import old_figures, old_pages
+from server.integrity.baselines import leftover_rounds, removal, unfit_baselines, within
+from server.integrity.figures import stale_figures, stale_pages
 from server.integrity.retraining import models_path, stale_in_rounds
 from server.simulation.run import SimulatedRun
 from unlearning.certificates.certificate import NOTHING_FOUND
@@ -18,7 +18,7 @@ from unlearning.workflow.published import LACKS, differ, lacks, published
 Found = Iterator[tuple[Path, str]]
 
 
-def put_back(run: SimulatedRun, ledger: Reader) -> Iterator[tuple[str, str]]:
+def stale_files(run: SimulatedRun, ledger: Reader) -> Iterator[tuple[str, str]]:
     """Files of a run that hold, or serve, what is of before an erasure; each with why, and what puts that right."""
     again = f"{command('forget run --run', run.folder)} puts that right"
     for path, why in _of_run(run, ledger):
@@ -42,10 +42,10 @@ def _of_run(run: SimulatedRun, ledger: Reader) -> Found:
         if store.home.has_vault:
             for file, why in (*store.ensemble.misleading(), *(store.unused() if quiet else ())):
                 yield store.folder / file, why
-    yield from old_rounds(run)
+    yield from leftover_rounds(run)
     if quiet and erased(ledger):
-        yield from old_figures(run)
-        yield from old_pages(run)
+        yield from stale_figures(run)
+        yield from stale_pages(run)
 
 
 def lacking(run: SimulatedRun, ledger: Reader) -> Iterator[str]:

@@ -141,10 +141,10 @@ class SimulatedRun(Run):
 
         return remove_unfit_baselines(self)
 
-    def old_figures(self) -> list[tuple[Path, str]]:
-        from server.integrity.figures import old_figures
+    def stale_figures(self) -> list[tuple[Path, str]]:
+        from server.integrity.figures import stale_figures
 
-        return list(old_figures(self))
+        return list(stale_figures(self))
 
     def leave_strays(self) -> None:
         """Have clients that are only this run's own have nothing of runs that are not here."""

@@ -33,7 +33,7 @@ def test_rounds_come_back_and_only_the_last_keeps_models(tmp_path: Path) -> None
     assert run.rounds.last() is None
     models = {"client-0": model(0), "a/b|c": model(1)}
     run.rounds.write(models, Entry(round=0, overall={"auc": float("nan")}))
-    run.rounds.write(models, Entry(round=1, told={"heating": [[1.0]]}, dropped=[Dropped("b", "late")]))
+    run.rounds.write(models, Entry(round=1, aggregation={"heating": [[1.0]]}, dropped=[Dropped("b", "late")]))
     assert run.rounds.last() == 1
     back = run.rounds.models(1)
     assert back.keys() == models.keys()
@@ -43,7 +43,7 @@ def test_rounds_come_back_and_only_the_last_keeps_models(tmp_path: Path) -> None
     assert not (run.folder / "rounds" / "0000" / "models.safetensors").exists()
     first, second = run.rounds.history()
     assert first == Entry(round=0, overall={"auc": None}, dropped=[])  # type: ignore[dict-item]
-    assert second == Entry(round=1, told={"heating": [[1.0]]}, dropped=[Dropped("b", "late")])
+    assert second == Entry(round=1, aggregation={"heating": [[1.0]]}, dropped=[Dropped("b", "late")])
 
 
 def test_a_round_that_was_being_written_does_not_count(tmp_path: Path) -> None:

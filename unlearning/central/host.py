@@ -33,7 +33,7 @@ class CentralHost:
         model = ShardedModel(self.model.folder)
         yield CentralExecutor(model, workers_for(workers, self.model.method.shards), ledger)
 
-    def put_back(self, ledger: Ledger) -> Iterator[tuple[str, str]]:
+    def stale_files(self, ledger: Ledger) -> Iterator[tuple[str, str]]:
         mend = f"{command('forget run --run', self.model.folder)} puts that right"
         newest = published(self.model, ledger)
         for name, hashes in (("shards", self.model.kept()), ("manifest.json", self.model.ensemble.named())):

@@ -94,7 +94,7 @@ def test_the_withdrawn_model_is_not_served_again_from_the_rounds(
     execution(run, said).run()
     assert forget(run, "run").exit_code == 0  # which writes the page too
     assert forget(run, "audit").exit_code == 0
-    assert said == [] and not (run.folder / "renewed").exists()
+    assert said == [] and not (run.folder / "retrained").exists()
 
 
 def digests(run: SimulatedRun) -> dict[str, list[str]]:

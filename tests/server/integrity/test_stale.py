@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fedrec import cli
-from server.integrity.stale import put_back
+from server.integrity.stale import stale_files
 from server.simulation.run import SimulatedRun as Run
 from server.simulation.run import open_run
 from tests.server.test_federated_executor import Copy, asked, of, served
@@ -66,7 +66,7 @@ def files(run: Run) -> dict[str, Path]:
 def named(run: Run) -> list[str]:
     """What the audit names."""
     workflow = Workflow(run)
-    return [finding.about for finding in findings(workflow, here=put_back(run, workflow.ledger))]
+    return [finding.about for finding in findings(workflow, here=stale_files(run, workflow.ledger))]
 
 
 def old(path: Path, before: Run, now: Run) -> bool:

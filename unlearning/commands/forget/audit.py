@@ -32,7 +32,7 @@ def audit(
 
     workflow, kept = given.workflow, read_head(since) if since else None
     with working("looking through log, certificates, evidence and models"):
-        found = findings.findings(workflow, kept, evidence=True, here=given.host.put_back(workflow.ledger))
+        found = findings.findings(workflow, kept, evidence=True, here=given.host.stale_files(workflow.ledger))
     for finding in found:
         given.say(f"{'seen' if finding.accepted else 'FAIL'}  {finding.about}: {finding.why}")
     notes = [f"certificate {said.request}: {said.why}" for said in findings.began_with(workflow) if not said.fault]

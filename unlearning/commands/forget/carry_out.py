@@ -38,7 +38,7 @@ def carry_out(
         with only_writer(workflow.model.folder), host.executor(workflow.ledger, workers) as executor:
             outcomes = Execution(workflow, executor, signer, say, rederive).run()
             host.publish(database)
-            for path, why in host.put_back(workflow.ledger):
+            for path, why in host.stale_files(workflow.ledger):
                 raise FedrecError(f"{path}: {why.partition('; ')[0]}, and this did not put it right: restore it")
     except KeyboardInterrupt:
         again = "forget run --rederive" if rederive else "forget run"

@@ -14,7 +14,7 @@ from fedrec.data.selection import Selection
 from fedrec.data.trivial import trivial_auc
 from fedrec.metrics import auc
 from fedrec.reporting.run_page import render
-from server.integrity.retraining import retold
+from server.integrity.retraining import with_retraining
 from server.results import write_page, write_result
 from server.rounds import Entry
 from server.simulation.prepare import prepare
@@ -98,11 +98,12 @@ def test_a_round_tells_of_the_retraining_where_there_was_one() -> None:
     """Whatever the strategy is that tells."""
     who = ["a", "b"]
     heating, trust = [[1, 2], [3, 4]], [[[1]], [[2]]]
-    first = Entry(round=1, participants=who, train_loss={"a": 0.5}, told={"heating": heating, "trust": trust})
-    again = Entry(round=1, participants=who, train_loss={"a": 0.1}, told={"heating": [[7, 8]], "trust": [[[9]]]})
+    first = Entry(round=1, participants=who, train_loss={"a": 0.5}, aggregation={"heating": heating, "trust": trust})
+    again = Entry(round=1, participants=who, train_loss={"a": 0.1}, aggregation={"heating": [[7, 8]], "trust": [[[9]]]})
     told = {"heating": [[1, 2], [7, 8]], "trust": [[[1]], [[9]]]}
-    assert retold(first, again, [1], 2) == replace(first, train_loss=None, told=told)  # it is a mean over both shards
-    both = replace(again, told={"heating": [[5, 6], [7, 8]], "trust": [[[0]], [[9]]]})
-    assert retold(first, both, [0, 1], 2) == both
+    one = with_retraining(first, again, [1], 2)
+    assert one == replace(first, train_loss=None, aggregation=told)  # the loss is a mean over both shards
+    both = replace(again, aggregation={"heating": [[5, 6], [7, 8]], "trust": [[[0]], [[9]]]})
+    assert with_retraining(first, both, [0, 1], 2) == both
     others = replace(again, participants=["a"])
-    assert retold(first, others, [1], 2) == replace(first, train_loss=None, told={})
+    assert with_retraining(first, others, [1], 2) == replace(first, train_loss=None, aggregation={})
