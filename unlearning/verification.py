@@ -144,45 +144,41 @@ def adapter_faults(adapters: Iterable[Mapping[str, NDArray[Any]]]) -> tuple[int,
 
 def _membership(measures: Measures, thresholds: Thresholds) -> tuple[Distance, ...]:
     value, low, high = measures.membership_auc, measures.membership_low, measures.membership_high
-    reference, limit, name = measures.membership_reference, thresholds.membership, MEMBERSHIP
+    reference, limit, near = measures.membership_reference, thresholds.membership, thresholds.membership_end == "near"
     if measures.unanswered:
         why = f"{', '.join(measures.unanswered)} kept erased rows to answer for, and did not answer"
-        return (Distance(name=name, value=1, threshold=limit, multiple=1 / limit, ok=False, why=why),)
+        return (_distance(MEMBERSHIP, 1, limit, why, ok=False),)
     if value is None or low is None or high is None:
-        if thresholds.membership_end == "near":
-            return ()
         why = "not measured, so nothing is shown"
-        return (Distance(name=name, value=1, threshold=limit, multiple=1 / limit, ok=False, why=why),)
-    if thresholds.membership_end == "near":
-        distance = max(low - reference, reference - high, 0.0)
-    else:
-        distance = max(high - reference, reference - low)
+        return () if near else (_distance(MEMBERSHIP, 1, limit, why, ok=False),)
+    ends = (low - reference, reference - high) if near else (high - reference, reference - low)
+    distance = max(*ends, 0.0)
     ok = distance <= limit
     found = f"AUC {value:.3f}, 95 % interval {low:.3f} to {high:.3f}, reference {reference:.3f}"
     side = "" if ok else (": still remembered" if value > reference else ": over-forgotten")
-    why = found + side + _too_wide(low, high, limit)
-    return (Distance(name=name, value=distance, threshold=limit, multiple=distance / limit, ok=ok, why=why),)
-
-
-def _measured(name: str, value: float | None, threshold: float = 0.0) -> tuple[Distance, ...]:
-    if value is None:
-        return ()
-    ok, multiple = value <= threshold, value / threshold if threshold else None
-    why = f"{value:g}, allowed {threshold:g}"
-    return (Distance(name=name, value=value, threshold=threshold, multiple=multiple, ok=ok, why=why),)
+    return (_distance(MEMBERSHIP, distance, limit, found + side + _too_wide(low, high, limit), ok),)
 
 
 def _utility(measures: Measures, thresholds: Thresholds) -> tuple[Distance, ...]:
     """What was lost, at the end of its interval that the thresholds mean, if there is one."""
-    end = measures.utility_high if thresholds.membership_end == "near" else measures.utility_low
-    change = measures.utility if end is None else end
-    found = _measured(UTILITY, None if change is None else max(0.0, -change), thresholds.utility)
-    low, high = measures.utility_low, measures.utility_high
-    if not found or measures.utility is None or low is None or high is None:
-        return found
-    counted = f"{found[0].value:g} of a loss is beyond chance, allowed {thresholds.utility:g}"
-    why = f"AUC {measures.utility:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}: {counted}"
-    return (found[0].model_copy(update={"why": why + _too_wide(low, high, thresholds.utility)}),)
+    change, low, high = measures.utility, measures.utility_low, measures.utility_high
+    end = high if thresholds.membership_end == "near" else low
+    worst = change if end is None else end
+    lost, limit = None if worst is None else max(0.0, -worst), thresholds.utility
+    if lost is None or change is None or low is None or high is None:
+        return _measured(UTILITY, lost, limit)
+    counted = f"{lost:g} of a loss is beyond chance, allowed {limit:g}"
+    why = f"AUC {change:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}: {counted}"
+    return (_distance(UTILITY, lost, limit, why + _too_wide(low, high, limit)),)
+
+
+def _measured(name: str, value: float | None, threshold: float = 0.0) -> tuple[Distance, ...]:
+    return () if value is None else (_distance(name, value, threshold, f"{value:g}, allowed {threshold:g}"),)
+
+
+def _distance(name: str, value: float, threshold: float, why: str, ok: bool | None = None) -> Distance:
+    multiple, within = value / threshold if threshold else None, value <= threshold if ok is None else ok
+    return Distance(name=name, value=value, threshold=threshold, multiple=multiple, ok=within, why=why)
 
 
 def _too_wide(low: float, high: float, limit: float) -> str:

@@ -8,9 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
-
-LONG = 20  # closed requests; more of them are folded away
 
 KINDS = {"user": "a person", "client": "a client", "item": "items", "dates": "a range of dates"}
 STATES = {
@@ -79,22 +76,7 @@ class Erasures:
     closed: Sequence[Closed]
     people: Mapping[str, Sequence[int]]
 
-
-def view(erasures: Erasures) -> dict[str, Any]:
-    """What the section shows, as `erasures.html.j2` names it."""
-    counts = erasures.counts
-    late = [(request, (erasures.on - request.due).days) for request in erasures.waiting]
-    return {
-        "on": erasures.on,
-        "states": [(state, counts[state], words) for state, words in STATES.items() if counts.get(state)],
-        "waiting": [(request, KINDS.get(request.kind, request.kind), max(days, 0)) for request, days in late],
-        "late": sum(days > 0 for _, days in late),
-        "closed": [(request, KINDS.get(request.kind, request.kind)) for request in erasures.closed],
-        "folded": len(erasures.closed) > LONG,
-        "refused": counts.get("refused", 0),
-        "withdrawn": max((r.withdrawn for r in erasures.closed if r.withdrawn is not None), default=None),
-        "restored": max((r.restored for r in erasures.closed if r.restored is not None), default=None),
-        "certified": next((request.id for request in erasures.closed if request.certificate), None),
-        "people": erasures.people,
-        "totals": [sum(column) for column in zip(*erasures.people.values(), strict=True)],
-    }  # fmt: skip
+    @property
+    def totals(self) -> list[int]:
+        """Of all clients, how many people each shard learned from."""
+        return [sum(column) for column in zip(*self.people.values(), strict=True)]

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fedrec.registry import STRATEGIES
-from fedrec.reporting import erasure_section, heatmap, run_figures, run_result, templating
-from fedrec.reporting.erasure_section import Erasures
+from fedrec.reporting import heatmap, run_figures, run_result, templating
+from fedrec.reporting.erasure_section import KINDS, STATES, Erasures
 from fedrec.reporting.run_result import Result
 
 
@@ -26,7 +26,7 @@ def write_report(result: Result, path: Path, requests: Erasures | None = None) -
 def render(result: Result, requests: Erasures | None = None) -> str:
     """The page as HTML."""
     result = run_result.complete(result)
-    content = {**_content(result), "erasures": requests and erasure_section.view(requests)}
+    content = {**_content(result), "erasures": requests, "kinds": KINDS, "states": STATES}
     return templating.render("run.html.j2", content, _figures(result))
 
 
