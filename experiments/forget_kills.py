@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -125,7 +126,7 @@ def content_of(run: SimulatedRun) -> dict[str, Any]:
         vault = run.client(name).vault
         found["clients"][name] = {
             "serves": served(run, name),
-            "data": vault.manifest(),
+            "data": asdict(vault.manifest()),
             "tombstones": sorted((stone.request, stone.kind) for stone in vault.tombstones()),
         }
     last = run.rounds.history()[-1]

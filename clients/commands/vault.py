@@ -118,7 +118,7 @@ def status(home: HomeFolder, out: Json = None) -> None:
     from dataclasses import asdict
 
     opened = _vault(home)
-    manifest, entries, uses = opened.manifest(), opened.tombstones(), opened.uses()
+    manifest, entries, uses = asdict(opened.manifest()), opened.tombstones(), opened.uses()
     lines = [f"{name.replace('_', ' ')}: {value}" for name, value in manifest.items()]
     lines += [
         f"tombstone {entry.id}: {entry.kind}, set {datetime.fromtimestamp(entry.made, UTC):%Y-%m-%d}"

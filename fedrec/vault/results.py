@@ -44,6 +44,27 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Manifest:
+    """How much is there, and what the rows are known by.
+
+    The same rows give the same digest as long as the vault lives, so whoever gets digests can tell whether the rows are
+    those of last time. Who has no key cannot try rows on it, for example to find out who is not among them any more.
+
+    Attributes:
+        digest: HMAC-SHA256 of the rows (`content_hash`) under the vault's key; none once the key is destroyed.
+        refused: rows that tombstones kept out.
+    """
+
+    rows: int
+    users: int
+    items: int
+    digest: str | None
+    tombstones: int
+    refused: int
+    key_destroyed: bool
+
+
+@dataclass(frozen=True)
 class Use:
     """Rows that training used: how many, and HMAC-SHA256 of their content (none once the key is destroyed)."""
 

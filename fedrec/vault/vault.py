@@ -12,7 +12,6 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -35,7 +34,7 @@ from fedrec.vault.erasure import (
     tombstones_in,
     write_tombstones,
 )
-from fedrec.vault.results import Entry, Erased, Imported, Restored, Use
+from fedrec.vault.results import Entry, Erased, Imported, Manifest, Restored, Use
 from fedrec.vault.rows import content_hash, insert, insert_titles, named, occurrences, titles_in, to_interactions
 from fedrec.vault.tombstones import Refusal, tombstones_of
 
@@ -218,13 +217,8 @@ class Vault:
             found = db.execute("SELECT run, shard, round, rows, lower(hex(digest)) FROM uses ORDER BY 1, 2, 3")
             return [Use(run, shard, number, rows, digest or None) for run, shard, number, rows, digest in found]
 
-    def manifest(self) -> dict[str, Any]:
-        """Counts, and what the rows are known by: HMAC-SHA256 of them (`content_hash`) under the vault's key.
-
-        The same rows give the same digest as long as the vault lives, so whoever gets digests can tell whether the
-        rows are those of last time. Who has no key cannot try rows on it, for example to find out who is not among
-        them any more. None once the key is destroyed.
-        """
+    def manifest(self) -> Manifest:
+        """How much is there, and what the rows are known by."""
         rows = """SELECT users.name, item, time, label, split, coalesce(groups.name, '')
             FROM rows JOIN users ON users.id = user LEFT JOIN groups ON groups.id = client"""
         with reading(self.path) as db:
@@ -233,11 +227,7 @@ class Vault:
             counted = "SELECT count(*), count(DISTINCT user), count(DISTINCT item) FROM rows"
             count, users, items = db.execute(counted).fetchone()
             stones, refused = db.execute("SELECT count(*), coalesce(sum(refused), 0) FROM tombstones").fetchone()
-            destroyed = meta(db, "key") == DESTROYED
-        return {
-            "rows": count, "users": users, "items": items, "digest": digest,
-            "tombstones": stones, "refused": refused, "key_destroyed": destroyed,
-        }  # fmt: skip
+            return Manifest(count, users, items, digest, stones, refused, meta(db, "key") == DESTROYED)
 
     # backups
 

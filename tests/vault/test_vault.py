@@ -91,7 +91,7 @@ def test_an_erased_row_is_gone_and_refused_from_then_on(rows: Interactions, data
     assert same(vault.interactions(CATALOGUE), left)
     assert vault.restore(before) == Restored(0, 0)
     assert vault.import_rows(rows, CATALOGUE) == Imported(int((~gone).sum()), 0, int(gone.sum()))
-    assert vault.manifest()["refused"] == 3 * gone.sum()
+    assert vault.manifest().refused == 3 * gone.sum()
     assert {entry.id for entry in vault.tombstones()} == set(erased.tombstones)
 
 
@@ -167,9 +167,9 @@ def test_the_manifest_hash_is_of_the_rows_alone(vault: Vault, tmp_path: Path) ->
     other.import_rows(without(rows, late), CATALOGUE)
     other.import_rows(without(rows, ~late), CATALOGUE)
     turned = Catalogue(CATALOGUE.ids[::-1], CATALOGUE.titles[::-1])
-    assert vault.manifest()["digest"] == vault_key.keyed(vault.key_path.read_bytes(), digest)
-    assert other.manifest()["digest"] == vault_key.keyed(other.key_path.read_bytes(), digest)
-    assert len({vault.manifest()["digest"], other.manifest()["digest"], digest}) == 3
+    assert vault.manifest().digest == vault_key.keyed(vault.key_path.read_bytes(), digest)
+    assert other.manifest().digest == vault_key.keyed(other.key_path.read_bytes(), digest)
+    assert len({vault.manifest().digest, other.manifest().digest, digest}) == 3
     assert content_hash(named(other.interactions(turned), turned)) == digest
     for name in ("label", "time", "split"):
         changed = getattr(rows, name).copy()
@@ -186,7 +186,7 @@ def test_uses_are_noted_once_a_round(vault: Vault) -> None:
     assert [(use.run, use.shard, use.round, use.rows) for use in uses] == [
         ("run", 0, 2, (rows.user == 0).sum()), ("run", 1, 2, len(rows)),
     ]  # fmt: skip
-    assert uses[0].digest and uses[0].digest != uses[1].digest == vault.manifest()["digest"]
+    assert uses[0].digest and uses[0].digest != uses[1].digest == vault.manifest().digest
     assert uses[1].digest != content_hash(named(rows, CATALOGUE))
 
 

@@ -118,7 +118,7 @@ def test_a_key_destroyed_half_way_is_destroyed_by_the_next_call(vault: Vault, mo
     with monkeypatch.context() as patch:
         patch.setattr("fedrec.vault.vault.shred", lambda path: os.kill(os.getpid(), signal.SIGKILL))
         assert ended(child(vault.destroy_key)) == -signal.SIGKILL
-    assert vault.key_path.exists() and vault.manifest()["key_destroyed"]
+    assert vault.key_path.exists() and vault.manifest().key_destroyed
     vault.destroy_key()
     assert not vault.key_path.exists()
 

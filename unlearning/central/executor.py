@@ -90,7 +90,7 @@ class CentralExecutor:
             shards=tuple(sorted({*held.shards, *changed.get(CENTRAL, ())})),
             changed=changed,
             left={CENTRAL: held.left},
-            data={CENTRAL: self._model.vault.manifest()["digest"] or ""},
+            data={CENTRAL: self._model.vault.manifest().digest or ""},
             adapters={CENTRAL: [served.get(shard, "") for shard in self._model.shards]},
             erasures=self.ledger.chain_ends(),
         )

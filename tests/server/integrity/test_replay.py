@@ -143,7 +143,7 @@ def test_what_is_put_back_is_not_served_and_not_learned_from(tmp_path: Path, fin
     run, old = finished(tmp_path / "run"), finished(tmp_path / "old")
     asked(run, *of("u07"))
     execution(run).run()
-    right, data = served(run), [run.client(name).vault.manifest()["digest"] for name in run.clients]
+    right, data = served(run), [run.client(name).vault.manifest().digest for name in run.clients]
     put_back(old.folder, run.folder)
     if put_back is not models:
         assert "u07" in run.clients_of()
@@ -159,7 +159,7 @@ def test_what_is_put_back_is_not_served_and_not_learned_from(tmp_path: Path, fin
     assert said and all("as if an old copy had been put back" in line and "\n" not in line for line in said)
     assert "u07" not in run.clients_of()
     assert served(run) == right
-    assert [run.client(name).vault.manifest()["digest"] for name in run.clients] == data
+    assert [run.client(name).vault.manifest().digest for name in run.clients] == data
     check_current(run)
     assert run.recommend("u11", 3)[1]
     said.clear()
@@ -177,7 +177,7 @@ def test_the_next_erasure_begins_with_the_data_the_last_one_left(tmp_path: Path,
         asked(each, *of("u11"))
         assert [outcome["state"] for outcome in execution(each).run()] == ["closed"]
     assert served(run) == served(same)
-    rows = [{name: each.client(name).vault.manifest()["rows"] for name in each.clients} for each in (run, same)]
+    rows = [{name: each.client(name).vault.manifest().rows for name in each.clients} for each in (run, same)]
     assert rows[0] == rows[1]
 
 
@@ -309,7 +309,7 @@ def test_tombstones_that_are_gone_are_sent_again(tmp_path: Path, finished: Copy,
     asked(run, *of("u07"))
     assert forget(run, "run").exit_code == 0
     (home,) = finished(tmp_path / "old").clients_of()["u07"]
-    right, data = served(run), run.homes[home].vault.manifest()["digest"]
+    right, data = served(run), run.homes[home].vault.manifest().digest
     with closing(sqlite3.connect(run.homes[home].vault.path)) as db:
         db.executescript("DELETE FROM tombstones")
         if rows_too:  # and, by hand, what no import would let in
@@ -326,7 +326,7 @@ def test_tombstones_that_are_gone_are_sent_again(tmp_path: Path, finished: Copy,
     assert forget(run, "run").exit_code == 0
     run.homes[home].write_interactions(rows[home], run.catalogue)
     assert "u07" not in run.clients_of() and forget(run, "audit").exit_code == 0
-    assert (served(run), run.homes[home].vault.manifest()["digest"]) == (right, data)
+    assert (served(run), run.homes[home].vault.manifest().digest) == (right, data)
 
 
 def test_an_erasure_by_hand_takes_no_id_of_a_request(tmp_path: Path, finished: Copy) -> None:
