@@ -15,7 +15,7 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -50,16 +50,19 @@ def append(db: sqlite3.Connection, request: str, rows: int, tombstones: Iterable
     return head
 
 
-def broken(db: sqlite3.Connection, tombstones: Callable[[str], Iterable[Tombstone]], schema: str = "main") -> list[str]:
-    """The requests whose link is not of the tombstones that are there: some were removed, altered or added.
+def tombstones_in(db: sqlite3.Connection, request: str | None = None, schema: str = "main") -> list[Tombstone]:
+    """Those of a request, or all."""
+    columns = "kind, coalesce(CAST(digest AS BLOB), x''), since, until, id"
+    found = db.execute(f"SELECT {columns} FROM {schema}.tombstones WHERE request = coalesce(?, request)", (request,))
+    return [Tombstone(*columns) for columns in found]
 
-    Args:
-        tombstones: gives those of a request.
-    """
+
+def broken(db: sqlite3.Connection, schema: str = "main") -> list[str]:
+    """The requests whose link is not of the tombstones that are there: some were removed, altered or added."""
     found, previous = [], ORIGIN
     links = db.execute(f"SELECT number, request, head FROM {schema}.erasures ORDER BY number").fetchall()
     for number, request, head in links:
-        if _head(number, previous, request, tombstones(request)) != head:
+        if _head(number, previous, request, tombstones_in(db, request, schema)) != head:
             found.append(request)
         previous = head
     strays = f"""SELECT DISTINCT request FROM {schema}.tombstones
@@ -79,16 +82,12 @@ def head_at(db: sqlite3.Connection, number: int) -> str | None:
     return ORIGIN if number == 0 else found[0] if found else None
 
 
-def rebuild(db: sqlite3.Connection, first: Sequence[str], tombstones: Callable[[str], Iterable[Tombstone]]) -> None:
-    """Put the links of some requests first, in that order, and the others after them in theirs.
-
-    Args:
-        tombstones: gives those of a request.
-    """
+def rebuild(db: sqlite3.Connection, first: Sequence[str]) -> None:
+    """Put the links of some requests first, in that order, and the others after them in theirs."""
     rows = dict(db.execute("SELECT request, rows FROM erasures ORDER BY number").fetchall())
     db.execute("DELETE FROM erasures")
     for request in (*first, *(request for request in rows if request not in set(first))):
-        append(db, request, rows[request], tombstones(request))
+        append(db, request, rows[request], tombstones_in(db, request))
 
 
 def seal(key: bytes, request: str, tombstones: Iterable[Tombstone]) -> bytes:

@@ -16,13 +16,6 @@ from fedrec.vault.tombstones import Refusal, Tombstone
 ROW = "(SELECT name FROM {0}.users WHERE id = user), item, time"  # a row of that schema as `Refusal.by` takes it
 
 
-def tombstones_in(db: sqlite3.Connection, request: str | None = None, schema: str = "main") -> list[Tombstone]:
-    """Those of a request, or all."""
-    columns = "kind, coalesce(CAST(digest AS BLOB), x''), since, until, id"
-    found = db.execute(f"SELECT {columns} FROM {schema}.tombstones WHERE request = coalesce(?, request)", (request,))
-    return [Tombstone(*columns) for columns in found]
-
-
 def set_tombstones(
     db: sqlite3.Connection, request: str, tombstones: Iterable[Tombstone], rows: int, lasting: bool
 ) -> None:
@@ -47,11 +40,6 @@ def write_tombstones(db: sqlite3.Connection, request: str, tombstones: Iterable[
     )
 
 
-def broken(db: sqlite3.Connection, schema: str = "main") -> list[str]:
-    """The requests whose tombstones are not those that the chain is of."""
-    return chain.broken(db, lambda request: tombstones_in(db, request, schema), schema)
-
-
 def repeat(db: sqlite3.Connection, key: bytes | None, links: Sequence[Link], vault: Path) -> int:
     """Erase again what is missing of these links, and set those of their tombstones again that were altered.
 
@@ -66,7 +54,7 @@ def repeat(db: sqlite3.Connection, key: bytes | None, links: Sequence[Link], vau
     """
     asked = [link.request for link in links]
     there = {request for (request,) in db.execute("SELECT request FROM erasures")}
-    altered = set(broken(db) if key is not None else ())
+    altered = set(chain.broken(db) if key is not None else ())
     missing = [link for link in links if link.request not in there - altered]
     if missing:
         db.execute("DELETE FROM allowed")
@@ -83,7 +71,7 @@ def repeat(db: sqlite3.Connection, key: bytes | None, links: Sequence[Link], vau
     if own := sorted(altered.difference(asked)):
         raise FedrecError(f"{vault}: tombstones of its own erasure {own[0]} were removed or altered; put vault.db back")
     if missing or (links and chain.head_at(db, links[-1].number) != links[-1].head):
-        chain.rebuild(db, asked, lambda request: tombstones_in(db, request))
+        chain.rebuild(db, asked)
     if links and chain.head_at(db, links[-1].number) != links[-1].head:
         raise FedrecError(f"{vault}: its erasures are not those asked for; put its vault.db back")
     return rows
@@ -106,14 +94,14 @@ def delete_rows(db: sqlite3.Connection, refusal: Refusal) -> int:
 
 def merge_tombstones(db: sqlite3.Connection) -> None:
     """Take over what the attached `backup` knows of erasures and uses and the vault does not, or no longer."""
-    for request in broken(db):
+    for request in chain.broken(db):
         known = "request IN (SELECT request FROM backup.erasures)"
         db.execute(f"DELETE FROM main.tombstones WHERE request = ? AND {known}", (request,))
     for table in ("tombstones", "uses"):
         db.execute(f"INSERT OR IGNORE INTO {table} SELECT * FROM backup.{table}")
     new = "request NOT IN (SELECT request FROM erasures) ORDER BY number"
     for request, rows in db.execute(f"SELECT request, rows FROM backup.erasures WHERE {new}").fetchall():
-        chain.append(db, request, rows, tombstones_in(db, request))
+        chain.append(db, request, rows, chain.tombstones_in(db, request))
 
 
 def replace_rows(db: sqlite3.Connection, refusal: Refusal) -> tuple[int, int]:

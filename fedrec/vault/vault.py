@@ -21,17 +21,15 @@ from fedrec.errors import FedrecError, UsageError
 from fedrec.files import replacing, shred
 from fedrec.vault import chain
 from fedrec.vault import key as vault_key
-from fedrec.vault.chain import Link
+from fedrec.vault.chain import Link, broken, tombstones_in
 from fedrec.vault.database import DESTROYED, check_schema, copy, create, meta, reading, scrub, set_meta, writing
 from fedrec.vault.erasure import (
-    broken,
     count_refused,
     delete_rows,
     merge_tombstones,
     repeat,
     replace_rows,
     set_tombstones,
-    tombstones_in,
     write_tombstones,
 )
 from fedrec.vault.results import Entry, Erased, Imported, Manifest, Restored, Use
