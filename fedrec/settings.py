@@ -13,6 +13,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from fedrec.errors import UsageError, did_you_mean
 from fedrec.registry import Registry
 
+_KINDS = {
+    "integer": "a whole number", "number": "a number", "boolean": "true or false", "string": "text",
+    "dictionary": "a table, {name = 'value'}", "tuple": "a list, ['value']",
+}  # fmt: skip
+
 
 class Section(BaseModel):
     """A frozen part of the configuration; an unknown key is an error."""
@@ -50,8 +55,8 @@ def _fault(item: Any, section: type[Section]) -> str:
     if item["type"] == "extra_forbidden":
         return f"{where} is not a setting{did_you_mean(where, known_keys(section))}"
     value = "" if item["type"] in ("missing", "value_error") else f" = {json.dumps(item['input'], default=str)[:60]}"
-    told = re.sub("^(Input|String|List|Tuple) should", "must", item["msg"].removeprefix("Value error, "))
-    return f"{where}{value}: {told.partition(', unable to ')[0]}"
+    told = re.sub(r"^\w+ should", "must", item["msg"].removeprefix("Value error, "))
+    return f"{where}{value}: " + re.sub(r"a valid (\w+).*", lambda kind: _KINDS.get(kind[1], kind[1]), told)
 
 
 def known_keys(section: type[Section]) -> list[str]:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from fedrec.commands.settings import settings
 from fedrec.config import load, parse, run_section
+from fedrec.errors import UsageError
 from fedrec.settings import all_settings, flat, known_keys
 
 app = Typer()
@@ -34,6 +35,23 @@ def test_one_section_can_be_asked_for() -> None:
     assert "update | adapter" in CliRunner().invoke(app, ["pplr.similarity"]).stdout
     assert "did you mean pplr" in str(CliRunner().invoke(app, ["plpr"]).exception)
     assert {"train", "data.world", "train.lr"} <= set(known_keys(run_section()))
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("train.lr=abc", 'train.lr = "abc": must be a number'),
+        ("train.epochs=1.5", "train.epochs = 1.5: must be a whole number"),
+        ("train.lr=-1", "train.lr = -1: must be greater than 0"),
+        ("data.skip_bad_rows=maybe", "must be true or false"),
+        ("data.split=x", "must be 'auto', 'given', 'user-time', 'global-time' or 'tallrec'"),
+        ("baselines=3", "must be a list, ['value']"),
+    ],
+)
+def test_a_wrong_value_is_told_in_plain_words(setting: str, told: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        load(sets=(setting,))
+    assert str(raised.value).endswith(told)
 
 
 def test_settings_are_flat() -> None:

@@ -237,7 +237,7 @@ def test_dates_that_tell_what_comes_first_are_read(first: str, second: str, told
 def test_a_data_set_in_a_folder_of_the_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "archive").mkdir()
     text(tmp_path / "archive" / "ratings.csv", "user,item,label,title\nu,1,1,T\nu,2,0,S\n")
-    with pytest.raises(DataError, match=r"give that one: .*/archive$"):
+    with pytest.raises(DataError, match=r"give one: .*/archive$"):
         load(tmp_path)
 
 

@@ -53,8 +53,8 @@ def _recognised(path: Path) -> str:
     if forms:
         found = listed([file.name for file in interaction_files(path)])
         raise DataError(f"{path}: more than one data set, found {found}; name the file, or a --format: {known}")
-    if within := [folder for folder in sorted(path.iterdir()) if folder.is_dir() and _forms(folder)]:
-        raise DataError(f"{path}: the data set is in a folder of it; give that one: {within[0]}")
+    if within := [str(folder) for folder in sorted(path.iterdir()) if folder.is_dir() and _forms(folder)]:
+        raise DataError(f"{path}: no data set right in it, but in a folder of it; give one: {listed(within)}")
     raise DataError(f"{path}: no data set is recognised, found nothing; give a file, and its --format: {known}")
 
 
