@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint docs clean
+.PHONY: demo test lint style types imports docs clean
 
 demo: export FEDREC_KEYS = runs/demo-keys
 demo: $(VENV)/ready
@@ -20,13 +20,20 @@ demo: $(VENV)/ready
 	$(BIN)/fedrec forget keys --run runs/demo --export demo > $(FEDREC_KEYS)/demo.pem
 	$(BIN)/fedrec forget verify runs/demo/erasure/certificates/*.json --bundle runs/demo/erasure/bundles/*/ --key $(FEDREC_KEYS)/demo.pem
 
-test: lint docs
+test: $(VENV)/ready
+	$(MAKE) -j 2 --output-sync types style imports docs
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-lint: $(VENV)/ready
+lint: style types imports
+
+style: $(VENV)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+
+types: $(VENV)/ready
 	$(BIN)/mypy
+
+imports: $(VENV)/ready
 	$(BIN)/lint-imports --no-cache
 
 docs: $(VENV)/ready

@@ -13,9 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
+from fedrec.cli import cli
+
 FEDREC = [sys.executable, "-m", "fedrec.cli"]
 ROOT = Path(__file__).parent.parent
-_SIGN_OF_LIFE = re.compile(r"(\d s so far|, about \d+ s left|: \d+ of \d+)$")
+_SIGN_OF_LIFE = re.compile(r"(\d s so far|takes its new model|, about \d+ s left|: \d+ of \d+)$")
 
 
 def as_sets(settings: dict[str, Any]) -> list[str]:
@@ -27,6 +31,13 @@ def as_toml(settings: dict[str, Any], path: Path) -> Path:
     """Dotted settings as a configuration file."""
     path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()), "utf-8")
     return path
+
+
+def here(*arguments: object) -> str:
+    """What `fedrec` with the arguments prints, in this process, where nothing goes wrong and nothing is remarked."""
+    done = CliRunner().invoke(cli, [*map(str, arguments)], catch_exceptions=False)
+    assert (done.exit_code, done.stderr) == (0, ""), done.output
+    return done.stdout
 
 
 def start(*arguments: object, cwd: Path) -> subprocess.Popen[str]:

@@ -37,11 +37,8 @@ def test_recommended_titles_have_the_scores_of_their_prompts(
     base = save_base(tmp_path / "base", family, **sizes)
     changes = {"federation__rounds": 1, "clients__count": 2, "lora__targets": targets, "train__precision": precision}
     settings = cli.as_sets(small(base=str(base), **changes))
-    code, _, err = cli.run("simulate", "--out", "run", *settings, cwd=tmp_path)
-    assert code == 0, err
-    code, out, err = cli.run("recommend", "run", "--user", "u07", "--top", 5, "--json", "-", cwd=tmp_path)
-    assert code == 0, err
-    told = json.loads(out)
+    cli.here("simulate", "--out", tmp_path / "run", *settings)
+    told = json.loads(cli.here("recommend", tmp_path / "run", "--user", "u07", "--top", 5, "--json", "-"))
     right = scores_of_prompts(SimulatedRun(tmp_path / "run"), told["client"], "u07", precision)
     assert len(told["items"]) == 5
     for item in told["items"]:

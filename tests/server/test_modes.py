@@ -27,18 +27,25 @@ from server.simulation.run import SimulatedRun
 from server.training import run_rounds
 from server.transports.in_process import LocalGrid
 from server.transports.processes import ProcessGrid, SideBySide
-from tests.cli import as_sets, as_toml, ended, hash_of, run, start, until
+from tests.cli import as_sets, as_toml, ended, hash_of, here, run, start, until
 from tests.conftest import Settings
 from tests.server.flower import Flower
 from tests.server.test_federation import Dying, made, ran
 
 pytestmark = pytest.mark.slow
+LONG = {"train__epochs": 6, "train__batch": 1, "federation__rounds": 1}  # enough to be stopped
 
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> str:
     """The adapter hash of the run in this process."""
     return str(ran(tmp_path_factory.mktemp("expected") / "run", small())["adapter_hash"])
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> str:
+    """The adapter hash of a run that takes longer."""
+    return str(ran(tmp_path_factory.mktemp("long") / "run", small(**LONG))["adapter_hash"])
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +59,7 @@ def test_processes_give_the_same_hash_and_the_same_look(tmp_path: Path, small: S
     shown = {}
     for workers in (0, 2, 3):
         folder = tmp_path / f"with-{workers}"
-        code, out, err = run("simulate", "--workers", workers, "--out", folder, *as_sets(small()), cwd=tmp_path)
-        assert (code, err) == (0, ""), err
+        out = here("simulate", "--workers", workers, "--out", folder, *as_sets(small()))
         assert hash_of(folder) == expected
         shown[workers] = re.sub(r" [\d.]+ (s|min)\b", "", " ".join(out.replace(folder.name, "").split()))
     assert shown[0] == shown[2] == shown[3]
@@ -114,9 +120,9 @@ def test_a_run_begun_in_this_process_ends_with_processes(tmp_path: Path, small: 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_run_leaves_no_process_behind_and_resumes(
-    how: signal.Signals, tmp_path: Path, small: Settings
+    how: signal.Signals, tmp_path: Path, small: Settings, long: str
 ) -> None:
-    settings = small(train__epochs=6, train__batch=1, federation__rounds=1)
+    settings = small(**LONG)
     process = start("simulate", "--workers", 2, "--out", "run", *as_sets(settings), cwd=tmp_path)
     until((tmp_path / "run" / "rounds" / "0000").exists, process)
     family = psutil.Process(process.pid).children(recursive=True)
@@ -128,8 +134,8 @@ def test_a_stopped_run_leaves_no_process_behind_and_resumes(
         assert err == "fedrec: stopped; continue with `fedrec simulate --resume run`\n"
     assert [child.name() for child in psutil.wait_procs(family, timeout=60)[1]] == []
     assert not (tmp_path / "run" / "rounds" / "0001").exists()
-    assert run("simulate", "--resume", "run", cwd=tmp_path)[0] == 0
-    assert hash_of(tmp_path / "run") == ran(tmp_path / "whole", settings)["adapter_hash"]
+    here("simulate", "--resume", tmp_path / "run")
+    assert hash_of(tmp_path / "run") == long
 
 
 def test_a_run_terminated_while_it_starts_leaves_no_process_behind(tmp_path: Path, small: Settings) -> None:
@@ -177,7 +183,7 @@ def test_flwr_run_gives_the_same_hash(flower: Flower, tmp_path: Path, small: Set
     assert hash_of(folder) == expected, told
     assert f"\nfedrec report {folder} writes the page" in told, "a bundle carries no templates"
     assert not (folder / "report.html").exists()
-    assert run("report", folder, cwd=tmp_path)[0] == 0
+    here("report", folder)
     assert (folder / "report.html").stat().st_size > 1000
     assert "Traceback" not in told
     assert told.count("\nstart  0.") == 1
