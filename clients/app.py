@@ -21,6 +21,7 @@ from fedrec.errors import FedrecError
 from fedrec.protocol import answers as a
 from fedrec.protocol import questions as q
 from fedrec.protocol.adapters import model_hash
+from fedrec.protocol.item_rows import whole
 from fedrec.protocol.record import BadMessage, Content, Record
 from fedrec.protocol.wire import pack, unpack
 from fedrec.tasks import task_of
@@ -45,7 +46,10 @@ def answers(kind: type[Asked]) -> Callable[[Answering[Asked]], Answering[Asked]]
             run = ClientRun(home, question.run)
             if lacks := run.lacks(question.facts):
                 return Message(carried(a.Lacks(client=home.name, lacks=lacks)), reply_to=message)
-            return Message(carried(answering(Client(run), question)), reply_to=message)
+            client = Client(run)
+            if isinstance(question, q.AboutShards) and question.adapters:
+                question = question.carrying([whole(state, len(client.catalogue)) for state in question.adapters])
+            return Message(carried(answering(client, question)), reply_to=message)
 
         category, action = kind.kind.split(".")
         getattr(app, category)(action)(reply)

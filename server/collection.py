@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from flwr.app import Message
 
-from fedrec.protocol.adapters import Model, size_of, to_arrays
+from fedrec.protocol.adapters import Model, size_of
+from fedrec.protocol.item_rows import to_wire
 from fedrec.protocol.questions import AboutShards, Question
 from fedrec.protocol.record import BadMessage
 from server.calls import Answered, Clients, content_of
@@ -70,7 +71,7 @@ class Collector:
             else:
                 sent = model if client in asking.sent else []
                 calls[client] = asking.question.carrying(sent)
-                down[client] = size_of(to_arrays(sent))
+                down[client] = size_of(to_wire(sent))
         self.down += sum(down.values())
 
         def accept(client: str, message: Message) -> bool:

@@ -186,8 +186,9 @@ class Federation:
 
         def take(client: str, reply: TrainAnswer) -> None:
             announced = [self.clients.announced[client][shard] for shard in shards]
-            check(reply, client=client, round=number, expected=self.initial, announced=announced, limits=self.limits)
-            good[client] = reply
+            good[client] = check(
+                reply, client=client, round=number, expected=self.initial, announced=announced, limits=self.limits
+            )
 
         whole = len(shards) == self.config.shards
         sent = {client for client in asked if not whole or self.held.get(client) != number - 1}

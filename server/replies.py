@@ -12,8 +12,9 @@ from statistics import median
 
 import numpy as np
 
-from fedrec.protocol.adapters import State
+from fedrec.protocol.adapters import ITEMS_A, State
 from fedrec.protocol.answers import TrainAnswer
+from fedrec.protocol.item_rows import whole
 from fedrec.protocol.record import BadMessage
 from fedrec.text import shown
 from server.rounds import Dropped
@@ -35,8 +36,8 @@ class Limits:
 
 def check(
     reply: TrainAnswer, *, client: str, round: int, expected: State, announced: Sequence[int], limits: Limits
-) -> None:
-    """Hold a reply against what was asked of `client` in `round`.
+) -> TrainAnswer:
+    """The reply, its item rows made whole, once it is held against what was asked of `client` in `round`.
 
     Args:
         expected: a state with the keys and shapes of every shard.
@@ -59,8 +60,15 @@ def check(
             raise BadMessage(f"loss {loss:g} of shard {shard} is not within 0 and {limits.max_loss:g}")
         if not 0 <= examples <= most:
             raise BadMessage(f"examples {shown(examples)} of shard {shard} are not within 0 and the {most} announced")
+    items = len(expected.get(ITEMS_A, ()))
+    adapters = []
     for shard, state in enumerate(reply.adapters):
-        _check_state(state, expected, f"shard/{shard}/", limits.max_abs)
+        try:
+            adapters.append(whole(state, items))
+        except ValueError as error:
+            raise BadMessage(f"shard {shard}: {error}") from None
+        _check_state(adapters[-1], expected, f"shard/{shard}/", limits.max_abs)
+    return reply.model_copy(update={"adapters": adapters})
 
 
 def check_together(updates: Mapping[str, float], max_update_ratio: float) -> dict[str, str]:

@@ -18,7 +18,7 @@ Model = list[State]
 ITEMS_A, ITEMS_B = "items.A", "items.B"
 """The tensors of an adapter's item rows, where it has such: A (items, r) and B (r, d)."""
 
-_KEY = re.compile(r"shard/(0|[1-9][0-9]{0,5})/(.+\.[AB])")
+_KEY = re.compile(r"shard/(0|[1-9][0-9]{0,5})/(.+\.[AB]|items\.rows)")
 
 
 def to_arrays(model: Sequence[Mapping[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:

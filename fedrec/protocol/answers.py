@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, model_validator
 
 from fedrec.privacy import sharing
-from fedrec.protocol.adapters import Model, from_arrays, to_arrays
+from fedrec.protocol.adapters import Model, from_arrays
+from fedrec.protocol.item_rows import to_wire
 from fedrec.protocol.record import (
     AsArrays,
     Auc,
@@ -126,7 +127,7 @@ class TrainAnswer(Answer, reveals="adapters that the client's rows are in, as th
     round: Whole
     loss: tuple[Finite, ...]
     examples: tuple[Whole, ...]
-    adapters: Annotated[Model, AsArrays(to_arrays, _some)]
+    adapters: Annotated[Model, AsArrays(to_wire, _some)]
 
     @model_validator(mode="after")
     def _one_each(self) -> Self:

@@ -176,3 +176,21 @@ def test_one_reason_for_all_is_found_and_nothing_else(reasons: list[str], asked:
     found = same_reason(dropped, [f"c-{k}" for k in range(asked)])
     one = 0 < asked <= len(reasons) and len(set(reasons[:asked])) == 1
     assert (found is not None) == one
+
+
+def test_item_rows_are_made_whole_and_others_than_there_are_named() -> None:
+    template = {**TEMPLATE, "items.A": np.zeros((5, 2), np.float32), "items.B": np.zeros((2, 3), np.float32)}
+    arrays, metrics = good()
+    for shard in range(2):
+        arrays[f"shard/{shard}/items.A"] = np.ones((2, 2), np.float32)
+        arrays[f"shard/{shard}/items.rows"] = np.array([1, 4], np.int32)
+        arrays[f"shard/{shard}/items.B"] = np.ones((2, 3), np.float32)
+
+    def judged() -> TrainAnswer:
+        reply = decode(arrays, metrics)
+        return check(reply, client="c-1", round=3, expected=template, announced=ANNOUNCED, limits=LIMITS)
+
+    assert judged().adapters[1]["items.A"][:, 0].tolist() == [0, 1, 0, 0, 1]
+    arrays["shard/1/items.rows"] = np.array([1, 5], np.int32)
+    with pytest.raises(BadMessage, match=r"shard 1: tensor items\.rows does not name items of 5"):
+        judged()

@@ -1,0 +1,106 @@
+"""Learning item rows: those that are met, at a pace of their own, for what they cost and not what the catalogue has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from fedrec.config import LoraConfig, TrainConfig
+from fedrec.data.prompts import Window
+from fedrec.models.bank import initial_state, state_hash
+from fedrec.models.item_tokens import extended
+from fedrec.protocol.adapters import ITEMS_A, ITEMS_B
+from fedrec.tasks.like import YesOrNo
+from fedrec.training.lesson import Lesson
+from fedrec.training.loop import train
+from fedrec.training.plain import Plain
+from fedrec.training.step import Learning
+from tests.models.tiny import VOCABULARY, tiny_model
+
+LORA = LoraConfig(rank=2)
+CONFIG = TrainConfig(lr=1e-3, item_lr=1e-2, epochs=4, batch=4, warmup=0, precision="fp32", device="cpu")
+CONFIG = CONFIG.model_copy(update={"checkpoint_seconds": 0})
+
+
+def base(items: int) -> Any:
+    """Items that all have one title: only rows tell them apart."""
+    return extended(tiny_model("llama"), ((3, 5),) * items, 4)
+
+
+def lesson(items: list[int], n: int = 24) -> Lesson:
+    """Windows of two items, the second of which says what the answer is."""
+    random = np.random.default_rng(0)
+    windows, labels = [], []
+    for row in range(n):
+        first, second = random.choice(len(items), 2, replace=False)
+        ids = np.array([5, VOCABULARY + items[first], 6, VOCABULARY + items[second]])
+        windows.append(Window(ids, np.array([3]), np.array([row])))
+        labels.append(second % 2)
+    users = np.arange(n, dtype=np.int32)
+    return Lesson(windows, np.array(labels, np.int8), users, YesOrNo((1, 2)), (1, "a", 0, 1), 0, 1)
+
+
+def learning(model: Any, items: list[int], **settings: Any) -> Learning:
+    config = CONFIG.model_copy(update=settings)
+    return Learning(model, LORA, initial_state(model, LORA, 0), lesson(items), config)
+
+
+def test_rows_that_are_met_move_and_no_others() -> None:
+    told = learning(base(30), [2, 3, 11, 20])
+    outcome = train(told)
+    moved = outcome.state[ITEMS_A].any(1)
+    assert moved.nonzero().ravel().tolist() == [2, 3, 11, 20]
+    assert not torch.equal(outcome.state[ITEMS_B], told.start[ITEMS_B])
+    again = train(replace(told, start=outcome.state, lesson=lesson([11, 20, 25, 26])))
+    assert torch.equal(again.state[ITEMS_A][[2, 3]], outcome.state[ITEMS_A][[2, 3]])
+    assert again.state[ITEMS_A].any(1).nonzero().ravel().tolist() == [2, 3, 11, 20, 25, 26]
+
+
+def test_rows_learn_which_items_are_liked() -> None:
+    items = list(range(8))
+    told = learning(base(8), items, epochs=20)
+    still = learning(base(8), items, epochs=20, item_lr=0.0)
+    assert train(told).loss < train(still).loss - 0.1
+    assert not train(still).state[ITEMS_A].any()
+
+
+def test_shrinking_holds_rows_back_and_nothing_else() -> None:
+    lengths = [
+        train(learning(base(8), [0, 1, 2, 3], item_shrink=shrink)).state[ITEMS_A].norm() for shrink in (0.0, 5.0, 50.0)
+    ]
+    assert lengths[0] > lengths[1] > lengths[2] > 0
+
+
+@pytest.mark.parametrize("catalogue", [30, 100_000])
+def test_a_step_costs_what_it_meets(catalogue: int) -> None:
+    """Parameters, gradients and Adam's state are of the lesson's items, however many there are."""
+    step = Plain(learning(base(catalogue), [2, 3, 11, 20]))
+    (batch, *_) = step.batches()
+    step.take(batch, 1e-3)
+    rows = step.bank.items
+    assert rows is not None and rows.A.shape == (1, 4, 4)
+    state = step.optimiser.state[rows.A]
+    assert {tuple(each.shape) for each in state.values() if each.ndim} == {(1, 4, 4)}
+    kept = step.content()
+    assert sum(each.numel() for each in kept["parameters"]) < 10_000
+    assert step.state()[ITEMS_A].shape == (catalogue, 4)
+    step.close()
+
+
+def test_killed_within_a_round_it_ends_the_same(tmp_path: Path) -> None:
+    told = learning(base(30), [2, 3, 11, 20])
+    expected = state_hash(train(told).state)
+
+    def stop(step: int, steps: int) -> None:
+        if step == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(told, checkpoint=tmp_path / "kept", on_step=stop)
+    assert (tmp_path / "kept").exists()
+    assert state_hash(train(told, checkpoint=tmp_path / "kept").state) == expected
