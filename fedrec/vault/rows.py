@@ -94,18 +94,15 @@ def insert(db: sqlite3.Connection, rows: Interactions, catalogue: Catalogue, nth
         How many were added.
     """
     insert_titles(db, catalogue, np.unique(rows.item).tolist(), listed=False)
-    users = _numbers(db, "users", rows.user_ids, np.unique(rows.user))
-    client: list[int | None] = [None] * len(rows)
-    if rows.client is not None:
-        groups = _numbers(db, "groups", rows.client_ids, np.arange(len(rows.client_ids)))
-        client = [groups[index] for index in rows.client.tolist()]
+    names = {"users": [rows.user_ids[user] for user in np.unique(rows.user).tolist()], "groups": rows.client_ids}
+    for table, known in names.items():
+        db.executemany(f"INSERT OR IGNORE INTO {table} (name) VALUES (?)", ((name,) for name in known))
     truth = [None] * len(rows) if rows.truth is None else rows.truth.tolist()
-    columns = (
-        [users[index] for index in rows.user.tolist()], rows.time.tolist(),
-        [catalogue.ids[index] for index in rows.item.tolist()], nth.tolist(),
-        rows.label.tolist(), rows.split.tolist(), client, truth,
-    )  # fmt: skip
-    added = db.executemany("INSERT OR IGNORE INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", zip(*columns, strict=True))
+    added = db.executemany(
+        """INSERT OR IGNORE INTO rows VALUES ((SELECT id FROM users WHERE name = ?1), ?3, ?2, ?7, ?4, ?5,
+            (SELECT id FROM groups WHERE name = ?6), ?8)""",
+        ((*row, *rest) for row, *rest in zip(named(rows, catalogue), nth.tolist(), truth, strict=True)),
+    )
     return max(added.rowcount, 0)  # -1 where there was nothing to insert
 
 
@@ -125,10 +122,3 @@ def insert_titles(db: sqlite3.Connection, catalogue: Catalogue, items: Iterable[
             ON CONFLICT (id) DO UPDATE SET title = min(title, ?2), listed = max(listed, ?3)""",
         ((catalogue.ids[item], catalogue.titles[item], listed) for item in items),
     )
-
-
-def _numbers(db: sqlite3.Connection, table: str, names: Sequence[str], wanted: NDArray[np.intp]) -> dict[int, int]:
-    """The number in the table of each wanted name, by its index; names are added where they are missing."""
-    db.executemany(f"INSERT OR IGNORE INTO {table} (name) VALUES (?)", ((names[index],) for index in wanted.tolist()))
-    number = {name: at for at, name in db.execute(f"SELECT id, name FROM {table}")}
-    return {index: number[names[index]] for index in wanted.tolist()}
