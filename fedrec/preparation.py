@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import hardware
+from fedrec.bases.checks import check_base
+from fedrec.bases.named import base_name
 from fedrec.config import RunConfig
 from fedrec.data.dataset import TEST, Dataset, Interactions
 from fedrec.data.trivial import trivial_auc
 from fedrec.metrics import auc
+from fedrec.models.base import Base, load_base
+from fedrec.models.targets import check_targets
 
 
 def resolve(config: RunConfig) -> RunConfig:
@@ -26,6 +30,19 @@ def resolve(config: RunConfig) -> RunConfig:
         }
     )
     return config.model_copy(update={"train": hardware.resolve(config.train), "base": base, "data": data})
+
+
+def checked_base(config: RunConfig, dataset: Dataset) -> tuple[str, Base]:
+    """The name of a run's base model, and the model, found good for the data; without item tokens.
+
+    Raises:
+        FedrecError: it cannot be had, or is none for them.
+    """
+    named = base_name(dataset, config)
+    base = load_base(named, device=config.train.device, precision=config.train.precision)
+    check_base(base, config.prompt, dataset.catalogue.titles)
+    check_targets(base.model, config.lora)
+    return named, base
 
 
 def _absolute(path: str | None) -> str | None:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import hardware
-from fedrec.bases.checks import check_base
-from fedrec.bases.named import base_name, with_base, with_items_of
+from fedrec.bases.named import with_base, with_items_of
 from fedrec.bases.recorded import find_base, record_base
 from fedrec.config import RunConfig
 from fedrec.data import client_partition
@@ -21,12 +20,11 @@ from fedrec.data.load import load_dataset
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from fedrec.models.adapter import initial_state
-from fedrec.models.base import Base, load_base
+from fedrec.models.base import Base
 from fedrec.models.item_tokens import item_tokens
 from fedrec.models.peft_folder import save_peft
-from fedrec.models.targets import check_targets
 from fedrec.models.vectors import item_vectors
-from fedrec.preparation import facts_of, resolve
+from fedrec.preparation import checked_base, facts_of, resolve
 from server.reference import ClientFacts, Reference, facts_of_clients, rows_by_client
 from server.run import remove_run
 from server.simulation.run import FILLED, SimulatedRun, create_run
@@ -69,12 +67,9 @@ def finish_all(runs: Sequence[SimulatedRun], warn: Warn = lambda warnings: None)
     filled = config.data.format == FILLED
     dataset = runs[0].gathered() if filled else load_dataset(config.data, config.seed)
     warn(dataset.warnings)
-    named = base_name(dataset, config)
-    base = load_base(named, device=config.train.device, precision=config.train.precision)
+    named, base = checked_base(config, dataset)
     runs = [_settled(run, with_base(run.config, named, base)) for run in runs]
     hardware.use_threads(runs[0].config.train)
-    check_base(base, config.prompt, dataset.catalogue.titles)
-    check_targets(base.model, config.lora)
     base = with_items_of(base, config, dataset.catalogue)
     rows = dataset.interactions if filled else _partitioned(dataset, config, base)
     facts = _facts_of(rows)

@@ -26,7 +26,7 @@ _ERASED = "rows were erased after training: what was measured on them before is 
 def note_facts(model: ShardedModel, dataset: Dataset) -> None:
     """Write down what is known before the training, and what the untrained model is like."""
     facts = {"base": model.base.name, **facts_of(dataset), "start": _measured(model), "seconds": 0.0}
-    write_json(model.folder / _FACTS, {**facts, "rows": len(model.table.interactions)})
+    write_json(model.folder / _FACTS, {**facts, "rows": len(model.interactions)})
 
 
 def note_seconds(model: ShardedModel, seconds: float) -> None:
@@ -37,7 +37,7 @@ def note_seconds(model: ShardedModel, seconds: float) -> None:
 
 def measure(model: ShardedModel) -> dict[str, Any]:
     """Measure what is served on the test rows, and write the result."""
-    rows, facts, method = model.table.interactions, read_json(model.folder / _FACTS), model.method
+    rows, facts, method = model.interactions, read_json(model.folder / _FACTS), model.method
     now, erased = _measured(model, keep=True), len(rows) < facts["rows"]
     trained = int((rows.split == TRAIN).sum())
     start = {"round": 0, **_told({} if erased else facts["start"]), "seconds": 0.0}

@@ -204,7 +204,7 @@ class ShardedModel(AnsweringModel):
         Raises:
             UsageError: the selection is empty or names what is not there.
         """
-        rows = self.table.interactions
+        rows = self.interactions
         selection.check(rows, self.catalogue)
         gone = selection.mask(rows, self.catalogue)
         touched = self.learned(gone)

@@ -106,14 +106,10 @@ class ModelFolder:
         """
         if not (self.folder / RESULT).exists():
             raise FedrecError(f"{self.folder} is not finished: {self.resume} goes on")
-        result: dict[str, Any] = read_json(self.folder / RESULT)
-        return result
-
-    def users(self) -> list[str]:
-        return [user for user, _ in self.vault.users()]
+        return dict(read_json(self.folder / RESULT))
 
     def clients_of(self) -> dict[str, tuple[str, ...]]:
-        return dict.fromkeys(self.users(), self.clients)
+        return {user: self.clients for user, _ in self.vault.users()}
 
     def holds(self, selection: Selection, client: str | None) -> bool:
         return bool(selection.mask(self.table.interactions, self.catalogue).any())

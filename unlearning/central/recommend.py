@@ -24,7 +24,7 @@ def recommend(model: ModelFolder, user: str, top: int) -> tuple[str, list[Recomm
     opened = AnsweringModel(model.folder)
     opened.ensemble.hashes()
     try:
-        rows = opened.table.interactions
+        rows = opened.interactions
         return CENTRAL, best_unseen(opened.answers, opened.encoder, opened.catalogue, rows, known, top)
     finally:
         opened.answers.close()

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from fedrec import lock
+from fedrec.bases.named import with_base
 from fedrec.config import RunConfig
+from fedrec.data.load import load_dataset
 from fedrec.errors import Interrupted, UsageError, command
 from fedrec.files import read_json
+from fedrec.preparation import checked_base
 from unlearning.central.evaluation import measure, note_facts, note_seconds, write_page
 from unlearning.central.model import ShardedModel
 from unlearning.central.model_folder import RESULT, is_model
-from unlearning.central.preparation import prepare
 from unlearning.compute.crew import OnStep, Workers
 from unlearning.methods.method import Method
 
@@ -31,13 +33,14 @@ def create(folder: Path, config: RunConfig, method: Method, replace: bool = Fals
         lock.empty(folder)
     if lock.content(folder):
         raise UsageError(f"{folder} is not empty: choose another --out")
-    prepared = prepare(config)
+    dataset = load_dataset(config.data, config.seed)
+    config = with_base(config, *checked_base(config, dataset))
     try:
-        note_facts(ShardedModel.create(folder, prepared.config, method, prepared.dataset), prepared.dataset)
+        note_facts(ShardedModel.create(folder, config, method, dataset), dataset)
     except BaseException:
         lock.empty(folder)  # half made, it is none
         raise
-    return list(prepared.dataset.warnings)
+    return list(dataset.warnings)
 
 
 def train(folder: Path, where: Callable[[int], Workers], on_step: OnStep) -> dict[str, Any]:
@@ -53,8 +56,7 @@ def train(folder: Path, where: Callable[[int], Workers], on_step: OnStep) -> dic
     if not is_model(folder):
         raise UsageError(f"{folder}: no sharded model there; `fedrec unlearn train` makes one")
     if (folder / RESULT).exists():
-        result: dict[str, Any] = read_json(folder / RESULT)
-        return result
+        return dict(read_json(folder / RESULT))
     model = ShardedModel(folder)
     try:
         note_seconds(model, model.train(where(model.method.shards), on_step).seconds)

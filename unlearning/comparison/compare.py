@@ -13,16 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fedrec import hardware
+from fedrec.bases.named import with_base, with_items_of
 from fedrec.bases.recorded import keep_base
 from fedrec.data.dataset import TEST, TRAIN, Dataset
+from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection, row_keys
 from fedrec.errors import UsageError
 from fedrec.files import read_json, write_json
-from fedrec.preparation import facts_of
+from fedrec.preparation import checked_base, facts_of
+from fedrec.tasks import encoder_of
 from fedrec.tasks.like import Like
 from unlearning.central.model import ShardedModel
 from unlearning.central.model_folder import is_model
-from unlearning.central.preparation import prepare
 from unlearning.comparison.exactness import exactness
 from unlearning.comparison.latency import FORMS, SHARDS, seconds_per_row
 from unlearning.comparison.plan import PLAN, RESULT, Plan
@@ -111,9 +114,13 @@ class Bench:
 
     def __init__(self, plan: Plan, seed: int) -> None:
         self.plan = plan
-        prepared = prepare(plan.config.model_copy(update={"seed": seed}))
-        self.dataset, self.base = prepared.dataset, prepared.base
-        self.config, self.encoder = prepared.config, prepared.encoder
+        config = plan.config.model_copy(update={"seed": seed})
+        self.dataset = load_dataset(config.data, seed)
+        named, base = checked_base(config, self.dataset)
+        self.config = with_base(config, named, base)
+        hardware.use_threads(self.config.train)
+        self.base = with_items_of(base, config, self.dataset.catalogue)
+        self.encoder = encoder_of(self.config, self.dataset.catalogue, self.base)
         self.vectors = fill_vectors(self.base, self.encoder, self.dataset.interactions)
         self.selection = draw(self.dataset, plan.unit, plan.forget, seed)
 

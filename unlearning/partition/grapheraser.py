@@ -14,7 +14,7 @@ from collections import defaultdict, deque
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.partition.balanced import capped_kmeans
+from unlearning.partition.clustering import capped_kmeans
 from unlearning.partition.factors import factorise, pairs
 from unlearning.partition.random_split import equal_split
 from unlearning.partition.rows import Rows, Shards

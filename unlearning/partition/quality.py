@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unlearning.partition.balanced import group_means
+from unlearning.partition.clustering import group_means
 from unlearning.partition.rows import Rows, Shards
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from unlearning.partition.balanced import capped_kmeans
+from unlearning.partition.clustering import capped_kmeans
 from unlearning.partition.factors import Factors, factorise
 from unlearning.partition.rows import Rows, Shards
 

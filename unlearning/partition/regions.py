@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from fedrec.errors import FedrecError
-from unlearning.partition.kmeans import kmeans_centres
+from unlearning.partition.clustering import kmeans_centres
 from unlearning.partition.rows import Vectors
 
 SWEEPS = 100  # about 20 suffice unless many public vectors are equal

@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.partition.balanced import assign, group_means
-from unlearning.partition.kmeans import kmeans_centres
+from unlearning.partition.clustering import assign, group_means, kmeans_centres
 from unlearning.partition.rows import Rows, Shards, Vectors
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unlearning.partition.kmeans import kmeans_centres
+from unlearning.partition.clustering import kmeans_centres
 from unlearning.partition.regions import fit_regions
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from unlearning.partition.balanced import assign, capped_kmeans, group_means, moved_centres
+from unlearning.partition.clustering import assign, capped_kmeans, group_means, moved_centres
 
 
 def published_walk(cost: NDArray[np.float64], cap: int, weight: NDArray[np.int64]) -> list[int]:

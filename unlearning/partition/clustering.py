@@ -1,11 +1,13 @@
-"""Units into shards of bounded size, cheapest pair first: the greedy assignment that every capped partition shares.
+"""K-means, plain and capped, and the greedy assignment that every capped partition shares, cheapest pair first.
 
-Published form: sort all pairs (unit i, shard k) by cost, walk them ascending, give i to k if i is free and |D_k| < t.
-The same result comes from at most K vectorised steps: until a shard fills up, every free unit goes to its cheapest open
-shard; when one fills, it closes and the free units choose again.
+Published form of the assignment: sort all pairs (unit i, shard k) by cost, walk them ascending, give i to k if i is
+free and |D_k| < t. The same result comes from at most K vectorised steps: until a shard fills up, every free unit goes
+to its cheapest open shard; when one fills, it closes and the free units choose again.
 """
 
 from __future__ import annotations
+
+import warnings
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +52,21 @@ def _fills(weight: NDArray[np.integer], mine: NDArray[np.bool_], room: int) -> i
     queue = np.flatnonzero(mine)
     last = int(np.searchsorted(weight[queue].cumsum(), room))
     return int(queue[last]) + 1 if last < len(queue) else len(weight)
+
+
+def kmeans_centres(vectors: Vectors, count: int, seed: int) -> NDArray[np.float64]:
+    """(min(count, n), d) centres of n vectors by plain K-means, from one seeded k-means++ start: the same each time."""
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
+    count = min(count, len(vectors))
+    if not count:
+        return np.empty((0, vectors.shape[1]))
+    with threadpool_limits(1), warnings.catch_warnings():  # threads would sum in any order
+        warnings.simplefilter("ignore", ConvergenceWarning)  # equal vectors: fewer clusters than centres
+        model = KMeans(count, n_init=1, random_state=seed).fit(vectors)
+    return np.asarray(model.cluster_centers_, np.float64)
 
 
 def capped_kmeans(parts: tuple[Vectors, ...], shards: int, cap: int, passes: int, seed: int) -> Shards:
