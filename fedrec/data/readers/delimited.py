@@ -52,21 +52,16 @@ class Delimited:
 
     def take(self, columns: Mapping[str, int]) -> RawTable:
         broken: dict[int, str] = {}
-        tables = []
+        tables = [pa.Table.from_batches([], pa.schema({f"c{i}": pa.string() for i in columns.values()}))]
         first = start = 1 + int(self.style.header)
         for piece in self._pieces():
-            faults = broken_quotes(piece, self.style).tolist()
-            table, ragged = self._parsed(piece, faults, columns)
-            count = len(table) + len(ragged) + len(faults)
-            if faults or ragged:
-                lines = _but(np.arange(first, first + count), faults)
-                broken |= {first + line: _UNCLOSED for line in faults}
-                broken |= {int(lines[row - 1]): fault for row, fault in ragged.items()}
+            table, faults = self._parsed(piece, columns)
+            broken |= {first + line: fault for line, fault in faults.items()}
             tables.append(table)
-            first += count
-        whole = pa.concat_tables(tables) if tables else _nothing(columns)
+            first += len(table) + len(faults)
+        whole, record = pa.concat_tables(tables), np.arange(start, first)
         found = {role: Column.of(role, whole[f"c{i}"]) for role, i in columns.items()}
-        record = _but(np.arange(start, first), [line - start for line in broken])
+        record = np.delete(record, [line - start for line in broken]) if broken else record
         return RawTable(self.path, found, record, "line {}".format, broken)
 
     @property
@@ -83,19 +78,20 @@ class Delimited:
             yield self.data[start:end]
             start = end + 1
 
-    def _parsed(self, piece: bytes, faults: list[int], columns: Mapping[str, int]) -> tuple[pa.Table, dict[int, str]]:
-        """The columns of the lines but the faulty ones, and the ragged ones by their number among them, from 1."""
-        ragged: dict[int, str] = {}
+    def _parsed(self, piece: bytes, columns: Mapping[str, int]) -> tuple[pa.Table, dict[int, str]]:
+        """The columns of the sound lines, and what is wrong with each other one, by its place."""
+        faults: dict[int, str] = {}
 
         def note(row: arrow_csv.InvalidRow) -> str:
-            ragged[row.number] = f"{row.actual_columns} fields where {row.expected_columns} are expected"
+            faults[row.number - 1] = f"{row.actual_columns} fields where {row.expected_columns} are expected"
             return "skip"
 
-        if faults:
-            sound = _but(np.array(piece.split(b"\n"), object), faults)
-            if not len(sound):
-                return _nothing(columns), ragged
-            piece = b"\n".join(sound)
+        unclosed = broken_quotes(piece, self.style).tolist()
+        if unclosed:
+            lines = piece.split(b"\n")
+            for line in unclosed:
+                lines[line] = self.style.delimiter.encode() * len(self.fields)  # one field too many
+            piece = b"\n".join(lines)
         positions = [f"c{i}" for i in range(len(self.fields))]
         wanted = {f"c{i}": pa.string() for i in columns.values()}
         try:
@@ -115,13 +111,4 @@ class Delimited:
             )  # fmt: skip
         except pa.ArrowInvalid as error:
             raise DataError(f"{self.path}: {str(error).splitlines()[0]}") from None
-        return table, ragged
-
-
-def _nothing(columns: Mapping[str, int]) -> pa.Table:
-    return pa.table({f"c{i}": pa.array([], pa.string()) for i in columns.values()})
-
-
-def _but(lines: np.ndarray, places: list[int]) -> np.ndarray:
-    """Without those at some places."""
-    return np.delete(lines, np.array(places, np.int64)) if places else lines
+        return table, faults | dict.fromkeys(unclosed, _UNCLOSED)
