@@ -29,11 +29,9 @@ def _quality(result: dict[str, Any], methods: Sequence[Standing]) -> Table:
     table = table_of(f"{result['data']}, {what}" + (f", mean of {seeds} seeds" if seeds > 1 else ""), numbers=headings)
     table.add_column("exact")
     for method in methods:
-        table.add_row(
-            Text(method.name), number(method.mean("auc_before")), number(method.mean("auc_after")),
-            signed(method.mean("difference")), number(method.mean("uauc_after")),
-            number(method.mean("logloss_after")), EXACTNESS[method.exact][0],
-        )  # fmt: skip
+        metrics = [number(method.mean(key)) for key in ("uauc_after", "logloss_after")]
+        aucs = [number(method.mean("auc_before")), number(method.mean("auc_after")), signed(method.mean("difference"))]
+        table.add_row(Text(method.name), *aucs, *metrics, EXACTNESS[method.exact][0])
     return table
 
 
@@ -41,13 +39,11 @@ def _cost(methods: Sequence[Standing]) -> Table:
     headings = ("shards again", "rows", "", "time", "", "withdrawn in", "size")
     table = table_of("the deletion, beside retraining everything", numbers=headings)
     for method in methods:
-        touched = method.mean("shards_touched")
-        table.add_row(
-            Text(method.name), f"{touched:.1f} of {method.rows[0]['shards']}",
-            rounded(method.mean("rows_processed")),
-            percent(method.share("rows_processed")), duration(method.mean("seconds")), percent(method.share("seconds")),
-            f"{1000 * (method.mean('withdrawn_seconds') or 0):.0f} ms", size(method.mean("bytes")),
-        )  # fmt: skip
+        shards = f"{method.mean('shards_touched'):.1f} of {method.rows[0]['shards']}"
+        rows = [rounded(method.mean("rows_processed")), percent(method.share("rows_processed"))]
+        time = [duration(method.mean("seconds")), percent(method.share("seconds"))]
+        withdrawn = f"{1000 * (method.mean('withdrawn_seconds') or 0):.0f} ms"
+        table.add_row(Text(method.name), shards, *rows, *time, withdrawn, size(method.mean("bytes")))
     return table
 
 

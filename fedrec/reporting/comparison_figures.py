@@ -79,8 +79,7 @@ def tradeoff(methods: Sequence[Standing]) -> str:
     box = left, top, width, height = 76.0, 34.0, WIDTH - 96.0, 290.0
     drawing = Drawing("tradeoff", WIDTH, 376)
     _legend(drawing, methods, left)
-    axes = drawing.panel(*box)
-    axes.grid()
+    axes = drawing.panel(*box, grid="both")
     axes.axhline(0, color=MUTED, linewidth=1.2, dashes=(4, 3))
     axes.plot(1, 0, "x", color=INK, markersize=8, markeredgewidth=2)
     for method, share, difference in points:
@@ -114,9 +113,7 @@ def inference(result: dict[str, Any]) -> str:
         return ""
     box = (54.0, 14.0, WIDTH - 254.0, 250.0)
     drawing = Drawing("inference", WIDTH, 312)
-    axes = drawing.panel(*box)
-    axes.grid(axis="y")
-    axes.spines["left"].set_visible(False)
+    axes = drawing.panel(*box, grid="y")
     ends = []
     for form in dict.fromkeys(row["form"] for row in rows):
         name, colour = FORMS.get(form, (clean(form, 20), INK))
@@ -143,9 +140,7 @@ def _panels(name: str, methods: Sequence[Standing], titles: Sequence[str]) -> tu
     panels = []
     for k, title in enumerate(titles):
         drawing.text(left + k * width, 46, title, color=MUTED)
-        axes = drawing.panel(left + k * width, 58, width - (24 if len(titles) > 1 else 0), height)
-        axes.grid(axis="x")
-        axes.spines[["left", "bottom"]].set_visible(False)
+        axes = drawing.panel(left + k * width, 58, width - (24 if len(titles) > 1 else 0), height, grid="x")
         axes.set_ylim(len(methods) - 0.5, -0.5)
         axes.set_yticks(range(len(methods)), [method.name for method in methods] if k == 0 else [], color=INK)
         panels.append(axes)

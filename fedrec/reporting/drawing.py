@@ -11,7 +11,7 @@ import io
 import re
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -54,6 +54,10 @@ _STYLE: Any = {
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
+Grid = Literal["none", "x", "y", "both"]
+_REPLACED: dict[Grid, list[str]] = {"none": [], "x": ["left", "bottom"], "y": ["left"], "both": []}
+
+
 class Drawing:
     """One figure of `width` × `height` pixels, its panels placed by hand so that nothing overlaps."""
 
@@ -63,14 +67,20 @@ class Drawing:
         self._figure = Figure(figsize=(width / 72, height / 72), facecolor="none")
         self._tips: dict[str, str] = {}
 
-    def panel(self, left: float, top: float, width: float, height: float) -> Axes:
-        """Axes over the given pixels, measured from the top left corner."""
+    def panel(self, left: float, top: float, width: float, height: float, grid: Grid = "none") -> Axes:
+        """Axes over the given pixels, measured from the top left corner.
+
+        Args:
+            grid: lines at the ticks of these axes; `x` and `y` alone take the place of spines.
+        """
         box = (left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height)
         with matplotlib.rc_context(_STYLE):
             axes = self._figure.add_axes(box, facecolor="none")
-            axes.spines[["top", "right"]].set_visible(False)
+            axes.spines[["top", "right", *_REPLACED[grid]]].set_visible(False)
             axes.set_axisbelow(True)
             axes.tick_params(length=0, pad=6)
+            if grid != "none":
+                axes.grid(axis=grid)
         return axes
 
     def tip(self, artist: Any, text: str) -> None:

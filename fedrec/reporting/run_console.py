@@ -69,8 +69,7 @@ def _clients(result: Result) -> Table:
     table = table_of(f"{clean(result['run'])}: each client's own later interactions", "client", headings)
     aucs = by_client(before, "auc")
     shown = shown_clients(result)
-    for k in shown:
-        client = result["clients"][k]
+    for client in shown:
         table.add_row(*_measured(client["id"], client, aucs.get(client["id"])))
     hidden = len(result["clients"]) - len(shown)
     if hidden:

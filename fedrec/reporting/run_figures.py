@@ -56,8 +56,8 @@ def standing(result: Result) -> str:
             drawing.line((at(value), at(value)), (y + side * 6, y + side * 12), colour)
             drawing.line((at(value), x), (y + side * 12, y + side * 24), colour)
             drawing.text(x, y - 44 if side < 0 else y + 38, name, ha="center", color=MUTED, fontsize=11)
-            drawing.text(x, y - 29 if side < 0 else y + 53, number(value, 3), ha="center",
-                         **({} if colour == MUTED else {"color": colour, "fontweight": "bold"}))  # fmt: skip
+            style = {} if colour == MUTED else {"color": colour, "fontweight": "bold"}
+            drawing.text(x, y - 29 if side < 0 else y + 53, number(value, 3), ha="center", **style)
     return drawing.svg("AUC of the run between guessing and the best possible")
 
 
@@ -68,7 +68,7 @@ def learning(result: Result) -> str:
         return ""
     rounds = [entry["round"] for entry in history]
     per_round = [by_client(entry, "auc") for entry in history]
-    shown = [result["clients"][k]["id"] for k in shown_clients(result)]
+    shown = [client["id"] for client in shown_clients(result)]
     clients: list[Line] = [
         (name, [aucs.get(client) for aucs in per_round]) for name, client in zip(labels(shown, 22), shown, strict=True)
     ]
@@ -121,9 +121,7 @@ def _curves(
     end_labels: bool = True,
 ) -> None:
     """Lines over rounds in `box` (left, top, width, height), named at their right end."""
-    axes = drawing.panel(*box)
-    axes.grid(axis="y")
-    axes.spines["left"].set_visible(False)
+    axes = drawing.panel(*box, grid="y")
     ends: list[tuple[str, float, str]] = []
     named = end_labels and len(thin) <= LABELLED_LINES
     alpha = 0.7 if len(thin) <= LABELLED_LINES else 0.4
@@ -173,7 +171,7 @@ def _last(values: Sequence[float | None]) -> list[float]:
 def per_client(result: Result) -> str:
     """AUC of each client as bars from 0.5 (guessing), a colour a strategy."""
     runs = contenders(result)[: len(SERIES)]
-    shown = [result["clients"][k]["id"] for k in shown_clients(result)]
+    shown = [client["id"] for client in shown_clients(result)]
     aucs = [by_client(run, "auc") for _, run in runs]
     known = [value for column in aucs for client in shown if (value := column.get(client)) is not None]
     if not known:
@@ -186,9 +184,7 @@ def per_client(result: Result) -> str:
     drawing = Drawing("clients", WIDTH, top + height + 44)
     if len(runs) > 1:
         drawing.legend([(name, colour) for (name, _), colour in zip(runs, SERIES, strict=False)], left, 4)
-    axes = drawing.panel(left, top, WIDTH - left - 60, height)
-    axes.grid(axis="x")
-    axes.spines[["left", "bottom"]].set_visible(False)
+    axes = drawing.panel(left, top, WIDTH - left - 60, height, grid="x")
     for row, client in enumerate(shown):
         for k, ((name, _), column) in enumerate(zip(runs, aucs, strict=True)):
             value = column.get(client)
@@ -198,8 +194,8 @@ def per_client(result: Result) -> str:
             bar = axes.add_patch(Rectangle((0.5, y), value - 0.5, 0.88 * thick, facecolor=SERIES[k], linewidth=0))
             drawing.tip(bar, f"{names[row]}, {name}: {number(value)}")
             if thick >= 10:
-                axes.text(max(value, 0.5), y + thick / 2, f"\u2002{number(value, 3)}", va="center_baseline",
-                          fontsize=10, color=INK if k == 0 else MUTED)  # fmt: skip
+                ink, text = INK if k == 0 else MUTED, f"\u2002{number(value, 3)}"
+                axes.text(max(value, 0.5), y + thick / 2, text, va="center_baseline", fontsize=10, color=ink)
     axes.axvline(0.5, color=MUTED, linewidth=1)
     axes.set_yticks([row * group + group / 2 for row in range(len(shown))], names, color=INK)
     axes.set_ylim(height, 0)
@@ -236,9 +232,7 @@ def traffic(result: Result) -> str:
 
 
 def _rounds_panel(drawing: Drawing, box: tuple[float, float, float, float], rounds: Sequence[int]) -> Axes:
-    axes = drawing.panel(*box)
-    axes.grid(axis="y")
-    axes.spines["left"].set_visible(False)
+    axes = drawing.panel(*box, grid="y")
     axes.set_xlim(rounds[0] - 0.6, rounds[-1] + 0.6)
     axes.xaxis.set_major_locator(MaxNLocator(20, integer=True, min_n_ticks=1))
     axes.set_xlabel("round")

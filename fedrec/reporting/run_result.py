@@ -107,17 +107,16 @@ def by_client(measurement: Result, metric: str) -> dict[str, float | None]:
     return {client["id"]: client[metric] for client in measurement["clients"]}
 
 
-def shown_clients(result: Result) -> list[int]:
-    """Positions of the clients that a figure or table shows: all, or the MAX_CLIENTS with the lowest AUC."""
-    aucs = [client["auc"] for client in result["clients"]]
-    lowest = sorted(range(len(aucs)), key=lambda k: (aucs[k] is None, aucs[k]))[:MAX_CLIENTS]
-    return sorted(lowest)
+def shown_clients(result: Result) -> list[Result]:
+    """The clients that a figure or table shows, in their order: all, or the MAX_CLIENTS with the lowest AUC."""
+    clients: list[Result] = result["clients"]
+    by_auc = sorted(range(len(clients)), key=lambda k: (clients[k]["auc"] is None, clients[k]["auc"]))
+    return [clients[k] for k in sorted(by_auc[:MAX_CLIENTS])]
 
 
 def hidden_clients(result: Result) -> set[str]:
     """The ids of the clients that `shown_clients` leaves out."""
-    shown = set(shown_clients(result))
-    return {client["id"] for k, client in enumerate(result["clients"]) if k not in shown}
+    return {client["id"] for client in result["clients"]} - {client["id"] for client in shown_clients(result)}
 
 
 def last_with(result: Result, key: str) -> Result | None:
