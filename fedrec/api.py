@@ -170,9 +170,11 @@ class Run:
         outcome = next(each for each in outcomes if each["id"] == request.id)
         documents = workflow.documents_of(request.id)
         return Erasure(
-            request.id, outcome["state"], outcome["claim"], outcome["reason"],
-            documents.get("certificate"), documents.get("evidence"), workflow.operators.publics(),
-        )  # fmt: skip
+            **{key: outcome[key] for key in ("id", "state", "claim", "reason")},
+            certificate=documents.get("certificate"),
+            evidence=documents.get("evidence"),
+            trusted=workflow.operators.publics(),
+        )
 
 
 def simulate(

@@ -125,10 +125,10 @@ class ServedModel:
             end = Window(np.array(past), np.array([len(past) - 1]), np.array([0], np.intp))
             weights = self._weights([end], 1, by_length)[0] if past else np.zeros(0)
             routing = Mixed(torch.from_numpy(weights).float(), "ND" if form == "ND" else "D")
+        base, bank = self._base, self._bank
         return score_candidates(
-            self._base.model, past, questions, self._readout, bank=self._bank, routing=routing,
-            precision=self._base.precision,
-        )  # fmt: skip
+            base.model, past, questions, self._readout, bank=bank, routing=routing, precision=base.precision
+        )
 
     def close(self) -> None:
         """Detach the adapters from the base model."""
@@ -150,7 +150,7 @@ class ServedModel:
     def _pass(
         self, windows: Sequence[Window], n: int, routing: Routing | None, batches: Batches
     ) -> NDArray[np.float64]:
+        base, bank = self._base, self._bank
         return score_windows(
-            self._base.model, windows, self._readout, n, bank=self._bank, routing=routing,
-            precision=self._base.precision, batches=batches,
-        )  # fmt: skip
+            base.model, windows, self._readout, n, bank=bank, routing=routing, precision=base.precision, batches=batches
+        )

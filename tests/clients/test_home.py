@@ -74,7 +74,7 @@ def test_a_mistake_in_it_is_one_line_that_names_the_value(tmp_path: Path, conten
         ("cpu", "auto", "cuda" if torch.cuda.is_available() else "cpu", ""),
         ("cuda:7", None, "", r"train\.device = cuda:7: this machine has no CUDA device"),
         ("cpu", "cuda:7", "", r"client\.toml: device = cuda:7: this machine has no CUDA device"),
-        ("cpu", "gpu", "", r"client\.toml: device = \"gpu\": String should match"),
+        ("cpu", "gpu", "", r"client\.toml: device = \"gpu\": must match pattern"),
     ],
 )
 def test_a_client_trains_on_its_own_device(
