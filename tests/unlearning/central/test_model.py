@@ -15,8 +15,8 @@ from fedrec.data.selection import Selection, row_keys
 from fedrec.ensemble.aggregators import Aggregator
 from fedrec.errors import FedrecError, UsageError
 from tests.unlearning.models import Maker, adapters, same
-from unlearning.central import answering as module
 from unlearning.central.model import ShardedModel
+from unlearning.central.row_table import RowTable
 from unlearning.partition import PARTITIONERS
 from unlearning.shards.files import ShardFiles
 from unlearning.shards.training import ShardTraining, Trained
@@ -120,7 +120,7 @@ def slices_of(model: ShardedModel) -> list[bytes]:
     return [(folder / f"slice-{number}.safetensors").read_bytes() for number in range(4)]
 
 
-@pytest.mark.parametrize("at", ["save_row_table", "judged_by", "serve"])
+@pytest.mark.parametrize("at", ["save", "judged_by", "serve"])
 def test_a_killed_deletion_is_continued(maker: Maker, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
     model = maker.trained("strict-hash")
     touched = model.withdraw(USER)
@@ -129,7 +129,7 @@ def test_a_killed_deletion_is_continued(maker: Maker, monkeypatch: pytest.Monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module if at == "save_row_table" else ShardedModel, at, killed)
+        patch.setattr(RowTable if at == "save" else ShardedModel, at, killed)
         with pytest.raises(KeyboardInterrupt):
             model.erase(USER, "request")
             model.train()
