@@ -230,6 +230,15 @@ def ledger_speed(result: dict[str, Any]) -> str:
     )
 
 
+def client_workers(result: dict[str, Any]) -> str:
+    round_, whole = (result["seconds"][part] for part in ("round", "whole"))
+    return (
+        f"A round with as many clients at once as the {result['machine']['cpus']} cores allow takes {round_['auto']:.1f} s, "
+        f"with one after another {round_['0']:.1f} s: {round_['ratio']:.2f} times as fast, {whole['ratio']:.2f} times for "
+        f"the whole command ({result['turns']} turns, medians); the adapters are the same."
+    )
+
+
 def at_size(result: dict[str, Any]) -> str:
     """A row a phase."""
     phases = result["phases"]
@@ -271,6 +280,7 @@ SECTIONS = {
     "forget_kills": forget_kills,
     "ledger_speed": ledger_speed,
     "at_size": at_size,
+    "client_workers": client_workers,
 }
 
 
