@@ -233,10 +233,20 @@ def ledger_speed(result: dict[str, Any]) -> str:
 def client_workers(result: dict[str, Any]) -> str:
     round_, whole = (result["seconds"][part] for part in ("round", "whole"))
     return (
-        f"A round with as many clients at once as the {result['machine']['cpus']} cores allow takes {round_['auto']:.1f} s, "
-        f"with one after another {round_['0']:.1f} s: {round_['ratio']:.2f} times as fast, {whole['ratio']:.2f} times for "
-        f"the whole command ({result['turns']} turns, medians); the adapters are the same."
+        f"A round with as many clients at once as the {result['machine']['cpus']} cores allow takes {round_['auto']:.1f} "
+        f"s, with one after another {round_['0']:.1f} s: {round_['ratio']:.2f} times as fast, {whole['ratio']:.2f} times "
+        f"for the whole command ({result['turns']} turns, medians); the adapters are the same."
     )
+
+
+def untrained_base(result: dict[str, Any]) -> str:
+    """What the embedded base reads off histories before any training, beside scorers without a model."""
+    lines = [
+        "AUC on test rows of the embedded base, which is made of a catalogue's titles and imagined people, before it is "
+        "trained on a single real row, beside scorers that count the rows:",
+        "",
+    ]
+    return "\n".join([*lines, *table(result["sets"])])
 
 
 def at_size(result: dict[str, Any]) -> str:
@@ -281,6 +291,7 @@ SECTIONS = {
     "ledger_speed": ledger_speed,
     "at_size": at_size,
     "client_workers": client_workers,
+    "untrained_base": untrained_base,
 }
 
 

@@ -22,20 +22,20 @@ def base_name(dataset: Dataset, config: RunConfig) -> str:
     return str(embedded_base(dataset.catalogue, config))
 
 
-def embedded_base(catalogue: Catalogue, config: RunConfig) -> Path:
-    """The folder of the embedded base model for this run; built where it is not there."""
-    from fedrec.models.embedded import Recipe, ensure_embedded
+def embedded_base(catalogue: Catalogue, config: RunConfig, *, force: bool = False) -> Path:
+    """The folder of the embedded base model for this run; built where it is not there, or anew where forced."""
+    from fedrec.models.embedded import ensure_embedded, recipe_for
 
-    return ensure_embedded(catalogue, world_of(config.data), Recipe(items=config.items.rank > 0))
+    world = world_of(config.data)
+    return ensure_embedded(catalogue, world, recipe_for(world, config.items.rank > 0), force=force)
 
 
 def is_embedded(base: str, catalogue: Catalogue, config: RunConfig) -> bool:
     """Whether a folder, wherever the cache was then, is that of the embedded base model for this run."""
-    from fedrec.models.embedded import Recipe, embedded_folder
+    from fedrec.models.embedded import embedded_folder, recipe_for
 
-    return (
-        Path(base).name == embedded_folder(catalogue, world_of(config.data), Recipe(items=config.items.rank > 0)).name
-    )
+    world = world_of(config.data)
+    return Path(base).name == embedded_folder(catalogue, world, recipe_for(world, config.items.rank > 0)).name
 
 
 def world_of(data: DataConfig) -> World | None:

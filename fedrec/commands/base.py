@@ -34,18 +34,16 @@ def build(
     import shutil
 
     from fedrec import config as configuration
-    from fedrec.data.generated import make_world
+    from fedrec.bases.named import embedded_base
     from fedrec.data.load import load_dataset
     from fedrec.errors import UsageError
-    from fedrec.models.embedded import Recipe, ensure_embedded
 
     if out is not None and out.exists():
         raise UsageError(f"--out {out}: is there already; name a new folder")
     overrides = given(build, locals())
     config = configuration.load(overrides=overrides, sets=tuple(set_ or ()))
     dataset = load_dataset(config.data, config.seed)
-    world = make_world(config.data.world) if config.data.path is None else None
-    folder = ensure_embedded(dataset.catalogue, world, Recipe(items=config.items.rank > 0), force=force)
+    folder = embedded_base(dataset.catalogue, config, force=force)
     if out is not None:
         shutil.copytree(folder, out)
     _show(str(out or folder), json)

@@ -71,6 +71,9 @@ class Recipe:
     items: bool = False
 
 
+IMAGINED = Recipe(timeline_passes=1, timeline_steps=1024)  # each imagined person is met once: nothing to learn by heart
+
+
 def ensure_embedded(
     catalogue: Catalogue, world: World | None = None, recipe: Recipe | None = None, *, force: bool = False
 ) -> Path:
@@ -83,7 +86,7 @@ def ensure_embedded(
     Raises:
         FedrecError: it is not there, and cannot be kept.
     """
-    recipe = recipe or Recipe()
+    recipe = recipe or recipe_for(world)
     texts, cohort = _public(catalogue, world, recipe)
     folder = cache() / _name(catalogue, texts, cohort, recipe)
     if folder.exists() and not force:
@@ -108,7 +111,7 @@ def ensure_embedded(
 
 def embedded_folder(catalogue: Catalogue, world: World | None = None, recipe: Recipe | None = None) -> Path:
     """Where `ensure_embedded` has the model; nothing is built."""
-    recipe = recipe or Recipe()
+    recipe = recipe or recipe_for(world)
     return cache() / _name(catalogue, *_public(catalogue, world, recipe), recipe)
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedrec.data import imagined_cohort as cohort
-from fedrec.data.dataset import Catalogue
+from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.data.imagined_cohort import imagined_cohort
+from fedrec.metrics import auc
 
 
 def catalogue(size: int) -> Catalogue:
@@ -33,23 +29,23 @@ def test_any_catalogue_has_its_people(seed: int, people: int, rows: int, size: i
     assert np.bincount(one.user, minlength=people).max() <= min(size, rows * 3 // 2)
 
 
-def test_likes_are_those_of_a_whole_table_of_titles_and_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An embedded base is known by its recipe: another way to make its people must not move one of them."""
-    monkeypatch.setattr(cohort, "WORDS", 6)
-    titles = [f"{('storm', 'river', 'heart')[n % 3]} of {('night', 'city')[n % 2]} ({1930 + n})" for n in range(70)]
-    made = imagined_cohort(Catalogue(tuple(map(str, range(70))), tuple(titles)), 3, 30, 12)
-    words = [set(re.findall(r"[^\W\d_]{3,}|\b(?:1[89]|20)\d(?=\d\b)", title)) for title in titles]
-    common = [word for word, _ in Counter(word for row in words for word in sorted(row)).most_common(6)]
-    table = np.array([[word in row for word in common] for row in words], float)
-    table /= np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1)
-    random = np.random.default_rng(3)
-    quality, count = random.normal(0, 1, 70), random.integers(6, 19, 30)
-    user = np.repeat(np.arange(30), count)
-    item = np.concatenate([random.choice(70, n, replace=False) for n in count])
-    taste = random.normal(0, 1, (30, 6))
-    logit = random.normal(0, 1, 30)[user] + quality[item] + np.einsum("nf,nf->n", taste[user], table[item])
-    np.testing.assert_array_equal(made.item, item)
-    np.testing.assert_array_equal(made.label, random.random(len(user)) < 1 / (1 + np.exp(-logit)))
+def test_no_title_has_a_quality_of_its_own() -> None:
+    """Whoever learns titles by heart learns nothing: their like-rates differ as those of shuffled answers do."""
+    rows = imagined_cohort(Catalogue(tuple(map(str, range(40))), ("?",) * 40), 1, people=1500, rows=30)
+    mine = rows.label - np.bincount(rows.user, rows.label)[rows.user] / np.bincount(rows.user)[rows.user]
+    spread = [np.std(np.bincount(item, mine) / np.bincount(item)) for item in _and_shuffled(rows.item, 20)]
+    assert spread[0] < 1.15 * np.max(spread[1:])
+
+
+def test_a_history_tells_what_comes_next() -> None:
+    """Levels show in a person's rate, and moods in that recent answers tell more than early ones."""
+    rows = imagined_cohort(catalogue(300), 2, people=2000, rows=40)
+    last = np.flatnonzero(np.diff(rows.user, append=-1))
+    last = last[np.bincount(rows.user) >= 31]
+    near, far = (rows.label[last[:, None] - np.arange(low, low + 10)].mean(1) for low in (1, 21))
+    near_auc, far_auc = (auc(rate, rows.label[last]) for rate in (near, far))
+    assert far_auc > 0.65
+    assert near_auc > far_auc + 0.02
 
 
 def test_titles_without_common_words_are_well() -> None:
@@ -57,15 +53,20 @@ def test_titles_without_common_words_are_well() -> None:
 
 
 def test_a_person_judges_titles_of_one_word_alike() -> None:
-    rows = imagined_cohort(catalogue(60), 0, people=600, rows=40)
-    agreement = []
-    for person in range(600):
+    rows = imagined_cohort(catalogue(60), 0, people=1500, rows=40)
+    mine, chance = (_apart(rows, kind) for kind in _and_shuffled(rows.item % 2, 1))
+    assert mine > 1.05 * chance
+
+
+def _apart(rows: Interactions, kind: np.ndarray) -> float:
+    """How far, on average, a person's like-rates of two kinds of title are apart."""
+    found = []
+    for person in range(len(rows.user_ids)):
         mine = rows.user == person
-        rates = [rows.label[mine & (rows.item % 2 == kind)].mean() for kind in (0, 1)]
-        agreement.append(abs(rates[0] - rates[1]))
-    shuffled = np.random.default_rng(0).permutation(60)[rows.item] % 2
-    chance = [
-        abs(rows.label[mine & (shuffled == 0)].mean() - rows.label[mine & (shuffled == 1)].mean())
-        for mine in (rows.user == person for person in range(600))
-    ]
-    assert np.mean(agreement) > 1.3 * np.mean(chance)
+        found.append(abs(rows.label[mine & (kind == 0)].mean() - rows.label[mine & (kind == 1)].mean()))
+    return float(np.mean(found))
+
+
+def _and_shuffled(values: np.ndarray, times: int) -> list[np.ndarray]:
+    random = np.random.default_rng(0)
+    return [values, *(random.permutation(values) for _ in range(times))]

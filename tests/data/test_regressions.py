@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fedrec.data.table import TEST, TRAIN, Interactions
 from hypothesis import assume, given
 
 from fedrec import metrics
 from fedrec.data.regressions import REGRESSIONS, counted, regression_scores
-from fedrec.data.table import TEST, TRAIN, Interactions
 from tests.data.rows import interactions, random_rows
 
 
