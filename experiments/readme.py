@@ -233,20 +233,25 @@ def ledger_speed(result: dict[str, Any]) -> str:
 def client_workers(result: dict[str, Any]) -> str:
     round_, whole = (result["seconds"][part] for part in ("round", "whole"))
     return (
-        f"A round with as many clients at once as the {result['machine']['cpus']} cores allow takes {round_['auto']:.1f} "
-        f"s, with one after another {round_['0']:.1f} s: {round_['ratio']:.2f} times as fast, {whole['ratio']:.2f} times "
-        f"for the whole command ({result['turns']} turns, medians); the adapters are the same."
+        f"A round with as many clients at once as the {result['machine']['cpus']} cores allow takes "
+        f"{round_['auto']:.1f} s, with one after another {round_['0']:.1f} s: {round_['ratio']:.2f} times as fast, "
+        f"{whole['ratio']:.2f} times for the whole command ({result['turns']} turns, medians); the adapters are the same."
     )
 
 
 def untrained_base(result: dict[str, Any]) -> str:
     """What the embedded base reads off histories before any training, beside scorers without a model."""
+    names = [name for name in result["sets"][0] if name not in ("data", "titles", "seconds")]
     lines = [
-        "AUC on test rows of the embedded base, which is made of a catalogue's titles and imagined people, before it is "
-        "trained on a single real row, beside scorers that count the rows:",
+        "AUC on test rows of the embedded base, made of a catalogue's titles and imagined people, before it has learnt "
+        "from one real row, beside scorers that count rows:",
         "",
+        "| data | titles | " + " | ".join(names) + " |",
+        "|---|---:|" + "---:|" * len(names),
     ]
-    return "\n".join([*lines, *table(result["sets"])])
+    for row in result["sets"]:
+        lines.append(f"| {row['data']} | {row['titles']:,} | " + " | ".join(f"{row[n]:.3f}" for n in names) + " |")
+    return "\n".join(lines)
 
 
 def at_size(result: dict[str, Any]) -> str:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fedrec.data.dataset import TRAIN, Interactions
 from fedrec.data.split import earlier_rows
-from fedrec.data.table import TRAIN, Interactions
 
 REGRESSIONS = ("counts", "effects")
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fedrec.data.table import TEST, TRAIN, Interactions
 from hypothesis import assume, given
 
 from fedrec import metrics
+from fedrec.data.dataset import TEST, TRAIN, Interactions
 from fedrec.data.regressions import REGRESSIONS, counted, regression_scores
 from tests.data.rows import interactions, random_rows
 
