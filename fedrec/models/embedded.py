@@ -71,7 +71,11 @@ class Recipe:
     items: bool = False
 
 
-IMAGINED = Recipe(timeline_passes=1, timeline_steps=1024)  # each imagined person is met once: nothing to learn by heart
+def recipe_for(world: World | None, items: bool = False) -> Recipe:
+    """The usual one; each imagined person is met once, so that there is nothing to learn by heart."""
+    if world is not None:
+        return Recipe(items=items)
+    return Recipe(items=items, timeline_passes=1, timeline_steps=1024)
 
 
 def ensure_embedded(

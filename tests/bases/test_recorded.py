@@ -213,8 +213,8 @@ def test_what_cannot_be_built_again_is_said(
     with pytest.raises(FedrecError, match="no such folder; put"):
         finish(run)
 
-    def otherwise(catalogue: Catalogue, *rest: object) -> Path:
-        folder = right(catalogue, *rest)
+    def otherwise(catalogue: Catalogue, *rest: object, **kind: object) -> Path:
+        folder = right(catalogue, *rest, **kind)
         altered(folder / "model.safetensors")
         return folder
 
