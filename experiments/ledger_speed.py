@@ -18,9 +18,8 @@ import numpy as np
 
 from experiments.common import run_command, write_result
 from fedrec.data.selection import Selection
-from unlearning.requests.ledger import Asked, Ledger
+from unlearning.requests.ledger import Ledger
 from unlearning.requests.policy import Policy
-from unlearning.requests.request import Signature
 from unlearning.requests.states import State
 from unlearning.requests.subjects import SubjectKeys
 
@@ -37,6 +36,10 @@ class Anyone:
 
     def check(self, operator: str, message: bytes, signature: bytes, at: datetime | None = None) -> bool:
         return True
+
+
+def sign(message: bytes) -> bytes:
+    return b"-"
 
 
 def main() -> None:
@@ -65,9 +68,8 @@ def main() -> None:
 def submit(ledger: Ledger, number: int) -> float:
     """Seconds of one submission; they come a second apart."""
     began = time.perf_counter()
-    asked = Asked(Selection(users=(f"user-{number}",)), client=None, signature=b"-")
-    now = BEGIN + timedelta(seconds=number)
-    ledger.submit_all([asked], channel="mail", ground="17(1)(b)", requester="ada", now=now)
+    asked, now = Selection(users=(f"user-{number}",)), BEGIN + timedelta(seconds=number)
+    ledger.submit_all([asked], channel="mail", ground="17(1)(b)", requester="ada", sign=sign, now=now)
     return time.perf_counter() - began
 
 
@@ -94,8 +96,8 @@ def plan(ledger: Ledger) -> tuple[int, int]:
     """Shards that a hundred requests touch, and shard retrainings that their batches cost."""
     shards = np.random.default_rng(0).integers(SHARDS, size=BATCH).tolist()
     for request, shard in zip(ledger.open_requests(), shards, strict=False):
-        ledger.approve(request.id, "ben", identity="passport", signature=b"-")
-        ledger.plan(request.id, {"shards": [shard]}, Signature("ada", BEGIN.isoformat(), ""))
+        ledger.approve(request.id, "ben", identity="passport", sign=sign)
+        ledger.plan(request.id, {"shards": [shard]}, "ben", sign=sign)
     return len(set(shards)), sum(len(batch.shards) for batch in ledger.batches())
 
 

@@ -69,9 +69,9 @@ def test_what_the_ledger_says_is_on_the_disk(tmp_path: Path, finished: Copy, mon
         told[to.value] = disk.lost()
         return advance(id_, to, **facts)
 
-    def planned(*given: Any) -> Any:
+    def planned(*given: Any, **more: Any) -> Any:
         told["planned"] = disk.lost()
-        return plan(*given)
+        return plan(*given, **more)
 
     monkeypatch.setattr(ledger, "advance", watched)
     monkeypatch.setattr(ledger, "plan", planned)

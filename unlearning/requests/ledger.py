@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
-from typing import Any, NamedTuple, Unpack
+from typing import Any, Unpack
 from uuid import uuid4
 
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
 from fedrec.vault.chain import Link
-from unlearning.audit.canonical import canonical
+from unlearning.audit.canonical import canonical, digest
 from unlearning.operators.keys import Role
 from unlearning.requests import persistence, transitions
 from unlearning.requests.admission import Rejected, check_amount, check_four_eyes, check_signature
@@ -24,19 +25,10 @@ from unlearning.requests.database import Database
 from unlearning.requests.deadlines import last_day
 from unlearning.requests.policy import Policy
 from unlearning.requests.reader import Reader, moment, one
-from unlearning.requests.request import Request, Signature
+from unlearning.requests.request import Identity, Request, Signature
 from unlearning.requests.schema import IS_OPEN, links, requests
 from unlearning.requests.scope import described, scope_of, subject_of
-from unlearning.requests.signing import (
-    Authority,
-    Origin,
-    approval_message,
-    confirmed,
-    decision_message,
-    fingerprint,
-    signed_message,
-    submission_message,
-)
+from unlearning.requests.signing import Authority, Origin, decision_message, fingerprint, signed_message
 from unlearning.requests.states import TERMINAL, UNDONE, State
 from unlearning.requests.subjects import SubjectKeys
 from unlearning.requests.transitions import Decision
@@ -50,12 +42,8 @@ never a change without its line. What it raises undoes the change.
 """
 
 
-class Asked(NamedTuple):
-    """What is asked for, and the requester's signature over `submission_message`."""
-
-    selection: Selection
-    client: str | None
-    signature: bytes | None
+Sign = Callable[[bytes], bytes]
+"""Signs a message with an operator's private key, as `Ed25519PrivateKey.sign` does."""
 
 
 class Ledger(Reader):
@@ -81,38 +69,45 @@ class Ledger(Reader):
 
     def submit_all(
         self,
-        asked: Sequence[Asked],
+        selections: Sequence[Selection],
         *,
+        client: str | None = None,
+        sign: Sign,
         received: datetime | None = None,
         now: datetime | None = None,
         **origin: Unpack[Origin],
     ) -> list[Request]:
         """Of each a new request, or the open one of the same subject and scope; all of them, or none.
 
+        Args:
+            client: the one concerned; None = all.
+            received: when they reached the holder; None = now.
+
         Raises:
             UsageError: a selection names nothing, or several people; or the receipt lies in the future.
-            FedrecError: one is not signed by the requester, or the requester asks too much.
+            FedrecError: not signed by the requester, or the requester asks too much.
         """
         recorded = moment(now)
         arrived = recorded if received is None else moment(received)
         if arrived > recorded:
             raise UsageError(f"received on {arrived.date()}: that day has not come; give the day it came in")
-        requester = origin["requester"]
+        requester, made = origin["requester"], dict[bytes, Request]()
+        for selection in selections:
+            scope_of(selection, client)
+        whats = [canonical(described(selection, client)) for selection in selections]
         with self._rejections_reported():
-            for each in asked:
-                scope_of(each.selection, each.client)
-                message = submission_message(each.selection, client=each.client, received=received, **origin)
-                check_signature(self._authority, requester, "requester", message, each.signature)
-            whats = [canonical(described(each.selection, each.client)) for each in asked]
-            made: dict[bytes, Request] = {}
+            self._signed(requester, "requester", canonical({"says": "forget", **origin}), sign, recorded)
             try:
                 with self._database.writing() as connection:
                     found = self._asked_already(connection, whats)
-                    new = {what: each for what, each in zip(whats, asked, strict=True) if what not in found}
+                    new = {what: each for what, each in zip(whats, selections, strict=True) if what not in found}
                     if new:
                         check_amount(connection, self._policy, requester, len(new), recorded)
                     for what, each in new.items():
-                        made[what] = self._new(each, arrived, recorded, origin)
+                        made[what] = self._new(each, client, arrived, recorded, origin)
+                        message = signed_message(made[what], "asked", requester, recorded)
+                        asked = self._signed(requester, "requester", message, sign, recorded)
+                        made[what] = replace(made[what], signatures={"asked": asked})
                         persistence.add(connection, made[what], self._keys.mark(recorded.date(), what))
                     for request in made.values():
                         told = {"request": request.id, "pseudonym": request.pseudonym, "operator": requester}
@@ -136,58 +131,43 @@ class Ledger(Reader):
                         found[what] = request
         return found
 
-    def _new(self, asked: Asked, arrived: datetime, recorded: datetime, origin: Origin) -> Request:
+    def _new(
+        self, selection: Selection, client: str | None, arrived: datetime, recorded: datetime, origin: Origin
+    ) -> Request:
         id = str(uuid4())
-        sealed = self._keys.seal(id, asked.selection.model_dump_json())
+        sealed = self._keys.seal(id, selection.model_dump_json())
         return Request(
             id=id,
             received_at=arrived,
             recorded_at=recorded,
-            pseudonym=self._keys.pseudonym(id, subject_of(asked.selection, asked.client)),
-            scope=scope_of(asked.selection, asked.client),
+            pseudonym=self._keys.pseudonym(id, subject_of(selection, client)),
+            scope=scope_of(selection, client),
             sealed=sealed,
             due_at=last_day(arrived.date(), self._policy.response_months, self._policy.next_working_day),
             **origin,
         )
 
-    def approve(
-        self, id: str, approver: str, *, identity: str, signature: bytes | None, now: datetime | None = None
-    ) -> Request:
-        """Identified, in the way `identity` says, and approved. The signature is over `approval_message`.
+    def _signed(self, operator: str, role: Role, message: bytes, sign: Sign, at: datetime) -> Signature:
+        value = check_signature(self._authority, operator, role, message, sign(message))
+        return Signature(operator, at.isoformat(), value.hex())
+
+    def approve(self, id: str, approver: str, *, identity: str, sign: Sign, now: datetime | None = None) -> Request:
+        """Identified, in the way `identity` says, and approved.
 
         Raises:
             FedrecError: not signed by the approver, or the approver is the requester and the policy wants another.
         """
-        request, at = self.get(id), moment(now)
-        message = approval_message(request, approver, identity, at)
+        request, found, at = self.get(id), Identity("confirmed", identity), moment(now)
+        message = signed_message(replace(request, identity=found), "approved", approver, at)
         with self._rejections_reported(id):
-            kept = self._signed(approver, "approver", message, signature, at)
+            kept = self._signed(approver, "approver", message, sign, at)
             check_four_eyes(self._policy, self._authority, request, approver)
         method = "one-operator" if approver == request.requester else "four-eyes"
-        change = partial(transitions.approved, identity=confirmed(identity), signature=kept)
+        change = partial(transitions.approved, identity=found, signature=kept)
         return self._change("approved", id, change, operator=approver, method=method, signature=fingerprint(kept))
 
-    def acknowledge(self, id: str, *, signature: bytes | None, now: datetime | None = None) -> Request:
-        """With its requester's signature over `signing.content`, which holds no person, so that it can be kept.
-
-        Nothing happens where it has one.
-
-        Raises:
-            FedrecError: not signed by the requester.
-        """
-        request, at = self.get(id), moment(now)
-        if "asked" in request.signatures:
-            return request
-        who = request.requester
-        with self._rejections_reported(id):
-            kept = self._signed(who, "requester", signed_message(request, "asked", who, at), signature, at)
-        change = partial(transitions.acknowledged, signature=kept)
-        return self._change("acknowledged", id, change, operator=who, signature=fingerprint(kept))
-
-    def decide(
-        self, id: str, decision: Decision, approver: str, *, signature: bytes | None, now: datetime | None = None
-    ) -> Request:
-        """Refused, cancelled, held, released or given more time. The signature is over `decision_message`.
+    def decide(self, id: str, decision: Decision, approver: str, *, sign: Sign, now: datetime | None = None) -> Request:
+        """Refused, cancelled, held, released or given more time.
 
         An approver decides; who asked may cancel. Of what has ended so, nobody can learn any more whom it was about.
 
@@ -197,25 +177,30 @@ class Ledger(Reader):
         request, at = self.get(id), moment(now)
         role: Role = "requester" if (decision.says, approver) == ("cancelled", request.requester) else "approver"
         with self._rejections_reported(id):
-            self._signed(approver, role, decision_message(request, decision, approver), signature, at)
+            self._signed(approver, role, decision_message(request, decision, approver), sign, at)
         change = partial(transitions.decided, decision=decision, policy=self._policy, now=at)
         after = self._change(decision.says, id, change, operator=approver)
         if after.state in UNDONE:
             self.destroy_subject(id)
         return after
 
-    def _signed(self, operator: str, role: Role, message: bytes, signature: bytes | None, at: datetime) -> Signature:
-        value = check_signature(self._authority, operator, role, message, signature)
-        return Signature(operator, at.isoformat(), value.hex())
-
-    def plan(self, id: str, plan: Mapping[str, Any], planned: Signature) -> Request:
-        """With a plan, or a newer one, before anything is carried out.
+    def plan(
+        self, id: str, plan: Mapping[str, Any], signer: str, *, sign: Sign, now: datetime | None = None
+    ) -> Request:
+        """With a plan, or a newer one, before anything is carried out. The plan itself is told of first.
 
         Raises:
-            FedrecError: it is not approved, or something of it was begun.
+            FedrecError: not signed by the signer, not approved, or something of it was begun.
         """
-        kind = "planned-again" if self.get(id).state == State.PLANNED else "advanced"
-        return self._change(kind, id, partial(transitions.planned, plan=plan, signature=planned))
+        request, at = self.get(id), moment(now)
+        if plan == request.plan:
+            return request
+        message = signed_message(replace(request, plan=dict(plan)), "planned", signer, at)
+        with self._rejections_reported(id):
+            kept = self._signed(signer, "signer", message, sign, at)
+        self._on_event("plan", {"request": id, "plan": digest(plan), "operator": signer})
+        kind = "planned-again" if request.state == State.PLANNED else "advanced"
+        return self._change(kind, id, partial(transitions.planned, plan=plan, signature=kept))
 
     def advance(self, id: str, to: State, *, reason: str = "", certificate: str | None = None) -> Request:
         """In state `to`, on the disk when this returns: do what belongs to that state after, not before.

@@ -73,8 +73,7 @@ class Request:
         decision: "approved", "refused", "cancelled", or None as long as it is open.
         reasons: why it was refused, cancelled, held, failed or extended, by that word; with "complaint", the route.
         requester, approver: operators.
-        signatures: by what they say: who asked, who approved, who made the plan. That by which a request is let in is
-            checked and not kept: it is over the person's id, so whoever tried ids on it would learn which one it was.
+        signatures: by what they say: who asked, who approved, who made the plan; over no person's id.
         came_from: the state in which it was held or failed.
         certificate: its path or hash.
     """

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Protocol, TypedDict, Unpack
+from typing import Any, Protocol, TypedDict
 
-from fedrec.data.selection import Selection
 from unlearning.audit.canonical import canonical, digest
 from unlearning.certificates.signatures import Says
 from unlearning.operators.keys import Role
-from unlearning.requests.request import Identity, Request, Signature
-from unlearning.requests.scope import described
+from unlearning.requests.request import Request, Signature
 from unlearning.requests.transitions import Decision
 
 
@@ -33,20 +31,6 @@ class Origin(TypedDict):
     channel: str
     ground: str
     requester: str
-
-
-def submission_message(
-    selection: Selection, *, client: str | None = None, received: datetime | None = None, **origin: Unpack[Origin]
-) -> bytes:
-    """What the requester signs. It holds the person's id: do not keep it, nor the signature."""
-    return canonical(
-        {
-            "says": "forget",
-            "scope": described(selection, client),
-            **origin,
-            "received": received and received.isoformat(),
-        }
-    )
 
 
 def content(request: Request, says: Says, operator: str, at: str) -> dict[str, Any]:
@@ -79,27 +63,12 @@ def signed_message(request: Request, says: Says, operator: str, at: datetime) ->
     return canonical(content(request, says, operator, at.isoformat()))
 
 
-def approval_message(request: Request, approver: str, identity: str, at: datetime) -> bytes:
-    """What the approver signs: this request, whose person was identified that way."""
-    return signed_message(replace(request, identity=confirmed(identity)), "approved", approver, at)
-
-
 def fingerprint(signature: Signature) -> str:
     """SHA-256 of a signature, by which the audit log names it."""
     return hashlib.sha256(bytes.fromhex(signature.value)).hexdigest()
 
 
-def confirmed(method: str) -> Identity:
-    return Identity("confirmed", method)
-
-
 def decision_message(request: Request, decision: Decision, approver: str) -> bytes:
     """What the approver signs: that decision of this request."""
-    return canonical(
-        {
-            **asdict(decision),
-            "request": request.id,
-            "pseudonym": request.pseudonym,
-            "approver": approver,
-        }
-    )
+    about = {"request": request.id, "pseudonym": request.pseudonym, "approver": approver}
+    return canonical({**asdict(decision), **about})

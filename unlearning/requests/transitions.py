@@ -29,11 +29,6 @@ class Decision:
     complaint: str = ""
 
 
-def acknowledged(request: Request, signature: Signature) -> Request:
-    """Signed by who asked."""
-    return replace(request, signatures={**request.signatures, "asked": signature})
-
-
 def approved(request: Request, identity: Identity, signature: Signature) -> Request:
     """Identified and approved; the same request where it was before."""
     if request.decision == "approved":

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
@@ -23,7 +22,6 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json
 from fedrec.settings import Section, validated
-from unlearning.audit.canonical import digest
 from unlearning.audit.log import AuditLog
 from unlearning.certificates.signatures import Signed
 from unlearning.executor import TrainedModel
@@ -31,17 +29,10 @@ from unlearning.operators.keyring import Keyring
 from unlearning.operators.keys import ROLES, Role, key_id
 from unlearning.operators.registry import Operator, Registry
 from unlearning.requests.database import known_ids
-from unlearning.requests.ledger import Asked, Ledger
+from unlearning.requests.ledger import Ledger
 from unlearning.requests.policy import Policy
-from unlearning.requests.request import Request, Signature
-from unlearning.requests.signing import (
-    Origin,
-    approval_message,
-    content,
-    decision_message,
-    signed_message,
-    submission_message,
-)
+from unlearning.requests.request import Request
+from unlearning.requests.signing import Origin, content
 from unlearning.requests.states import State
 from unlearning.requests.subjects import SubjectKeys
 from unlearning.requests.transitions import Decision
@@ -176,40 +167,20 @@ class Workflow:
         **origin: Unpack[Origin],
     ) -> list[Request]:
         """A request for each, signed by an operator; all of them or none."""
-        asked = []
-        key = self.key(origin["requester"])
-        for selection in selections:
-            message = submission_message(selection, client=client, received=received, **origin)
-            asked.append(Asked(selection, client, key.sign(message)))
-        found = self.ledger.submit_all(asked, received=received, **origin)
-        mine = origin["requester"]
-        return [self.acknowledge(request) if request.requester == mine else request for request in found]
+        sign = self.key(origin["requester"]).sign
+        return self.ledger.submit_all(selections, client=client, sign=sign, received=received, **origin)
 
     def submit(self, selection: Selection, *, client: str | None, **origin: Unpack[Origin]) -> Request:
         """A request, signed by an operator."""
         return self.submit_all([selection], client=client, **origin)[0]
 
-    def acknowledge(self, request: Request) -> Request:
-        """A request signed by who asked, in words without a person, so that the signature can be kept as evidence."""
-        at = datetime.now(UTC)
-        signature = self.key(request.requester).sign(signed_message(request, "asked", request.requester, at))
-        return self.ledger.acknowledge(request.id, signature=signature, now=at)
-
     def approve(self, id: str, approver: str, identity: str) -> Request:
         """A request approved, signed by an operator."""
-        key, at = self.key(approver), datetime.now(UTC)
-        signature = key.sign(approval_message(self.ledger.get(id), approver, identity, at))
-        return self.ledger.approve(id, approver, identity=identity, signature=signature, now=at)
+        return self.ledger.approve(id, approver, identity=identity, sign=self.key(approver).sign)
 
     def plan(self, request: Request, plan: dict[str, Any], signer: str) -> Request:
-        """A request planned, or planned again, signed by an operator. The audit log names the plan first."""
-        if plan == request.plan:
-            return request
-        at = datetime.now(UTC)
-        value = self.key(signer).sign(signed_message(replace(request, plan=plan), "planned", signer, at))
-        signature = Signature(signer, at.isoformat(), value.hex())
-        self.audit.append("plan", request=request.id, plan=digest(plan), operator=signer)
-        return self.ledger.plan(request.id, plan, signature)
+        """A request planned, or planned again, signed by an operator."""
+        return self.ledger.plan(request.id, plan, signer, sign=self.key(signer).sign)
 
     def unvouched(self, request: Request) -> str | None:
         """Why a request must not be carried out although the ledger calls it approved; None where all is signed.
@@ -234,8 +205,7 @@ class Workflow:
 
     def decide(self, id: str, decision: Decision, approver: str) -> Request:
         """A request refused, cancelled, held, released or given more time, signed by an operator; with the letter."""
-        message = decision_message(self.ledger.get(id), decision, approver)
-        request = self.ledger.decide(id, decision, approver, signature=self.key(approver).sign(message))
+        request = self.ledger.decide(id, decision, approver, sign=self.key(approver).sign)
         write_letter(self, request, decision.says)
         return request
 

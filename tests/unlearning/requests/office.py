@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,16 @@ from pydantic import TypeAdapter
 from fedrec.data.selection import Selection
 from unlearning.audit.fields import Code, Facts
 from unlearning.operators.keys import Role
-from unlearning.requests.ledger import Asked, Ledger
+from unlearning.requests.ledger import Ledger
 from unlearning.requests.policy import Policy
-from unlearning.requests.request import Request, Signature
-from unlearning.requests.signing import approval_message, decision_message, signed_message, submission_message
+from unlearning.requests.request import Request
+from unlearning.requests.signing import Origin
 from unlearning.requests.states import PATH, State
 from unlearning.requests.subjects import SubjectKeys
 from unlearning.requests.transitions import Decision
 
 NOW = datetime(2026, 1, 31, 22, 30, tzinfo=UTC)
 PLAN = {"rounds": 3, "path": "exact", "shards": [0, 2]}
-SIGNED = Signature("ada", NOW.isoformat(), "00" * 64)
 
 
 class Operators:
@@ -69,27 +69,23 @@ class Office:
         self, selection: Selection, client: str | None = None, requester: str = "ada", now: datetime = NOW
     ) -> Request:
         """Signed and submitted."""
-        facts: dict[str, Any] = {"channel": "mail", "ground": "17(1)(b)", "requester": requester}
-        signature = self.operators.sign(requester, submission_message(selection, client=client, **facts))
-        return self.ledger.submit_all([Asked(selection, client, signature)], now=now, **facts)[0]
+        facts: Origin = {"channel": "mail", "ground": "17(1)(b)", "requester": requester}
+        return self.ledger.submit_all([selection], client=client, sign=self.by(requester), now=now, **facts)[0]
 
-    def acknowledge(self, request: Request, now: datetime = NOW) -> Request:
-        """Signed so that it can be kept."""
-        signature = self.operators.sign(request.requester, signed_message(request, "asked", request.requester, now))
-        return self.ledger.acknowledge(request.id, signature=signature, now=now)
+    def by(self, operator: str) -> Callable[[bytes], bytes]:
+        """Signs with that operator's key."""
+        return partial(self.operators.sign, operator)
 
     def user(self, name: str, **more: Any) -> Request:
         return self.submit(Selection(users=(name,)), **more)
 
     def approve(self, request: Request, approver: str = "ben", now: datetime = NOW) -> Request:
         """Signed and approved."""
-        signature = self.operators.sign(approver, approval_message(request, approver, "passport", now))
-        return self.ledger.approve(request.id, approver, identity="passport", signature=signature, now=now)
+        return self.ledger.approve(request.id, approver, identity="passport", sign=self.by(approver), now=now)
 
     def decide(self, request: Request, decision: Decision, approver: str = "ben", now: datetime = NOW) -> Request:
         """Signed and decided."""
-        signature = self.operators.sign(approver, decision_message(request, decision, approver))
-        return self.ledger.decide(request.id, decision, approver, signature=signature, now=now)
+        return self.ledger.decide(request.id, decision, approver, sign=self.by(approver), now=now)
 
     def refuse(self, request: Request) -> Request:
         return self.decide(request, Decision("refused", "not you", "the authority"))
@@ -98,9 +94,7 @@ class Office:
         """Approved, signed and planned."""
         request = self.approve(request)
         plan = {**PLAN, "shards": sorted(set(shards))}
-        value = self.operators.sign("ada", signed_message(replace(request, plan=plan), "planned", "ada", NOW))
-        planned = Signature("ada", NOW.isoformat(), value.hex())
-        return self.ledger.plan(request.id, plan, planned)
+        return self.ledger.plan(request.id, plan, "ada", sign=self.by("ada"), now=NOW)
 
     def bring(self, request: Request, to: State) -> Request:
         """Along the path to a state, with all it needs."""
@@ -108,7 +102,7 @@ class Office:
             if state is State.IDENTIFIED:
                 request = self.approve(request)
             elif state is State.PLANNED:
-                request = self.ledger.plan(request.id, PLAN, SIGNED)
+                request = self.ledger.plan(request.id, PLAN, "ada", sign=self.by("ada"), now=NOW)
             elif state is State.CLOSED:
                 request = self.ledger.advance(request.id, state, certificate="certificates/1.json")
             elif state is not State.RECEIVED:

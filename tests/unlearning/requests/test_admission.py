@@ -12,8 +12,8 @@ import pytest
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from tests.unlearning.requests.office import NOW, Office
-from unlearning.requests.ledger import Asked
-from unlearning.requests.signing import approval_message, decision_message, submission_message
+from unlearning.requests.request import Identity, Request
+from unlearning.requests.signing import decision_message, signed_message
 from unlearning.requests.states import State
 from unlearning.requests.transitions import Decision
 
@@ -28,42 +28,65 @@ def nothing_but(office: Office, cause: str, operator: str | None, request: str |
     assert PERSON not in str(office.events)
 
 
+def only(signature: bytes) -> Callable[[bytes], bytes]:
+    """Signs whatever it is given so."""
+    return lambda _: signature
+
+
 @pytest.mark.parametrize(
-    ("signer", "signed", "cause"),
-    [
-        (None, FACTS, "unsigned"),
-        ("ben", FACTS, "wrong-signature"),
-        ("ada", {**FACTS, "ground": "17(1)(c)"}, "wrong-signature"),
-        ("ada", {**FACTS, "client": "c1"}, "wrong-signature"),
-    ],
+    ("signer", "more", "cause"),
+    [(None, b"", "unsigned"), ("ben", b"", "wrong-signature"), ("ada", b"x", "wrong-signature")],
 )
 def test_a_submission_must_be_signed_by_its_requester(
-    office: Office, signer: str | None, signed: dict[str, Any], cause: str
+    office: Office, signer: str | None, more: bytes, cause: str
 ) -> None:
-    signature = signer and office.operators.sign(signer, submission_message(THEIRS, **signed))
+    def sign(message: bytes) -> bytes:
+        return office.operators.sign(signer, message + more) if signer else b""
+
     with pytest.raises(FedrecError, match="operator 'ada'"):
-        office.ledger.submit_all([Asked(THEIRS, None, signature or None)], **FACTS)
+        office.ledger.submit_all([THEIRS], sign=sign, **FACTS)
     nothing_but(office, cause, None)
-    assert not office.ledger.list()
-    assert not list((office.keys._requests).iterdir())
+    assert not office.ledger.list() and not office.keys.held()
+
+
+def test_who_only_signs_that_they_ask_leaves_nothing(office: Office) -> None:
+    """The signature that is kept, over the request itself, must be good as well."""
+    asked: list[bytes] = []
+
+    def sign(message: bytes) -> bytes:
+        asked.append(message)
+        return office.operators.sign("ada" if len(asked) == 1 else "ben", message)
+
+    with pytest.raises(FedrecError, match="another key"):
+        office.ledger.submit_all([THEIRS], sign=sign, **FACTS)
+    assert not office.ledger.list() and not office.keys.held()
+    assert not [message for message in asked if PERSON.encode() in message]
+
+
+def test_a_repeat_is_told_to_no_stranger(office: Office) -> None:
+    office.user(PERSON)
+    with pytest.raises(FedrecError, match="another key"):
+        office.ledger.submit_all([THEIRS], sign=office.by("eve"), **FACTS)
 
 
 def test_a_stranger_is_not_named_in_the_log(office: Office) -> None:
     """Anybody may claim any name, a person's too."""
-    claimed = {**FACTS, "requester": PERSON}
-    signature = office.operators.sign("eve", submission_message(THEIRS, **claimed))
     with pytest.raises(FedrecError, match="not registered"):
-        office.ledger.submit_all([Asked(THEIRS, None, signature)], **claimed)
+        office.ledger.submit_all([THEIRS], sign=office.by("eve"), **{**FACTS, "requester": PERSON})
     nothing_but(office, "wrong-signature", None)
 
 
 def test_an_approval_must_be_signed_for_this_request(office: Office) -> None:
     request, other = office.user(PERSON), office.user("another")
-    for_another = office.operators.sign("ben", approval_message(other, "ben", "passport", NOW))
-    otherwise = office.operators.sign("ben", approval_message(request, "ben", "a phone call", NOW))
-    for signature, cause in ((None, "unsigned"), (for_another, "wrong-signature"), (otherwise, "wrong-signature")):
+
+    def signed(request: Request, how: str) -> bytes:
+        identified = replace(request, identity=Identity("confirmed", how))
+        return office.operators.sign("ben", signed_message(identified, "approved", "ben", NOW))
+
+    for_another, otherwise = signed(other, "passport"), signed(request, "a phone call")
+    for signature, cause in ((b"", "unsigned"), (for_another, "wrong-signature"), (otherwise, "wrong-signature")):
         with pytest.raises(FedrecError, match="operator 'ben'"):
-            office.ledger.approve(request.id, "ben", identity="passport", signature=signature, now=NOW)
+            office.ledger.approve(request.id, "ben", identity="passport", sign=only(signature), now=NOW)
         nothing_but(office, cause, None, request.id)
     assert office.ledger.get(request.id) == request
 
@@ -85,9 +108,9 @@ def test_a_decision_must_be_signed_for_this_request(office: Office, decision: De
         request = office.decide(request, Decision("held", "a lawsuit"))
     for_another = office.operators.sign("ben", decision_message(other, decision, "ben"))
     otherwise = office.operators.sign("ben", decision_message(request, replace(decision, reason="else"), "ben"))
-    for signature, cause in ((None, "unsigned"), (for_another, "wrong-signature"), (otherwise, "wrong-signature")):
+    for signature, cause in ((b"", "unsigned"), (for_another, "wrong-signature"), (otherwise, "wrong-signature")):
         with pytest.raises(FedrecError, match="operator 'ben'"):
-            office.ledger.decide(request.id, decision, "ben", signature=signature, now=NOW)
+            office.ledger.decide(request.id, decision, "ben", sign=only(signature), now=NOW)
         nothing_but(office, cause, None, request.id)
     assert office.ledger.get(request.id) == request
     after = office.decide(request, decision)

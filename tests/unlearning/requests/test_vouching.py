@@ -21,7 +21,7 @@ AUTOMATIC = Policy()
 
 def planned(office: Office) -> Request:
     """Asked by ada, approved by ben, planned by ada: all of it signed."""
-    request = office.acknowledge(office.user("somebody"))
+    request = office.user("somebody")
     return office.ledger.get(office.plan(request, 2, 0).id)
 
 
@@ -30,7 +30,7 @@ def fault(office: Office, request: Request, policy: Policy = AUTOMATIC) -> str |
 
 
 def test_what_was_signed_is_vouched_for(office: Office) -> None:
-    request = office.acknowledge(office.user("somebody"))
+    request = office.user("somebody")
     assert (
         fault(office, request)
         == "nobody signed that it was approved: the ledger was altered, or an older fedrec wrote it"
@@ -118,7 +118,7 @@ class Then:
 
 def approved_by(office: Office, approver: str) -> Request:
     """Asked by ada at NOW, and approved three hours later, whatever the rules say."""
-    request = office.acknowledge(office.user("somebody"))
+    request = office.user("somebody")
     return office.approve(request, approver, NOW + timedelta(hours=3))
 
 
