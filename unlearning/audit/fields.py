@@ -43,32 +43,18 @@ class Facts(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     request: RequestId | None = None
-    requests: Sequence[RequestId] | None = None
     pseudonym: Pseudonym | None = None
     state: State | None = None
     due: Day | None = None
     reason: Code | None = None
     method: Code | None = None
-    verdict: Outcome | None = None
     operator: OperatorName | None = None
     key_id: KeyId | None = None
     roles: Sequence[Code] | None = None
-    tombstone: Mark | None = None
     plan: Digest | None = None
-    config: Digest | None = None
-    adapter: Digest | None = None
-    report: Digest | None = None
-    evidence: Digest | None = None
     certificate: Digest | None = None
     signature: Digest | None = None
     findings: Sequence[Digest] | None = None
-    shard: Count | None = None
-    shards: Sequence[Count] | None = None
-    round: Count | None = None
-    rounds: Count | None = None
     clients: Count | None = None
     rows: Count | None = None
     bytes: Count | None = None
-    seconds: Seconds | None = None
-    withdrawn_seconds: Seconds | None = None
-    restored_seconds: Seconds | None = None

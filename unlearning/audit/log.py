@@ -145,12 +145,8 @@ def check(path: Path, heads: Collection[str] = ()) -> LogCheck:
 
 
 def read(path: Path) -> list[Line]:
-    """The lines of a log that were not altered.
-
-    Raises:
-        FedrecError: there is no such file.
-    """
-    return [line for line in _lines(path)[0] if line is not None]
+    """The lines of a log that were not altered; none where there is no log."""
+    return [line for line in _lines(path)[0] if line is not None] if path.exists() else []
 
 
 def excerpt(path: Path, request: str) -> list[Line]:
@@ -215,8 +211,7 @@ def _whole_or_sealed(line: Any) -> bool:
 
 
 def _names(line: Line, request: str) -> bool:
-    several = line["facts"].get("requests")
-    return request == line["facts"].get("request") or (isinstance(several, list) and request in several)
+    return bool(line["facts"].get("request") == request)
 
 
 def _hash(line: Line | None) -> str:

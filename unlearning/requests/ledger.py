@@ -22,7 +22,6 @@ from unlearning.requests import persistence, transitions
 from unlearning.requests.admission import Rejected, check_amount, check_four_eyes, check_signature
 from unlearning.requests.batches import BATCHED, Batch, into_batches, is_due
 from unlearning.requests.database import Database
-from unlearning.requests.deadlines import last_day
 from unlearning.requests.policy import Policy
 from unlearning.requests.reader import Reader, moment, one
 from unlearning.requests.request import Identity, Request, Signature
@@ -143,7 +142,7 @@ class Ledger(Reader):
             pseudonym=self._keys.pseudonym(id, subject_of(selection, client)),
             scope=scope_of(selection, client),
             sealed=sealed,
-            due_at=last_day(arrived.date(), self._policy.response_months, self._policy.next_working_day),
+            due_at=self._policy.last_day(arrived.date()),
             **origin,
         )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
+from datetime import date, timedelta
+
 from pydantic import Field
 
 from fedrec.settings import Section
@@ -22,3 +25,20 @@ class Policy(Section):
     max_open_per_requester: int = Field(1000, ge=1)
     max_submissions_per_hour: int = Field(500, ge=1, description="of one requester")
     batch_window: float = Field(0.0, ge=0, le=168, description="hours a batch waits for more, from its first request")
+
+    def last_day(self, received: date, extended: bool = False) -> date:
+        """The last day (UTC) to answer what was received that day: GDPR Art. 12(3)."""
+        day = add_months(received, self.response_months + (self.extension_months if extended else 0))
+        return next_working_day(day) if self.next_working_day else day
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day `months` later, or the last of a shorter month: Regulation (EEC, Euratom) 1182/71 Art. 3."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year = day.year + years
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def next_working_day(day: date) -> date:
+    """The day itself, or the Monday after a weekend. Public holidays count as working days, so it is never too late."""
+    return day + timedelta(days=7 - day.weekday()) if day.weekday() > 4 else day

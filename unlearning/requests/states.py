@@ -8,9 +8,7 @@ before anything was carried out, also one that is held or failed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-from itertools import pairwise
 
 
 class State(StrEnum):
@@ -30,10 +28,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-PATH = (
-    State.RECEIVED, State.IDENTIFIED, State.PLANNED, State.QUARANTINED, State.ERASING, State.VERIFYING, State.PUBLISHED,
-    State.CLOSED,
-)  # fmt: skip
+PATH = tuple(State)[: [*State].index(State.CLOSED) + 1]
 UNDONE = frozenset({State.REFUSED, State.CANCELLED})
 TERMINAL = UNDONE | {State.CLOSED}
 OPEN = frozenset(State) - TERMINAL
@@ -44,19 +39,13 @@ UNTOUCHED = frozenset({State.RECEIVED, State.IDENTIFIED, State.PLANNED})
 """Nothing was carried out yet."""
 
 
-def _moves() -> dict[State, frozenset[State]]:
-    moves = {state: frozenset({after}) | STOPPED for state, after in pairwise(PATH)}
-    moves |= {state: moves[state] | UNDONE for state in UNTOUCHED}
-    moves |= dict.fromkeys(STOPPED, frozenset(PATH[:-1]) | UNDONE)
-    return moves | dict.fromkeys(TERMINAL, frozenset())
-
-
-TRANSITIONS: Mapping[State, frozenset[State]] = _moves()
-"""The moves out of each state; out of a stopped one, only those that `may_move` allows."""
-
-
 def may_move(state: State, to: State, came_from: State | None) -> bool:
     """Whether a request in `state`, stopped at `came_from` if it is held or failed, may go to `to`."""
+    reached = came_from if state in STOPPED else state
+    if state in TERMINAL or reached is None:
+        return False
+    if to in UNDONE:
+        return reached in UNTOUCHED
     if state in STOPPED:
-        return to == came_from or (to in UNDONE and came_from in UNTOUCHED)
-    return to in TRANSITIONS[state]
+        return to == reached
+    return to in STOPPED or to == PATH[PATH.index(state) + 1]

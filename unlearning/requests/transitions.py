@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from fedrec.errors import FedrecError
-from unlearning.requests.deadlines import last_day
 from unlearning.requests.policy import Policy
 from unlearning.requests.request import Identity, Request, Signature
 from unlearning.requests.states import OPEN, STOPPED, State, may_move
@@ -120,8 +119,7 @@ def _extended(request: Request, reason: str, policy: Policy, now: datetime) -> R
     for why, there in faults.items():
         if there:
             raise FedrecError(f"request {request.id}: {why}")
-    months = policy.response_months + policy.extension_months
-    due = last_day(request.received_at.date(), months, policy.next_working_day)
+    due = policy.last_day(request.received_at.date(), extended=True)
     return replace(request, extended=True, due_at=due, reasons={**request.reasons, "extended": reason})
 
 

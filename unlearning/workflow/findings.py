@@ -57,8 +57,7 @@ class _Kept:
 
     @cached_property
     def lines(self) -> list[Line]:
-        path = self.workflow.audit.path
-        return log.read(path) if path.exists() else []
+        return log.read(self.workflow.audit.path)
 
     @cached_property
     def requests(self) -> dict[str, Request]:

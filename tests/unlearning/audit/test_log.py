@@ -17,9 +17,9 @@ EVENTS = (
     ("submitted", {"request": MINE, "pseudonym": "ab" * 32, "operator": "ada"}),
     ("submitted", {"request": OTHER, "pseudonym": "cd" * 32}),
     ("state-changed", {"request": OTHER, "state": "planned", "plan": "12" * 32}),
-    ("shards-withdrawn", {"requests": [MINE, OTHER], "shards": (0, 3), "withdrawn_seconds": 0.25}),
+    ("shards-withdrawn", {"request": MINE, "findings": ("34" * 32,), "rows": 25}),
     ("closed", {"request": OTHER, "state": "closed"}),
-    ("closed", {"request": MINE, "state": "closed", "seconds": 3}),
+    ("closed", {"request": MINE, "state": "closed", "rows": 3}),
 )
 
 
@@ -130,7 +130,7 @@ def test_a_crash_in_the_first_line(tmp_path):
 
 
 def test_nothing_follows_an_altered_line(log):
-    log.path.write_bytes(log.path.read_bytes().replace(b'"seconds":3', b'"seconds":4'))
+    log.path.write_bytes(log.path.read_bytes().replace(b'"rows":3', b'"rows":4'))
     with pytest.raises(FedrecError, match="altered"):
         log.append("resumed")
 
@@ -146,11 +146,11 @@ def test_nothing_follows_an_altered_line(log):
         ("submitted", {"rows": "42"}),
         ("submitted", {"rows": -1}),
         ("submitted", {"rows": True}),
-        ("submitted", {"shards": ["42"]}),
-        ("submitted", {"requests": MINE}),
+        ("submitted", {"findings": ["42"]}),
+        ("submitted", {"findings": "34" * 32}),
         ("submitted", {"state": "42"}),
         ("submitted", {"reason": "Ada asked 42 times"}),
-        ("submitted", {"seconds": float("nan")}),
+        ("submitted", {"clients": float("nan")}),
         ("Submitted by 42", {}),
         ("submitted\n", {}),
     ],
@@ -182,12 +182,12 @@ def test_an_excerpt_tells_of_one_request_and_proves_its_place(log):
     told = [line["seq"] for line in part if "facts" in line]
     assert told == [0, 3, 5]
     assert "cd" * 32 not in json.dumps(part)
-    assert check_excerpt(part, OTHER, head) == ()  # of a batch's line
+    assert check_excerpt(part, OTHER, head)
     assert check_excerpt(part, MINE, "0" * 64)
     assert check_excerpt(part[:-1], MINE, head)
     for one in range(1, len(part) - 1):
         assert check_excerpt(part[:one] + part[one + 1 :], MINE, head)[0].line == one + 1
-    part[3]["facts"]["shards"] = [0]
+    part[3]["facts"]["rows"] = 0
     assert check_excerpt(part, MINE, head)[0].line == 4
 
 

@@ -57,7 +57,7 @@ def show(given: Opened, id: RequestId) -> None:
     workflow = given.workflow
     request = workflow.ledger.get(workflow.named(id))
     documents = workflow.documents_of(request.id)
-    reached = times.reached(log.read(workflow.audit.path), request.id) if workflow.audit.path.exists() else {}
+    reached = times.reached(log.read(workflow.audit.path), request.id)
     came = [(state, f"{at:%Y-%m-%d %H:%M} UTC") for state, at in reached.items()]
     for name, value in (*_facts(request), *came, *documents.items()):
         given.say(f"{name:<13}{value}")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearning.requests.deadlines import add_months, last_day, next_working_day
+from unlearning.requests.policy import Policy, add_months, next_working_day
 
 days = st.dates(date(1990, 1, 1), date(2200, 1, 1))
 months = st.integers(0, 30)
@@ -56,6 +56,8 @@ def test_a_weekend_becomes_monday_and_a_weekday_stays(day: date) -> None:
 
 def test_the_rule_for_weekends_is_a_choice() -> None:
     friday_13_february = date(2026, 2, 13)
-    assert [last_day(date(2026, 1, 13 + n), 1, True).day for n in range(4)] == [13, 16, 16, 16]
-    assert last_day(date(2026, 1, 14), 1, False).day == 14
+    working = Policy(next_working_day=True)
+    assert [working.last_day(date(2026, 1, 13 + n)).day for n in range(4)] == [13, 16, 16, 16]
+    assert Policy().last_day(date(2026, 1, 14)).day == 14
+    assert Policy().last_day(date(2026, 1, 14), extended=True) == date(2026, 4, 14)
     assert friday_13_february.weekday() == 4
