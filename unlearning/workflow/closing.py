@@ -23,7 +23,7 @@ def close(work: Work, folder: Path, batch: Verified) -> list[str]:
     ids, shards, ledger = batch.requests, batch.shards, work.workflow.ledger
     retrained = work.executor.retrained(shards, folder / "rounds")
     work.reach(ids, State.PUBLISHED)
-    there: list[str] = []
+    there: set[str] = set()
     if waiting := [id for id in ids if ledger.get(id).state != State.CLOSED]:
         withdrawn = _withdrawn_by_others(work)
         work.executor.serve(shards, retrained.adapters, withdrawn)
@@ -32,9 +32,9 @@ def close(work: Work, folder: Path, batch: Verified) -> list[str]:
             work.executor.measure(shards, retrained.adapters, folder / "rounds")
         work.executor.discard_erased(ids)
         there = _there_again(work, waiting)
-    for id in waiting:
-        if id not in there and not work.alone(id, lambda id, *_: _certify(work, id, batch, retrained, folder)):
-            there.append(id)
+    ready = [id for id in waiting if id not in there]
+    certified = work.each(ready, lambda id, *_: _certify(work, id, batch, retrained, folder))
+    there |= {*ready} - {*certified}
     for id in ids:
         if id not in there:
             end(work, id)
@@ -70,14 +70,14 @@ def _tell_served(work: Work, folder: Path, batch: Verified, withdrawn: Collectio
     work.say(after + kept)
 
 
-def _there_again(work: Work, ids: Sequence[str]) -> list[str]:
+def _there_again(work: Work, ids: Sequence[str]) -> set[str]:
     """The requests of which something came back since their verification: they fail, and stay open."""
     unsigned = [id for id in ids if not _is_signed(work, id)]
     left = work.left(unsigned)
     for id, traces in left.items():
         if traces:
             work.fail(id, f"{traces} traces of it came back after its verification; once released it is done again")
-    return [id for id in unsigned if left.get(id) != 0]
+    return {id for id in unsigned if left.get(id) != 0}
 
 
 def _is_signed(work: Work, id: str) -> bool:

@@ -54,12 +54,12 @@ class Execution(Work):
         for path in sorted(self.batches.glob("*/batch.json")):  # broken off between verification and certificate
             done += self._go_on(path.parent)
         identified = [request.id for request in ledger.list(State.IDENTIFIED)]
-        current = {id for id in identified if self.alone(id, self._plan)}  # planned from what is there now
+        current = {*self.each(identified, self._plan)}  # planned from what is there now
         done += [id for id in identified if id not in current]
         for batch in ledger.batches():
             done += [request.id for request in batch.requests]
-            old = [each for each in batch.requests if each.state == State.PLANNED and each.id not in current]
-            failed = {each.id for each in old if not self.alone(each.id, self._plan)}
+            old = [each.id for each in batch.requests if each.state == State.PLANNED and each.id not in current]
+            failed = {*old} - {*self.each(old, self._plan)}
             if ready := [each.id for each in batch.requests if each.id not in failed]:
                 self._carry_out(ready)
                 current = set()
@@ -101,21 +101,16 @@ class Execution(Work):
         shards = self.shards(asked)
         self.say(f"{len(asked)} request{'s' if len(asked) > 1 else ''}, shards {', '.join(map(str, shards)) or 'none'}")
         self.reach(asked, State.QUARANTINED)
-        gone: list[str] = []
-
-        def withdraw(_: str, selection: Selection, client: str | None) -> None:
-            gone.extend(self.executor.withdraw(selection, client, shards))
-
-        ids = [id for id in asked if self.alone(id, withdraw)]
-        if not ids:
+        gone = self.each(asked, lambda _, selection, client: self.executor.withdraw(selection, client, shards))
+        if not gone:
             return
-        self.reach(ids, State.ERASING)
-        seconds = self.times(ids[0]).withdrawn_seconds  # also where it was broken off since
+        self.reach([*gone], State.ERASING)
+        seconds = self.times(next(iter(gone))).withdrawn_seconds  # also where it was broken off since
         self.say("withdrawn everywhere" + (f" in {seconds:.2f} s" if seconds is not None else ""))
-        if gone:
+        if baselines := [name for names in gone.values() for name in names]:
             again = f"{command('simulate --resume', self.workflow.model.folder)} trains them again without the rows"
-            self.say(f"baselines {', '.join(gone)} are removed with what they learned; {again}")
-        ids = [id for id in ids if self.alone(id, lambda id, of, client: self.executor.erase(of, client, id))]
+            self.say(f"baselines {', '.join(baselines)} are removed with what they learned; {again}")
+        ids = [*self.each(gone, lambda id, selection, client: self.executor.erase(selection, client, id))]
         shards, folder = self.shards(ids), self.batches / progress.name(ids)
         models = progress.retrain(self.executor, shards, folder, self.key) if shards else {}
         self.reach(ids, State.VERIFYING)
@@ -124,11 +119,12 @@ class Execution(Work):
         erasures = dict(sorted(now.erasures.items()))
         batch = Verified(shards=tuple(shards), rounds=progress.mark(retrained), after=now.data, erasures=erasures)
 
-        def prove(id: str, *_: object) -> None:
-            request = self.workflow.ledger.get(id)
-            proof.check(Done(self.workflow, self.signer, request, batch, retrained, reports[id]))
-
-        passed = [id for id, report in reports.items() if self._passed(id, report) and self.alone(id, prove)]
+        passed = self.each(
+            [id for id, report in reports.items() if self._passed(id, report)],
+            lambda id, *_: proof.check(
+                Done(self.workflow, self.signer, self.workflow.ledger.get(id), batch, retrained, reports[id])
+            ),
+        )
         if not passed:
             shutil.rmtree(folder, ignore_errors=True)  # once released, it is trained anew
             return
@@ -177,11 +173,4 @@ class Execution(Work):
         left = self.left(ids)
         requests = {id: self.workflow.ledger.get(id) for id in left}
         facts = proof.measured(self.executor, list(requests.values()), shards, models, unequal)
-        reports: dict[str, Report] = {}
-
-        def judge(id: str, *_: object) -> None:
-            reports[id] = proof.judged(requests[id], left[id], facts)
-
-        for id in left:
-            self.alone(id, judge)
-        return reports
+        return self.each(left, lambda id, *_: proof.judged(requests[id], left[id], facts))

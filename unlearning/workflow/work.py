@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -19,6 +20,8 @@ from unlearning.certificates.times import Times, times
 from unlearning.executor import Executor, Say
 from unlearning.requests.states import PATH, State
 from unlearning.workflow.workflow import Workflow
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -41,21 +44,22 @@ class Work:
     def batches(self) -> Path:
         return self.workflow.folder / "batches"
 
-    def alone(self, id: str, step: Callable[[str, Selection, str | None], object]) -> bool:
-        """Whether a step of one request can be done; where it is the request that cannot, it fails, with the reason;
-        so it does where a client answers what is no answer.
+    def each(self, ids: Iterable[str], step: Callable[[str, Selection, str | None], Result]) -> dict[str, Result]:
+        """What a step gives for each request; one that cannot be done fails, with the reason, and is left out: also
+        where a client answers what is no answer.
 
         Raises:
             FedrecError: no other request's could be done either: a client does not answer to anything.
         """
-        try:
-            step(id, self.workflow.ledger.selection(id), self.workflow.ledger.get(id).scope.client)
-        except Exception as error:  # whatever it is, the other requests are none of its fault
-            if isinstance(error, FedrecError) and not isinstance(error, BadMessage):
-                self.executor.locate(Selection())
-            self.fail(id, f"it cannot be carried out: {_why(error)}")
-            return False
-        return True
+        done: dict[str, Result] = {}
+        for id in ids:
+            try:
+                done[id] = step(id, self.workflow.ledger.selection(id), self.workflow.ledger.get(id).scope.client)
+            except Exception as error:  # whatever it is, the other requests are none of its fault
+                if isinstance(error, FedrecError) and not isinstance(error, BadMessage):
+                    self.executor.locate(Selection())
+                self.fail(id, f"it cannot be carried out: {_why(error)}")
+        return done
 
     def fail(self, id: str, why: str) -> None:
         self.workflow.ledger.advance(id, State.FAILED, reason=why)
@@ -74,16 +78,9 @@ class Work:
     def claim(self, id: str) -> str:
         return str((self.workflow.ledger.get(id).plan or {})["claim"])
 
-    def left(self, ids: Sequence[str]) -> dict[str, int]:
+    def left(self, ids: Iterable[str]) -> dict[str, int]:
         """How much is found of each now; without those that fail because nobody can say."""
-        left: dict[str, int] = {}
-
-        def look(id: str, selection: Selection, client: str | None) -> None:
-            left[id] = self.executor.locate(selection, client).traces
-
-        for id in ids:
-            self.alone(id, look)
-        return left
+        return self.each(ids, lambda _, selection, client: self.executor.locate(selection, client).traces)
 
     def times(self, id: str) -> Times:
         """What the audit log tells."""
