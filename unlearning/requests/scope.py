@@ -60,10 +60,13 @@ def scope_of(selection: Selection, client: str | None) -> Scope:
 
 
 def _conditions(selection: Selection, client: str | None) -> tuple[Condition, ...]:
-    met: dict[Condition, bool] = {
-        "person": bool(_users(selection)), "items": bool(selection.items), "rows": bool(selection.rows),
-        "dates": selection.dated, "client": client is not None,
-    }  # fmt: skip
+    met: dict[Condition, object] = {
+        "person": _users(selection),
+        "items": selection.items,
+        "rows": selection.rows,
+        "dates": selection.dated,
+        "client": client is not None,
+    }
     return tuple(condition for condition, there in met.items() if there)
 
 

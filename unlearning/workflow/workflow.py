@@ -194,14 +194,14 @@ class Workflow:
 
     def signatures(self, request: Request) -> dict[str, Signed]:
         """Who asked, approved and planned it, as the evidence tells it."""
-        found = {}
-        for says, signature in request.signatures.items():
-            found[says] = Signed(
+        return {
+            says: Signed(
                 content=content(request, says, signature.operator, signature.at),  # type: ignore[arg-type]
                 signature=signature.value,
                 public_key=self.operators.export(signature.operator),
             )
-        return found
+            for says, signature in request.signatures.items()
+        }
 
     def decide(self, id: str, decision: Decision, approver: str) -> Request:
         """A request refused, cancelled, held, released or given more time, signed by an operator; with the letter."""
@@ -223,10 +223,12 @@ class Workflow:
     def documents_of(self, id: str) -> dict[str, Path]:
         """What was written about a request and is there."""
         paths = {
-            "certificate": self.certificates / f"{id}.json", "evidence": self.bundle(id),
-            "page": self.documents / f"{id}.html", "reply": self.documents / f"{id}.txt",
+            "certificate": self.certificates / f"{id}.json",
+            "evidence": self.bundle(id),
+            "page": self.documents / f"{id}.html",
+            "reply": self.documents / f"{id}.txt",
             **{name: path_of(self, id, decided) for decided, name in DECISIONS.items()},
-        }  # fmt: skip
+        }
         return {name: path for name, path in paths.items() if path.exists()}
 
     def _note(self, event: str, facts: dict[str, Any]) -> datetime:

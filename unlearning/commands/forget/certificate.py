@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +30,7 @@ def verify(
     from unlearning.certificates.verify import verify_certificate
     from unlearning.operators.keys import key_id
 
-    console = terminal(json == "-")
+    say = partial(terminal(json == "-").print, markup=False, soft_wrap=True)
     trusted = None
     if key:
         trusted = {key_id(public): public for path in key for public in _publics(path)}
@@ -40,11 +41,11 @@ def verify(
     else:
         verdict = verify_certificate(certificate, bundle=bundle, trusted=trusted, previous=previous)
     for check in verdict.checks:
-        console.print(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.why}", markup=False, soft_wrap=True)
+        say(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.why}")
     for warning in verdict.warnings:
-        console.print(f"no    {warning}", style="yellow", markup=False, soft_wrap=True)
+        say(f"no    {warning}", style="yellow")
     for unchecked in verdict.unchecked:
-        console.print(f"not checked: {unchecked}", style="dim", markup=False, soft_wrap=True)
+        say(f"not checked: {unchecked}", style="dim")
     told: dict[str, object] = {"ok": verdict.ok, "signer": verdict.signer, "approval": verdict.approval}
     told |= {"warnings": verdict.warnings, "unchecked": verdict.unchecked}
     write_result({**told, "checks": [check._asdict() for check in verdict.checks]}, json)
