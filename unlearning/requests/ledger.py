@@ -58,9 +58,9 @@ class Ledger(Reader):
         self._keys, self._policy, self._authority, self._on_event = keys, policy, authority, on_event
         with self._database.writing() as connection:
             bring_up(connection)
-            closed = keys.held() - set(persistence.read_ids(connection, IS_OPEN))  # and killed before its key went
-            ended = requests.c.state.in_(TERMINAL)
-            self._destroy(connection, persistence.read_ids(connection, requests.c.id.in_(closed), ended))
+            closed = requests.c.id.in_(keys.held() - set(persistence.read_ids(connection, IS_OPEN)))
+            if ended := persistence.read_ids(connection, closed, requests.c.state.in_(TERMINAL)):
+                self._destroy(connection, ended)  # killed before their keys went
 
     def close(self) -> None:
         """Let go of the database."""
