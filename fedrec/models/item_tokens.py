@@ -22,7 +22,9 @@ from torch import Tensor, nn
 
 from fedrec.data.prompts import Tokens, encode_titles
 from fedrec.errors import FedrecError
+from fedrec.models import made_up
 from fedrec.models.base import Base, pack, unpack
+from fedrec.models.body import hidden_states
 from fedrec.models.branching import continues_like
 
 _NOTED = "fedrec_item_tokens"  # in the model's own configuration, which goes wherever the model goes
@@ -135,6 +137,38 @@ def extended(model: Any, titles: tuple[Tokens, ...], rank: int) -> Any:
     whole = unpack(replace(bare, arrays=arrays), str(weight.device))
     continues_like(whole, model)
     return whole
+
+
+@torch.no_grad()
+def fault_of(whole: Any, model: Any) -> str | None:
+    """What is wrong with how an extended model reads, in a few words; None where nothing is. Tried on made-up tokens.
+
+    Words have to read as in the model that it was made of; and items by the rows of the embedding, where adapters add
+    to them.
+    """
+    tokens = item_tokens(whole)
+    assert tokens is not None
+    looked_up: list[Tensor] = []
+    embedding = whole.get_input_embeddings()
+    handle = embedding.register_forward_hook(lambda _, inputs, found: looked_up.extend((inputs[0], found)))
+    try:
+        words = made_up.tokens(model)
+        with made_up.alone(whole):
+            read = hidden_states(whole, words)
+            items = words.clone()
+            items[:, -1] = tokens.first
+            apart = hidden_states(whole, items)
+    finally:
+        handle.remove()
+    with made_up.alone(model):
+        if not made_up.same(read, hidden_states(model, words)):
+            return "with them it reads words otherwise"
+    shape = (*words.shape, tokens.width)
+    if len(looked_up) != 4 or not torch.equal(looked_up[2], items) or looked_up[3].shape != shape:
+        return "it does not look tokens up in its embedding"
+    if made_up.same(apart[:, -1], read[:, -1]) or not apart.isfinite().all():
+        return "they make no difference"
+    return None
 
 
 @contextmanager

@@ -116,7 +116,11 @@ def _some(arrays: Mapping[str, NDArray[Any]]) -> Model:
     return from_arrays(arrays)
 
 
-class TrainAnswer(Answer, reveals="adapters that the client's rows are in, as they are; losses and counts of rows"):
+class TrainAnswer(
+    Answer,
+    reveals="adapters that the client's rows are in, as they are, and by their item rows which items those are of; "
+    "losses and counts of rows",
+):
     """
     Attributes:
         adapters: in each of the shards that were asked for, trained.
