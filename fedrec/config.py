@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -237,23 +236,17 @@ def load(path: Path | None = None, overrides: dict[str, Any] | None = None, sets
             raise UsageError(f"--config {path}: {error}") from None
     for key, value in (overrides or {}).items():
         _put(tree, key, value)
-    return parse(read_settings(sets, tree))
+    for text in sets:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--set {text}: write it as section.key=value, for example --set train.lr=5e-4")
+        _put(tree, key.strip(), _value(value.strip()))
+    return parse(tree)
 
 
 def parse(tree: dict[str, Any]) -> RunConfig:
     """A configuration from plain data, or one UsageError that lists every mistake."""
     return validated(run_section(), tree)
-
-
-def read_settings(settings: Sequence[str], tree: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Settings such as `train.lr=5e-4` as a tree, laid over `tree`."""
-    tree = {} if tree is None else tree
-    for text in settings:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError(f"--set {text}: write it as section.key=value, for example --set train.lr=5e-4")
-        _put(tree, key.strip(), _value(value.strip()))
-    return tree
 
 
 def _put(tree: dict[str, Any], key: str, value: Any) -> None:
