@@ -28,10 +28,9 @@ from unlearning.audit.chain import Line, linked
 from unlearning.audit.fields import Count, Digest
 
 MANIFEST = "MANIFEST.json"
-PARTS = (
-    "request.json", "signatures.json", "operators.jsonl", "plan.json", "config.json", "participation.jsonl",
-    "adapters.json", "data_manifest.json", "verification.json", "audit.jsonl",
-)  # fmt: skip
+_OBJECTS = ("request", "signatures", "plan", "config", "adapters", "data_manifest", "verification")
+_LINES = ("operators", "participation", "audit")
+PARTS = (*(f"{name}.json" for name in _OBJECTS), *(f"{name}.jsonl" for name in _LINES))
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\.jsonl?")
 
 
@@ -79,11 +78,19 @@ def write_bundle(folder: Path, parts: Mapping[str, Any]) -> str:
 
 def as_written(parts: Mapping[str, Any]) -> dict[str, Any]:
     """Parts as they are read from the files that `write_bundle` writes of them."""
-    lines = {name for name in parts if name.endswith(".jsonl")}
-    return {
-        name: [parse(canonical(line)) for line in content] if name in lines else parse(canonical(content))
-        for name, content in parts.items()
-    }
+    return {name: decoded(name, _encoded(name, content)) for name, content in parts.items()}
+
+
+def decoded(name: str, raw: bytes) -> Any:
+    """What the bytes of a bundle's file say; of a `.jsonl` a list of lines.
+
+    Raises:
+        ValueError: they are not canonical.
+    """
+    try:
+        return [parse(line) for line in raw.split(b"\n")[:-1]] if name.endswith(".jsonl") else parse(raw)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def read_manifest(raw: bytes) -> dict[str, str]:

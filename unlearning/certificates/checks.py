@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from unlearning.audit.canonical import digest, parse
+from unlearning.audit.canonical import digest
 from unlearning.audit.log import check_excerpt
-from unlearning.certificates.bundle import MANIFEST, PARTS, read_manifest
+from unlearning.certificates.bundle import MANIFEST, PARTS, decoded, read_manifest
 from unlearning.certificates.certificate import NOTHING_FOUND, Certificate, claimed_threshold
 from unlearning.certificates.consistency import (
     check_adapters,
@@ -56,7 +56,7 @@ def read_parts(folder: Path) -> dict[str, Any]:
         ValueError: one is not of its form.
         OSError: one is not there.
     """
-    return {name: _content(folder / name) for name in PARTS}
+    return {name: decoded(name, (folder / name).read_bytes()) for name in PARTS}
 
 
 def _file_faults(certificate: Certificate, folder: Path) -> Iterator[str]:
@@ -84,15 +84,6 @@ def _file_faults(certificate: Certificate, folder: Path) -> Iterator[str]:
             yield f"{name} is missing"
         elif hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
             yield f"{name} was altered"
-
-
-def _content(path: Path) -> Any:
-    try:
-        if path.suffix == ".jsonl":
-            return [parse(line) for line in path.read_bytes().split(b"\n")[:-1]]
-        return parse(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path.name}: {error}") from None
 
 
 def _request(certificate: Certificate, parts: Parts) -> None:
