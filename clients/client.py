@@ -236,7 +236,8 @@ class _Learner:
             begin, towards = _tensors([state, centre])
             learning = Learning(client.base.model, config.lora, begin, lesson, config.train, pull, towards)
             checkpoint = client.store.folder / "training" / f"{prefix}shard-{shard}.pt"
-            client.store.record_use(shard, number, rows.take(read & (place_of_all == shard)))
+            used = rows.take(read & (place_of_all == shard))
+            client.store.home.record_use(client.store.id, shard, number, used, client.catalogue)
             with bar(f"{client.name} round {number}") as tick:
                 outcome = train(learning, checkpoint=checkpoint, on_step=tick)
             checkpoint.unlink(missing_ok=True)

@@ -44,16 +44,8 @@ class ClientRun:
     """One run at one client."""
 
     def __init__(self, home: Home, id: str) -> None:
-        """
-        Args:
-            id: the run's.
-        """
-        self.home, self.id = home, id
+        self.home, self.id, self.name = home, id, home.name
         self.folder = home.run_folder(id)
-
-    @property
-    def name(self) -> str:
-        return self.home.name
 
     # the run's public facts
 
@@ -62,7 +54,7 @@ class ClientRun:
         return tuple(
             fact
             for fact, digest in hashes.items()
-            if fact in FACTS and self._hash(fact) != digest and not self._found(fact, digest)
+            if fact in FACTS and _sha256(self._path(fact)) != digest and not self._found(fact, digest)
         )
 
     def keep(self, facts: Mapping[str, Fact]) -> None:
@@ -105,16 +97,12 @@ class ClientRun:
     def _path(self, fact: str) -> Path:
         return self.folder / f"{fact}.json"
 
-    def _hash(self, fact: str) -> str:
-        path = self._path(fact)
-        return _sha256(_File.at(path)) if path.exists() else ""
-
     def _found(self, fact: str, digest: str) -> bool:
         """Whether the fact is among those that this machine has for many; then it is here, too."""
         if self.home.facts is None or not re.fullmatch("[0-9a-f]{64}", digest):
             return False
         there, here = self.home.facts / f"{digest}.json", self._path(fact)
-        if not there.exists() or _sha256(_File.at(there)) != digest:
+        if _sha256(there) != digest:
             return False
         make_folder(here.parent)
         here.unlink(missing_ok=True)
@@ -135,16 +123,8 @@ class ClientRun:
     def vault(self) -> Vault:
         return self.home.vault
 
-    def users(self) -> list[str]:
-        """Those who have rows here."""
-        return self.home.users()
-
     def interactions(self) -> Interactions:
         return self.home.interactions(self.catalogue)
-
-    def record_use(self, shard: int, number: int, rows: Interactions) -> None:
-        """Note the rows that round `number` trained a shard on."""
-        self.home.record_use(self.id, shard, number, rows, self.catalogue)
 
     # what is served, and what it answered
 
@@ -212,8 +192,13 @@ class _File:
         return cls((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns), path)
 
 
+def _sha256(path: Path) -> str:
+    """Empty where no such file is."""
+    return _hashed(_File.at(path)) if path.exists() else ""
+
+
 @lru_cache(maxsize=1024)
-def _sha256(file: _File) -> str:
+def _hashed(file: _File) -> str:
     return hashlib.sha256(file.path.read_bytes()).hexdigest()
 
 

@@ -105,7 +105,7 @@ class FederatedExecutor:
         seconds = sum(entry.seconds or 0 for entry in self.run.rounds.history())
         return Cost(
             clients=list(self.run.clients) if shards else [],
-            rounds=self._last if shards else 0,
+            rounds=self.federation.last if shards else 0,
             seconds=seconds * len(shards) / self.run.config.shards,
         )
 
@@ -122,7 +122,11 @@ class FederatedExecutor:
                 if left := sorted(set(chosen) & set(said.shards)):
                     raise FedrecError(f"client {name} still serves shard {left[0]}: see its log, and run this again")
                 found += said.rows
-        return self._leave_baselines() if found or chosen else []
+        if not found and not chosen:
+            return []
+        for baseline in self.run.baselines:
+            self._clients.of(baseline).ask(Leave(), Done)
+        return self.run.remove_baselines()
 
     def erase(self, selection: Selection, client: str | None, request: str) -> dict[str, int]:
         """Delete the rows at every client, or at one.
@@ -156,7 +160,7 @@ class FederatedExecutor:
         """What the clients find when they try retrained adapters."""
         unseen = math.ceil(_UNSEEN / len(self._clients.nodes))
         question = Rehearse(requests=tuple(requests), shards=tuple(shards), unseen=unseen)
-        said = self._ask_with(models, question, RehearseAnswer).values()
+        said = self._clients.ask(_carrying(models, question), RehearseAnswer).values()
         taught = self._taught()
         return Rehearsal(
             [x for answer in said if answer.client in taught for x in answer.forgotten],
@@ -189,11 +193,10 @@ class FederatedExecutor:
         """
         places = [place for place, shard in enumerate(shards) if shard not in withdrawn]
         back = {name: [models[name][place] for place in places] if places else [] for name in self._clients.nodes}
-        said = self._ask_with(back, Serve(shards=tuple(shards[place] for place in places)), ServeAnswer)
-        for name, answer in said.items():
-            served = dict(enumerate(answer.served))
+        question = Serve(shards=tuple(shards[place] for place in places))
+        for name, answer in self._clients.ask(_carrying(back, question), ServeAnswer).items():
             for place in places:
-                if served.get(shards[place]) != digest_of(models[name][place]):
+                if answer.served[shards[place]] != digest_of(models[name][place]):
                     raise FedrecError(
                         f"client {name} serves another shard {shards[place]} than it was sent: see its log"
                     )
@@ -205,12 +208,6 @@ class FederatedExecutor:
             folder: the rounds in which the shards were trained again.
         """
         keep(self.grid, self.run, RetrainedShards([*shards], whole(self.run, shards, models)), folder)
-
-    def _leave_baselines(self) -> list[str]:
-        """Nobody has anything of the baselines any longer; their names."""
-        for baseline in self.run.baselines:
-            self._clients.of(baseline).ask(Leave(), Done)
-        return self.run.remove_baselines()
 
     def _concerned(
         self, selection: Selection, client: str | None
@@ -226,19 +223,14 @@ class FederatedExecutor:
         concerned = everybody if client is None else {client}
         return (concerned, selection), (everybody - concerned, Selection())
 
-    @property
-    def _last(self) -> int:
-        return self.run.config.federation.rounds
-
     def _ask(self, names: Collection[str], question: Question, kind: type[Answered]) -> dict[str, Answered]:
         """What some clients answer to one question; errors as of `Clients.ask`."""
         return self._clients.ask({name: question for name in self._clients.nodes if name in names}, kind)
 
-    def _ask_with(
-        self, models: Mapping[str, Model], question: AboutShards, kind: type[Answered]
-    ) -> dict[str, Answered]:
-        """What every client answers to a question with its model."""
-        return self._clients.ask({name: question.carrying(models[name]) for name in self._clients.nodes}, kind)
+
+def _carrying(models: Mapping[str, Model], question: AboutShards) -> dict[str, AboutShards]:
+    """By client, the question with its model."""
+    return {name: question.carrying(model) for name, model in models.items()}
 
 
 def _utility(said: Sequence[RehearseAnswer]) -> tuple[float, float, int, int] | None:

@@ -57,22 +57,17 @@ def configured(
     Raises:
         UsageError: names every wrong key and value.
     """
-    named = (
-        dict(zip(("strategy", "baselines"), (strategies[0], list(strategies[1:])), strict=True)) if strategies else {}
-    )
-    filled = _of_homes(homes, overrides) if homes is not None else {}
+    named = {"strategy": strategies[0], "baselines": list(strategies[1:])} if strategies else {}
+    filled = {}
+    if homes is not None:
+        if said := sorted(key for key in overrides if key.startswith(("data.", "clients."))):
+            raise UsageError(f"--homes {homes}: data and clients are those of the homes; leave out {said[0]}")
+        filled = {"data.path": str(homes), "data.format": FILLED}
     main = resolve(configuration.load(path, {**overrides, **named, **filled}, tuple(sets)))
     if homes is not None and strategy_of(main).pools:
         raise UsageError(f"--homes {homes}: {main.strategy} has no home of its own; name it last, pplr,{main.strategy}")
     _baselines(main)
     return main
-
-
-def _of_homes(homes: Path, overrides: Mapping[str, Any]) -> dict[str, str]:
-    """What the configuration says of homes that were filled before; UsageError where other data are named, too."""
-    if said := sorted(key for key in overrides if key.startswith(("data.", "clients."))):
-        raise UsageError(f"--homes {homes}: data and clients are those of the homes; leave out {said[0]}")
-    return {"data.path": str(homes), "data.format": FILLED}
 
 
 def start(
@@ -108,18 +103,18 @@ def resume(folder: Path, transport: Transport, listener: Listener) -> SimulatedR
         return _carried_out(_prepared(runs, listener), transport, listener)
 
 
+def reopened(folder: Path) -> list[SimulatedRun]:
+    """The run and its baselines."""
+    run = open_run(folder)
+    return [run, *_beside(run)]
+
+
 def created(config: RunConfig, folder: Path, replace: bool = False) -> list[SimulatedRun]:
     """The run and its baselines, not prepared."""
     if replace:
         remove_run(folder)
     run = create_run(folder, config)
     return [run, *(create_run(folder / BASELINES / name, each) for name, each in _baselines(config).items())]
-
-
-def reopened(folder: Path) -> list[SimulatedRun]:
-    """The run and its baselines."""
-    run = open_run(folder)
-    return [run, *_beside(run)]
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def test_one_vault_a_client_is_the_only_copy_of_its_rows(tmp_path: Path, compare
     run = compared(tmp_path / "run")
     vaults = sorted(path.relative_to(run.folder) for path in run.folder.rglob("vault.db"))
     assert vaults == [Path("clients", name, "vault.db") for name in run.clients]
-    everybody = {user for name in run.clients for user in run.client(name).users()}
+    everybody = {user for name in run.clients for user in run.homes[name].users()}
     for baseline in run.baselines:
         assert set(baseline.clients_of()) == everybody
         names = ("central",) if baseline.name == "central" else run.clients

@@ -205,7 +205,7 @@ def test_a_client_that_answers_nonsense_fails_the_requests_that_it_answers_so(
     def lying(client: Client, selection: Selection) -> erasure_steps.Held:
         held = real(client, selection)
         lies = client.name == "client-1" and selection.users == ("u07",)
-        return replace(held, **lie) if lies and not (erased and "u07" in client.store.users()) else held
+        return replace(held, **lie) if lies and not (erased and "u07" in client.store.home.users()) else held
 
     monkeypatch.setattr(erasure_steps, "locate", lying)
     work = execution(run)
