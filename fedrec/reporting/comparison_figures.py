@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from fedrec.reporting.comparison_result import EXACTNESS, Standing
-from fedrec.reporting.drawing import INK, MUTED, SERIES, Drawing, spread, text_width
+from fedrec.reporting.drawing import INK, MUTED, SERIES, WIDTH, Drawing, spread, text_width
 from fedrec.reporting.formatting import clean, duration, number, percent, rounded, signed
-from fedrec.reporting.run_figures import ROUND_STEPS, WIDTH, name_ends
+from fedrec.reporting.run_figures import ROUND_STEPS, name_ends
 
 COLOURS = dict(zip(EXACTNESS, (SERIES[0], SERIES[1], SERIES[3]), strict=True))
 FORMS = {"ND": ("mixed (ND)", SERIES[0]), "D": ("mixed (D)", SERIES[2]), "passes": ("one pass a shard", SERIES[1])}

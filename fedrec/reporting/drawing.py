@@ -24,6 +24,7 @@ from scipy.optimize import isotonic_regression
 INK, MUTED, GRID, HEAT, HEAT_INK, WARN = (f"#0102{k:02x}" for k in range(6))
 SERIES = tuple(f"#0103{k:02x}" for k in range(6))
 FONT = 12.0
+WIDTH = 840  # of the page's column, in pixels
 
 _CSS = {
     INK: "currentColor",

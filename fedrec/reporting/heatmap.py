@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from fedrec.reporting.drawing import HEAT, HEAT_INK, INK, MUTED, Drawing, text_width
+from fedrec.reporting.drawing import HEAT, HEAT_INK, INK, MUTED, WIDTH, Drawing, text_width
 from fedrec.reporting.formatting import labels, number
 from fedrec.reporting.run_result import Result, hidden_clients, last_with
 
-WIDTH = 840  # of the page's column, in pixels
 NUMBERED_CELLS = 12  # a larger matrix shows colours without numbers
 MAX_CELLS = 6400  # cells of all matrices of a figure together
 DARK_CELL = 0.62  # from this strength of colour on, a number in the cell needs the light ink

@@ -9,11 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from fedrec.reporting.drawing import GRID, INK, MUTED, SERIES, WARN, Drawing, spread, text_width
+from fedrec.reporting.drawing import GRID, INK, MUTED, SERIES, WARN, WIDTH, Drawing, spread, text_width
 from fedrec.reporting.formatting import labels, number, size
 from fedrec.reporting.run_result import TRIVIAL, Result, by_client, contenders, hidden_clients, shown_clients
 
-WIDTH = 840  # of the page's column, in pixels
 ROUND_STEPS = (1, 2.5, 5, 10)  # ticks at 0.50, 0.55 …
 LABELLED_LINES = 8  # more lines than this are told apart by pointing at them
 

@@ -23,7 +23,7 @@ from unlearning.certificates.verify import (
 
 
 def heads(folder: Path, but: str = "") -> list[str]:
-    """The digests of the certificates that no other follows: one in a whole row, none in an empty folder.
+    """The digests of the certificates that no other follows: one in a whole chain, none in an empty folder.
 
     Args:
         but: the request whose own certificate does not count, because it is issued again.
@@ -90,11 +90,7 @@ def verify_chain(folder: Path, *, bundles: Path | None = None, trusted: Mapping[
         path.name: verify_certificate(path, trusted=trusted, bundle=bundles and bundles / path.stem) for path in files
     }
     row = {signed.digest: (path, signed.certificate) for path in files if (signed := read_signed(path))}
-    checks = [
-        Check(f"{name}: {check.name}", check.ok, check.why)
-        for name, single in singles.items()
-        for check in single.checks
-    ]
+    checks = [each._replace(name=f"{file}: {each.name}") for file, single in singles.items() for each in single.checks]
     followers: dict[str | None, Path] = {}
     for path, certificate in row.values():
         before = certificate.previous
