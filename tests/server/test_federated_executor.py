@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -34,7 +36,19 @@ Copy = Callable[[Path], SimulatedRun]
 Served = dict[str, list[str]]
 
 
+_KEPT = TemporaryDirectory()
+_TRAINED: dict[str, Path] = {}
+
+
 def trained(folder: Path, settings: dict[str, Any]) -> SimulatedRun:
+    """A copy of a finished run, which is trained once a process."""
+    key = repr((folder.name, sorted(settings.items())))  # a run's result has its name
+    if key not in _TRAINED:
+        _TRAINED[key] = trained_now(Path(_KEPT.name) / str(len(_TRAINED)) / folder.name, settings).folder
+    return SimulatedRun(Path(shutil.copytree(_TRAINED[key], folder)))
+
+
+def trained_now(folder: Path, settings: dict[str, Any]) -> SimulatedRun:
     run = prepare(load(overrides=settings), folder)
     simulate(run)
     return run

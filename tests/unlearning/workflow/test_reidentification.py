@@ -21,7 +21,7 @@ from fedrec.data.selection import Selection, without
 from fedrec.vault.rows import content_hash, named
 from server.simulation.run import SimulatedRun, open_run
 from tests.conftest import Settings
-from tests.server.test_federated_executor import Copy, asked, execution, of, trained
+from tests.server.test_federated_executor import Copy, asked, execution, of, trained, trained_now
 from unlearning.workflow.workflow import Workflow
 
 PERSON = "u07"
@@ -124,7 +124,7 @@ def test_an_inspected_run_shows_who_is_there_and_nobody_else(run: SimulatedRun) 
 def test_all_of_a_run_is_its_owners_alone(tmp_path: Path, small: Settings) -> None:
     before = os.umask(0o022)
     try:
-        run = trained(tmp_path / "run", small(shards=2, train__epochs=1))
+        run = trained_now(tmp_path / "run", small(shards=2, train__epochs=1))
         asked(run, *of(PERSON))
         assert open_to_others(run.folder) == []
         execution(run).run()
