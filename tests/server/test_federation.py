@@ -207,10 +207,17 @@ class Dying:
         return client_app(message, context)
 
 
-@pytest.mark.parametrize("strategy", ["pplr", "ditto"])
+@pytest.fixture(scope="module", params=["pplr", "ditto"])
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, small: Settings) -> dict[str, Any]:
+    """What a run of a strategy gives that nothing stops."""
+    return ran(tmp_path_factory.mktemp("whole") / "run", small(strategy=request.param))
+
+
 @pytest.mark.parametrize("alive", [0, 3, 5, 7, 10, 13])
-def test_a_killed_run_resumes_to_the_same_hash(strategy: str, alive: int, tmp_path: Path, small: Settings) -> None:
-    whole = ran(tmp_path / "whole", small(strategy=strategy))
+def test_a_killed_run_resumes_to_the_same_hash(
+    whole: dict[str, Any], alive: int, tmp_path: Path, small: Settings
+) -> None:
+    strategy = whole["strategy"]
     run = made(tmp_path / "killed", small(strategy=strategy))
     with pytest.raises(KeyboardInterrupt):
         run_rounds(LocalGrid(Dying(alive), run.nodes()), run)  # type: ignore[arg-type]
