@@ -7,13 +7,14 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from flwr.app import ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from fedrec.protocol.questions import Inventory, Train
-from server.calls import _replies
+from server.calls import Accept, Clients
 from server.transports.processes import ProcessGrid
 
 app = ClientApp()
@@ -67,8 +68,15 @@ def asked(grid: ProcessGrid, *calls: Message, needed: int | None = None) -> list
         found.append(reply)
         return True
 
-    _replies(grid, {str(number): each for number, each in enumerate(calls)}, accept, needed or len(calls), 60)
+    replies_of(grid, {str(number): each for number, each in enumerate(calls)}, accept, needed or len(calls))
     return found
+
+
+def replies_of(grid: ProcessGrid, calls: dict[str, Message], accept: Accept, needed: int) -> list[str]:
+    """Messages sent as they are, instead of questions that are put into some; who had not answered by the end."""
+    with patch("server.calls.call", lambda run, question, node: question):
+        clients = Clients(grid, None, dict.fromkeys(calls, 1))  # type: ignore[arg-type]
+        return clients._replies(calls, accept, needed, 60)  # type: ignore[arg-type]
 
 
 def said(reply: Message) -> ConfigRecord:

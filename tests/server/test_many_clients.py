@@ -12,9 +12,9 @@ from flwr.clientapp import ClientApp
 
 from fedrec.protocol.questions import Inventory
 from server import federation
-from server.calls import _replies
 from server.federation import _among
 from server.transports.processes import ProcessGrid
+from tests.server.test_grid import replies_of
 
 app = ClientApp()
 
@@ -80,5 +80,5 @@ def test_a_grid_that_waits_itself_is_asked_again_at_once(monkeypatch: pytest.Mon
 
     with Waiting(f"{__name__}:app", [{}], 1) as grid:
         call = Message(RecordDict(), dst_node_id=1, message_type=Inventory.kind)
-        assert _replies(grid, {"a": call}, lambda *_: True, 1, 60) == []
+        assert replies_of(grid, {"a": call}, lambda *_: True, 1) == []
     assert slept == [0, 0, 0]

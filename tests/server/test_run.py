@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from unlearning.central.layout import METHOD
 
 from clients.home import Home
 from fedrec import api
@@ -21,6 +20,7 @@ from server.commands.export import export
 from server.rounds import Dropped, Entry
 from server.run import find_run_or_model
 from server.simulation.run import create_run, open_run
+from unlearning.central.model_folder import METHOD
 
 
 def model(seed: int, shards: int = 2) -> Model:
