@@ -17,7 +17,9 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fedrec.data.prompts import Tokens, encode_titles
@@ -119,21 +121,20 @@ def extended(model: Any, titles: tuple[Tokens, ...], rank: int) -> Any:
     """A model with one more token for each title; on a CPU all but the embedding is the model's own memory."""
     embedding = model.get_input_embeddings()
     layer = next(name for name, module in model.named_modules() if module is embedding)
-    weight, head = embedding.weight, model.get_output_embeddings()
+    weight = embedding.weight
     usual = float(weight.float().norm(dim=-1).median())
-    rows = torch.cat([weight, content_rows(weight, titles, usual).to(weight)])
+    rows = torch.cat([weight, content_rows(weight, titles, usual).to(weight)]).cpu().numpy()
     noted = ItemTokens(layer, len(weight), len(titles), weight.shape[1], rank, usual)
     bare = pack(model)
     bare.config.get_text_config(decoder=True).vocab_size = len(rows)
     setattr(bare.config, _NOTED, asdict(noted))
-    arrays, words = dict(bare.arrays), rows.cpu().numpy()  # one array, where the head is tied to it
-    for name, module in model.named_modules():
-        for part, tensor in module.named_parameters(recurse=False):
-            if tensor is weight:
-                arrays[f"{name}.{part}"] = words
-            elif module is head:  # no item is ever an answer
-                more = tensor.new_zeros(len(titles), *tensor.shape[1:])
-                arrays[f"{name}.{part}"] = torch.cat([tensor, more]).cpu().numpy()
+    with torch.device("meta"):
+        longer = bare.kind._from_config(bare.config).state_dict()
+    words = bare.arrays[f"{layer}.weight"]
+    arrays = {
+        name: rows if array is words else _longer(array, tuple(longer.get(name, array).shape))
+        for name, array in bare.arrays.items()
+    }
     whole = unpack(replace(bare, arrays=arrays), str(weight.device))
     continues_like(whole, model)
     return whole
@@ -193,6 +194,13 @@ def reading_titles(model: Any, titles: Sequence[Tokens]) -> Iterator[None]:
         yield
     finally:
         del embedding.forward
+
+
+def _longer(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """The array with zeros behind its rows, as the head has them: no item is ever an answer."""
+    if array.shape == shape or array.shape[1:] != shape[1:]:
+        return array
+    return np.concatenate([array, np.zeros((shape[0] - len(array), *shape[1:]), array.dtype)])
 
 
 def content_rows(weight: Tensor, titles: tuple[Tokens, ...], length: float) -> Tensor:
