@@ -30,7 +30,7 @@ from fedrec.errors import FedrecError
 from fedrec.files import replacing, storing
 from fedrec.models.adapter import State
 from fedrec.models.base import Base
-from fedrec.privacy.sharing import ScoredRows
+from fedrec.privacy.disclosure import ScoredRows
 from fedrec.protocol.adapters import Model, from_arrays, to_arrays
 from fedrec.protocol.answers import InventoryAnswer, Measures, TrainAnswer
 from fedrec.strategies import strategy_of

@@ -90,7 +90,7 @@ class ClientRun:
         Raises:
             FedrecError: it is not on this machine, or not that one.
         """
-        from fedrec.bases.recorded import base_of
+        from fedrec.base_models.recorded import base_of
 
         return base_of(self.folder, self.config, self.catalogue, self.home.base)
 

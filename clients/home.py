@@ -22,9 +22,9 @@ from fedrec.config import Sharing, StrategyName
 from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.data.union import pooled
 from fedrec.errors import FedrecError, UsageError, command
+from fedrec.file_owner import for_owner_only
 from fedrec.files import write_bytes
-from fedrec.owner import for_owner_only
-from fedrec.privacy.sharing import LEAST_FIRST
+from fedrec.privacy.disclosure import LEAST_FIRST
 from fedrec.registry import STRATEGIES
 from fedrec.settings import Section, validated
 from fedrec.text import read_text, shown

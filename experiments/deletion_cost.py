@@ -39,7 +39,7 @@ import typer
 
 from experiments.common import last_result, run_command, tiny_base, write_result
 from experiments.workers import started
-from fedrec.bases.named import base_name
+from fedrec.base_models.named import base_name
 from fedrec.config import RunConfig, load
 from fedrec.data.dataset import TRAIN
 from fedrec.data.load import load_dataset
@@ -47,7 +47,7 @@ from fedrec.data.selection import Selection
 from fedrec.preparation import resolve
 from unlearning.central.model import Deletion, ShardedModel
 from unlearning.comparison.compare import draw
-from unlearning.compute.crew import InProcess, Workers
+from unlearning.compute.workers import InProcess, Workers
 from unlearning.methods import method_named
 from unlearning.shards.training import slice_settings
 

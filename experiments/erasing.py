@@ -8,7 +8,7 @@ from typing import Any
 from clients.app import app as client_app
 from fedrec.data.selection import Selection
 from server.federated_executor import FederatedExecutor
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from server.transports.in_process import LocalGrid
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.passphrases import own_keyring

@@ -32,7 +32,7 @@ from fedrec.data.prompts import PromptEncoder, Window
 from fedrec.models.peft_folder import CONFIG, WEIGHTS
 from fedrec.training.batches import bucketed
 from fedrec.training.loop import learning_rate
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,9 @@ from experiments.erasing import asked, carried_out
 from experiments.kills import WORLD, kill_after, served, settings
 from fedrec.config import load
 from fedrec.models.base import load_base
-from server.simulation.launch import simulate
-from server.simulation.prepare import prepare
-from server.simulation.run import SimulatedRun, open_run
+from server.launch import simulate
+from server.prepare import prepare
+from server.simulated_run import SimulatedRun, open_run
 from unlearning.audit.log import check
 from unlearning.certificates.chain import verify_chain
 from unlearning.certificates.verify import verify_certificate

@@ -20,9 +20,9 @@ import typer
 from experiments.common import portable, run_command, write_result
 from experiments.erasing import asked, carried_out, workflow_of
 from fedrec.config import load
-from server.simulation.launch import simulate
-from server.simulation.prepare import prepare
-from server.simulation.run import SimulatedRun
+from server.launch import simulate
+from server.prepare import prepare
+from server.simulated_run import SimulatedRun
 
 
 def forget_one(run: SimulatedRun, user: str) -> dict[str, Any]:

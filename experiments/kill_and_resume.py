@@ -32,8 +32,8 @@ from experiments.kills import WORLD, Settings, kill_after, served, settings
 from fedrec.config import RunConfig, load
 from fedrec.files import read_json
 from fedrec.protocol.questions import Train
-from server.simulation.prepare import prepare
-from server.simulation.run import SimulatedRun, open_run
+from server.prepare import prepare
+from server.simulated_run import SimulatedRun, open_run
 from server.training import run_rounds
 from server.transports.in_process import LocalGrid
 

@@ -12,7 +12,7 @@ import psutil
 from fedrec.config import WorldConfig
 from fedrec.models.adapter import state_hash
 from fedrec.models.peft_folder import load_peft
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 
 WORLD = WorldConfig(users=30, items=60, rows=15, cohort=10)
 Settings = dict[str, Any]

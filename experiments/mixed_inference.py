@@ -38,11 +38,11 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from experiments.common import run_command, write_result
-from fedrec.bases.named import base_name
+from fedrec.base_models.named import base_name
 from fedrec.config import LoraConfig, WorldConfig, load
 from fedrec.data.load import load_dataset
 from fedrec.models.adapter import State
-from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
+from fedrec.models.adapter_bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import load_base
 from fedrec.models.body import hidden_states
 from fedrec.models.pretraining import new_llama

@@ -21,10 +21,10 @@ from experiments.common import run_command, write_result
 from fedrec import config as configuration
 from fedrec.data.dataset import TRAIN
 from fedrec.metrics import auc
+from server.launch import simulate
+from server.prepare import finish, prepare
 from server.rounds import Entry
-from server.simulation.launch import simulate
-from server.simulation.prepare import finish, prepare
-from server.simulation.run import SimulatedRun, open_run
+from server.simulated_run import SimulatedRun, open_run
 
 OVERALL = ("auc", "warm_auc", "mean_auc", "worst_auc", "std_auc", "uauc", "logloss")
 

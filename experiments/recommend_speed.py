@@ -33,13 +33,13 @@ from experiments.common import portable, run_command, write_result
 from fedrec.config import load
 from fedrec.data.prompts import Window
 from fedrec.files import write_json
-from fedrec.models.bank import AdapterBank, Mixed, Routed
+from fedrec.models.adapter_bank import AdapterBank, Mixed, Routed
 from fedrec.models.base import load_base
 from fedrec.scoring import score_candidates, score_windows
 from fedrec.tasks import encoder_of
-from server.simulation.launch import simulate
-from server.simulation.prepare import prepare
-from server.simulation.run import SimulatedRun
+from server.launch import simulate
+from server.prepare import prepare
+from server.simulated_run import SimulatedRun
 
 Scores = NDArray[np.float64]
 SINGLES = 50  # prompts scored one by one in a repetition

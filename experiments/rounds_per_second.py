@@ -39,7 +39,7 @@ from fedrec import hardware
 from fedrec.config import PromptConfig, load
 from fedrec.data.dataset import HISTORY, TEST, TRAIN
 from fedrec.metrics import auc
-from fedrec.models.bank import AdapterBank, Routed
+from fedrec.models.adapter_bank import AdapterBank, Routed
 from fedrec.models.base import load_base
 from fedrec.models.body import hidden_states
 from fedrec.models.head import answer_logits
@@ -50,8 +50,8 @@ from fedrec.tasks.like import LikeEncoder
 from fedrec.training.batches import answer_positions, batches, pad
 from fedrec.training.lesson import Lesson
 from fedrec.training.loop import learning_rate
-from server.simulation.prepare import prepare
-from server.simulation.run import SimulatedRun
+from server.prepare import prepare
+from server.simulated_run import SimulatedRun
 from server.training import run_rounds
 from server.transports.in_process import LocalGrid
 

@@ -30,9 +30,9 @@ from fedrec.config import RunConfig, load
 from fedrec.data.selection import Selection
 from fedrec.files import write_json
 from fedrec.metrics import auc
-from server.simulation.launch import simulate
-from server.simulation.prepare import prepare
-from server.simulation.run import SimulatedRun
+from server.launch import simulate
+from server.prepare import prepare
+from server.simulated_run import SimulatedRun
 
 DEFAULTS = {"train.threads": 1, "train.epochs": 1, "seed": 1}
 SMALL_WORLD = {"data.world.users": 100}  # each one in a hundred

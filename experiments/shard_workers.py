@@ -36,14 +36,14 @@ from experiments.common import run_command, tiny_base, write_result
 from experiments.models import content
 from experiments.processes import runs
 from experiments.workers import started
-from fedrec.bases.named import base_name
+from fedrec.base_models.named import base_name
 from fedrec.config import RunConfig, WorldConfig, load
 from fedrec.data.load import load_dataset
 from fedrec.models.adapter import initial_state, state_hash
 from fedrec.preparation import resolve
 from unlearning.central.model import ShardedModel
-from unlearning.compute.crew import Workers
 from unlearning.compute.ray_tasks import RayTasks
+from unlearning.compute.workers import Workers
 from unlearning.methods import method_named
 from unlearning.shards.training import ShardTraining, slice_settings
 
@@ -63,7 +63,7 @@ PLAIN = """
 import sys
 from pathlib import Path
 from experiments.shard_workers import Race, ShardedModel
-from unlearning.compute.crew import InProcess
+from unlearning.compute.workers import InProcess
 race = Race(ShardedModel(Path(sys.argv[1])))
 race.assignments = race.assignments[int(sys.argv[2])::int(sys.argv[3])]
 print("ready", flush=True)

@@ -16,7 +16,7 @@ import typer
 
 from experiments.common import run_command, write_result
 from fedrec import metrics
-from fedrec.bases.named import embedded_base
+from fedrec.base_models.named import embedded_base
 from fedrec.config import load
 from fedrec.data.dataset import TEST
 from fedrec.data.load import load_dataset

@@ -26,7 +26,7 @@ import typer
 from numpy.typing import NDArray
 
 from experiments.common import run_command, write_result
-from fedrec.bases.named import base_name
+from fedrec.base_models.named import base_name
 from fedrec.config import load
 from fedrec.data.load import load_dataset
 from fedrec.data.prompts import Window

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from fedrec.config import RunConfig
     from fedrec.ensemble.ranking import Recommendation
-    from server.simulation.launch import Listener
-    from server.simulation.run import SimulatedRun
+    from server.launch import Listener
+    from server.simulated_run import SimulatedRun
     from server.transports.transport import Transport
     from unlearning.certificates.verify import Verdict
 
@@ -104,7 +104,7 @@ class Run:
             UsageError: the run has no such user.
             FedrecError: the user's client serves no model, or one that was withdrawn.
         """
-        from server.integrity.freshness import check_current
+        from server.freshness import check_current
 
         check_current(self._stored)
         return self._stored.recommend(user, top)
@@ -216,7 +216,7 @@ def simulate(
         UsageError: names every wrong setting and value.
         FedrecError: it cannot be prepared or trained.
     """
-    from server.simulation.launch import NOBODY, configured, start
+    from server.launch import NOBODY, configured, start
 
     words: dict[str, Any] = {
         "data.path": data,
@@ -241,8 +241,8 @@ def resume(
     listener: Listener | None = None,
 ) -> Run:
     """A run that was stopped, finished as if it had not been; arguments as of `simulate`."""
-    from server.simulation.launch import NOBODY
-    from server.simulation.launch import resume as go_on
+    from server.launch import NOBODY
+    from server.launch import resume as go_on
 
     return Run(go_on(Path(folder), _transport(transport, workers), listener or NOBODY))
 
@@ -253,7 +253,7 @@ def open_run(folder: Path | str | None = None) -> Run:
     Raises:
         UsageError: there is none.
     """
-    from server.simulation.run import open_run as stored
+    from server.simulated_run import open_run as stored
 
     return Run(stored(folder))
 

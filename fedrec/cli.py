@@ -14,7 +14,7 @@ import click
 from fedrec.console.progress import patience_from_here, say
 from fedrec.console.visible import visible
 from fedrec.errors import FedrecError, Interrupted, did_you_mean, os_fault
-from fedrec.owner import for_owner_only
+from fedrec.file_owner import for_owner_only
 from fedrec.registry import attribute
 
 COMMANDS = {

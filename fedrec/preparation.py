@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import hardware
-from fedrec.bases.checks import check_base
-from fedrec.bases.named import base_name
+from fedrec.base_models.checks import check_base
+from fedrec.base_models.named import base_name
 from fedrec.config import RunConfig
 from fedrec.data.dataset import TEST, Dataset, Interactions
 from fedrec.data.trivial import trivial_auc

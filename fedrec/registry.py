@@ -67,6 +67,6 @@ STRATEGIES: Registry[type[Strategy]] = Registry(
     }
 )
 
-STEPS: Registry[type[Step]] = Registry({"plain": "fedrec.training.plain:Plain"})
+STEPS: Registry[type[Step]] = Registry({"plain": "fedrec.training.plain_step:Plain"})
 
 TASKS: Registry[type[Task]] = Registry({"like": "fedrec.tasks.like:Like"})

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fedrec.data.prompts import Tokens, Window
 from fedrec.hardware import autocast
-from fedrec.models.bank import AdapterBank, Routing
+from fedrec.models.adapter_bank import AdapterBank, Routing
 from fedrec.models.base import width_of
 from fedrec.models.body import body, hidden_states
 from fedrec.models.branching import Branches, continues

@@ -19,7 +19,7 @@ from fedrec.errors import FedrecError, UsageError
 from fedrec.lock import only_writer
 from fedrec.reporting.run_console import ROUND_HEADER, round_line
 from server.run import Run
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from server.training import run_rounds
 
 app = ServerApp()
@@ -44,7 +44,7 @@ def main(grid: Grid, context: Context) -> None:
 
 def _run(config: Path | None, out: Path, homes: Path | None) -> Run:
     """The run, prepared: on one machine together with its clients' homes, which are nobody's business otherwise."""
-    from server.simulation.prepare import finish, prepare
+    from server.prepare import finish, prepare
 
     run = SimulatedRun(out)
     if not (out / "config.json").exists():

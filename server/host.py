@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from unlearning.executor import Executor
 from unlearning.requests.ledger import Ledger
 

@@ -30,9 +30,9 @@ from fedrec.config import RunConfig, parse
 from fedrec.data.dataset import Catalogue
 from fedrec.data.user_hash import shard_of
 from fedrec.errors import FedrecError, UsageError, command
+from fedrec.file_owner import for_owner_only
 from fedrec.files import read_json, sync, write_json
 from fedrec.options import RUNS
-from fedrec.owner import for_owner_only
 from fedrec.protocol.adapters import State
 from fedrec.protocol.facts import Fact, digest
 from fedrec.protocol.facts import configuration as shared
@@ -131,7 +131,7 @@ class Run:
     @cached_property
     def facts(self) -> dict[str, Fact]:
         """What its clients have to know of it, by name (`fedrec.protocol.facts`)."""
-        from fedrec.bases.recorded import RECORD
+        from fedrec.base_models.recorded import RECORD
 
         base = read_json(self.main.folder / RECORD)
         return {
@@ -144,7 +144,7 @@ class Run:
     def fact_hashes(self) -> dict[str, str]:
         return {name: digest(fact) for name, fact in self.facts.items()}
 
-    # what only whoever may open the clients' homes can tell (`server.simulation.run`): of a run alone nothing is known
+    # what only whoever may open the clients' homes can tell (`server.simulated_run`): of a run alone nothing is known
 
     def people(self) -> dict[str, list[str]]:
         """By client, those who have rows there."""

@@ -15,7 +15,7 @@ import torch
 from hypothesis import settings
 
 if TYPE_CHECKING:
-    from server.simulation.run import SimulatedRun
+    from server.simulated_run import SimulatedRun
 
 settings.register_profile("fedrec", deadline=None, derandomize="CI" in os.environ)  # CI is not for new luck
 settings.load_profile("fedrec")
@@ -134,7 +134,7 @@ def compared(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> Copy:
 
 
 def copies(original: Path) -> Copy:
-    from server.simulation.run import SimulatedRun
+    from server.simulated_run import SimulatedRun
 
     return lambda folder: SimulatedRun(Path(shutil.copytree(original, folder)))
 

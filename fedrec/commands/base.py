@@ -34,7 +34,7 @@ def build(
     import shutil
 
     from fedrec import config as configuration
-    from fedrec.bases.named import embedded_base
+    from fedrec.base_models.named import embedded_base
     from fedrec.data.load import load_dataset
     from fedrec.errors import UsageError
 
@@ -89,13 +89,13 @@ def _show(name: str, json: str | None) -> None:
 
 
 def _facts(name: str) -> dict[str, Any]:
-    from fedrec.bases.checks import check_base
+    from fedrec.base_models.checks import check_base
     from fedrec.config import LoraConfig, PromptConfig
     from fedrec.data.prompts import template_of
     from fedrec.models.adapter import target_layers
+    from fedrec.models.adapter_reach import ends
     from fedrec.models.base import load_base, width_of
     from fedrec.models.branching import continues
-    from fedrec.models.reach import ends
     from fedrec.models.targets import barred
 
     base = load_base(name)

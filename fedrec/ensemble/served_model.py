@@ -20,7 +20,7 @@ from fedrec.ensemble.aggregators.combine import combine
 from fedrec.ensemble.aggregators.judged import Judged
 from fedrec.ensemble.aggregators.weights import restricted, row_weights_to_windows
 from fedrec.models.adapter import State
-from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
+from fedrec.models.adapter_bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import Base
 from fedrec.scoring import Batches, by_length, prompt_windows, row_vectors, score_candidates, score_windows
 from fedrec.tasks.task import Readout

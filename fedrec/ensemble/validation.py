@@ -28,7 +28,7 @@ from fedrec.data.prompts import Window
 from fedrec.ensemble.aggregators.judged import Judged
 from fedrec.files import replacing, storing
 from fedrec.models.adapter import State, state_hash
-from fedrec.models.bank import AdapterBank, Routed
+from fedrec.models.adapter_bank import AdapterBank, Routed
 from fedrec.models.base import Base
 from fedrec.scoring import by_person, row_vectors, score_windows
 from fedrec.tasks.task import Encoder, Readout

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from transformers import Cache, DynamicCache
 from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
-from fedrec.models import made_up
+from fedrec.models import probe_tokens
 from fedrec.models.body import body, hidden_states
 
 _CONTINUES: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
@@ -51,7 +51,7 @@ def continues(model: Any) -> bool:
     Mamba and others have a cache for single tokens only, or none: their candidates are scored as whole prompts.
     """
     if model not in _CONTINUES:
-        with made_up.alone(model):
+        with probe_tokens.alone(model):
             _CONTINUES[model] = _tried(model)
     return _CONTINUES[model]
 
@@ -63,7 +63,7 @@ def continues_like(model: Any, other: Any) -> None:
 
 @torch.no_grad()
 def _tried(model: Any) -> bool:
-    ids = made_up.tokens(model)
+    ids = probe_tokens.tokens(model)
     whole, (rows, length) = hidden_states(model, ids), ids.shape
     reads, half = body(model), length // 2
     try:
@@ -72,7 +72,7 @@ def _tried(model: Any) -> bool:
         for _ in range(2):  # the second time, after the first has overwritten what it could
             continued = ids[:1, half:].expand(rows, -1)
             hidden = reads(input_ids=continued, past_key_values=branches.cache(rows), use_cache=True).last_hidden_state
-            if not made_up.same(hidden, whole[:1, half:].expand_as(hidden)):
+            if not probe_tokens.same(hidden, whole[:1, half:].expand_as(hidden)):
                 return False
     except Exception:  # a cache that takes one token at a time, has another name, or is not there, says so in any way
         return False

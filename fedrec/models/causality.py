@@ -6,11 +6,13 @@ from typing import Any
 
 import torch
 
-from fedrec.models import made_up
+from fedrec.models import probe_tokens
 from fedrec.models.body import hidden_states
 from fedrec.models.head import answer_logits
 
-_CAUSAL = 1e-4  # a tenth of `made_up.same`'s, because the passes have one shape: all but experts compute the same bytes
+_CAUSAL = (
+    1e-4  # a tenth of `probe_tokens.same`'s, because the passes have one shape: all but experts compute the same bytes
+)
 
 
 @torch.no_grad()
@@ -21,10 +23,10 @@ def fault_of(model: Any) -> str | None:
     position have to follow from its last hidden state alone.
     """
     try:
-        ids = made_up.tokens(model)
+        ids = probe_tokens.tokens(model)
         later, start = ids.clone(), ids.shape[1] * 2 // 3
         later[:, start:] = ids[:, start:].flip(0, 1)  # the other row's tokens, in another order
-        with made_up.alone(model):
+        with probe_tokens.alone(model):
             hidden, changed = hidden_states(model, ids), hidden_states(model, later)
             apart = torch.cat([hidden_states(model, row[None, :start]) for row in ids])
             logits = model(input_ids=ids).logits
@@ -33,16 +35,16 @@ def fault_of(model: Any) -> str | None:
     early = hidden[:, :start]
     if not hidden.isfinite().all():
         return "its states are not finite numbers; are its weights whole?"
-    if not made_up.same(early, changed[:, :start], _CAUSAL):
+    if not probe_tokens.same(early, changed[:, :start], _CAUSAL):
         return "it is not a causal language model: a later token changes an earlier state"
-    if not made_up.same(early, apart):
+    if not probe_tokens.same(early, apart):
         return "its states depend on padding or on other rows of a batch"
     answers = (1, 2)
     try:
         own = answer_logits(model, hidden.flatten(0, 1), answers).view(*ids.shape, 2)
     except Exception as error:  # a head that wants more of the body than its last states
         return f"its logits cannot be had from its last hidden states ({_line(error)})"
-    if not made_up.same(logits[..., list(answers)], own):
+    if not probe_tokens.same(logits[..., list(answers)], own):
         return "its logits do not follow from its last hidden states"
     return None
 

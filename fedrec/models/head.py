@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
+from fedrec.models.banks_in_use import using
 from fedrec.models.body import body
-from fedrec.models.in_use import using
 
 _PLAIN: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 _TRIED = 4  # hidden states by which a head shows whether it is plain

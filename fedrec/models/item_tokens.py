@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from fedrec.data.prompts import Tokens, encode_titles
 from fedrec.errors import FedrecError
-from fedrec.models import made_up
+from fedrec.models import probe_tokens
 from fedrec.models.base import Base, pack, unpack
 from fedrec.models.body import hidden_states
 from fedrec.models.branching import continues_like
@@ -153,21 +153,21 @@ def fault_of(whole: Any, model: Any) -> str | None:
     embedding = whole.get_input_embeddings()
     handle = embedding.register_forward_hook(lambda _, inputs, found: looked_up.extend((inputs[0], found)))
     try:
-        words = made_up.tokens(model)
-        with made_up.alone(whole):
+        words = probe_tokens.tokens(model)
+        with probe_tokens.alone(whole):
             read = hidden_states(whole, words)
             items = words.clone()
             items[:, -1] = tokens.first
             apart = hidden_states(whole, items)
     finally:
         handle.remove()
-    with made_up.alone(model):
-        if not made_up.same(read, hidden_states(model, words)):
+    with probe_tokens.alone(model):
+        if not probe_tokens.same(read, hidden_states(model, words)):
             return "with them it reads words otherwise"
     shape = (*words.shape, tokens.width)
     if len(looked_up) != 4 or not torch.equal(looked_up[2], items) or looked_up[3].shape != shape:
         return "it does not look tokens up in its embedding"
-    if made_up.same(apart[:, -1], read[:, -1]) or not apart.isfinite().all():
+    if probe_tokens.same(apart[:, -1], read[:, -1]) or not apart.isfinite().all():
         return "they make no difference"
     return None
 

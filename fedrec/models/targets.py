@@ -7,8 +7,8 @@ from transformers import PreTrainedModel
 from fedrec.config import LoraConfig
 from fedrec.errors import UsageError
 from fedrec.models.adapter import target_layers
+from fedrec.models.adapter_reach import ends, refusal, unreached
 from fedrec.models.peft_folder import lost_in_peft
-from fedrec.models.reach import ends, refusal, unreached
 
 
 def check_targets(model: PreTrainedModel, config: LoraConfig) -> None:

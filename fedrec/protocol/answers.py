@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, model_validator
 
-from fedrec.privacy import sharing
+from fedrec.privacy import disclosure
 from fedrec.protocol.adapters import Model, from_arrays
 from fedrec.protocol.item_rows import to_wire
 from fedrec.protocol.record import (
@@ -171,7 +171,7 @@ class EvaluateAnswer(
     round: Whole
     served: Text
     metrics: dict[Text, Measures]
-    scores: Annotated[sharing.SharedScores, AsArrays(sharing.to_arrays, sharing.from_arrays)] = None
+    scores: Annotated[disclosure.SharedScores, AsArrays(disclosure.to_arrays, disclosure.from_arrays)] = None
 
 
 class ServeAnswer(Answer, reveals="hashes of adapters"):

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from fedrec.config import PromptConfig, Sharing
 from fedrec.data.prompts import Window
 from fedrec.metrics import measure
-from fedrec.privacy import sharing
-from fedrec.privacy.sharing import ScoredRows, SharedScores
+from fedrec.privacy import disclosure
+from fedrec.privacy.disclosure import ScoredRows, SharedScores
 from fedrec.tasks.task import Encoder, Metric, Readout, Task
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Like(Task):
         return np.asarray(np.log(np.clip(likelihood, 1e-7, 1)))
 
     def shared(self, rows: ScoredRows, asked: Sharing, allowed: Sharing) -> SharedScores:
-        return sharing.shared(rows, asked, allowed)
+        return disclosure.shared(rows, asked, allowed)
 
     def pool(self, parts: Sequence[SharedScores]) -> dict[str, float]:
-        return sharing.pool(parts)
+        return disclosure.pool(parts)

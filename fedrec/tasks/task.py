@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fedrec.config import PromptConfig, Sharing
 from fedrec.data.dataset import Interactions
 from fedrec.data.prompts import PromptEncoder, Window
-from fedrec.privacy.sharing import ScoredRows, SharedScores
+from fedrec.privacy.disclosure import ScoredRows, SharedScores
 
 if TYPE_CHECKING:
     from torch import Tensor

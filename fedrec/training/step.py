@@ -16,7 +16,7 @@ from fedrec.config import LoraConfig, TrainConfig
 from fedrec.data.prompts import Window
 from fedrec.hardware import autocast
 from fedrec.models.adapter import State
-from fedrec.models.bank import AdapterBank, Routing
+from fedrec.models.adapter_bank import AdapterBank, Routing
 from fedrec.models.body import hidden_states
 from fedrec.models.head import answer_logits
 from fedrec.models.item_tokens import item_tokens

@@ -15,7 +15,7 @@ def evaluate(
     from fedrec.console.progress import working
 
     with working(f"reading {one_run(folder, run) or 'the newest run'}"):
-        from server.integrity.freshness import check_shown
+        from server.freshness import check_shown
         from server.run import Run as Opened
         from server.run import find_run_or_model
         from unlearning.central.model_folder import is_model

@@ -22,11 +22,11 @@ def export(
     from fedrec.console.json_output import write_result
     from fedrec.console.progress import working
     from fedrec.console.terminal import terminal
-    from server.simulation.run import open_run
+    from server.simulated_run import open_run
 
     opened = open_run(one_run(folder, run))
     with working(f"writing {to}"):
-        from server.integrity.freshness import check_current
+        from server.freshness import check_current
 
         check_current(opened)
         written = opened.export(client, to, shard)

@@ -19,7 +19,7 @@ def _open(path: Path | None) -> Host:
 
         return CentralHost(ModelFolder(found))
     from server.host import RunHost
-    from server.simulation.run import SimulatedRun
+    from server.simulated_run import SimulatedRun
 
     return RunHost(SimulatedRun(found))
 

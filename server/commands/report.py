@@ -46,9 +46,9 @@ def _write(runs: list[Path] | None, run: Path | None, database: str | None) -> P
     from fedrec.lock import only_writer
     from fedrec.reporting.run_page import write_report
     from fedrec.reporting.run_result import beside
-    from server.integrity.freshness import check_shown
+    from server.freshness import check_shown
     from server.run import find_run_or_model
-    from server.simulation.run import open_run
+    from server.simulated_run import open_run
     from unlearning.central.model_folder import is_model
     from unlearning.comparison.plan import is_comparison
     from unlearning.comparison.run import show_again

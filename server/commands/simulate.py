@@ -29,9 +29,9 @@ from server.transports import TRANSPORTS
 
 if TYPE_CHECKING:
     from fedrec.console.terminal import Terminal
+    from server.launch import Listener
     from server.rounds import Entry
-    from server.simulation.launch import Listener
-    from server.simulation.run import SimulatedRun
+    from server.simulated_run import SimulatedRun
 
 Clients = Annotated[int | None, typer.Option(help="Number of clients.", show_default="5"), StandsFor("clients.count")]
 Rounds = Annotated[int | None, typer.Option(help="Federated rounds.", show_default="4"), StandsFor("federation.rounds")]
@@ -108,7 +108,7 @@ def _telling(console: Terminal) -> Listener:
     from fedrec.console.json_output import warn
     from fedrec.parallel.worker_count import crowding
     from fedrec.reporting.run_console import ROUND_HEADER, round_line
-    from server.simulation.launch import Listener
+    from server.launch import Listener
 
     def on_run(run: SimulatedRun, processes: int) -> None:
         if hint := crowding(processes, run.config.train.threads):

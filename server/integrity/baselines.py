@@ -19,7 +19,7 @@ from server.rounds import MODELS, UNFINISHED
 from server.run import BASELINES
 
 if TYPE_CHECKING:
-    from server.simulation.run import SimulatedRun
+    from server.simulated_run import SimulatedRun
 
 Found = Iterator[tuple[Path, str]]
 

@@ -20,7 +20,7 @@ from server.rounds import Entry
 from server.run import Run
 
 if TYPE_CHECKING:
-    from server.simulation.run import SimulatedRun
+    from server.simulated_run import SimulatedRun
 
 Found = Iterator[tuple[Path, str]]
 

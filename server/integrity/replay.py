@@ -20,7 +20,7 @@ from server.run import Run
 from unlearning.executor import Say
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.states import State
-from unlearning.workflow.published import LACKS, differ, published
+from unlearning.workflow.newest_erasure import LACKS, differ, published
 
 
 def remember(clients: Clients, ledger: Ledger) -> dict[str, str]:

@@ -27,7 +27,7 @@ from server.rounds import MODELS, Entry, Rounds
 from server.run import Run
 from unlearning.executor import Say
 from unlearning.requests.ledger import Ledger
-from unlearning.workflow.published import Newest, differ, published
+from unlearning.workflow.newest_erasure import Newest, differ, published
 
 
 class RetrainedShards(NamedTuple):

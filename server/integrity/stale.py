@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fedrec.errors import command
 from server.integrity.baselines import leftover_rounds, removal, unfit_baselines, within
 from server.integrity.figures import stale_figures, stale_pages
 from server.integrity.retraining import models_path, stale_in_rounds
-from server.simulation.run import SimulatedRun
 from unlearning.certificates.certificate import NOTHING_FOUND
 from unlearning.requests.reader import Reader
 from unlearning.requests.states import State
-from unlearning.workflow.published import LACKS, differ, lacks, published
+from unlearning.workflow.newest_erasure import LACKS, differ, lacks, published
+
+if TYPE_CHECKING:
+    from server.simulated_run import SimulatedRun
 
 Found = Iterator[tuple[Path, str]]
 

@@ -18,7 +18,7 @@ from flwr.supercore.task_identity import TaskIdentity
 
 from fedrec.console.progress import working
 from fedrec.registry import attribute
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from server.transports.transport import CLIENTS, Transport
 
 

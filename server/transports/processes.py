@@ -18,7 +18,7 @@ from fedrec.parallel.process_pool import Done, Processes, Tell
 from fedrec.parallel.worker_count import processes_for
 from fedrec.protocol.questions import Evaluate, Rehearse, Serve, Train
 from fedrec.registry import attribute
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from server.transports.in_process import InProcess, LocalGrid, answer, node_of
 from server.transports.transport import CLIENTS, Transport
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flwr.serverapp import Grid
 
 from fedrec.parallel.worker_count import AUTO
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 
 CLIENTS = "clients.app:app"
 """The ClientApp, by name: the server imports no client."""

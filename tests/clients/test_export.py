@@ -19,8 +19,8 @@ from transformers import AutoTokenizer
 from fedrec.config import load
 from fedrec.errors import FedrecError, UsageError
 from fedrec.models.base import load_base
-from server.simulation.prepare import prepare
-from server.simulation.run import SimulatedRun
+from server.prepare import prepare
+from server.simulated_run import SimulatedRun
 from tests import cli
 from tests.conftest import Settings
 from tests.models.saved import SIZES, save_base

@@ -21,8 +21,8 @@ from fedrec.config import parse
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
 from fedrec.protocol.facts import digest
-from server.simulation.launch import configured
-from server.simulation.run import SimulatedRun, open_run
+from server.launch import configured
+from server.simulated_run import SimulatedRun, open_run
 from tests.conftest import Settings as Small
 from tests.server.test_federation import made
 

@@ -15,7 +15,7 @@ from fedrec.console import progress
 from fedrec.reporting import run_page
 from server.commands.evaluate import evaluate
 from server.commands.report import report
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from tests.console.test_progress import until
 from tests.reporting.results import write_run
 

@@ -114,7 +114,7 @@ def test_recommended_titles_are_visible(tmp_path: Path, monkeypatch: pytest.Monk
     from typer import Typer
 
     from server.commands.recommend import recommend
-    from server.simulation.run import SimulatedRun, create_run
+    from server.simulated_run import SimulatedRun, create_run
 
     create_run(tmp_path / "run", RunConfig())
     monkeypatch.setattr(SimulatedRun, "recommend", lambda *_: (NASTY, [Recommendation(NASTY, NASTY, 0.5)]))

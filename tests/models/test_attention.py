@@ -7,8 +7,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from fedrec.models import attention
+from fedrec.models.adapter_bank import AdapterBank, Routed
 from fedrec.models.attention import NAME, use_matmul_attention
-from fedrec.models.bank import AdapterBank, Routed
 from fedrec.models.body import hidden_states
 from tests.models.tiny import CONFIG, FAMILIES, close, randomise, tiny_ids, tiny_model
 

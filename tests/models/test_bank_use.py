@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fedrec.errors import FedrecError
-from fedrec.models.bank import AdapterBank, Mixed, Routed, initial_state
+from fedrec.models.adapter_bank import AdapterBank, Mixed, Routed, initial_state
 from tests.models.tiny import CONFIG, close, logits, merged, product, randomise, tiny_ids, tiny_model
 
 

@@ -22,7 +22,7 @@ from transformers import (
 
 from fedrec.errors import FedrecError
 from fedrec.models.adapter import initial_state
-from fedrec.models.bank import AdapterBank
+from fedrec.models.adapter_bank import AdapterBank
 from fedrec.models.base import fingerprint, load_base, pack, unpack
 from fedrec.models.body import hidden_states
 from fedrec.models.embedded import cache

@@ -11,11 +11,11 @@ import torch
 
 from fedrec.commands.base import _facts
 from fedrec.config import LoraConfig
-from fedrec.models.bank import AdapterBank, Routed
+from fedrec.models.adapter_bank import AdapterBank, Routed
 from fedrec.models.base import load_base
 from fedrec.models.targets import check_targets
 from fedrec.tasks import encoder_of
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from tests import cli
 from tests.conftest import Settings
 from tests.models.saved import SIZES, save_base

@@ -18,8 +18,8 @@ from transformers.pytorch_utils import Conv1D
 
 from fedrec.config import LoraConfig
 from fedrec.errors import UsageError
+from fedrec.models.adapter_bank import AdapterBank, Mixed, Routed
 from fedrec.models.attention import use_matmul_attention
-from fedrec.models.bank import AdapterBank, Mixed, Routed
 from fedrec.models.base import pack, unpack
 from fedrec.models.body import hidden_states
 from fedrec.models.causality import fault_of

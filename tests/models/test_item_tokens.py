@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fedrec.models.adapter import initial_state, state_shapes
-from fedrec.models.bank import AdapterBank, Mixed, Routed
+from fedrec.models.adapter_bank import AdapterBank, Mixed, Routed
 from fedrec.models.item_tokens import content_rows, extended, item_tokens
 from fedrec.protocol.adapters import ITEMS_A, ITEMS_B
 from tests.models.tiny import CONFIG, FAMILIES, VOCABULARY, close, logits, merged, product, randomise, tiny_model

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, DeepseekV3Config, MixtralConfig, 
 
 from fedrec.config import LoraConfig
 from fedrec.errors import FedrecError, UsageError
-from fedrec.models.bank import AdapterBank, Routed, state_hash
+from fedrec.models.adapter_bank import AdapterBank, Routed, state_hash
 from fedrec.models.item_tokens import extended, item_tokens
 from fedrec.models.peft_folder import CONFIG, WEIGHTS, load_peft, save_peft
 from fedrec.models.targets import check_targets

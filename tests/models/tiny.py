@@ -17,7 +17,7 @@ from transformers import (
 from transformers.pytorch_utils import Conv1D
 
 from fedrec.config import LoraConfig
-from fedrec.models.bank import AdapterBank, State
+from fedrec.models.adapter_bank import AdapterBank, State
 
 CONFIG = LoraConfig(rank=2, alpha=3.0)
 SCALE = 1.5  # alpha / rank

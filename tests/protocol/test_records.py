@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedrec.data.selection import Selection
-from fedrec.privacy.sharing import LEAST_FIRST, Histogram, ScoredRows, histogram
+from fedrec.privacy.disclosure import LEAST_FIRST, Histogram, ScoredRows, histogram
 from fedrec.protocol.adapters import Model
 from fedrec.protocol.answers import (
     Answer,

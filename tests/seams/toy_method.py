@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from fedrec.models.adapter import state_hash
-from unlearning.compute.crew import Work
+from unlearning.compute.workers import Work
 from unlearning.methods.method import Method
 from unlearning.shards.training import Forgotten, ShardTraining, Trained
 

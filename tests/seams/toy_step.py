@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from fedrec.data.prompts import Window
-from fedrec.models.bank import AdapterBank, Routed
-from fedrec.training.plain import Plain
+from fedrec.models.adapter_bank import AdapterBank, Routed
+from fedrec.training.plain_step import Plain
 
 LONGEST = 0.05
 

@@ -9,7 +9,7 @@ from flwr.app import Message
 from flwr.serverapp import Grid
 
 from clients.app import app
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from server.transports.in_process import LocalGrid
 from server.transports.transport import Transport
 

@@ -20,8 +20,8 @@ from flwr.app import Context, Message
 from clients.app import app as client_app
 from fedrec.config import load
 from fedrec.protocol.questions import Inform
+from server.prepare import prepare
 from server.run import Run
-from server.simulation.prepare import prepare
 from server.training import run_rounds
 from server.transports.in_process import LocalGrid
 from tests.conftest import Settings

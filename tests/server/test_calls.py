@@ -18,7 +18,7 @@ from fedrec.protocol.questions import QUESTIONS, Chain, Question, Train
 from fedrec.protocol.record import BadMessage, Content, Record
 from fedrec.protocol.wire import pack
 from server import calls
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
 from tests.protocol.test_records import records, same

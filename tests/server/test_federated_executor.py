@@ -22,9 +22,9 @@ from fedrec.errors import FedrecError, UsageError
 from fedrec.vault.tombstones import tombstones_of
 from server.commands.forget import app
 from server.federated_executor import FederatedExecutor
-from server.simulation.launch import simulate
-from server.simulation.prepare import prepare
-from server.simulation.run import SimulatedRun, open_run
+from server.launch import simulate
+from server.prepare import prepare
+from server.simulated_run import SimulatedRun, open_run
 from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
 from unlearning.certificates.chain import verify_chain

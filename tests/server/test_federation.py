@@ -16,9 +16,9 @@ from experiments.bad_replies import BAD_REPLIES, Corrupting
 from fedrec.config import load
 from fedrec.errors import FedrecError
 from fedrec.registry import STRATEGIES
-from server.simulation import prepare
-from server.simulation.launch import simulate
-from server.simulation.run import SimulatedRun, open_run
+from server import prepare
+from server.launch import simulate
+from server.simulated_run import SimulatedRun, open_run
 from server.training import run_rounds
 from server.transports.in_process import LocalGrid
 from tests.conftest import TITLES, Settings

@@ -13,11 +13,11 @@ from peft import AutoPeftModelForCausalLM
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection
 from fedrec.ensemble.ranking import best_unseen
-from fedrec.models.bank import AdapterBank, Routed
+from fedrec.models.adapter_bank import AdapterBank, Routed
 from fedrec.models.item_tokens import item_tokens
 from fedrec.protocol.adapters import ITEMS_A
 from fedrec.tasks import encoder_of
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from tests.conftest import TITLES, Settings
 from tests.server.test_federated_executor import asked, execution, of, served, trained, without
 from tests.unlearning.models import Maker, adapters, same

@@ -22,8 +22,8 @@ from experiments.processes import runs
 from fedrec.cli import cli
 from fedrec.data.selection import Selection
 from server.federated_executor import FederatedExecutor
-from server.simulation.launch import simulate
-from server.simulation.run import SimulatedRun
+from server.launch import simulate
+from server.simulated_run import SimulatedRun
 from server.training import run_rounds
 from server.transports.in_process import LocalGrid
 from server.transports.processes import ProcessGrid, SideBySide

@@ -14,7 +14,7 @@ from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
 from fedrec.protocol.questions import Evaluate, Inventory, Train
 from server.calls import content_of
 from server.reply_cache import Cached, ReplyCache, question_of
-from server.simulation.run import open_run
+from server.simulated_run import open_run
 from server.training import run_rounds
 from server.transports.in_process import LocalGrid
 from tests.conftest import Settings

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fedrec.metrics import measure
-from fedrec.privacy.sharing import ScoredRows, SharedScores, histogram
+from fedrec.privacy.disclosure import ScoredRows, SharedScores, histogram
 from fedrec.protocol.answers import EvaluateAnswer, Measures
 from fedrec.protocol.record import BadMessage
 from fedrec.tasks.like import Like

@@ -19,7 +19,7 @@ from fedrec.protocol.adapters import Model
 from server.commands.export import export
 from server.rounds import Dropped, Entry
 from server.run import find_run_or_model
-from server.simulation.run import create_run, open_run
+from server.simulated_run import create_run, open_run
 from unlearning.central.model_folder import METHOD
 
 

@@ -13,7 +13,7 @@ from clients.client import Client
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from fedrec.protocol.adapters import Model
-from server.simulation.run import SimulatedRun, open_run
+from server.simulated_run import SimulatedRun, open_run
 from tests.server.test_federated_executor import Copy, asked, execution, of, served
 from unlearning.requests.transitions import Decision
 from unlearning.workflow.workflow import Workflow

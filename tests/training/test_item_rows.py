@@ -12,13 +12,13 @@ import torch
 
 from fedrec.config import LoraConfig, TrainConfig
 from fedrec.data.prompts import Window
-from fedrec.models.bank import initial_state, state_hash
+from fedrec.models.adapter_bank import initial_state, state_hash
 from fedrec.models.item_tokens import extended
 from fedrec.protocol.adapters import ITEMS_A, ITEMS_B
 from fedrec.tasks.like import YesOrNo
 from fedrec.training.lesson import Lesson
 from fedrec.training.loop import train
-from fedrec.training.plain import Plain
+from fedrec.training.plain_step import Plain
 from fedrec.training.step import Learning
 from tests.models.tiny import VOCABULARY, tiny_model
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fedrec.config import LoraConfig, TrainConfig
 from fedrec.data.prompts import Window
-from fedrec.models.bank import AdapterBank, Routed, initial_state, state_hash
+from fedrec.models.adapter_bank import AdapterBank, Routed, initial_state, state_hash
 from fedrec.tasks.like import YesOrNo
 from fedrec.training.batches import bucketed
 from fedrec.training.lesson import Lesson

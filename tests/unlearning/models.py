@@ -14,7 +14,7 @@ from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection, without
 from fedrec.preparation import resolve
 from unlearning.central.model import ShardedModel
-from unlearning.compute.crew import Workers
+from unlearning.compute.workers import Workers
 from unlearning.methods import method_named
 from unlearning.methods.method import Method
 from unlearning.shards.assignment import ShardAssignment

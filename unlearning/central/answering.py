@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import hardware
-from fedrec.bases.recorded import base_of
+from fedrec.base_models.recorded import base_of
 from fedrec.data.dataset import TEST, VALID, Interactions
 from fedrec.data.user_hash import drawn
 from fedrec.ensemble.aggregators.judged import Judged
@@ -25,7 +25,7 @@ from fedrec.tasks.task import Encoder
 from unlearning.central.model_folder import TABLE, ModelFolder
 from unlearning.central.row_table import RowTable
 from unlearning.central.validation import scores_by_crew
-from unlearning.compute.crew import Crew
+from unlearning.compute.workers import Crew
 from unlearning.methods.method import Method
 from unlearning.partition.features import fill_vectors
 

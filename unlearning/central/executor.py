@@ -23,12 +23,12 @@ from unlearning.central.freshness import behind, check_behind
 from unlearning.central.model import ShardedModel
 from unlearning.central.model_folder import CENTRAL, ModelFolder
 from unlearning.certificates.bundle import Round
-from unlearning.compute.crew import Workers
+from unlearning.compute.workers import Workers
 from unlearning.executor import Cost, Located, OnRound, Rehearsal, Retrained, Say, silent
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.states import State as RequestState
 from unlearning.shards.files import ShardFiles
-from unlearning.workflow.published import differ, published
+from unlearning.workflow.newest_erasure import differ, published
 
 _METHOD = "sharded-retraining"
 _UNSEEN = 1000  # rows never learnt from that erased ones are held against: many times a person's

@@ -9,7 +9,7 @@ from fedrec.vault.chain import ORIGIN
 from unlearning.central.model_folder import CENTRAL, ModelFolder
 from unlearning.requests.ledger import Ledger
 from unlearning.workflow.findings import refuse_unproved
-from unlearning.workflow.published import LACKS
+from unlearning.workflow.newest_erasure import LACKS
 from unlearning.workflow.workflow import Workflow
 
 

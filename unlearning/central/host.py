@@ -10,7 +10,7 @@ from fedrec.errors import command
 from unlearning.central.model_folder import CENTRAL, ModelFolder
 from unlearning.executor import Executor
 from unlearning.requests.ledger import Ledger
-from unlearning.workflow.published import LACKS, differ, lacks, published
+from unlearning.workflow.newest_erasure import LACKS, differ, lacks, published
 
 
 @dataclass(frozen=True)

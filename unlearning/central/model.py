@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import hardware
-from fedrec.bases.named import with_items_of
-from fedrec.bases.recorded import record_base
+from fedrec.base_models.named import with_items_of
+from fedrec.base_models.recorded import record_base
 from fedrec.config import RunConfig
 from fedrec.data.dataset import Dataset
 from fedrec.data.selection import Selection
@@ -36,7 +36,7 @@ from fedrec.vault.vault import Vault
 from unlearning.central.answering import AnsweringModel, judging
 from unlearning.central.model_folder import METHOD, TABLE, VAULT
 from unlearning.central.row_table import RowTable
-from unlearning.compute.crew import InProcess, OnStep, Workers, silent
+from unlearning.compute.workers import InProcess, OnStep, Workers, silent
 from unlearning.methods.method import Method
 from unlearning.partition import Rows
 from unlearning.partition.features import fill_vectors, partition_rows

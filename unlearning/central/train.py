@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fedrec import lock
-from fedrec.bases.named import with_base
+from fedrec.base_models.named import with_base
 from fedrec.config import RunConfig
 from fedrec.data.load import load_dataset
 from fedrec.errors import Interrupted, UsageError, command
@@ -16,7 +16,7 @@ from fedrec.preparation import checked_base
 from unlearning.central.evaluation import measure, note_facts, note_seconds, write_page
 from unlearning.central.model import ShardedModel
 from unlearning.central.model_folder import RESULT, is_model
-from unlearning.compute.crew import OnStep, Workers
+from unlearning.compute.workers import OnStep, Workers
 from unlearning.methods.method import Method
 
 

@@ -16,7 +16,7 @@ from fedrec.data.prompts import Window
 from fedrec.ensemble.validation import Asked, each_alone
 from fedrec.models.adapter import State, state_hash
 from fedrec.tasks.task import Readout
-from unlearning.compute.crew import Crew
+from unlearning.compute.workers import Crew
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import hardware
-from fedrec.bases.named import with_base, with_items_of
-from fedrec.bases.recorded import keep_base
+from fedrec.base_models.named import with_base, with_items_of
+from fedrec.base_models.recorded import keep_base
 from fedrec.data.dataset import TEST, TRAIN, Dataset
 from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection, row_keys
@@ -30,7 +30,7 @@ from unlearning.comparison.exactness import exactness
 from unlearning.comparison.latency import FORMS, SHARDS, seconds_per_row
 from unlearning.comparison.plan import PLAN, RESULT, Plan
 from unlearning.comparison.result_cache import ResultCache
-from unlearning.compute.crew import OnStep, Workers, silent
+from unlearning.compute.workers import OnStep, Workers, silent
 from unlearning.methods.method import Method, Unit
 from unlearning.partition import describe
 from unlearning.partition.features import fill_vectors

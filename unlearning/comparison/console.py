@@ -17,7 +17,7 @@ from fedrec.reporting.comparison_result import EXACTNESS
 from fedrec.reporting.formatting import duration, number
 from fedrec.reporting.terminal_table import table_of
 from unlearning.comparison.compare import RETRAINING, ComparisonListener, Row
-from unlearning.compute.crew import OnStep
+from unlearning.compute.workers import OnStep
 from unlearning.methods import METHODS
 from unlearning.methods.method import Unit
 from unlearning.partition import PARTITIONERS

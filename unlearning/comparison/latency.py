@@ -13,7 +13,7 @@ import torch
 
 from fedrec.config import LoraConfig
 from fedrec.data.prompts import Window
-from fedrec.models.bank import AdapterBank, Mixed, Routed, Routing
+from fedrec.models.adapter_bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import Base
 from fedrec.scoring import score_windows
 from fedrec.tasks.task import Readout

@@ -9,7 +9,7 @@ from typing import Any
 
 from fedrec.config import TrainConfig
 from fedrec.models.base import Base
-from unlearning.compute.crew import Crew, OnStep, T, Work, silent
+from unlearning.compute.workers import Crew, OnStep, T, Work, silent
 
 
 class ResultCache:

@@ -12,7 +12,7 @@ from fedrec.options import new_folder
 from fedrec.reporting import comparison_page
 from unlearning.comparison.compare import ComparisonListener, compare
 from unlearning.comparison.plan import PAGE, RESULT, Plan, claim
-from unlearning.compute.crew import Workers
+from unlearning.compute.workers import Workers
 
 METHODS = ("sisa", "grapheraser", "receraser", "apa-d", "apa-nd", "strict", "strict-hash")
 

@@ -20,8 +20,8 @@ from fedrec.models.base import Base, load_base
 from fedrec.models.item_tokens import Items, with_items
 from fedrec.parallel.process_pool import Processes, Tell
 from fedrec.parallel.worker_count import AUTO, processes_for
-from unlearning.compute.crew import Crew, InProcess, OnStep, T, Work, Workers, now_and_then, silent
 from unlearning.compute.ray_tasks import RayTasks
+from unlearning.compute.workers import Crew, InProcess, OnStep, T, Work, Workers, now_and_then, silent
 
 _RETRIES = 3
 _POLL = 0.5  # seconds that a look for results takes at most

@@ -21,8 +21,8 @@ from fedrec import hardware
 from fedrec.config import TrainConfig
 from fedrec.errors import FedrecError
 from fedrec.models.base import Base, pack, unpack
-from unlearning.compute.board import Board
-from unlearning.compute.crew import Crew, OnStep, T, Work, now_and_then, silent
+from unlearning.compute.progress_board import Board
+from unlearning.compute.workers import Crew, OnStep, T, Work, now_and_then, silent
 
 _RETRIES = 3
 _POLL = 0.5  # seconds between looks at the workers' progress

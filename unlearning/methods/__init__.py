@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 METHODS: Registry[type[Method]] = Registry(
     {
-        "retraining": "unlearning.methods.published:Retraining",
-        "sisa": "unlearning.methods.published:Sisa",
-        "grapheraser": "unlearning.methods.published:GraphEraser",
-        "receraser": "unlearning.methods.published:RecEraser",
-        "apa-d": "unlearning.methods.published:ApaD",
-        "apa-nd": "unlearning.methods.published:ApaNd",
-        "apa-user": "unlearning.methods.published:ApaUser",
-        "strict": "unlearning.methods.published:Strict",
-        "strict-hash": "unlearning.methods.published:StrictHash",
+        "retraining": "unlearning.methods.from_papers:Retraining",
+        "sisa": "unlearning.methods.from_papers:Sisa",
+        "grapheraser": "unlearning.methods.from_papers:GraphEraser",
+        "receraser": "unlearning.methods.from_papers:RecEraser",
+        "apa-d": "unlearning.methods.from_papers:ApaD",
+        "apa-nd": "unlearning.methods.from_papers:ApaNd",
+        "apa-user": "unlearning.methods.from_papers:ApaUser",
+        "strict": "unlearning.methods.from_papers:Strict",
+        "strict-hash": "unlearning.methods.from_papers:StrictHash",
     }
 )
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from fedrec.config import AggregationConfig
 from fedrec.ensemble.aggregators import AGGREGATORS, Aggregator
 from fedrec.settings import Section, validated
-from unlearning.compute.crew import Work
+from unlearning.compute.workers import Work
 from unlearning.partition import PARTITIONERS, Partitioner
 from unlearning.shards.training import Forgotten, ShardTraining, Trained
 

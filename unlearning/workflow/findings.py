@@ -20,7 +20,7 @@ from unlearning.requests.crosscheck import of_operators, of_requests
 from unlearning.requests.request import Request
 from unlearning.requests.states import OPEN, TERMINAL, State
 from unlearning.workflow import progress
-from unlearning.workflow.head import Head
+from unlearning.workflow.log_head import Head
 from unlearning.workflow.workflow import Workflow
 
 ACCEPTED = "findings-accepted"

@@ -15,9 +15,9 @@ from fedrec.config import DataConfig, RunConfig
 from fedrec.data.dataset import Dataset
 from fedrec.data.load import load_dataset
 from fedrec.errors import Interrupted, UsageError
+from server import prepare
 from server.commands.simulate import simulate
-from server.simulation import prepare
-from server.simulation.launch import NOBODY, Listener, configured, created, reopened, start
+from server.launch import NOBODY, Listener, configured, created, reopened, start
 from server.transports.in_process import InProcess
 from tests.conftest import Settings
 

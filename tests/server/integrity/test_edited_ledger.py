@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fedrec.errors import FedrecError
-from server.integrity.freshness import check_current
-from server.simulation.run import SimulatedRun
+from server.freshness import check_current
+from server.simulated_run import SimulatedRun
 from tests.server.integrity.test_replay import forget, whole_clients_and_rounds
 from tests.server.test_federated_executor import Copy, asked, of
 from tests.unlearning.requests.office import Operators

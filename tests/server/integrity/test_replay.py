@@ -22,8 +22,8 @@ from server.commands.forget import app
 from server.commands.recommend import recommend as recommend_command
 from server.commands.simulate import simulate
 from server.federation import Federation
-from server.integrity.freshness import check_current
-from server.simulation.run import SimulatedRun, open_run
+from server.freshness import check_current
+from server.simulated_run import SimulatedRun, open_run
 from tests.server.test_federated_executor import Copy, asked, execution, of, served
 from unlearning.requests.transitions import Decision
 

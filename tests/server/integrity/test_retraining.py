@@ -15,10 +15,10 @@ from fedrec.data.trivial import trivial_auc
 from fedrec.metrics import auc
 from fedrec.reporting.run_page import render
 from server.integrity.retraining import with_retraining
+from server.prepare import prepare
 from server.results import write_page, write_result
 from server.rounds import Entry
-from server.simulation.prepare import prepare
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from tests.conftest import Settings
 from tests.server.test_federated_executor import asked, execution, trained, without
 

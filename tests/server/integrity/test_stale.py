@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 
 from fedrec import cli
 from server.integrity.stale import stale_files
-from server.simulation.run import SimulatedRun as Run
-from server.simulation.run import open_run
+from server.simulated_run import SimulatedRun as Run
+from server.simulated_run import open_run
 from tests.server.test_federated_executor import Copy, asked, of, served
 from unlearning.workflow.findings import findings
 from unlearning.workflow.workflow import Workflow

@@ -11,7 +11,7 @@ from unlearning.central import train as training
 from unlearning.central.executor import CentralExecutor
 from unlearning.central.model import ShardedModel
 from unlearning.central.model_folder import ModelFolder
-from unlearning.compute.crew import InProcess, Workers
+from unlearning.compute.workers import InProcess, Workers
 from unlearning.methods import method_named
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.workflow import Workflow

@@ -15,7 +15,7 @@ from fedrec.data.dataset import TEST, TRAIN
 from fedrec.data.selection import Selection
 from fedrec.errors import UsageError
 from server.commands.forget import app
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, forget, of, served, verified
 from unlearning.workflow.workflow import Workflow
 

@@ -12,15 +12,15 @@ import pytest
 
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from tests.conftest import Settings
 from tests.server import test_federated_executor as federation
 from tests.server.test_federated_executor import asked, holding, naming, of, verified, without
 from tests.unlearning.central import trained as central
 from unlearning.central.model_folder import ModelFolder
 from unlearning.certificates.chain import verify_chain
-from unlearning.compute.crew import InProcess, Workers
 from unlearning.compute.processes import LocalProcesses
+from unlearning.compute.workers import InProcess, Workers
 from unlearning.executor import Rehearsal
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.findings import findings

@@ -17,8 +17,8 @@ from fedrec.errors import FedrecError, UsageError
 from fedrec.protocol.adapters import State
 from server.commands.simulate import simulate
 from server.federated_executor import FederatedExecutor
-from server.simulation.prepare import prepare
-from server.simulation.run import open_run
+from server.prepare import prepare
+from server.simulated_run import open_run
 from tests.conftest import Settings
 from tests.server.test_federated_executor import Copy, asked, execution, of, without
 from unlearning.workflow.planning import BACKUPS, EXPORTS, OTHERS

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, of, served
 from unlearning.requests.states import PATH, State
 from unlearning.requests.transitions import Decision

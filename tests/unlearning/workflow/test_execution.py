@@ -16,7 +16,7 @@ from fedrec.vault.tombstones import Refusal
 from fedrec.vault.vault import Vault
 from server.federated_executor import FederatedExecutor
 from server.rounds import Rounds
-from server.simulation.run import SimulatedRun, open_run
+from server.simulated_run import SimulatedRun, open_run
 from tests.server.test_federated_executor import (
     Copy,
     Served,

@@ -18,7 +18,7 @@ from fedrec.ensemble import erasure_steps
 from fedrec.ensemble.erased_rows import discard, held, hold
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, naming, of, verified
 from tests.unlearning.workflow.test_execution import report_of, two_shards, withdrawn
 from unlearning.executor import Rehearsal

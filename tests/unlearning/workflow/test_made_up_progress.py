@@ -14,7 +14,7 @@ from fedrec.files import read_json, write_json
 from fedrec.protocol.adapters import digest_of
 from server.federated_executor import FederatedExecutor
 from server.rounds import Rounds
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import (
     Copy,
     Served,

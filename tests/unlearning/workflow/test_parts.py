@@ -19,9 +19,9 @@ from fedrec.config import load
 from fedrec.data.dataset import HISTORY, TEST, TRAIN
 from fedrec.data.selection import Selection
 from fedrec.files import write_json
-from server.simulation.launch import simulate
-from server.simulation.prepare import prepare
-from server.simulation.run import SimulatedRun
+from server.launch import simulate
+from server.prepare import prepare
+from server.simulated_run import SimulatedRun
 from tests.conftest import TITLES, Settings
 from tests.server.test_federated_executor import asked, execution, served, verified
 

@@ -19,7 +19,7 @@ from fedrec.commands.data import app as data_app
 from fedrec.data.dataset import Interactions
 from fedrec.data.selection import Selection, without
 from fedrec.vault.rows import content_hash, named
-from server.simulation.run import SimulatedRun, open_run
+from server.simulated_run import SimulatedRun, open_run
 from tests.conftest import Settings
 from tests.server.test_federated_executor import Copy, asked, execution, of, trained, trained_now
 from unlearning.workflow.workflow import Workflow

@@ -27,8 +27,8 @@ def audit(
     from fedrec.console.progress import working
     from fedrec.files import write_json
     from unlearning.workflow import findings
-    from unlearning.workflow.head import head as head_of
-    from unlearning.workflow.head import read_head
+    from unlearning.workflow.log_head import head as head_of
+    from unlearning.workflow.log_head import read_head
 
     workflow, kept = given.workflow, read_head(since) if since else None
     with working("looking through log, certificates, evidence and models"):

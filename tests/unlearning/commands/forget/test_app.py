@@ -16,7 +16,7 @@ from fedrec.errors import FedrecError
 from fedrec.reporting.erasure_section import KINDS, STATES
 from server.commands.forget import app
 from server.commands.report import report
-from server.simulation.run import SimulatedRun, open_run
+from server.simulated_run import SimulatedRun, open_run
 from tests.reporting.pages import Page
 from tests.server.test_federated_executor import Copy, served
 from unlearning.requests.scope import Kind

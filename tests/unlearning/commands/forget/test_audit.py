@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from fedrec.errors import FedrecError
 from server.commands.forget import app
 from server.results import write_page, write_result
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, of, served
 from unlearning.certificates.chain import verify_chain
 from unlearning.workflow.findings import findings, refuse_altered

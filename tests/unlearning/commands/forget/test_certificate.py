@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError, UnknownSigner
 from server.commands.forget import app
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from tests.cli import ROOT
 from tests.server.test_federated_executor import Copy, asked, execution, of
 from unlearning.workflow.workflow import Workflow

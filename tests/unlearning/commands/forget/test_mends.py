@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from fedrec import cli
 from fedrec.errors import FedrecError, UsageError, command
-from server.simulation.run import SimulatedRun, open_run
+from server.simulated_run import SimulatedRun, open_run
 from tests.cli import ROOT
 from tests.server.test_federated_executor import Copy, asked, execution, of
 from unlearning.workflow.workflow import Workflow

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from fedrec.errors import FedrecError
 from server.commands.forget import app
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import Copy
 from unlearning.workflow import passphrases
 

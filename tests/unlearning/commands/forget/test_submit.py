@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 
 from fedrec.errors import UsageError
-from server.simulation.run import SimulatedRun, open_run
+from server.simulated_run import SimulatedRun, open_run
 from tests.unlearning.commands.forget.test_app import Forget, forget, run, said
 from unlearning.requests.states import State
 from unlearning.workflow.workflow import Workflow

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from clients.app import app as client_app
-from fedrec.bases import recorded
-from fedrec.bases.recorded import RECORD, base_of, keep_base, record_base
+from fedrec.base_models import recorded
+from fedrec.base_models.recorded import RECORD, base_of, keep_base, record_base
 from fedrec.config import RunConfig, load
 from fedrec.data.dataset import Catalogue
 from fedrec.data.selection import Selection
@@ -25,9 +25,9 @@ from fedrec.models import embedded
 from fedrec.models.base import load_base
 from fedrec.models.files import model_files
 from server.federated_executor import FederatedExecutor
-from server.simulation.launch import simulate
-from server.simulation.prepare import finish, prepare
-from server.simulation.run import SimulatedRun
+from server.launch import simulate
+from server.prepare import finish, prepare
+from server.simulated_run import SimulatedRun
 from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
 from tests.models.saved import SIZES, altered, save_base

@@ -7,9 +7,9 @@ import torch
 
 from fedrec.config import LoraConfig
 from fedrec.errors import UsageError
+from fedrec.models.adapter_bank import AdapterBank
+from fedrec.models.adapter_reach import check_reach
 from fedrec.models.attention import use_matmul_attention
-from fedrec.models.bank import AdapterBank
-from fedrec.models.reach import check_reach
 from tests.models.families import family
 from tests.models.tiny import tiny_model
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fedrec.data.prompts import Window
 from fedrec.models.adapter import State
-from fedrec.models.bank import AdapterBank, Routed
+from fedrec.models.adapter_bank import AdapterBank, Routed
 from fedrec.training.batches import batches
 from fedrec.training.step import Learning, Step
 

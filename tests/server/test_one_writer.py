@@ -14,7 +14,7 @@ from fedrec.lock import only_writer
 from server.commands.forget import app
 from server.commands.report import report
 from server.commands.simulate import simulate
-from server.simulation.run import SimulatedRun
+from server.simulated_run import SimulatedRun
 from tests.cli import run as fedrec
 from tests.cli import start, until
 from tests.server.test_federated_executor import Copy, asked, of

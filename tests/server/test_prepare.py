@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fedrec.config import parse
-from server.simulation.prepare import _too_large
+from server.prepare import _too_large
 
 
 def test_what_is_too_large_is_told_and_what_fits_is_not() -> None:

@@ -18,7 +18,7 @@ from fedrec.preparation import resolve
 from fedrec.strategies import strategy_of
 from server.rounds import Entry
 from server.run import BASELINES, find_run, remove_run
-from server.simulation.run import FILLED, SimulatedRun, create_run, open_run
+from server.simulated_run import FILLED, SimulatedRun, create_run, open_run
 from server.transports.transport import Transport
 
 
@@ -128,7 +128,7 @@ def _writing(folder: Path) -> Iterator[None]:
 
 def _prepared(runs: Sequence[SimulatedRun], listener: Listener) -> list[SimulatedRun]:
     with working("preparing: data, base model, clients"):
-        from server.simulation.prepare import finish_all
+        from server.prepare import finish_all
 
         return finish_all(runs, listener.on_warnings)
 

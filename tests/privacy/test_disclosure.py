@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedrec.metrics import auc, logloss, measure
-from fedrec.privacy.sharing import BINS, Histogram, ScoredRows, from_arrays, histogram, pool, shared, sum_of, to_arrays
+from fedrec.privacy.disclosure import (
+    BINS,
+    Histogram,
+    ScoredRows,
+    from_arrays,
+    histogram,
+    pool,
+    shared,
+    sum_of,
+    to_arrays,
+)
 
 SCORES = st.floats(0, 1) | st.sampled_from([0.0, 1e-9, 0.5, 0.5001, 0.7, 1 - 1e-9, 1.0])
 ROWS = st.lists(st.tuples(SCORES, st.integers(0, 1), st.integers(0, 4)), max_size=30)

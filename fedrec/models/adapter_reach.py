@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from fedrec.errors import UsageError
-from fedrec.models import made_up
+from fedrec.models import probe_tokens
 from fedrec.models.adapter import layer_shape
 from fedrec.models.body import hidden_states
 
@@ -99,8 +99,8 @@ def _called(model: nn.Module, layers: Sequence[str]) -> tuple[list[str], list[st
         ):  # fmt: skip
             other[name] = None
 
-    with torch.no_grad(), made_up.alone(model), _hooked(model, layers, look):
-        hidden_states(model, made_up.tokens(model))
+    with torch.no_grad(), probe_tokens.alone(model), _hooked(model, layers, look):
+        hidden_states(model, probe_tokens.tokens(model))
     return list(called), list(other)
 
 
@@ -114,10 +114,10 @@ def _learnt(model: nn.Module, called: Sequence[str], uncalled: Sequence[str]) ->
         return output + zeros.setdefault(name, zero)
 
     with (
-        torch.inference_mode(False), torch.enable_grad(), made_up.alone(model), _hooked(model, called, add),
+        torch.inference_mode(False), torch.enable_grad(), probe_tokens.alone(model), _hooked(model, called, add),
         _learning(weights.values()),
     ):  # fmt: skip
-        hidden = hidden_states(model, made_up.tokens(model)).float()
+        hidden = hidden_states(model, probe_tokens.tokens(model)).float()
         if not hidden.requires_grad:
             return set()
         loss = (hidden * torch.linspace(-1, 1, hidden.numel(), device=hidden.device).view(hidden.shape)).sum()

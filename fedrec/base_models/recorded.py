@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fedrec.bases.named import embedded_base, is_embedded, with_items_of
+from fedrec.base_models.named import embedded_base, is_embedded, with_items_of
 from fedrec.config import RunConfig
 from fedrec.data.dataset import Catalogue
 from fedrec.errors import FedrecError

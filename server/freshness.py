@@ -28,9 +28,9 @@ def check_current(run: Run, database: str | None = None) -> None:
     from server.integrity.baselines import check_baseline, warnings_of
     from server.integrity.replay import refuse
     from server.integrity.stale import lacking
-    from server.simulation.run import open_run
+    from server.simulated_run import open_run
     from unlearning.workflow.findings import refuse_unproved
-    from unlearning.workflow.published import LACKS
+    from unlearning.workflow.newest_erasure import LACKS
     from unlearning.workflow.workflow import Workflow
 
     if not Workflow.is_open(home, database):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from torch import nn
 
 from fedrec.config import LoraConfig
-from fedrec.models.bank import AdapterBank, Mixed, Routed
+from fedrec.models.adapter_bank import AdapterBank, Mixed, Routed
 from tests.models.tiny import CONFIG, FAMILIES, SCALE, close, logits, merged, product, randomise, tiny_ids, tiny_model
 
 every_family = pytest.mark.parametrize("family", FAMILIES)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from fedrec.hardware import autocast
+from fedrec.models.banks_in_use import using
 from fedrec.models.base import context_of
-from fedrec.models.in_use import using
 
 _ROWS, _LENGTH = 2, 14
 _AGREE = 1e-3  # how far two ways of computing the same may be apart, as a part of the largest number

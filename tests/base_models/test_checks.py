@@ -9,8 +9,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, Phi3Config
 
-from fedrec.bases import checks
-from fedrec.bases.checks import check_base
+from fedrec.base_models import checks
+from fedrec.base_models.checks import check_base
 from fedrec.config import PromptConfig
 from fedrec.errors import FedrecError
 from fedrec.models.base import context_of, load_base, width_of

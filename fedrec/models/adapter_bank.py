@@ -29,10 +29,10 @@ from fedrec.models.adapter import (
     state_shapes,
     target_layers,
 )
-from fedrec.models.in_use import in_use, using
+from fedrec.models.adapter_reach import check_reach
+from fedrec.models.banks_in_use import in_use, using
 from fedrec.models.item_rows import ItemStack
 from fedrec.models.item_tokens import item_tokens
-from fedrec.models.reach import check_reach
 from fedrec.models.routing import Mixed, Routed, Routing, add
 from fedrec.protocol.adapters import ITEMS_A, ITEMS_B
 

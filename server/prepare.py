@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec import hardware
-from fedrec.bases.named import with_base, with_items_of
-from fedrec.bases.recorded import find_base, record_base
+from fedrec.base_models.named import with_base, with_items_of
+from fedrec.base_models.recorded import find_base, record_base
 from fedrec.config import RunConfig
 from fedrec.data import client_partition
 from fedrec.data.dataset import Catalogue, Dataset, Interactions
@@ -27,7 +27,7 @@ from fedrec.models.vectors import item_vectors
 from fedrec.preparation import checked_base, facts_of, resolve
 from server.reference import ClientFacts, Reference, facts_of_clients, rows_by_client
 from server.run import remove_run
-from server.simulation.run import FILLED, SimulatedRun, create_run
+from server.simulated_run import FILLED, SimulatedRun, create_run
 
 Warn = Callable[[Sequence[str]], None]
 
