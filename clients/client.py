@@ -18,10 +18,11 @@ from fedrec import hardware
 from fedrec.config import RunConfig, Sharing
 from fedrec.console.progress import bar, working
 from fedrec.data.dataset import HISTORY, TEST, TRAIN, VALID, Catalogue, Interactions
-from fedrec.data.evaluation_sample import evaluated
+from fedrec.data.evaluation_sample import evaluated, ranked_at_split
 from fedrec.data.user_hash import drawn, numbered, shard_of
 from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.ensemble.aggregators.judged import Judged
+from fedrec.ensemble.at_split import scores_at_split
 from fedrec.ensemble.ranking import Recommendation, best_unseen
 from fedrec.ensemble.served_model import ServedModel
 from fedrec.ensemble.serving import Ensemble
@@ -151,6 +152,9 @@ class Client:
         answers = self.ensemble.answers(self.config, self.base, self.encoder)
         with working(f"{self.name} scores its test rows"):
             scores = answers.scores(self.encoder.windows(rows, wanted), len(rows))[wanted]
+            at_split = np.full(len(scores), np.nan)
+            if ranked_at_split(self.config.evaluate, last=number == self.config.federation.rounds):
+                at_split = scores_at_split(answers, self.encoder, rows, wanted)[wanted]
         answers.close()
         tested = rows.take(wanted)
         task = task_of(self.config)
@@ -160,8 +164,8 @@ class Client:
         metrics: dict[str, Measures] = {}
         for index, name in enumerate(rows.client_ids or (self.name,)):
             mine = group == index
-            metrics[name] = Measures(**task.measure(scores[mine], labels[mine], tested.user[mine]))
-        return metrics, ScoredRows(scores, labels.astype(np.int8), numbered(rows.user_ids)[tested.user])
+            metrics[name] = Measures(**task.measure(scores[mine], labels[mine], tested.user[mine], at_split[mine]))
+        return metrics, ScoredRows(scores, labels.astype(np.int8), numbered(rows.user_ids)[tested.user], at_split)
 
     def recommend(self, user: str, top: int) -> list[Recommendation]:
         """The `top` unseen items of a user who has rows here, by falling score."""

@@ -143,6 +143,9 @@ class EvaluateConfig(Section):
     users: int = Field(5_000, ge=0, description="people, drawn by a keyed hash, whose test rows are scored; 0 = all")
     every: int = Field(1, ge=1, description="rounds from one measurement to the next; first and last are measured")
     last: Literal["sample", "everybody"] = Field("sample", description="whose test rows the last round is measured on")
+    at_split: Literal["last", "always", "never"] = Field(
+        "last", description="measurements that rank each person's test rows from the history before them as well"
+    )
     sharing: Sharing = Field(
         "scores", description="asked of clients for the AUC over all: scores of rows, their histogram, or metrics only"
     )

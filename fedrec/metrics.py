@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,18 +28,18 @@ def auc(scores: Scores, labels: Labels) -> float:
 
 def uauc(scores: Scores, labels: Labels, users: NDArray[np.int32]) -> float:
     """Mean AUC over the users who have both classes (CoLLM's UAUC, unweighted); NaN if none has."""
-    return _mean(_aucs_of_users(scores, labels, users))
+    return mean(aucs_of_users(scores, labels, users))
 
 
-def _aucs_of_users(scores: Scores, labels: Labels, users: NDArray[np.int32]) -> list[float]:
-    """Of those who have both classes."""
+def aucs_of_users(scores: Scores, labels: Labels, users: NDArray[Any]) -> list[float]:
+    """The AUC of each user who has both classes, and no row without a score."""
     order = np.argsort(users, kind="stable")
     borders = np.flatnonzero(np.diff(users[order])) + 1
     values = [auc(scores[rows], labels[rows]) for rows in np.split(order, borders)]
     return [value for value in values if not np.isnan(value)]
 
 
-def _mean(values: list[float]) -> float:
+def mean(values: list[float]) -> float:
     """The same in whatever order the values are."""
     return math.fsum(values) / len(values) if values else float("nan")
 
@@ -57,11 +58,13 @@ class Metrics:
 
     Attributes:
         ranked: users with both classes, whose AUCs `uauc` is the mean of.
+        uauc_at_split: UAUC of scores from each user's history at the split; NaN where there are none.
     """
 
     examples: int
     auc: float
     uauc: float
+    uauc_at_split: float
     logloss: float
     ranked: int
 
@@ -69,7 +72,18 @@ class Metrics:
         return asdict(self)
 
 
-def measure(scores: Scores, labels: Labels, users: NDArray[np.int32]) -> Metrics:
-    """All metrics of n rows: scores (n,) probabilities of a like, labels (n,), users (n,)."""
-    aucs = _aucs_of_users(scores, labels, users)
-    return Metrics(len(scores), auc(scores, labels), _mean(aucs), logloss(scores, labels), len(aucs))
+def measure(scores: Scores, labels: Labels, users: NDArray[np.int32], at_split: Scores | None = None) -> Metrics:
+    """All metrics of n rows: scores (n,) probabilities of a like, labels (n,), users (n,).
+
+    Args:
+        at_split: (n,) scores from one history a user (`fedrec.ensemble.at_split`), if they are known.
+    """
+    aucs = aucs_of_users(scores, labels, users)
+    return Metrics(
+        examples=len(scores),
+        auc=auc(scores, labels),
+        uauc=mean(aucs),
+        uauc_at_split=float("nan") if at_split is None else uauc(at_split, labels, users),
+        logloss=logloss(scores, labels),
+        ranked=len(aucs),
+    )

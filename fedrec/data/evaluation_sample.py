@@ -26,6 +26,11 @@ def evaluated(rows: Interactions, share: float, seed: int) -> NDArray[np.bool_]:
     return test if share >= 1 else test & drawn(rows, share, seed, "evaluate")
 
 
+def ranked_at_split(config: EvaluateConfig, last: bool) -> bool:
+    """Whether a measurement, which is the last or not, has scores from each person's history at the split too."""
+    return config.at_split == "always" or (config.at_split == "last" and last)
+
+
 def share_in_round(number: int, rounds: int, share: float, config: EvaluateConfig) -> float:
     """The share to measure in round `number` of `rounds`; 0 in those between measurements."""
     if number == rounds:

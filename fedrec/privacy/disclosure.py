@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.config import Sharing
-from fedrec.metrics import Labels, Scores, auc, logloss, uauc
+from fedrec.metrics import Labels, Scores, auc, aucs_of_users, logloss, mean
 
 LEAST_FIRST: tuple[Sharing, ...] = ("metrics", "histogram", "scores")
 BINS = 4096
@@ -31,11 +31,13 @@ class ScoredRows:
         scores: (n,) probabilities of a like.
         labels: (n,) 0 or 1.
         people: (n,) a number for each row's person, the same at every client.
+        at_split: (n,) probabilities from each person's history at the split; NaN where it was not asked.
     """
 
     scores: Scores
     labels: Labels
     people: NDArray[np.int64]
+    at_split: Scores
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -78,18 +80,37 @@ def pool(parts: Sequence[SharedScores]) -> dict[str, float]:
     """What follows of everybody's rows from what each client tells; the least that one of them tells decides.
 
     Returns:
-        From scores `auc`, `uauc` and `logloss`, exactly; from histograms `auc` and `logloss` with `auc_error` and
-        `logloss_error`, by which they may be wrong at most; otherwise nothing.
+        From scores `auc`, `uauc`, `uauc_at_split` and `logloss`, exactly; from histograms `auc` and `logloss` with
+        `auc_error` and `logloss_error`, by which they may be wrong at most; otherwise nothing.
     """
     told = [part for part in parts if part is not None]
     if not parts or len(told) < len(parts):
         return {}
-    scored = [part for part in told if isinstance(part, ScoredRows)]
-    if len(scored) < len(told):
+    if (scored := all_scored(told)) is None:
         return _of_counts(sum_of([histogram(part) if isinstance(part, ScoredRows) else part for part in told]))
-    scores, labels, people = (np.concatenate([getattr(p, name) for p in scored]) for name in ScoredRows.__annotations__)
-    users = np.unique(people, return_inverse=True)[1].astype(np.int32)
-    return {"auc": auc(scores, labels), "uauc": uauc(scores, labels, users), "logloss": logloss(scores, labels)}
+    rows = together(scored)
+    return {
+        "auc": auc(rows.scores, rows.labels),
+        "uauc": mean(aucs_of_users(rows.scores, rows.labels, rows.people)),
+        "uauc_at_split": mean(aucs_at_split(scored)),
+        "logloss": logloss(rows.scores, rows.labels),
+    }
+
+
+def all_scored(parts: Sequence[SharedScores]) -> list[ScoredRows] | None:
+    """The parts, where there are some and each tells every score."""
+    scored = [part for part in parts if isinstance(part, ScoredRows)]
+    return scored if scored and len(scored) == len(parts) else None
+
+
+def together(parts: Sequence[ScoredRows]) -> ScoredRows:
+    """All their rows."""
+    return ScoredRows(**{name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])})
+
+
+def aucs_at_split(parts: Sequence[ScoredRows]) -> list[float]:
+    """Of each person at each client: who has rows at several has a history at each."""
+    return [value for part in parts for value in aucs_of_users(part.at_split, part.labels, part.people)]
 
 
 def sum_of(histograms: Sequence[Histogram]) -> Histogram:
@@ -140,12 +161,14 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> SharedScores:
     raise ValueError("its arrays are neither scored rows nor a histogram")
 
 
-def _fault_of_scores(scores: NDArray[Any], labels: NDArray[Any], people: NDArray[Any]) -> str | None:
-    if [a.dtype for a in (scores, labels, people)] != [np.float64, np.int8, np.int64]:
-        return "scored rows have other types than float64, int8 and int64"
-    if scores.ndim != 1 or not scores.shape == labels.shape == people.shape:
-        return "scored rows are not one score, label and person each"
-    if not ((scores >= 0) & (scores <= 1)).all():
+def _fault_of_scores(
+    scores: NDArray[Any], labels: NDArray[Any], people: NDArray[Any], at_split: NDArray[Any]
+) -> str | None:
+    if [a.dtype for a in (scores, labels, people, at_split)] != [np.float64, np.int8, np.int64, np.float64]:
+        return "scored rows have other types than float64, int8, int64 and float64"
+    if scores.ndim != 1 or not scores.shape == labels.shape == people.shape == at_split.shape:
+        return "scored rows are not two scores, a label and a person each"
+    if not ((scores >= 0) & (scores <= 1)).all() or not (np.isnan(at_split) | (at_split >= 0) & (at_split <= 1)).all():
         return "a score is not within 0 and 1"
     return None if np.isin(labels, (0, 1)).all() else "a label is neither 0 nor 1"
 

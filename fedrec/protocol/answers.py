@@ -156,9 +156,9 @@ class Measures(BaseModel):
 
 class EvaluateAnswer(
     Answer,
-    version=2,
+    version=3,
     reveals="the number of test rows, and metrics over all of them; where asked for and allowed, how many scores of "
-    "each label lie in each of 4,096 bins, or every row's score and label with a number for its person, which whoever "
+    "each label lie in each of 4,096 bins, or every row's scores and label with a number for its person, which whoever "
     "has the person's id can tell",
 ):
     """

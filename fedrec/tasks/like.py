@@ -1,7 +1,8 @@
 """Task `like` of TALLRec (Bao et al., arXiv 2305.00447): does this person like this title, Yes or No?
 
 The score of a row is the softmax over the two answer tokens, its loss their cross-entropy. Measured are AUC and LogLoss
-over rows, and UAUC, ranking within a person.
+over rows, and UAUC, ranking within a person: with a history that grows row by row, and from that at the split alone, as
+`recommend` ranks.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Like(Task):
     metrics: ClassVar[Mapping[str, Metric]] = {
         "auc": Metric(over=None),
         "uauc": Metric(over="ranked"),
+        "uauc_at_split": Metric(over="ranked"),
         "logloss": Metric(100.0, rising=False),
     }
     main: ClassVar[str] = "auc"
@@ -58,8 +60,14 @@ class Like(Task):
     def encoder(self, tokenizer: Any, titles: Sequence[str], prompt: PromptConfig, context: int) -> LikeEncoder:
         return LikeEncoder(tokenizer, titles, prompt, context)
 
-    def measure(self, scores: NDArray[np.float64], labels: NDArray[Any], users: NDArray[np.int32]) -> dict[str, float]:
-        return measure(scores, labels, users).as_dict()
+    def measure(
+        self,
+        scores: NDArray[np.float64],
+        labels: NDArray[Any],
+        users: NDArray[np.int32],
+        at_split: NDArray[np.float64] | None = None,
+    ) -> dict[str, float]:
+        return measure(scores, labels, users, at_split).as_dict()
 
     def log_likelihood(self, scores: NDArray[np.float64], labels: NDArray[Any]) -> NDArray[np.float64]:
         likelihood = np.where(labels == 1, scores, 1 - scores)

@@ -90,8 +90,18 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def measure(self, scores: NDArray[np.float64], labels: NDArray[Any], users: NDArray[np.int32]) -> dict[str, float]:
-        """The metrics of n rows, each (n,): `examples`, those of `metrics`, NaN where unknown, and `ranked`."""
+    def measure(
+        self,
+        scores: NDArray[np.float64],
+        labels: NDArray[Any],
+        users: NDArray[np.int32],
+        at_split: NDArray[np.float64] | None = None,
+    ) -> dict[str, float]:
+        """The metrics of n rows, each (n,): `examples`, those of `metrics`, NaN where unknown, and `ranked`.
+
+        Args:
+            at_split: scores of the same rows from each person's history at the split, if they are known.
+        """
 
     @abstractmethod
     def log_likelihood(self, scores: NDArray[np.float64], labels: NDArray[Any]) -> NDArray[np.float64]:

@@ -29,7 +29,8 @@ ROWS = st.lists(st.tuples(SCORES, st.integers(0, 1), st.integers(0, 4)), max_siz
 
 def rows_of(rows: list[tuple[float, int, int]]) -> ScoredRows:
     scores, labels, people = zip(*rows, strict=True) if rows else ((), (), ())
-    return ScoredRows(np.array(scores, float), np.array(labels, np.int8), np.array(people, np.int64))
+    told = np.array(scores, float)
+    return ScoredRows(told, np.array(labels, np.int8), np.array(people, np.int64), at_split=1 - told)
 
 
 def same(found: float, wanted: float, error: float = 0.0) -> bool:
@@ -41,8 +42,17 @@ def test_every_score_gives_what_the_rows_together_give(parts: list[list[tuple[fl
     together = rows_of([row for part in parts for row in part])
     wanted = measure(together.scores, together.labels, together.people.astype(np.int32))
     found = pool([rows_of(part) for part in parts])
-    assert found.keys() == {"auc", "uauc", "logloss"}
-    assert all(same(found[name], getattr(wanted, name)) for name in found)
+    assert found.keys() == {"auc", "uauc", "uauc_at_split", "logloss"}
+    assert all(same(found[name], getattr(wanted, name)) for name in found.keys() - {"uauc_at_split"})
+
+
+@given(st.lists(ROWS, min_size=1, max_size=4))
+def test_ranking_at_the_split_is_the_mean_of_each_clients_weighed_by_its_ranked_people(parts: list[Any]) -> None:
+    told = [rows_of(part) for part in parts]
+    each = [measure(rows.scores, rows.labels, rows.people.astype(np.int32), rows.at_split) for rows in told]
+    ranked = sum(one.ranked for one in each)
+    mean = sum(one.uauc_at_split * one.ranked for one in each if one.ranked) / ranked if ranked else float("nan")
+    assert same(pool(told)["uauc_at_split"], mean)
 
 
 @given(st.lists(ROWS, min_size=1, max_size=4), st.integers(0, 3))
@@ -61,7 +71,8 @@ def test_counts_give_auc_and_logloss_within_the_error_they_state(
 def test_the_error_is_small_for_scores_as_a_model_gives_them() -> None:
     random = np.random.default_rng(1)
     labels = random.integers(0, 2, 5000).astype(np.int8)
-    rows = ScoredRows(1 / (1 + np.exp(-random.normal(labels, 1))), labels, np.zeros(5000, np.int64))
+    scores = 1 / (1 + np.exp(-random.normal(labels, 1)))
+    rows = ScoredRows(scores, labels, np.zeros(5000, np.int64), scores)
     found = pool([histogram(rows)])
     assert found["auc_error"] < 0.002 and found["logloss_error"] < 0.003
 
@@ -104,8 +115,9 @@ COUNTED = to_arrays(histogram(rows_of([(0.3, 0, 1)])))
         ({**GOOD, "scored/scores": np.array([0.3, 1.1])}, "a score is not within 0 and 1"),
         ({**GOOD, "scored/scores": np.array([0.3, np.nan])}, "a score is not within 0 and 1"),
         ({**GOOD, "scored/scores": np.array([0.3, 0.4], np.float32)}, "other types than"),
+        ({**GOOD, "scored/at_split": np.array([np.nan, -0.1])}, "a score is not within 0 and 1"),
         ({**GOOD, "scored/labels": np.array([0, 2], np.int8)}, "a label is neither 0 nor 1"),
-        ({**GOOD, "scored/people": np.array([1])}, "not one score, label and person each"),
+        ({**GOOD, "scored/people": np.array([1])}, "not two scores, a label and a person each"),
         ({**COUNTED, "histogram/liked": np.zeros(BINS)}, f"a histogram is not {BINS} integers"),
         ({**COUNTED, "histogram/liked": np.full(BINS, -1)}, "a count is no number of rows"),
     ],

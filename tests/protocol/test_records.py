@@ -57,10 +57,17 @@ def filled(shape: tuple[int, ...], value: float, turned: bool) -> Any:
 
 ARRAYS = st.builds(filled, SHAPES, st.floats(width=32), st.booleans())
 STATES = st.dictionaries(st.sampled_from(["q.A", "q.B", "a/b.A", "ü.B"]), ARRAYS, min_size=1)
-MEASURES = st.builds(Measures, examples=WHOLE, auc=FLOATS, uauc=FLOATS, logloss=FLOATS, ranked=WHOLE)
-SCORED = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 1), st.integers(0, 2**63 - 1))).map(
+MEASURES = st.builds(
+    Measures, examples=WHOLE, auc=FLOATS, uauc=FLOATS, uauc_at_split=FLOATS, logloss=FLOATS, ranked=WHOLE
+)
+SCORED = st.lists(
+    st.tuples(st.floats(0, 1), st.integers(0, 1), st.integers(0, 2**63 - 1), st.floats(0, 1) | st.just(np.nan))
+).map(
     lambda rows: ScoredRows(
-        *(np.array([row[i] for row in rows], kind) for i, kind in enumerate((np.float64, np.int8, np.int64)))
+        *(
+            np.array([row[i] for row in rows], kind)
+            for i, kind in enumerate((np.float64, np.int8, np.int64, np.float64))
+        )
     )
 )
 SCORES = st.none() | SCORED | SCORED.map(histogram)

@@ -39,7 +39,13 @@ class Taste(Task):
     def encoder(self, tokenizer: Any, titles: Sequence[str], prompt: PromptConfig, context: int) -> Encoder:
         return _Titles(tokenizer, titles, prompt, context)
 
-    def measure(self, scores: NDArray[np.float64], labels: NDArray[Any], users: NDArray[np.int32]) -> dict[str, float]:
+    def measure(
+        self,
+        scores: NDArray[np.float64],
+        labels: NDArray[Any],
+        users: NDArray[np.int32],
+        at_split: NDArray[np.float64] | None = None,
+    ) -> dict[str, float]:
         brier, right = (scores - labels) ** 2, (scores > 0.5) == labels
         found = {"brier": float(brier.mean()), "accuracy": float(right.mean())} if len(scores) else {}
         return {"examples": len(scores), **dict.fromkeys(self.metrics, float("nan")), **found, "ranked": 0}

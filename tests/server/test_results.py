@@ -14,7 +14,7 @@ from fedrec.protocol.record import BadMessage
 from fedrec.tasks.like import Like
 from server.results import checked
 
-GOOD = {"examples": 7, "auc": 0.5, "uauc": float("nan"), "logloss": 0.7, "ranked": 2}
+GOOD = {"examples": 7, "auc": 0.5, "uauc": float("nan"), "uauc_at_split": 0.5, "logloss": 0.7, "ranked": 2}
 
 
 def answer(**changes: Any) -> EvaluateAnswer:
@@ -33,6 +33,7 @@ def test_good_metrics_pass_for_the_groups_that_were_asked_for() -> None:
         ({"examples": 2**48}, "c-1/examples is no number of rows"),
         ({"auc": 1.1}, "c-1/auc is no number within 0 and 1"),
         ({"uauc": -0.1}, "c-1/uauc is no number within 0 and 1"),
+        ({"uauc_at_split": 1.1}, "c-1/uauc_at_split is no number within 0 and 1"),
         ({"ranked": 8}, "c-1/ranked is no number of people with such rows"),
         ({"logloss": float("inf")}, "c-1/logloss is no number within 0 and 100"),
     ],
@@ -50,11 +51,16 @@ def test_another_round_and_a_group_that_is_missing_are_named() -> None:
         checked(answer(), 3, ["c-3"], Like())
 
 
-ROWS = ScoredRows(np.array([0.2, 0.7, 0.4, 0.9]), np.array([0, 1, 1, 0], np.int8), np.array([1, 1, 2, 2]))
+ROWS = ScoredRows(
+    scores=np.array([0.2, 0.7, 0.4, 0.9]),
+    labels=np.array([0, 1, 1, 0], np.int8),
+    people=np.array([1, 1, 2, 2]),
+    at_split=np.array([0.1, 0.2, np.nan, np.nan]),
+)
 
 
 def of_rows(scores: SharedScores, **changes: Any) -> EvaluateAnswer:
-    metrics = measure(ROWS.scores, ROWS.labels, ROWS.people).as_dict()
+    metrics = measure(ROWS.scores, ROWS.labels, ROWS.people, ROWS.at_split).as_dict()
     return EvaluateAnswer(
         client="c-1", round=3, served="hash", metrics={"c-1": Measures(**{**metrics, **changes})}, scores=scores
     )
@@ -71,6 +77,12 @@ def test_a_client_whose_scores_do_not_give_its_metrics_is_found_out(scores: Shar
     for wrong in (float("nan"), 0.99):
         with pytest.raises(BadMessage, match=f"its scores give {name} .*, and it says"):
             checked(of_rows(scores, **{name: wrong}), 3, ["c-1"], Like())
+
+
+@pytest.mark.parametrize("name", ["uauc", "uauc_at_split"])
+def test_a_client_whose_scores_rank_people_otherwise_is_found_out(name: str) -> None:
+    with pytest.raises(BadMessage, match=f"its scores give {name} .*, and it says"):
+        checked(of_rows(ROWS, **{name: 0.25}), 3, ["c-1"], Like())
 
 
 @pytest.mark.parametrize("scores", [ROWS, histogram(ROWS)])

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from fedrec import hardware
 from fedrec.base_models.recorded import base_of
 from fedrec.data.dataset import TEST, VALID, Interactions
+from fedrec.data.evaluation_sample import ranked_at_split
 from fedrec.data.user_hash import drawn
 from fedrec.ensemble.aggregators.judged import Judged
+from fedrec.ensemble.at_split import scores_at_split
 from fedrec.ensemble.served_model import ServedModel
 from fedrec.ensemble.validation import Judgement, judge, read_judgement
 from fedrec.models.adapter import State
@@ -94,10 +96,20 @@ class AnsweringModel:
         test = rows.split == TEST
         return (answers or self.answers).scores(self.encoder.windows(rows, test), len(rows), by_person(rows.user)), test
 
-    def metrics(self, scores: NDArray[np.float64], wanted: NDArray[np.bool_]) -> dict[str, float]:
-        """What the task measures of scores (n,) on some rows."""
+    def metrics(
+        self, scores: NDArray[np.float64], wanted: NDArray[np.bool_], at_split: NDArray[np.float64] | None = None
+    ) -> dict[str, float]:
+        """What the task measures of scores (n,) on some rows, and of those at the split (n,), if they are known."""
         task, rows = task_of(self.config), self.interactions
-        return task.measure(scores[wanted], task.labels(rows)[wanted], rows.user[wanted])
+        known = None if at_split is None else at_split[wanted]
+        return task.measure(scores[wanted], task.labels(rows)[wanted], rows.user[wanted], known)
+
+    def scores_at_split(self, last: bool, answers: ServedModel | None = None) -> NDArray[np.float64] | None:
+        """(n,) of the test rows from each person's history at the split, if `evaluate.at_split` asks for it."""
+        if not ranked_at_split(self.config.evaluate, last):
+            return None
+        rows = self.interactions
+        return scores_at_split(answers or self.answers, self.encoder, rows, rows.split == TEST)
 
     def answers_by(self, method: Method) -> ServedModel:
         """How the shards that are served would answer by another aggregator, or with other settings of it.

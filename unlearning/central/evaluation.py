@@ -38,7 +38,7 @@ def note_seconds(model: ShardedModel, seconds: float) -> None:
 def measure(model: ShardedModel) -> dict[str, Any]:
     """Measure what is served on the test rows, and write the result."""
     rows, facts, method = model.interactions, read_json(model.folder / _FACTS), model.method
-    now, erased = _measured(model, keep=True), len(rows) < facts["rows"]
+    now, erased = _measured(model, last=True), len(rows) < facts["rows"]
     trained = int((rows.split == TRAIN).sum())
     start = {"round": 0, **_told({} if erased else facts["start"]), "seconds": 0.0}
     last = {"round": method.slices, **_told(now), "seconds": facts["seconds"]}
@@ -78,19 +78,20 @@ def write_page(model: ModelFolder, database: str | None = None) -> Path:
     return model.folder / _PAGE
 
 
-def _measured(model: ShardedModel, keep: bool = False) -> dict[str, float]:
+def _measured(model: ShardedModel, last: bool = False) -> dict[str, float]:
     """The metrics of what is served.
 
     Args:
-        keep: the scores, in the model's folder.
+        last: whether the model is trained: then its scores are kept in its folder.
     """
     answers = model.answers_by(model.method)
     scores, test = model.test_scores(answers)
+    at_split = model.scores_at_split(last, answers)
     answers.close()
-    if keep:
+    if last:
         tested = model.interactions.take(test)
         model.ensemble.scores.keep(model.method.slices, answers.shards, tested, model.catalogue, scores[test])
-    return model.metrics(scores, test)
+    return model.metrics(scores, test, at_split)
 
 
 def _told(metrics: dict[str, float]) -> dict[str, Any]:

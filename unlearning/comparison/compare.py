@@ -137,7 +137,7 @@ class Bench:
         first = _measured(model, ~gone)
         deletion = model.forget(self.selection, cache, on_step)
         deleting = deletion.seconds + cache.spared()
-        second = _measured(model)
+        second = _measured(model, at_split=model.scores_at_split(last=True))
         shard = model.table.assignment.shard
         quality = describe(model.features(), shard[shard >= 0], method.shards)
         return {
@@ -208,8 +208,10 @@ def draw(dataset: Dataset, unit: Unit, count: int, seed: int) -> Selection:
     return Selection(rows=tuple(sorted(row_keys(rows.take(np.sort(chosen)), dataset.catalogue))))
 
 
-def _measured(model: ShardedModel, staying: NDArray[np.bool_] | None = None) -> Row:
+def _measured(
+    model: ShardedModel, staying: NDArray[np.bool_] | None = None, at_split: NDArray[np.float64] | None = None
+) -> Row:
     """Metrics on the test rows, or on those that stay; None for those of the page that the task does not have."""
     scores, test = model.test_scores()
-    metrics = model.metrics(scores, test if staying is None else test & staying)
+    metrics = model.metrics(scores, test if staying is None else test & staying, at_split)
     return dict.fromkeys(Like.metrics) | {k: v for k, v in metrics.items() if k != "examples"}

@@ -46,6 +46,7 @@ def test_from_the_training_to_the_certificate(
     settings, folder = small(train__epochs=1), tmp_path / "model"
     told = json.loads(train(settings, "--shards", 3, "--out", folder, "--json", "-").stdout)
     assert told["overall"]["auc"] > 0 and told["history"][0]["overall"]["auc"] > 0
+    assert 0 <= told["overall"]["uauc_at_split"] <= 1 and told["history"][0]["overall"]["uauc_at_split"] is None
     assert told["clients"][0]["users"] == 24 and (folder / "report.html").exists()
     recommend("u07", run=folder, top=3, json="-")
     answer = json.loads(capsys.readouterr().out)
