@@ -26,6 +26,7 @@ from fedrec.options import (
 from unlearning.commands.train import Gpus, train
 
 if TYPE_CHECKING:
+    from fedrec.console.terminal import Terminal
     from unlearning.methods.method import Unit
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Sharded models, and methods of unlearning.")
@@ -88,22 +89,18 @@ def compare(
         raise UsageError(f"--unit {unit}: choose row or user")
     console = terminal(json == "-")
     if methods.strip() == "?":
-        from unlearning.comparison.console import choices
-
-        console.print(choices())
-        return
+        return _show_methods(console)
     get_ready(parse_workers(workers), "unlearning.compute.processes", "unlearning.central.model")
     from fedrec import api
     from fedrec.console.json_output import write_result
     from fedrec.reporting.comparison_console import results
     from unlearning.comparison.console import ConsoleListener
 
-    deleted = cast("Unit", unit)
     done = api.compare(
         methods=[name.strip() for name in methods.split(",")] if methods else (),
         shards=shards,
         slices=slices,
-        unit=deleted,
+        unit=cast("Unit", unit),
         forget=forget,
         seeds=chosen,
         gpus=gpus,
@@ -114,11 +111,17 @@ def compare(
         replace=replace,
         workers=workers,
         latency=latency,
-        listener=ConsoleListener(console, deleted),
+        listener=ConsoleListener(console, cast("Unit", unit)),
     )
     console.print("", results(done.result), "", sep="\n")
     console.print("report", done.report, markup=False, soft_wrap=True)
     write_result(done.result, json)
+
+
+def _show_methods(console: Terminal) -> None:
+    from unlearning.comparison.console import choices
+
+    console.print(choices())
 
 
 def _seeds(text: str) -> tuple[int, ...]:
