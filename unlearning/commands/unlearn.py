@@ -89,7 +89,8 @@ def compare(
         raise UsageError(f"--unit {unit}: choose row or user")
     console = terminal(json == "-")
     if methods.strip() == "?":
-        return _show_methods(console)
+        _show_methods(console)
+        return
     get_ready(parse_workers(workers), "unlearning.compute.processes", "unlearning.central.model")
     from fedrec import api
     from fedrec.console.json_output import write_result
