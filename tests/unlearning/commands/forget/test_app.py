@@ -141,7 +141,7 @@ def test_decisions_are_signed_and_in_the_audit_log(run: SimulatedRun, forget: Fo
     lines = [json.loads(line) for line in (run.folder / "erasure" / "audit.jsonl").read_text().splitlines()]
     found = [(line["event"], line["facts"]["operator"]) for line in lines if "operator" in line["facts"]]
     assert found[:2] == [("operator-registered", "anna"), ("operator-registered", "ben")]
-    assert found[4:] == [("extended", "ben"), ("held", "anna"), ("released", "ben"), ("refused", "anna")]
+    assert found[3:] == [("extended", "ben"), ("held", "anna"), ("released", "ben"), ("refused", "anna")]
     assert all(line["facts"]["request"] == id_ for line in lines[2:])
 
 
