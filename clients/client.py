@@ -38,7 +38,7 @@ from fedrec.strategies import strategy_of
 from fedrec.strategies.strategy import Learnt
 from fedrec.tasks import encoder_of, task_of
 from fedrec.tasks.task import Encoder
-from fedrec.training.lesson import Lesson
+from fedrec.training.lesson import Lesson, Validation
 from fedrec.training.loop import train
 from fedrec.training.step import Learning
 from fedrec.vault.vault import Vault
@@ -87,7 +87,7 @@ class Client:
 
     def learned(self, gone: NDArray[np.bool_]) -> tuple[int, ...]:
         """The shards whose training read one of these rows."""
-        taught = np.unique(self.interactions.user[gone & teaches(self.interactions)])
+        taught = np.unique(self.interactions.user[gone & teaches(self.interactions, self.config.train)])
         return tuple(map(int, np.unique(self.shard_of_users()[taught])))
 
     def members(self, shards: Collection[int]) -> NDArray[np.bool_]:
@@ -196,6 +196,12 @@ class Client:
         place = self.shard_of_users()[rows.user]
         return rows, np.where(rows.split == TRAIN, place, -1)
 
+    def validation(self, shard: int) -> Validation:
+        """What tells when an adapter of a shard was best: the validation rows of the shard's people."""
+        rows = self.interactions.take(self.interactions.split != TEST)
+        wanted = (rows.split == VALID) & (self.shard_of_users() == shard)[rows.user]
+        return Validation(self.encoder.windows(rows, wanted), task_of(self.config).labels(rows))
+
     def _published(self, number: int) -> Model:
         model = self.store.published(number)
         if model is None:
@@ -227,20 +233,21 @@ class _Learner:
         client, config, number = self.client, self.client.config, self.round
         prefix = f"{role}-" if role else ""
         rows, place = client.train_rows()
-        read, place_of_all = teaches(rows), client.shard_of_users()[rows.user]
+        everything, task = client.interactions, task_of(config)
+        read, shard_of_row = teaches(everything, config.train), client.shard_of_users()[everything.user]
         trained: Model = []
         losses: list[float] = []
         counts: list[int] = []
         for shard, state, centre in zip(self.shards, start, anchor or start, strict=True):
             lesson = Lesson(
-                client.encoder.windows(rows, place == shard), task_of(config).labels(rows), rows.user,
+                client.encoder.windows(rows, place == shard), task.labels(rows), rows.user,
                 client.encoder.readout, (config.seed, prefix + client.name, shard, number), number - 1,
-                config.federation.rounds,
+                config.federation.rounds, client.validation(shard),
             )  # fmt: skip
             begin, towards = _tensors([state, centre])
             learning = Learning(client.base.model, config.lora, begin, lesson, config.train, pull, towards)
             checkpoint = client.store.folder / "training" / f"{prefix}shard-{shard}.pt"
-            used = rows.take(read & (place_of_all == shard))
+            used = everything.take(read & (shard_of_row == shard))
             client.store.home.record_use(client.store.id, shard, number, used, client.catalogue)
             with bar(f"{client.name} round {number}") as tick:
                 outcome = train(learning, checkpoint=checkpoint, on_step=tick)

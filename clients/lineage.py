@@ -10,15 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clients.client_run import ClientRun
-from fedrec.data.dataset import HISTORY, TRAIN, Interactions
+from fedrec.config import TrainConfig
+from fedrec.data.dataset import HISTORY, TRAIN, VALID, Interactions
 from fedrec.data.user_hash import shard_of
 
 
-def teaches(rows: Interactions) -> NDArray[np.bool_]:
-    """(n,) the rows that some training reads: those of it, and those of histories before a person's last one of it."""
+def teaches(rows: Interactions, train: TrainConfig) -> NDArray[np.bool_]:
+    """(n,) the rows that some training reads: those that it learns from or is stopped by, and the histories before."""
+    asked = (TRAIN, VALID) if train.stop == "validation" else (TRAIN,)
     last = np.full(len(rows.user_ids), -1)
-    np.maximum.at(last, rows.user, np.where(rows.split == TRAIN, np.arange(len(rows)), -1))
-    return np.isin(rows.split, (TRAIN, HISTORY)) & (np.arange(len(rows)) <= last[rows.user])
+    np.maximum.at(last, rows.user, np.where(np.isin(rows.split, asked), np.arange(len(rows)), -1))
+    return np.isin(rows.split, (*asked, HISTORY)) & (np.arange(len(rows)) <= last[rows.user])
 
 
 def changed_shards(client: ClientRun, rows: Interactions) -> tuple[int, ...]:
@@ -33,7 +35,7 @@ def changed_shards(client: ClientRun, rows: Interactions) -> tuple[int, ...]:
     Raises:
         FedrecError: the client has no vault, or it cannot be read.
     """
-    uses, taught = client.vault.uses(), teaches(rows)
+    uses, taught = client.vault.uses(), teaches(rows, client.config.train)
     place = shard_of(rows.user_ids, client.config)[rows.user]
     changed = []
     for shard in client.ensemble.named():

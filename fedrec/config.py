@@ -114,6 +114,11 @@ class TrainConfig(Section):
     item_lr: float = Field(2e-3, ge=0, description="peak learning rate of item rows")
     item_shrink: float = Field(0.1, ge=0, description="of item rows towards zero, AdamW's weight decay")
     epochs: int = Field(2, ge=1, description="passes over the client's rows in a round")
+    stop: Literal["validation", "never"] = Field(
+        "validation",
+        description="validation = keep the adapter on the way, none of the training included, that answers the "
+        "validation rows of the same people best; never = the last one",
+    )
     batch: int = Field(2, ge=1, description="windows in a batch")
     clip: float = Field(1.0, gt=0, description="longest gradient, by its norm")
     weight_decay: float = Field(0.0, ge=0, description="of AdamW")

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from fedrec.training.step import Step
+from fedrec.training.stopping import Stopping
 
 
 class Checkpoint:
@@ -18,7 +19,7 @@ class Checkpoint:
         self.path, self.digest, self.seconds = path, digest, seconds
         self.last = time.monotonic()
 
-    def restore(self, step: Step) -> tuple[int, float, int]:
+    def restore(self, step: Step, stopping: Stopping) -> tuple[int, float, int]:
         """Steps done, sum of losses and rows so far; all zero where there is nothing to continue."""
         if self.path is None or not self.path.exists():
             return 0, 0.0, 0
@@ -29,10 +30,11 @@ class Checkpoint:
         if kept["digest"] != self.digest:
             return 0, 0.0, 0
         step.restore(kept["content"])
+        stopping.restore(kept["best"])
         torch.set_rng_state(kept["rng"])
         return int(kept["done"]), float(kept["loss"]), int(kept["rows"])
 
-    def save(self, done: int, loss: float, rows: int, step: Step) -> None:
+    def save(self, done: int, loss: float, rows: int, step: Step, stopping: Stopping) -> None:
         if self.path is None or time.monotonic() - self.last < self.seconds:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,6 +45,7 @@ class Checkpoint:
             "loss": loss,
             "rows": rows,
             "content": step.content(),
+            "best": stopping.content(),
             "rng": torch.get_rng_state(),
         }
         written = io.BytesIO()  # torch itself would not say what the disk's fault is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,19 @@ from numpy.typing import NDArray
 from fedrec.config import TrainConfig
 from fedrec.data.prompts import Window
 from fedrec.tasks.task import Readout
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Rows that tell when an adapter was best (`fedrec.training.stopping`), of the people who are learnt from.
+
+    Attributes:
+        windows: that ask about them.
+        labels: of all rows that `Window.rows` point into.
+    """
+
+    windows: Sequence[Window] = ()
+    labels: NDArray[Any] = field(default_factory=lambda: np.zeros(0, np.int8))
 
 
 @dataclass(frozen=True)
@@ -26,6 +39,7 @@ class Lesson:
         readout: how answers are read, and their loss.
         key: (seed, client, shard, round): the source of all randomness.
         round, rounds: the position of this round (from 0) in the learning-rate schedule.
+        validation: what chooses among the adapters on the way; without it the last one is taken.
     """
 
     windows: Sequence[Window]
@@ -35,6 +49,7 @@ class Lesson:
     key: tuple[int, str, int, int]
     round: int
     rounds: int
+    validation: Validation = Validation()
 
     @property
     def seed(self) -> int:
@@ -44,6 +59,8 @@ class Lesson:
         """SHA-256 of all that decides what a given start becomes: equal digests and starts give equal adapters."""
         said = (self.key, self.round, self.rounds, self.readout, config)
         digest = hashlib.sha256(repr(said).encode())
-        for window in self.windows:
-            digest.update(window.ids.tobytes() + window.at.tobytes() + self.labels[window.rows].tobytes())
+        for part in (self, self.validation):
+            digest.update(len(part.windows).to_bytes(8, "big"))
+            for window in part.windows:
+                digest.update(window.ids.tobytes() + window.at.tobytes() + part.labels[window.rows].tobytes())
         return digest.hexdigest()

@@ -1,6 +1,7 @@
 """The one training loop: an adapter learns the answers of windows, reproducibly and resumably.
 
-The loss of a row is its task's; the loss of a batch is the mean over its rows.
+The loss of a row is its task's; the loss of a batch is the mean over its rows. What comes out is the adapter on the way
+that answers validation rows best, where there are such.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from fedrec.models.adapter import State
 from fedrec.registry import STEPS
 from fedrec.training.checkpoint import Checkpoint
 from fedrec.training.step import Learning
+from fedrec.training.stopping import Stopping
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def train(
         on_step: called with (step, steps).
 
     Returns:
-        The trained adapter; the start itself, with loss 0, if there are no rows.
+        The trained adapter; the start itself if none on the way was better, and with loss 0 if there are no rows.
     """
     lesson, config = learning.lesson, learning.config
     if not lesson.windows:
@@ -48,8 +50,10 @@ def train(
     kept = Checkpoint(checkpoint, learning.digest, config.checkpoint_seconds)
     with torch.random.fork_rng(devices=[]), closing(STEPS.load(config.step)(learning)) as step:
         torch.manual_seed(lesson.seed)
-        done, total, rows = kept.restore(step)
-        number = 0
+        stopping, number = Stopping(learning), 0
+        done, total, rows = kept.restore(step, stopping)
+        if not done:
+            stopping.offer(learning.start)
         for number, batch in enumerate(step.batches(), 1):
             if number <= done:
                 continue
@@ -60,8 +64,12 @@ def train(
             rows += answered
             if on_step is not None:
                 on_step(number, step.steps)
-            kept.save(number, total, rows, step)
-        return Outcome(step.state(), total / max(rows, 1), rows, number)
+            if stopping.due(number, step.steps):
+                stopping.offer(step.state())
+            kept.save(number, total, rows, step, stopping)
+        if number < step.steps:
+            stopping.offer(step.state())
+        return Outcome(stopping.state, total / max(rows, 1), rows, number)
 
 
 def learning_rate(config: TrainConfig, step: int, steps: int, round_: int, rounds: int) -> float:

@@ -62,7 +62,7 @@ class AnsweringModel:
 
     def learned(self, gone: NDArray[np.bool_]) -> tuple[int, ...]:
         """The shards whose training read one of these rows."""
-        return self.table.assignment.that_saw(self.interactions, gone)
+        return self.table.assignment.that_saw(self.interactions, gone, self.config.train)
 
     def members(self, shards: Collection[int]) -> NDArray[np.bool_]:
         """(users,) who teaches one of these shards."""

@@ -127,7 +127,7 @@ class ModelFolder:
         changed = []
         for shard in self.ensemble.named():
             rows, digest = used.get(shard, (-1, None))
-            present = table.taught(shard)
+            present = table.taught(shard, self.config.train)
             if rows != len(present) or digest not in (None, vault.known_by(present, self.catalogue)):
                 changed.append(shard)
         return {CENTRAL: tuple(changed)} if changed else {}
@@ -136,7 +136,7 @@ class ModelFolder:
         """Have the vault know the rows that some shards learn from, before they do."""
         table, vault = self.table, self.vault
         for shard in shards:
-            vault.record_use(CENTRAL, shard, self.rounds, table.taught(shard), self.catalogue)
+            vault.record_use(CENTRAL, shard, self.rounds, table.taught(shard, self.config.train), self.catalogue)
 
     @property
     def table(self) -> RowTable:

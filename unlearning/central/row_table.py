@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
+from fedrec.config import TrainConfig
 from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.data.selection import row_keys
 from fedrec.files import replacing, storing
@@ -36,9 +37,10 @@ class RowTable:
     assignment: ShardAssignment
     vectors: NDArray[np.float32]
 
-    def taught(self, shard: int) -> Interactions:
+    def taught(self, shard: int, train: TrainConfig) -> Interactions:
         """The rows that the training of a shard reads."""
-        return self.interactions.take(self.assignment.read(self.interactions, shard))
+        rows = self.interactions
+        return rows.take(self.assignment.stopped_by(rows, train).read(rows, shard))
 
     def save(self, path: Path, catalogue: Catalogue) -> None:
         row, timeline = _hashes(self.interactions, catalogue)

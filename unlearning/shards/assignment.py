@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.data.dataset import HISTORY, TRAIN, Interactions
+from fedrec.data.dataset import HISTORY, TRAIN, VALID, Interactions
 from fedrec.data.user_hash import by_hash
 
 if TYPE_CHECKING:
+    from fedrec.config import TrainConfig
     from unlearning.partition import Partitioner, Rows
 
 NOWHERE = -1
@@ -24,7 +25,8 @@ NOWHERE = -1
 class ShardAssignment:
     """
     Attributes:
-        shard: (n,) int32 shard of every row, `NOWHERE` for rows that teach nothing (valid, test, history).
+        shard: (n,) int32 shard of every row, `NOWHERE` for rows that teach nothing (test, history; valid, unless they
+            stop a training: `stopped_by`).
         slice: (n,) int32 slice within the shard, likewise.
     """
 
@@ -42,20 +44,40 @@ class ShardAssignment:
         """(n,) the rows of a shard's slices 0 to `upto`."""
         return np.asarray((self.shard == shard) & (self.slice <= upto))
 
+    def stopped_by(self, interactions: Interactions, train: TrainConfig) -> ShardAssignment:
+        """The same, with each validation row where its person's last training row lives, if it stops that training.
+
+        So a person's validation rows are in one shard, which a deletion of any row before them changes anyway.
+        """
+        if train.stop == "never":
+            return self
+        last, taught = np.full(len(interactions.user_ids), -1), self.shard != NOWHERE
+        np.maximum.at(last, interactions.user[taught], np.flatnonzero(taught))
+        of = last[interactions.user]
+        moved = (interactions.split == VALID) & (of >= 0)
+        shard, slice_ = (np.where(moved, each[of], each).astype(np.int32) for each in (self.shard, self.slice))
+        return ShardAssignment(shard, slice_)
+
     def read(self, interactions: Interactions, shard: int) -> NDArray[np.bool_]:
         """(n,) the rows that a shard's training reads: its own, and those of histories before a person's last one."""
         taught, last = self.shard == shard, np.full(len(interactions.user_ids), -1)
         np.maximum.at(last, interactions.user[taught], np.flatnonzero(taught))
         before = np.arange(len(interactions)) <= last[interactions.user]
-        return np.asarray(before & np.isin(interactions.split, (TRAIN, HISTORY)))
+        return np.asarray(before & (np.isin(interactions.split, (TRAIN, HISTORY)) | taught))
 
-    def that_saw(self, interactions: Interactions, gone: NDArray[np.bool_]) -> tuple[int, ...]:
-        """The shards that learnt from a row that goes, or from a later row of its user, whose history it stands in."""
-        read = gone & np.isin(interactions.split, (TRAIN, HISTORY))
+    def that_saw(self, interactions: Interactions, gone: NDArray[np.bool_], train: TrainConfig) -> tuple[int, ...]:
+        """The shards that learnt from a row that goes, or from a later row of its user, whose history it stands in.
+
+        A shard is among them, too, that validation rows come to because their person's last training row goes.
+        """
+        before = self.stopped_by(interactions, train)
+        read = gone & (np.isin(interactions.split, (TRAIN, HISTORY)) | (before.shard != NOWHERE))
         first = np.full(len(interactions.user_ids), len(interactions), np.int64)
         np.minimum.at(first, interactions.user[read], np.flatnonzero(read))
         saw = np.arange(len(interactions)) >= first[interactions.user]
-        return tuple(int(shard) for shard in np.unique(self.shard[saw]) if shard != NOWHERE)
+        after = self.only(~gone).stopped_by(interactions, train)
+        shards = np.union1d(before.shard[saw], after.shard[after.shard != before.shard])
+        return tuple(int(shard) for shard in shards if shard != NOWHERE)
 
 
 def assign_shards(

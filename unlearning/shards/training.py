@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import torch
 
 from fedrec.config import LoraConfig, RunConfig, TrainConfig
-from fedrec.data.dataset import HISTORY, TRAIN, Interactions
+from fedrec.data.dataset import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.models.adapter import State
 from fedrec.tasks import task_of
 from fedrec.tasks.task import Encoder
-from fedrec.training.lesson import Lesson
+from fedrec.training.lesson import Lesson, Validation
 from fedrec.training.loop import train
 from fedrec.training.step import Learning
 from unlearning.shards.assignment import ShardAssignment
@@ -86,13 +86,18 @@ def make_jobs(
     """
     seen = (interactions.split == TRAIN) | (interactions.split == HISTORY)
     rows, where = interactions.take(seen), assignment.take(seen)
-    settings, labels = slice_settings(config.train, slices), task_of(config).labels(rows)
+    kept = interactions.split != TEST
+    known, validating = interactions.take(kept), assignment.stopped_by(interactions, config.train).take(kept)
+    task, settings = task_of(config), slice_settings(config.train, slices)
+    labels, all_labels = task.labels(rows), task.labels(known)
     jobs = []
     for shard in shards:
         lessons, digests, before = [], [], origin
         for upto in range(slices):
             windows, draw = encoder.windows(rows, where.learned(shard, upto)), (config.seed, "shard", shard, upto)
-            lesson = Lesson(windows, labels, rows.user, encoder.readout, draw, upto, slices)
+            asked = encoder.windows(known, validating.learned(shard, upto) & (known.split == VALID))
+            validation = Validation(asked, all_labels)
+            lesson = Lesson(windows, labels, rows.user, encoder.readout, draw, upto, slices, validation)
             before = hashlib.sha256(f"{before} {lesson.digest(settings)}".encode()).hexdigest()
             lessons.append(lesson)
             digests.append(before)

@@ -32,7 +32,7 @@ def remove(run: SimulatedRun, client: str, seed: int, count: int) -> set[int]:
                 "DELETE FROM rows WHERE user = (SELECT id FROM users WHERE name = ?) AND item = ? AND time = ?",
                 (user, item, int(rows.time[at])),
             )
-    shards = run.shard_of(rows.user_ids)[rows.user[gone & teaches(rows)]]
+    shards = run.shard_of(rows.user_ids)[rows.user[gone & teaches(rows, run.config.train)]]
     return set(shards.tolist())
 
 
