@@ -12,8 +12,9 @@ from fedrec.base_models.checks import check_base
 from fedrec.base_models.named import base_name
 from fedrec.config import RunConfig
 from fedrec.data.dataset import TEST, Dataset, Interactions
-from fedrec.data.trivial import trivial_auc
-from fedrec.metrics import auc
+from fedrec.data.regressions import both_regressions
+from fedrec.data.trivial import trivial_scores
+from fedrec.metrics import auc, uauc
 from fedrec.models.base import Base, load_base
 from fedrec.models.targets import check_targets
 
@@ -50,7 +51,7 @@ def _absolute(path: str | None) -> str | None:
 
 
 def facts_of(dataset: Dataset, measured: NDArray[np.bool_] | None = None) -> dict[str, object]:
-    """The trivial scorers' AUC, the best possible one, warnings, and notes with the warnings first.
+    """What `measured_on` says, warnings, and notes with the warnings first.
 
     Args:
         measured: (n,) the test rows that results are measured on; all of them if none.
@@ -66,6 +67,19 @@ def facts_of(dataset: Dataset, measured: NDArray[np.bool_] | None = None) -> dic
 
 
 def measured_on(rows: Interactions, test: NDArray[np.bool_]) -> dict[str, object]:
-    """What can be said of some test rows without a model: the trivial scorers' AUC, and the best possible one."""
-    best = None if rows.truth is None else auc(rows.truth[test], rows.label[test])
-    return {"trivial": trivial_auc(rows, test), "best_possible_auc": best}
+    """What can be said of some test rows without a model: how the trivial scorers rank them, and the best possible.
+
+    A scorer's UAUC at the split is of scores whose person part is that at the split: who has such a part only has none.
+    """
+    label, user, three = rows.label[test], rows.user[test], trivial_scores(rows, test)
+    item, regressions = three["item"], both_regressions(rows, test)
+    growing = {**three, **{name: scores for name, (scores, _) in regressions.items()}}
+    at_split = {"item": item, "sum": item, **{name: scores for name, (_, scores) in regressions.items()}}
+    truth = None if rows.truth is None else rows.truth[test]
+    return {
+        "trivial": {name: auc(scores, label) for name, scores in growing.items()},
+        "trivial_uauc": {name: uauc(scores, label, user) for name, scores in growing.items()},
+        "trivial_uauc_at_split": {name: uauc(scores, label, user) for name, scores in at_split.items()},
+        "best_possible_auc": None if truth is None else auc(truth, label),
+        "best_possible_uauc": None if truth is None else uauc(truth, label, user),
+    }

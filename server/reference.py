@@ -28,7 +28,8 @@ class Reference:
     Attributes:
         base: name of the base model; data: of the data set.
         measured: the share of the people whose test rows are measured.
-        trivial: AUC of the scorers without a model.
+        trivial: AUC of the scorers without a model; trivial_uauc, trivial_uauc_at_split: ranking within a person.
+        best_possible_auc, best_possible_uauc: by the true probabilities, where they are known.
     """
 
     base: str
@@ -36,7 +37,10 @@ class Reference:
     measured: float
     data: str
     trivial: Mapping[str, float | None]
+    trivial_uauc: Mapping[str, float | None]
+    trivial_uauc_at_split: Mapping[str, float | None]
     best_possible_auc: float | None
+    best_possible_uauc: float | None
     warnings: Sequence[str]
     notes: Sequence[str]
 

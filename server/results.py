@@ -78,7 +78,8 @@ def overall(
     if len(values):
         spread = {f"mean_{main}": values.mean(), f"worst_{main}": worst(values), f"std_{main}": values.std()}
     weighted = {name: _mean(clients, name, metric.over) for name, metric in task.metrics.items() if metric.over}
-    pooled = weighted | task.pool([answer.scores for answer in answers.values()]) if answers else {}
+    told = [answer.scores for answer in answers.values()]
+    pooled = weighted | task.pool(told) | task.margins(told) if answers else {}
     return {
         "examples": int(sum(client["examples"] for client in clients)),
         **pooled,
@@ -155,7 +156,10 @@ def result_of(run: Run) -> dict[str, Any]:
         "overall": overall,
         "measured": last.share,
         "trivial": reference.trivial,
+        "trivial_uauc": reference.trivial_uauc,
+        "trivial_uauc_at_split": reference.trivial_uauc_at_split,
         "best_possible_auc": reference.best_possible_auc,
+        "best_possible_uauc": reference.best_possible_uauc,
         "history": [entry.content() for entry in history],
         "bytes_up": sum(entry.bytes_up for entry in history),
         "bytes_down": sum(entry.bytes_down for entry in history),

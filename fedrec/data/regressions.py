@@ -19,16 +19,24 @@ from fedrec.data.dataset import TRAIN, Interactions
 from fedrec.data.split import earlier_rows
 
 REGRESSIONS = ("counts", "effects")
+_OF_TITLE = 3  # of the counts are the title's, the others the person's
 
 Values = NDArray[np.float64]
 
 
 def regression_scores(rows: Interactions, of: NDArray[np.bool_]) -> dict[str, Values]:
     """Scorer → log-odds of the rows of the mask (n,); without train rows of both classes they are all 0."""
+    return {name: growing for name, (growing, _) in both_regressions(rows, of).items()}
+
+
+def both_regressions(rows: Interactions, of: NDArray[np.bool_]) -> dict[str, tuple[Values, Values]]:
+    """The same, and each row's log-odds where its person's counts are those at the first of their rows of the mask."""
     train = rows.split == TRAIN
     if len(np.unique(rows.label[train])) < 2:
-        return {name: np.zeros(int(of.sum())) for name in REGRESSIONS}
-    return {"counts": _counts(rows, train, of), "effects": _effects(rows, train, of)}
+        nothing = np.zeros(int(of.sum()))
+        return dict.fromkeys(REGRESSIONS, (nothing, nothing))
+    effects = _effects(rows, train, of)
+    return {"counts": _counts(rows, train, of), "effects": (effects, effects)}
 
 
 def counted(rows: Interactions) -> Values:
@@ -70,12 +78,15 @@ def _log_odds(likes: NDArray[Any], rows: NDArray[Any], prior: float, pseudo_rows
     return np.asarray(np.log(rate / (1 - rate)), np.float64)
 
 
-def _counts(rows: Interactions, train: NDArray[np.bool_], of: NDArray[np.bool_]) -> Values:
+def _counts(rows: Interactions, train: NDArray[np.bool_], of: NDArray[np.bool_]) -> tuple[Values, Values]:
     features = counted(rows)
     mean, spread = features[train].mean(0), features[train].std(0)
     features = (features - mean) / np.where(spread > 0, spread, 1)
     weights, bias = _fit(features[train], rows.label[train])
-    return np.asarray(features[of] @ weights + bias, np.float64)
+    growing = features[of]
+    _, first, person = np.unique(rows.user[of], return_index=True, return_inverse=True)
+    at_split = np.concatenate([growing[:, :_OF_TITLE], growing[first][person, _OF_TITLE:]], axis=1)
+    return growing @ weights + bias, at_split @ weights + bias
 
 
 def _effects(rows: Interactions, train: NDArray[np.bool_], of: NDArray[np.bool_]) -> Values:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.config import Sharing
+from fedrec.intervals import auc_margin, mean_margin
 from fedrec.metrics import Labels, Scores, auc, aucs_of_users, logloss, mean
 
 LEAST_FIRST: tuple[Sharing, ...] = ("metrics", "histogram", "scores")
@@ -94,6 +95,18 @@ def pool(parts: Sequence[SharedScores]) -> dict[str, float]:
         "uauc": mean(aucs_of_users(rows.scores, rows.labels, rows.people)),
         "uauc_at_split": mean(aucs_at_split(scored)),
         "logloss": logloss(rows.scores, rows.labels),
+    }
+
+
+def margins(parts: Sequence[SharedScores]) -> dict[str, float]:
+    """Half the width of 95 % intervals over people of what `pool` tells, by `…_margin`, where every score is told."""
+    if (scored := all_scored(parts)) is None:
+        return {}
+    rows = together(scored)
+    return {
+        "auc_margin": auc_margin(rows.scores, rows.labels, rows.people),
+        "uauc_margin": mean_margin(aucs_of_users(rows.scores, rows.labels, rows.people)),
+        "uauc_at_split_margin": mean_margin(aucs_at_split(scored)),
     }
 
 

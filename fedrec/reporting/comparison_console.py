@@ -25,11 +25,11 @@ def results(result: dict[str, Any]) -> RenderableType:
 def _quality(result: dict[str, Any], methods: Sequence[Standing]) -> Table:
     seeds = len(result["seeds"])
     what = f"{result['forget']} {result['unit']}{'s' if result['forget'] > 1 else ''} deleted"
-    headings = ("AUC before", "after", "to retraining", "UAUC", "LogLoss")
+    headings = ("AUC before", "after", "to retraining", "UAUC", "at split", "LogLoss")
     table = table_of(f"{result['data']}, {what}" + (f", mean of {seeds} seeds" if seeds > 1 else ""), numbers=headings)
     table.add_column("exact")
     for method in methods:
-        metrics = [number(method.mean(key)) for key in ("uauc_after", "logloss_after")]
+        metrics = [number(method.mean(key)) for key in ("uauc_after", "uauc_at_split_after", "logloss_after")]
         aucs = [number(method.mean("auc_before")), number(method.mean("auc_after")), signed(method.mean("difference"))]
         table.add_row(Text(method.name), *aucs, *metrics, EXACTNESS[method.exact][0])
     return table

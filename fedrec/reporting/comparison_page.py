@@ -112,6 +112,7 @@ _ANSWERS = (
     _mean("AUC after", "auc_after", number, max, number),
     _mean("To Retraining", "difference", signed, None, number),
     _mean("UAUC", "uauc_after", number, max, number),
+    _mean("UAUC at split", "uauc_at_split_after", number, max, number),
     _mean("LogLoss", "logloss_after", number, min, number),
 )
 _COSTS = (

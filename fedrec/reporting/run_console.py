@@ -8,7 +8,9 @@ from rich.text import Text
 
 from fedrec.reporting.formatting import change, clean, count, duration, number, percent, size
 from fedrec.reporting.run_result import (
+    RANKED,
     TRIVIAL,
+    TRIVIAL_RANKED,
     Result,
     by_client,
     complete,
@@ -65,7 +67,7 @@ def results_table(result: Result) -> RenderableType:
 
 def _clients(result: Result) -> Table:
     before = start(result)
-    headings = ("rows", "AUC before", "after", "change", "UAUC", "LogLoss")
+    headings = ("rows", "AUC before", "after", "change", "UAUC", "at split", "LogLoss")
     table = table_of(f"{clean(result['run'])}: each client's own later interactions", "client", headings)
     aucs = by_client(before, "auc")
     shown = shown_clients(result)
@@ -75,32 +77,39 @@ def _clients(result: Result) -> Table:
     if hidden:
         table.add_row(Text(f"({hidden} more, all with a higher AUC)", "dim"))
     table.add_section()
-    table.add_row(*_measured("all rows", result["overall"], before["overall"].get("auc")), style="bold")
+    overall = result["overall"]
+    table.add_row(*_measured("all rows", overall, before["overall"].get("auc")), style="bold")
+    margins = [overall[f"{name}_margin"] for name in RANKED]
+    if any(margin is not None for margin in margins):
+        auc, uauc, at_split = map(number, margins)
+        table.add_row("± (95 %)", "", "", auc, "", uauc, at_split, "")
     return table
 
 
 def _measured(name: str, metrics: Result, before: float | None) -> list[Text]:
     auc = metrics["auc"]
     cells = [clean(name), count(metrics["examples"]), number(before), number(auc), change(before, auc)]
-    return [Text(cell) for cell in [*cells, number(metrics["uauc"]), number(metrics["logloss"])]]
+    return [Text(cell) for cell in [*cells, *(number(metrics[key]) for key in ("uauc", "uauc_at_split", "logloss"))]]
 
 
 def _strategies(result: Result) -> Table:
-    headings = ("all rows", "mean", "worst", "std", "UAUC", "LogLoss", "bytes", "time")
+    headings = ("all rows", "mean", "worst", "std", "UAUC", "at split", "bytes", "time")
     table = table_of("strategies beside each other (AUC)", "strategy", headings)
     for k, (name, run) in enumerate(contenders(result)):
         overall = run["overall"]
-        metrics = [number(overall[key]) for key in ("auc", "mean_auc", "worst_auc", "std_auc", "uauc", "logloss")]
+        metrics = [number(overall[key]) for key in ("auc", "mean_auc", "worst_auc", "std_auc", "uauc", "uauc_at_split")]
         costs = [size(run["bytes_up"] + run["bytes_down"]), duration(run["seconds"])]
         table.add_row(*map(Text, [name, *metrics, *costs]), style="bold" if k == 0 else "")
     return table
 
 
 def _yardsticks(result: Result) -> Table:
-    table = table_of("to beat, on the same rows", "scorer", ("AUC",))
-    for key, value in result["trivial"].items():
-        table.add_row(Text(TRIVIAL.get(key, key)), number(value))
+    table = table_of("to beat, on the same rows", "scorer", ("AUC", "UAUC", "at split"))
+    for key in result["trivial"]:
+        metrics = [number(result[where].get(key)) for where in TRIVIAL_RANKED.values()]
+        table.add_row(Text(TRIVIAL.get(key, key)), *metrics)
     if result.get("best_possible_auc") is not None:
         reached = f"best possible ({percent(share_of_possible(result))} of the way reached)"
-        table.add_row(reached, number(result["best_possible_auc"]))
+        ranked = number(result["best_possible_uauc"])
+        table.add_row(reached, number(result["best_possible_auc"]), ranked, ranked)
     return table

@@ -43,7 +43,7 @@ def _content(result: Result) -> dict[str, Any]:
         "trivial_names": run_result.TRIVIAL,
         "strategy_words": _words(result["strategy"]),
         "before_overall": before["overall"],
-        "before": {metric: run_result.by_client(before, metric) for metric in ("auc", "uauc", "logloss")},
+        "before": {metric: run_result.by_client(before, metric) for metric in (*run_result.RANKED, "logloss")},
         "runs": run_result.contenders(result),
         "best": _best(result),
         "hidden": len(result["clients"]) - len(run_result.shown_clients(result)),
@@ -70,6 +70,7 @@ def _figures(result: Result) -> dict[str, str]:
 def _best(result: Result) -> dict[str, float]:
     """The best value of each metric over the strategies, where more than one was run."""
     overalls = [run["overall"] for _, run in run_result.contenders(result)]
-    choice = {"auc": max, "mean_auc": max, "worst_auc": max, "uauc": max, "std_auc": min, "logloss": min}
+    rising = (*run_result.RANKED, "mean_auc", "worst_auc")
+    choice = {**dict.fromkeys(rising, max), "std_auc": min, "logloss": min}
     known = {key: [overall[key] for overall in overalls if overall[key] is not None] for key in choice}
     return {key: pick(known[key]) for key, pick in choice.items() if len(known[key]) > 1}

@@ -17,18 +17,25 @@ from fedrec.reporting.formatting import labels
 Result = dict[str, Any]
 
 MAX_CLIENTS = 40  # more than this cannot be told apart on a page or a terminal
-METRICS = ("examples", "auc", "mean_auc", "worst_auc", "std_auc", "uauc", "logloss")
+RANKED = ("auc", "uauc", "uauc_at_split")  # what has a margin, half the width of its 95 % interval over people
+METRICS = (
+    "examples", "mean_auc", "worst_auc", "std_auc", "logloss", *RANKED, *(f"{name}_margin" for name in RANKED)
+)  # fmt: skip
 CLIENT_FACTS = ("users", "train_rows")
 TRIVIAL = {
     "item": "title's like-rate",
     "user": "user's recent like-rate",
     "sum": "sum of the two",
+    "counts": "regression on counts",
+    "effects": "titles' effects",
 }
+TRIVIAL_RANKED = {"auc": "trivial", "uauc": "trivial_uauc", "uauc_at_split": "trivial_uauc_at_split"}
+"""Where a result has the trivial scorers' metrics."""
 
 
 def complete(result: Result) -> Result:
     """The result, its rounds and its baselines with every metric there, None where it is unknown."""
-    known: Result = finite(result)
+    known: Result = {"best_possible_uauc": None, **{key: {} for key in TRIVIAL_RANKED.values()}, **finite(result)}
     known["overall"] = _all_metrics(known["overall"])
     known["clients"] = [{**dict.fromkeys(CLIENT_FACTS), **_all_metrics(client)} for client in known["clients"]]
     known["history"] = [complete_round(entry) for entry in known["history"]]
@@ -80,11 +87,14 @@ def doubts(result: Result) -> list[str]:
     if auc is None:
         return []
     found = []
-    above = {name: value for name, value in result["trivial"].items() if value is not None and value > auc}
-    if above:
-        best = max(above, key=lambda name: above[name])
-        name = TRIVIAL.get(best, best)
-        found.append(f"AUC {auc:.3f} is below {above[best]:.3f}, which the {name} has on the same rows without a model")
+    for key, called in (("auc", "AUC"), ("uauc_at_split", "UAUC at the split")):
+        mine, others = result["overall"].get(key), result.get(TRIVIAL_RANKED[key]) or {}
+        above = {name: value for name, value in others.items() if None not in (mine, value) and value > mine}
+        if above:
+            best = max(above, key=lambda name: above[name])
+            name = TRIVIAL.get(best, best)
+            said = f"{called} {mine:.3f} is below {above[best]:.3f}"
+            found.append(f"{said}, which the {name} has on the same rows without a model")
     earlier = {entry["round"]: entry["overall"]["auc"] for entry in result["history"][:-1]}
     worse = {
         when: value

@@ -78,3 +78,6 @@ class Like(Task):
 
     def pool(self, parts: Sequence[SharedScores]) -> dict[str, float]:
         return disclosure.pool(parts)
+
+    def margins(self, parts: Sequence[SharedScores]) -> dict[str, float]:
+        return disclosure.margins(parts)

@@ -118,3 +118,7 @@ class Task(ABC):
     def pool(self, parts: Sequence[SharedScores]) -> dict[str, float]:
         """The metrics over everybody's rows that follow from what every client tells of its scores."""
         return {}
+
+    def margins(self, parts: Sequence[SharedScores]) -> dict[str, float]:
+        """Half the width of the 95 % interval over people of some metrics, by `…_margin`, as far as it follows."""
+        return {}

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 
 from fedrec import metrics
 from fedrec.data.dataset import TEST, TRAIN, Interactions
-from fedrec.data.regressions import REGRESSIONS, counted, regression_scores
+from fedrec.data.regressions import REGRESSIONS, both_regressions, counted, regression_scores
 from tests.data.rows import interactions, random_rows
 
 
@@ -87,3 +87,18 @@ def test_with_one_class_nothing_is_learnt(label: int) -> None:
 def _odds(values: np.ndarray) -> np.ndarray:
     weights = np.exp(values)
     return np.asarray(weights / weights.sum())
+
+
+@given(random_rows(max_users=3))
+def test_at_the_split_a_person_s_counts_are_those_of_their_first_row(rows: Interactions) -> None:
+    """So what was answered between the rows of the mask changes nothing but the mask's first rows' own scores."""
+    assume(two_classes(rows) and (rows.split == TEST).any())
+    of = rows.split == TEST
+    both = both_regressions(rows, of)
+    first = np.unique(rows.user[of], return_index=True)[1]
+    for growing, at_split in both.values():
+        np.testing.assert_allclose(growing[first], at_split[first])
+    np.testing.assert_array_equal(*both["effects"])
+    later = replace(rows, label=np.where(of, 1 - rows.label, rows.label).astype(np.int8))
+    if not (of & (np.r_[rows.user[1:] == rows.user[:-1], False]) & np.r_[~of[1:], False]).any():  # none before others
+        np.testing.assert_allclose(both_regressions(later, of)["counts"][1], both["counts"][1])

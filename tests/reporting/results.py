@@ -33,6 +33,7 @@ def make_result(
                 "examples": int(n),
                 "auc": float(auc),
                 "uauc": round(float(auc) - 0.04, 6),
+                "uauc_at_split": round(float(auc) - 0.02, 6) if round_ == rounds else None,
                 "logloss": round(1.05 - float(auc) * 0.62, 6),
             }
             for name, n, auc in zip(names, examples, aucs, strict=True)
@@ -45,6 +46,10 @@ def make_result(
             "worst_auc": float(aucs.min()),
             "std_auc": float(aucs.std()),
             "uauc": pooled - 0.05,
+            "uauc_at_split": pooled - 0.03 if round_ == rounds else None,
+            "auc_margin": 0.0123,
+            "uauc_margin": 0.0234,
+            "uauc_at_split_margin": 0.0345 if round_ == rounds else None,
             "logloss": 1.05 - pooled * 0.62,
         }
         return {"clients": rows, "overall": overall}
@@ -85,7 +90,10 @@ def make_result(
             {**client, "users": 40 + k, "train_rows": 1_200 + 70 * k} for k, client in enumerate(final["clients"])
         ],
         "overall": final["overall"],
-        "trivial": {"item": 0.6402, "user": 0.6913, "sum": 0.7329},
+        "trivial": {"item": 0.6402, "user": 0.6913, "sum": 0.7329, "counts": 0.7415, "effects": 0.6395},
+        "trivial_uauc": {"item": 0.6501, "user": 0.4022, "sum": 0.6011, "counts": 0.6123, "effects": 0.6504},
+        "trivial_uauc_at_split": {"item": 0.6501, "sum": 0.6501, "counts": 0.6522, "effects": 0.6504},
+        "best_possible_uauc": 0.8211,
         "history": history,
         "bytes_up": sum(entry["bytes_up"] for entry in history),
         "bytes_down": sum(entry["bytes_down"] for entry in history),

@@ -30,7 +30,8 @@ def make_result(methods=CLAIMS, seeds=(1, 2, 3), **changes):
             rows.append({
                 "name": name, "partition": "hash", "aggregator": "apa-nd", "seed": seed, "shards": 4 if k else 1,
                 "slices": 1, "auc_before": auc + 0.002, "uauc_before": 0.75, "logloss_before": 0.57, "auc_after": auc,
-                "uauc_after": auc - 0.05, "logloss_after": 1.05 - 0.6 * auc, "rows_trained": full["rows"],
+                "uauc_after": auc - 0.05, "uauc_at_split_after": auc - 0.03,
+                "logloss_after": 1.05 - 0.6 * auc, "rows_trained": full["rows"],
                 "seconds_trained": 40.0, "rows_processed": round(part * full["rows"]), "steps": round(part * 290),
                 "seconds": part * full["seconds"], "withdrawn_seconds": 0.002 + 0.001 * k, "shards_touched": 1 + k,
                 "exact": exact, "balance": 1.0 + 0.1 * k, "shards_per_user": 1.0 + k, "separation": 0.01 * k,

@@ -70,7 +70,16 @@ def test_a_round_and_the_table_fit_a_terminal_of_80_columns():
         assert ROUND_HEADER.index(name) + len(name) == line.index(cell) + len(cell), "columns end under their names"
     rows = [row for row in printed(result, 80).splitlines() if row.strip()]
     assert sum("client-" in row for row in rows) == 5
-    assert len(rows) == (2 + 5 + 1) + (2 + 6) + (2 + 3 + 1), "no row is broken in two"
+    assert len(rows) == (2 + 5 + 1 + 1) + (2 + 6) + (2 + 5 + 1), "no row is broken in two"
+
+
+def test_intervals_stand_below_the_figures_of_all_rows():
+    lines = printed(make_result()).splitlines()
+    (line,) = (line for line in lines if line.startswith("± (95 %)"))
+    assert line.split()[3:] == ["0.0123", "0.0234", "0.0345"]
+    unknown = make_result()
+    unknown["overall"] = {key: value for key, value in unknown["overall"].items() if "margin" not in key}
+    assert "± (95 %)" not in printed(unknown)
 
 
 def test_a_skipped_round_says_why():

@@ -53,3 +53,12 @@ def test_a_run_that_counting_or_less_training_beats_is_doubted():
     assert "0.551 after the last round is below the 0.751 after round 1" in doubted(0.551, 0.706, 0.751)
     assert "below the 0.706 of the model before any training" in doubted(0.681, 0.706)
     assert doubted(None, 0.9, item=0.9) == ""
+
+
+def test_a_run_that_ranks_worse_than_counting_is_doubted():
+    overall = {"auc": 0.75, "uauc_at_split": 0.545}
+    result = {"overall": overall, "trivial": {"sum": 0.7}, "history": []}
+    ranked = {"trivial_uauc_at_split": {"effects": 0.679, "item": None}}
+    assert run_result.doubts(result) == []
+    (doubt,) = run_result.doubts(result | ranked)
+    assert doubt.startswith("UAUC at the split 0.545 is below 0.679, which the titles' effects")

@@ -51,7 +51,7 @@ def test_every_strategy_runs_and_reports(strategy: str, tmp_path: Path, small: S
     assert result["overall"]["examples"] == sum(client["examples"] for client in result["clients"]) > 0
     assert [entry["round"] for entry in result["history"]] == [0, 1, 2]
     assert {"auc", "mean_auc", "worst_auc", "std_auc", "uauc", "logloss"} <= result["overall"].keys()
-    assert result["trivial"].keys() == {"item", "user", "sum"}
+    assert result["trivial"].keys() == {"item", "user", "sum", "counts", "effects"}
     assert result["bytes_up"] > 0 < result["bytes_down"]
     assert not any(entry["dropped"] for entry in result["history"])
     assert (tmp_path / "run" / "report.html").stat().st_size > 1000

@@ -21,6 +21,7 @@ from fedrec.ensemble.served_model import ServedModel
 from fedrec.ensemble.validation import Judgement, judge, read_judgement
 from fedrec.models.adapter import State
 from fedrec.models.base import Base
+from fedrec.privacy.disclosure import ScoredRows
 from fedrec.scoring import by_person
 from fedrec.tasks import encoder_of, task_of
 from fedrec.tasks.task import Encoder
@@ -103,6 +104,15 @@ class AnsweringModel:
         task, rows = task_of(self.config), self.interactions
         known = None if at_split is None else at_split[wanted]
         return task.measure(scores[wanted], task.labels(rows)[wanted], rows.user[wanted], known)
+
+    def margins(
+        self, scores: NDArray[np.float64], wanted: NDArray[np.bool_], at_split: NDArray[np.float64] | None
+    ) -> dict[str, float]:
+        """Half the width of the 95 % intervals over people of those metrics."""
+        task, rows = task_of(self.config), self.interactions
+        known = np.full(len(rows), np.nan) if at_split is None else at_split
+        labels, people = task.labels(rows)[wanted].astype(np.int8), rows.user[wanted].astype(np.int64)
+        return task.margins([ScoredRows(scores[wanted], labels, people, known[wanted])])
 
     def scores_at_split(self, last: bool, answers: ServedModel | None = None) -> NDArray[np.float64] | None:
         """(n,) of the test rows from each person's history at the split, if `evaluate.at_split` asks for it."""

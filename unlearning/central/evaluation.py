@@ -5,6 +5,7 @@ facts.json   what is known since the training: of the data and the base, the tim
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,10 @@ def note_seconds(model: ShardedModel, seconds: float) -> None:
 def measure(model: ShardedModel) -> dict[str, Any]:
     """Measure what is served on the test rows, and write the result."""
     rows, facts, method = model.interactions, read_json(model.folder / _FACTS), model.method
-    now, erased = _measured(model, last=True), len(rows) < facts["rows"]
+    (now, margins), erased = _measured(model, last=True), len(rows) < facts["rows"]
     trained = int((rows.split == TRAIN).sum())
-    start = {"round": 0, **_told({} if erased else facts["start"]), "seconds": 0.0}
-    last = {"round": method.slices, **_told(now), "seconds": facts["seconds"]}
+    start = {"round": 0, **_told(*(({}, {}) if erased else facts["start"])), "seconds": 0.0}
+    last = {"round": method.slices, **_told(now, margins), "seconds": facts["seconds"]}
     result = {
         "run": model.at_rest.name,
         "strategy": CENTRAL,
@@ -78,8 +79,8 @@ def write_page(model: ModelFolder, database: str | None = None) -> Path:
     return model.folder / _PAGE
 
 
-def _measured(model: ShardedModel, last: bool = False) -> dict[str, float]:
-    """The metrics of what is served.
+def _measured(model: ShardedModel, last: bool = False) -> tuple[dict[str, float], dict[str, float]]:
+    """The metrics of what is served, and the margins of some.
 
     Args:
         last: whether the model is trained: then its scores are kept in its folder.
@@ -91,14 +92,14 @@ def _measured(model: ShardedModel, last: bool = False) -> dict[str, float]:
     if last:
         tested = model.interactions.take(test)
         model.ensemble.scores.keep(model.method.slices, answers.shards, tested, model.catalogue, scores[test])
-    return model.metrics(scores, test, at_split)
+    return model.metrics(scores, test, at_split), model.margins(scores, test, at_split)
 
 
-def _told(metrics: dict[str, float]) -> dict[str, Any]:
+def _told(metrics: Mapping[str, float], margins: Mapping[str, float]) -> dict[str, Any]:
     """A round as a federation's history tells it."""
     auc = metrics.get("auc", np.nan)
     spread = {"mean_auc": auc, "worst_auc": auc, "std_auc": 0.0} if metrics else {}
     clients = [{"id": CENTRAL, **metrics}] if metrics else []
-    overall = {**metrics, **spread}
+    overall = {**metrics, **margins, **spread}
     alone = {"participants": [CENTRAL], "dropped": [], "clients": clients, "overall": overall}
     return {**alone, "bytes_up": 0, "bytes_down": 0, "share": 1.0}
