@@ -23,6 +23,7 @@ from fedrec.data.user_hash import drawn, numbered, shard_of
 from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.ensemble.aggregators.judged import Judged
 from fedrec.ensemble.at_split import scores_at_split
+from fedrec.ensemble.evaluation import Evaluated, evaluate
 from fedrec.ensemble.ranking import Recommendation, best_unseen
 from fedrec.ensemble.served_model import ServedModel
 from fedrec.ensemble.serving import Ensemble
@@ -166,6 +167,15 @@ class Client:
             mine = group == index
             metrics[name] = Measures(**task.measure(scores[mine], labels[mine], tested.user[mine], at_split[mine]))
         return metrics, ScoredRows(scores, labels.astype(np.int8), numbered(rows.user_ids)[tested.user], at_split)
+
+    def evaluate(self, split: int) -> Evaluated:
+        """All rows of a split, by the model that is served."""
+        answers, shard = self.ensemble.answers(self.config, self.base, self.encoder), self.shard_of_users()
+        try:
+            with working(f"{self.name} scores its rows"):
+                return evaluate(answers, self.encoder, task_of(self.config), self.interactions, split, self.name, shard)
+        finally:
+            answers.close()
 
     def recommend(self, user: str, top: int) -> list[Recommendation]:
         """The `top` unseen items of a user who has rows here, by falling score."""

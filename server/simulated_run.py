@@ -28,6 +28,7 @@ from server.reference import Reference, facts_of_clients
 from server.run import Run, create_folder, find_run
 
 if TYPE_CHECKING:
+    from fedrec.ensemble.evaluation import Evaluated
     from fedrec.ensemble.ranking import Recommendation
 
 FILLED = "homes"
@@ -187,6 +188,21 @@ class SimulatedRun(Run):
             raise UsageError(f"--user {spelt}: no such user in {self.folder}{near}; {listed}")
         name = held[spelt][0]
         return name, Client(self._serving(name)).recommend(spelt, top)
+
+    def evaluate(self, split: int) -> list[Evaluated]:
+        """Every client's rows of a split, as it answers them now.
+
+        Raises:
+            FedrecError: a client's home is not on this machine, or serves no model yet.
+        """
+        from clients.client import Client
+
+        if away := [name for name in self.clients if name not in self.homes]:
+            raise FedrecError(
+                f"{self.folder}: the home of client {away[0]} is not on this machine, so its rows cannot be measured "
+                "here; without --split and --per-user what the run measured is shown"
+            )
+        return [Client(self._serving(name)).evaluate(split) for name in self.clients]
 
     def export(self, client: str, folder: Path, shard: int | None) -> dict[str, Any]:
         """What a client serves, in one folder for PEFT; as `clients.export` says.
