@@ -10,14 +10,11 @@ import secrets
 from pathlib import Path
 
 import numpy as np
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from safetensors.numpy import load, save
 
+from fedrec import sealing
 from fedrec.data.prompts import Window
 from fedrec.files import shred, write_bytes
-
-_NONCE = 12
 
 
 def hold(folder: Path, request: str, windows: list[Window], labels: list[int]) -> None:
@@ -29,17 +26,17 @@ def hold(folder: Path, request: str, windows: list[Window], labels: list[int]) -
     arrays = {"labels": np.array(labels, np.int8)}
     for number, window in enumerate(windows):
         arrays |= {f"{number}/{name}": np.ascontiguousarray(value) for name, value in vars(window).items()}
-    key, nonce = secrets.token_bytes(32), secrets.token_bytes(_NONCE)
+    key = secrets.token_bytes(sealing.KEY_BYTES)
     write_bytes(folder / f"{request}.key", key)
-    write_bytes(folder / f"{request}.rows", nonce + AESGCM(key).encrypt(nonce, save(arrays), request.encode()))
+    write_bytes(folder / f"{request}.rows", sealing.seal(key, request, save(arrays)))
 
 
 def held(folder: Path, request: str) -> tuple[list[Window], list[int]]:
     """What `hold` kept; nothing where there is nothing, or a crash of the machine left it broken."""
     try:
         key, sealed = ((folder / f"{request}.{end}").read_bytes() for end in ("key", "rows"))
-        arrays = load(AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], request.encode()))
-    except (FileNotFoundError, InvalidTag, ValueError):
+        arrays = load(sealing.unseal(key, request, sealed))
+    except (FileNotFoundError, ValueError):
         return [], []
     labels = arrays.pop("labels").tolist()
     count = len({name.split("/")[0] for name in arrays})

@@ -12,20 +12,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import secrets
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+from fedrec import sealing
 from fedrec.errors import FedrecError
 from fedrec.vault.tombstones import Tombstone
 
 ORIGIN = "0" * 64
-_NONCE = 12
 
 
 @dataclass(frozen=True)
@@ -93,8 +89,7 @@ def rebuild(db: sqlite3.Connection, first: Sequence[str]) -> None:
 def seal(key: bytes, request: str, tombstones: Iterable[Tombstone]) -> bytes:
     """Tombstones for whoever keeps them for this vault."""
     content = [(t.kind, t.digest.hex(), t.since, t.until, t.id) for t in tombstones]
-    nonce = secrets.token_bytes(_NONCE)
-    return nonce + _cipher(key).encrypt(nonce, json.dumps(content).encode(), request.encode())
+    return sealing.seal(_own(key), request, json.dumps(content).encode())
 
 
 def unseal(key: bytes, link: Link) -> list[Tombstone]:
@@ -103,8 +98,8 @@ def unseal(key: bytes, link: Link) -> list[Tombstone]:
         FedrecError: they were sealed by another vault, or altered.
     """
     try:
-        content = _cipher(key).decrypt(link.sealed[:_NONCE], link.sealed[_NONCE:], link.request.encode())
-    except (InvalidTag, ValueError):
+        content = sealing.unseal(_own(key), link.request, link.sealed)
+    except ValueError:
         raise FedrecError(
             f"request {link.request}: it was erased from another vault than this one; put that vault and its key back"
         ) from None
@@ -116,5 +111,5 @@ def _head(number: int, previous: str, request: str, tombstones: Iterable[Tombsto
     return hashlib.sha256(json.dumps([number, previous, request, stones]).encode()).hexdigest()
 
 
-def _cipher(key: bytes) -> AESGCM:
-    return AESGCM(hmac.digest(key, b"sealed tombstones", hashlib.sha256))
+def _own(key: bytes) -> bytes:
+    return hmac.digest(key, b"sealed tombstones", hashlib.sha256)

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from fedrec.errors import FedrecError
-from unlearning.certificates.certificate import SignedCertificate
+from unlearning.certificates.certificate import Certificate, SignedCertificate
 from unlearning.certificates.checks import read_parts
 from unlearning.certificates.continuity import succession
 from unlearning.certificates.faults import Check, Fault
@@ -89,8 +89,13 @@ def verify_chain(folder: Path, *, bundles: Path | None = None, trusted: Mapping[
     singles = {
         path.name: verify_certificate(path, trusted=trusted, bundle=bundles and bundles / path.stem) for path in files
     }
-    row = {signed.digest: (path, signed.certificate) for path in files if (signed := read_signed(path))}
+    row: dict[str, tuple[Path, Certificate]] = {}
     checks = [each._replace(name=f"{file}: {each.name}") for file, single in singles.items() for each in single.checks]
+    for path in files:
+        if signed := read_signed(path):
+            first, _ = row.setdefault(signed.digest, (path, signed.certificate))
+            if first != path:
+                checks.append(Check(f"{path.name}: chain", False, f"is {first.name} under a second name: remove it"))
     followers: dict[str | None, Path] = {}
     for path, certificate in row.values():
         before = certificate.previous

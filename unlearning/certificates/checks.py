@@ -54,17 +54,30 @@ def read_parts(folder: Path) -> dict[str, Any]:
 
     Raises:
         ValueError: one is not of its form.
-        OSError: one is not there.
+        Fault: one cannot be read.
     """
-    return {name: decoded(name, (folder / name).read_bytes()) for name in PARTS}
+    return {name: decoded(name, _read(folder, name)) for name in PARTS}
+
+
+def _read(folder: Path, name: str) -> bytes:
+    """
+    Raises:
+        Fault: it cannot be read: missing, no plain file, not permitted, or the disk fails.
+    """
+    try:
+        require((folder / name).is_file(), f"{name} is missing")
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise Fault(f"{name} cannot be read ({error.strerror})") from None
 
 
 def _file_faults(certificate: Certificate, folder: Path) -> Iterator[str]:
     """The manifest against the certificate, and each file against the manifest."""
     try:
-        raw = (folder / MANIFEST).read_bytes()
-    except OSError:
-        yield f"{folder / MANIFEST} cannot be read"
+        raw = _read(folder, MANIFEST)
+        there = {path.name for path in folder.iterdir()}
+    except (Fault, OSError) as error:
+        yield f"{folder}: {error if isinstance(error, Fault) else f'cannot be read ({error.strerror})'}"
         return
     if hashlib.sha256(raw).hexdigest() != certificate.evidence:
         yield f"{MANIFEST} was altered, or is of another certificate"
@@ -76,14 +89,13 @@ def _file_faults(certificate: Certificate, folder: Path) -> Iterator[str]:
         return
     for name in sorted({*PARTS} - {*named}):
         yield f"{name} is not in the manifest"
-    for name in sorted({path.name for path in folder.iterdir()} - {*named, MANIFEST}):
+    for name in sorted(there - {*named, MANIFEST}):
         yield f"{name} does not belong there"
     for name, sha256 in named.items():
-        path = folder / name
-        if not path.is_file():
-            yield f"{name} is missing"
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-            yield f"{name} was altered"
+        try:
+            require(hashlib.sha256(_read(folder, name)).hexdigest() == sha256, f"{name} was altered")
+        except Fault as fault:
+            yield str(fault)
 
 
 def _request(certificate: Certificate, parts: Parts) -> None:

@@ -1,6 +1,6 @@
 """The keys that tie a ledger to people: one a request, which opens whom it is about.
 
-    sealed    = nonce ‖ AES-256-GCM(key, nonce, text, request id)
+    sealed    = the text under the key and the request's id: `fedrec.sealing`
     pseudonym = HMAC-SHA256(HMAC-SHA256(key, "pseudonym"), subject)
 
 They lie in a folder of the run's holder, never in the database. Destroying a request's key makes its sealed text and
@@ -26,14 +26,10 @@ from datetime import date
 from pathlib import Path
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+from fedrec import sealing
 from fedrec.errors import FedrecError
 from fedrec.files import shred
-
-KEY_BYTES = 32
-NONCE_BYTES = 12
+from fedrec.sealing import KEY_BYTES
 
 
 class SubjectKeys:
@@ -47,9 +43,9 @@ class SubjectKeys:
 
     def seal(self, request_id: str, text: str) -> bytes:
         """The text under a new key of this request, which must have none yet."""
-        key, nonce = secrets.token_bytes(KEY_BYTES), secrets.token_bytes(NONCE_BYTES)
+        key = secrets.token_bytes(KEY_BYTES)
         _write_new(self._path(request_id), key)
-        return nonce + AESGCM(key).encrypt(nonce, text.encode(), request_id.encode())
+        return sealing.seal(key, request_id, text.encode())
 
     def pseudonym(self, request_id: str, subject: str) -> str:
         """What stands for the subject in this request: 64 hexadecimal digits, others in every request.
@@ -61,15 +57,30 @@ class SubjectKeys:
         return hmac.digest(own, subject.encode(), hashlib.sha256).hex()
 
     def mark(self, day: date, asked: bytes) -> str:
-        """What stands in the ledger for what is asked by a request of that day, as long as it is open."""
+        """What stands in the ledger for what is asked by a request of that day, as long as it is open.
+
+        Raises:
+            FedrecError: something that is no file stands where the day's key belongs.
+        """
+        if (known := self.known_mark(day, asked)) is not None:
+            return known
         path = self._days / f"{day}.key"
-        if not path.exists():
-            _write_new(path, secrets.token_bytes(KEY_BYTES))
-        return f"{day}:{hmac.digest(path.read_bytes(), asked, hashlib.sha256).hex()}"
+        if path.is_dir():
+            raise FedrecError(f"{path}: no key, and no key can be made there: remove it")
+        shred(path)  # of another length: nobody made it here
+        _write_new(path, secrets.token_bytes(KEY_BYTES))
+        return self.mark(day, asked)
+
+    def known_mark(self, day: date, asked: bytes) -> str | None:
+        """The same, where that day has a key; None otherwise."""
+        path = self._days / f"{day}.key"
+        if not (path.is_file() and len(key := path.read_bytes()) == KEY_BYTES):
+            return None
+        return f"{day}:{hmac.digest(key, asked, hashlib.sha256).hex()}"
 
     def days(self) -> set[date]:
-        """The days of which marks can be made and compared."""
-        return {date.fromisoformat(path.stem) for path in self._days.glob("*.key")}
+        """The days that have a key; whatever else somebody put there is none."""
+        return {day for path in self._days.glob("*.key") if path.is_file() and (day := _day(path.stem)) is not None}
 
     def destroy_day(self, day: date) -> None:
         """No mark of that day can be compared any more, in no copy of the ledger."""
@@ -82,8 +93,8 @@ class SubjectKeys:
         """
         key = self._key(request_id)
         try:
-            return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], request_id.encode()).decode()
-        except (InvalidTag, ValueError):
+            return sealing.unseal(key, request_id, sealed).decode()
+        except ValueError:
             raise FedrecError(
                 f"request {request_id}: its sealed subject or {self._path(request_id)} was altered: restore it"
             ) from None
@@ -106,6 +117,15 @@ class SubjectKeys:
             raise FedrecError(
                 f"request {request_id}: its subject's key is not in {self._requests}: destroyed, or kept elsewhere"
             ) from None
+
+
+def _day(text: str) -> date | None:
+    """The day that is written so; None where it is none, or spelled otherwise."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if str(day) == text else None
 
 
 def _write_new(path: Path, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """Verification: what was made holds; any altered byte, any exchanged part and any stronger claim does not."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -70,6 +71,19 @@ def test_a_file_too_few_or_too_many_fails(tmp_path):
         (bundle / name).unlink()
         assert failed(verify_certificate(path, bundle=bundle)) == ["evidence files"]
         (bundle / name).write_bytes(raw)
+
+
+@pytest.mark.parametrize("name", [MANIFEST, "plan.json"])
+def test_a_file_that_cannot_be_read_fails_in_one_line(tmp_path, name):
+    path, bundle, _ = made(tmp_path)
+    (bundle / name).unlink()
+    (bundle / name).symlink_to("/proc/self/mem")  # whose reading fails
+    (fault,) = [check for check in verify_certificate(path, bundle=bundle).checks if not check.ok]
+    assert fault.name == "evidence files" and f"{name} cannot be read (" in fault.why
+    (bundle / name).unlink()
+    os.mkfifo(bundle / name)  # whose reading would wait for ever
+    assert failed(verify_certificate(path, bundle=bundle)) == ["evidence files"]
+    assert failed(verify_certificate(path, bundle=path)) == ["evidence files"]
 
 
 def test_another_signer_is_not_trusted(tmp_path):
@@ -362,6 +376,13 @@ def test_a_fork_is_no_chain(tmp_path):
     _, _, signed = made(tmp_path / "other")
     signed.save(paths[0].parent / "other.json")
     assert failed(verify_chain(paths[0].parent)) == ["other.json: chain"]
+
+
+def test_a_certificate_under_a_second_name_is_no_second_one(tmp_path):
+    paths = chain(tmp_path / "chain", 2)
+    (paths[0].parent / "copy.json").write_bytes(paths[1].read_bytes())
+    (fault,) = [check for check in verify_chain(paths[0].parent).checks if not check.ok]
+    assert fault.name == "copy.json: chain" and "1.json under a second name" in fault.why
 
 
 def test_nothing_there_is_one_line(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from datetime import date
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from unlearning.requests.subjects import SubjectKeys
 
@@ -23,6 +25,30 @@ def test_what_is_sealed_opens_and_no_two_seals_are_alike(tmp_path_factory: pytes
     assert sealed[one] != sealed[other]
     with pytest.raises(FedrecError, match="altered"):
         keys.open(one, sealed[other])
+
+
+def test_the_length_of_what_is_sealed_does_not_tell_whom_it_is_about(tmp_path: Path) -> None:
+    keys = SubjectKeys(tmp_path)
+    people = ["1", "42", "bo@b.io", "christopher.longfellow@hospital.example", "é" * 20]
+    lengths = {len(keys.seal(str(uuid4()), Selection(users=(person,)).model_dump_json())) for person in people}
+    assert len(lengths) == 1
+    many = Selection(users=("1",), items=tuple(map(str, range(99)))).model_dump_json()
+    assert (len(keys.seal(str(uuid4()), many)) - lengths.pop()) % 255 == 0
+
+
+def test_what_is_no_key_of_a_day_is_left_out(tmp_path: Path) -> None:
+    keys, day = SubjectKeys(tmp_path), date(2026, 1, 31)
+    for name in ("notes", "20260131", "2026-02-30"):
+        (tmp_path / "days" / f"{name}.key").write_bytes(bytes(32))
+    (tmp_path / "days" / "2026-02-01.key").mkdir()
+    assert keys.days() == set()
+    path = tmp_path / "days" / f"{day}.key"
+    path.write_bytes(b"")  # under an empty key everybody could be tried
+    assert keys.known_mark(day, b"x") is None
+    mark = keys.mark(day, b"x")
+    assert len(path.read_bytes()) == 32 and keys.known_mark(day, b"x") == mark and keys.days() == {day}
+    with pytest.raises(FedrecError, match="remove it"):
+        keys.mark(date(2026, 2, 1), b"x")
 
 
 def test_any_altered_byte_is_noticed(tmp_path: Path) -> None:
