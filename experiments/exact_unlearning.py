@@ -29,8 +29,9 @@ from unlearning.compute.processes import workers_for
 PAPER = "sisa,grapheraser,receraser,apa-d,apa-nd"
 STRICT = "apa-user,strict,strict-hash"
 KEYS = (
-    "auc_before", "auc_after", "difference", "uauc_after", "logloss_after", "rows_processed", "rows_full", "steps",
-    "seconds", "seconds_full", "withdrawn_seconds", "shards_touched", "bytes", "shards_per_user", "separation",
+    "auc_before", "auc_after", "difference", "uauc_after", "uauc_at_split_after", "logloss_after", "rows_processed",
+    "rows_full", "steps", "seconds", "seconds_full", "withdrawn_seconds", "shards_touched", "bytes", "shards_per_user",
+    "separation",
 )  # fmt: skip
 
 

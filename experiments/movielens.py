@@ -26,7 +26,8 @@ from server.prepare import finish, prepare
 from server.rounds import Entry
 from server.simulated_run import SimulatedRun, open_run
 
-OVERALL = ("auc", "warm_auc", "mean_auc", "worst_auc", "std_auc", "uauc", "logloss")
+OVERALL = ("auc", "warm_auc", "mean_auc", "worst_auc", "std_auc", "uauc", "uauc_at_split", "logloss")
+TRIVIAL = ("trivial", "trivial_uauc", "trivial_uauc_at_split")
 
 
 def run_one(folder: Path, settings: dict[str, Any], sets: tuple[str, ...]) -> dict[str, Any]:
@@ -110,8 +111,8 @@ def main(
             settings = {"base": base, "clients": clients, "by": by, "rounds": rounds, "set": list(set_ or ())}
             kept = ("name", "seed", "overall", "clients", "seconds", "adapter_hash")
             runs = [{key: result[key] for key in kept} for result in results]
-            trivial = results[0]["trivial"]
-            write_result(name, {"trivial": trivial, "settings": settings, "strategies": rows, "runs": runs})
+            trivial = {key: results[0][key] for key in TRIVIAL}
+            write_result(name, {**trivial, "settings": settings, "strategies": rows, "runs": runs})
     for row in rows:
         print(json.dumps(row))
 

@@ -24,9 +24,23 @@ def demo(result: dict[str, Any]) -> str:
         f"**{first['overall']['auc']:.3f}**: {result['share_of_the_way']:.0%} of the way from guessing to the best "
         f"possible {first['best_possible_auc']:.3f}. The best trivial scorer reaches {trivial:.3f} on the same rows.",
         "",
+        *_ranking(first, first["overall"]),
         *table([{"strategy": run["strategy"], **run["overall"]} for run in result["runs"]]),
     ]
     return "\n".join(lines)
+
+
+def _ranking(result: dict[str, Any], overall: dict[str, Any]) -> list[str]:
+    """How well one person's titles are ranked from one history, where it was measured."""
+    best = result.get("best_possible_uauc")
+    if overall.get("uauc_at_split") is None or best is None:
+        return []
+    trivial, reached = max(result["trivial_uauc_at_split"].values()), overall["uauc_at_split"]
+    return [
+        f"Ranking one person's titles from what they had said before the split, UAUC is **{reached:.3f}** ± "
+        f"{overall['uauc_at_split_margin']:.3f}; the best possible {best:.3f}, the best trivial scorer {trivial:.3f}.",
+        "",
+    ]
 
 
 def strategies(result: dict[str, Any]) -> str:
@@ -35,11 +49,21 @@ def strategies(result: dict[str, Any]) -> str:
     lines = [
         f"{settings['clients']} clients ({settings['by']}), {settings['rounds']} rounds, {seeds} seed(s), base "
         f"`{Path(settings['base']).name}`; trivial scorers on the same rows: item {trivial['item']:.3f}, "
-        f"recent user {trivial['user']:.3f}, sum {trivial['sum']:.3f}.",
+        f"recent user {trivial['user']:.3f}, sum {trivial['sum']:.3f}{_regressions(result)}.",
         "",
         *table([{**row, "strategy": row["strategy"] + _of(row["seeds"], seeds)} for row in result["strategies"]]),
     ]
     return "\n".join(lines)
+
+
+def _regressions(result: dict[str, Any]) -> str:
+    """The scorers that earlier results do not have."""
+    ranked = result.get("trivial_uauc_at_split", {})
+    return "".join(
+        f", {name} {result['trivial'][name]:.3f} (UAUC at the split {ranked[name]:.3f})"
+        for name in ("counts", "effects")
+        if name in ranked
+    )
 
 
 def unlearning(result: dict[str, Any]) -> str:
@@ -184,8 +208,10 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
         "worst_auc": "worst client",
         "std_auc": "std",
         "uauc": "UAUC",
+        "uauc_at_split": "UAUC at split",
         "logloss": "LogLoss",
     }
+    heads = {key: head for key, head in heads.items() if all(row.get(key) is not None for row in rows)}
     lines = ["| strategy | " + " | ".join(heads.values()) + " |", "|---|" + "---:|" * len(heads)]
     return lines + [f"| {row['strategy']} | " + " | ".join(f"{row[key]:.4f}" for key in heads) + " |" for row in rows]
 
