@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from clients.client_run import PUBLISHED, ClientRun
 from clients.lineage import teaches
+from clients.own_items import OwnItems
 from fedrec import hardware
 from fedrec.config import RunConfig, Sharing
 from fedrec.console.progress import bar, working
@@ -30,10 +31,10 @@ from fedrec.ensemble.serving import Ensemble
 from fedrec.ensemble.validation import Judgement, judge, read_judgement
 from fedrec.errors import FedrecError
 from fedrec.files import replacing, storing
-from fedrec.models.adapter import State
+from fedrec.models.adapter import State, initial_state
 from fedrec.models.base import Base
 from fedrec.privacy.disclosure import ScoredRows
-from fedrec.protocol.adapters import Model, from_arrays, to_arrays
+from fedrec.protocol.adapters import ITEM_ROWS, Model, from_arrays, to_arrays
 from fedrec.protocol.answers import InventoryAnswer, Measures, TrainAnswer
 from fedrec.strategies import strategy_of
 from fedrec.strategies.strategy import Learnt
@@ -116,14 +117,16 @@ class Client:
         """
         self._agrees()
         learner = _Learner(self, number, tuple(shards))
-        learnt = strategy_of(self.config).train(learner, model or self._published(number - 1))
-        return TrainAnswer(
-            client=self.name, round=number, adapters=learnt.model, loss=learnt.losses, examples=learnt.rows
-        )
+        received, own = model or self._published(number - 1), self._own_items(learner)
+        learnt = strategy_of(self.config).train(learner, own.added(received, number - 1) if own else received)
+        adapters = own.taken(learnt.model) if own else learnt.model
+        return TrainAnswer(client=self.name, round=number, adapters=adapters, loss=learnt.losses, examples=learnt.rows)
 
     def serve(self, number: int, model: Model, shards: Sequence[int]) -> None:
         """Serve the model of round `number`, which has these shards, or what the strategy serves in its place."""
-        served = strategy_of(self.config).served(_Learner(self, number, tuple(shards)), model)
+        learner = _Learner(self, number, tuple(shards))
+        own = self._own_items(learner)
+        served = strategy_of(self.config).served(learner, own.added(model, number) if own else model)
         with replacing(self.store.folder / PUBLISHED) as partial, storing(partial):
             save_file(to_arrays(model), partial, {"round": str(number)})
         adapters = dict(zip(shards, _tensors(served), strict=True))
@@ -217,6 +220,18 @@ class Client:
         if model is None:
             raise FedrecError(f"client {self.name} does not hold the model of round {number}: send its adapters along")
         return model
+
+    def _own_items(self, learner: _Learner) -> OwnItems | None:
+        """The item rows that stay here; None where there are none, or they are shared like everything else."""
+        config = self.config
+        if not config.items.rank or config.items.share == "all":
+            return None
+
+        def begin() -> dict[str, NDArray[np.float32]]:
+            initial = initial_state(self.base.model, config.lora, config.seed)
+            return {key: initial[key].numpy() for key in ITEM_ROWS}
+
+        return OwnItems(learner, begin)
 
     @property
     def _weighs(self) -> bool:

@@ -101,6 +101,9 @@ class ItemTokensConfig(Section):
     """A token of its own for every item: its frozen row is made of the title, and adapters add a learnt one."""
 
     rank: int = Field(0, ge=0, description="rank of the learnt rows; 0 = items have no tokens")
+    share: Literal["all", "none"] = Field(
+        "all", description="none = item rows never leave a client; those that moved say which items its people met"
+    )
     average: Literal["met", "all"] = Field(
         "met", description="an item's row is averaged over the clients that learnt of the item, or over all"
     )

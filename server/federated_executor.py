@@ -54,6 +54,8 @@ class FederatedExecutor:
         """
         if why := strategy_of(run.config).cannot_forget:
             raise FedrecError(f"a run of {run.config.strategy} cannot forget yet: {why}")
+        if run.config.items.rank and run.config.items.share == "none":
+            raise FedrecError("a run with items.share = none cannot forget yet: clients' item rows belong to no round")
         if run.rounds.last() != run.config.federation.rounds:
             raise FedrecError(f"{run.folder} is not finished: {command('simulate --resume', run.folder)} first")
         self.run, self.grid, self.ledger = run, grid, ledger

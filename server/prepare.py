@@ -80,7 +80,8 @@ def finish_all(runs: Sequence[SimulatedRun], warn: Warn = lambda warnings: None)
     write_json(run.folder / "catalogue.json", dataset.catalogue.content())
     if not filled:
         _fill_homes(run, rows, dataset.catalogue)
-    save_peft(run.folder / "initial", initial, config.lora, base.source, item_tokens(base.model))
+    tokens = item_tokens(base.model) if config.items.share == "all" else None  # else their rows never leave clients
+    save_peft(run.folder / "initial", initial, config.lora, base.source, tokens)
     record_base(run.folder, base)
     too_large = _too_large(config, len(rows.user_ids), base.context)
     warn(too_large)

@@ -35,7 +35,7 @@ from fedrec.models.adapter import (
 )
 from fedrec.models.item_tokens import ItemTokens, item_tokens
 from fedrec.models.peft_items import Place, described, to_weights
-from fedrec.protocol.adapters import ITEMS_A, ITEMS_B
+from fedrec.protocol.adapters import ITEM_ROWS, ITEMS_A, ITEMS_B
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX = "base_model.model."
@@ -55,7 +55,7 @@ _CHANGES_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
 def save_peft(folder: Path, state: State, config: LoraConfig, base: str, items: ItemTokens | None = None) -> None:
     """Write `state` so that `PeftModel.from_pretrained` loads it over the base model named `base` (id or path).
 
-    With item rows that is the base extended by those `items`.
+    With item rows that is the base extended by those `items`; without, item rows of the state stay out.
 
     The targets are the exact layers: what PEFT takes for all linear layers has in some families experts among it.
 
@@ -76,7 +76,7 @@ def save_peft(folder: Path, state: State, config: LoraConfig, base: str, items: 
     }
     folder.mkdir(parents=True, exist_ok=True)
     names = {ours: theirs for theirs, ours in _PARTS.items()}
-    layers = {key: tensor for key, tensor in state.items() if key not in (ITEMS_A, ITEMS_B)}
+    layers = {key: tensor for key, tensor in state.items() if key not in ITEM_ROWS}
     weights = {f"{_PREFIX}{key[:-2]}{names[key[-2:]]}": tensor.contiguous() for key, tensor in layers.items()}
     if items is not None:
         weights |= to_weights(state, items)
@@ -149,7 +149,7 @@ def load_peft(folder: Path) -> tuple[State, LoraConfig]:
 
 def layers_of(state: State) -> list[str]:
     """The linear layers that an adapter is of."""
-    return sorted({key[:-2] for key in state if key not in (ITEMS_A, ITEMS_B)})
+    return sorted({key[:-2] for key in state if key not in ITEM_ROWS})
 
 
 def _read_config(path: Path, items: Place | None) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def _shapes(state: State, rank: int) -> Shapes:
     """The shapes that layers as wide as these have in a whole adapter of this rank."""
     shapes: Shapes = {}
     for key, tensor in state.items():
-        if key in (ITEMS_A, ITEMS_B):  # of a rank of their own
+        if key in ITEM_ROWS:  # of a rank of their own
             items = _size(state[ITEMS_A], 0), _size(state[ITEMS_B], 0), _size(state[ITEMS_B], 1)
             shapes |= {ITEMS_A: items[:2], ITEMS_B: items[1:]}
             continue

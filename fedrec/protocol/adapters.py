@@ -17,6 +17,7 @@ Model = list[State]
 """The adapters of S shards."""
 ITEMS_A, ITEMS_B = "items.A", "items.B"
 """The tensors of an adapter's item rows, where it has such: A (items, r) and B (r, d)."""
+ITEM_ROWS = (ITEMS_A, ITEMS_B)
 
 _KEY = re.compile(r"shard/(0|[1-9][0-9]{0,5})/(.+\.[AB]|items\.rows)")
 

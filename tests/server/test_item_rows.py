@@ -13,6 +13,8 @@ from peft import AutoPeftModelForCausalLM
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection
 from fedrec.ensemble.ranking import best_unseen
+from fedrec.errors import FedrecError
+from fedrec.models.adapter import state_hash
 from fedrec.models.adapter_bank import AdapterBank, Routed
 from fedrec.models.item_tokens import item_tokens
 from fedrec.protocol.adapters import ITEMS_A
@@ -83,3 +85,23 @@ def test_recommending_is_scoring_each_title_by_itself(run: SimulatedRun) -> None
         window = Window(ids, np.array([len(ids) - 1]), np.array([0]))
         assert answers.scores([window], 1)[0] == pytest.approx(each.score, abs=1e-5)
     answers.close()
+
+
+@pytest.mark.parametrize("strategy", ["pplr", "ditto", "central"])
+def test_item_rows_that_are_not_shared_never_leave_a_client(strategy: str, tmp_path: Path, small: Settings) -> None:
+    settings = small(strategy=strategy, items__rank=4, items__share="none", aggregator="average-nd")
+    run = trained(tmp_path / "run", settings)
+    assert ITEMS_A not in run.initial
+    models = run.rounds.models(2)
+    assert all(ITEMS_A not in state for model in models.values() for state in model)
+    served = {name: run.client(name).ensemble.adapters()[0] for name in run.clients}
+    assert all(state[ITEMS_A].any(1).all() for state in served.values())
+    if len(served) > 1:
+        one, other, *_ = served.values()
+        assert not torch.equal(one[ITEMS_A], other[ITEMS_A])
+    again = trained(tmp_path / "again", settings)
+    for name, state in served.items():
+        assert state_hash(again.client(name).ensemble.adapters()[0]) == state_hash(state)
+    if strategy != "ditto":
+        with pytest.raises(FedrecError, match=r"items\.share = none cannot forget"):
+            execution(run)
