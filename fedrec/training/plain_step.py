@@ -44,7 +44,8 @@ class Plain(Step):
             group["lr"] = rate * group["pace"]
         told = self.backward(batch)
         self._pull()
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.learning.config.clip)
+        for group in self.optimiser.param_groups:  # each by itself: long gradients of item rows do not slow the layers
+            torch.nn.utils.clip_grad_norm_(group["params"], self.learning.config.clip)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         return told
@@ -57,8 +58,9 @@ class Plain(Step):
         groups = [{"params": others, "lr": config.lr, "pace": 1.0, "weight_decay": config.weight_decay}]
         if rows is not None:
             pace = config.item_lr / config.lr
-            groups.append({"params": [rows.A], "lr": config.item_lr, "pace": pace, "weight_decay": config.item_shrink})
-            groups.append({"params": [rows.B], "lr": config.item_lr, "pace": pace, "weight_decay": 0.0})
+            own = {"lr": config.item_lr, "pace": pace}
+            groups.append({"params": [rows.A], "weight_decay": config.item_shrink, **own})
+            groups.append({"params": [rows.B], "weight_decay": 0.0, **own})
         return groups
 
     def backward(self, batch: list[Window]) -> tuple[float, int]:

@@ -12,9 +12,11 @@ import torch
 
 from fedrec.config import LoraConfig, TrainConfig
 from fedrec.data.prompts import Window
-from fedrec.models.adapter_bank import initial_state, state_hash
+from fedrec.metrics import auc
+from fedrec.models.adapter_bank import AdapterBank, Routed, initial_state, state_hash
 from fedrec.models.item_tokens import extended
 from fedrec.protocol.adapters import ITEMS_A, ITEMS_B
+from fedrec.scoring import score_windows
 from fedrec.tasks.like import YesOrNo
 from fedrec.training.lesson import Lesson
 from fedrec.training.loop import train
@@ -104,3 +106,18 @@ def test_killed_within_a_round_it_ends_the_same(tmp_path: Path) -> None:
         train(told, checkpoint=tmp_path / "kept", on_step=stop)
     assert (tmp_path / "kept").exists()
     assert state_hash(train(told, checkpoint=tmp_path / "kept").state) == expected
+
+
+def test_an_item_that_nobody_has_met_is_what_its_title_says() -> None:
+    """Items of two kinds of titles, one liked: those that came after training are told apart by their text."""
+    titles = tuple((3 + item % 2, 7 + item // 2) for item in range(16))
+    model = extended(tiny_model("llama"), titles, 4)
+    outcome = train(learning(model, list(range(8)), epochs=20, lr=5e-3))
+    assert not outcome.state[ITEMS_A][8:].any()
+    windows = [Window(np.array([5, VOCABULARY + item]), np.array([1]), np.array([item])) for item in range(16)]
+    with AdapterBank(model, LORA) as bank:
+        bank.load(0, outcome.state)
+        scores = score_windows(model, windows, YesOrNo((1, 2)), 16, bank=bank, routing=Routed(0))
+    new = np.arange(8, 16)
+    assert auc(scores[new], (new % 2).astype(np.int8)) > 0.9
+    assert abs(scores[new] - 0.5).mean() > 0.05
