@@ -16,7 +16,7 @@ class PerPerson(Plain):
         learning = self.learning
         whose = [int(learning.lesson.users[window.rows[0]]) for window in batch]
         people = sorted(set(whose))
-        with AdapterBank(learning.model, learning.lora, width=len(people)) as slots:
+        with AdapterBank(learning.model, learning.lora, width=len(people), items=learning.items) as slots:
             slots.copy(self.bank, [0] * len(people))
             routing = Routed(torch.tensor([people.index(person) for person in whose]))
             losses = learning.loss(batch, slots, routing, each=True)
