@@ -19,6 +19,7 @@ from fedrec.tasks.like import Like
 from fedrec.tasks.task import Task
 from server.run import Run
 
+_ITEM_ROWS = "item rows that clients send tell the server which titles their people met; items.share = none keeps them"
 _ERASED = "rows were erased after training: what rounds before the last had measured on them is left out"
 
 
@@ -170,6 +171,7 @@ def result_of(run: Run) -> dict[str, Any]:
             *reference.notes,
             *(() if history[0].overall else (_ERASED,)),
             *_how_far_known(overall),
+            *((_ITEM_ROWS,) if config.items.rank and config.items.share == "all" and not run.pools else ()),
             *_not_of_likes(config, overall),
         ],
         "baselines": [result_of(baseline) for baseline in run.baselines if baseline.rounds.last() is not None],

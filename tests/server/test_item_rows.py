@@ -32,6 +32,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> SimulatedR
 
 def test_clients_serve_item_rows(run: SimulatedRun) -> None:
     assert not run.initial[ITEMS_A].any()
+    assert any("which titles their people met" in note for note in run.result["notes"])
     for client in map(run.client, run.clients):
         for state in client.ensemble.adapters().values():
             assert state[ITEMS_A].shape == (len(TITLES), 4) and state[ITEMS_A].any(1).all()
@@ -92,6 +93,7 @@ def test_item_rows_that_are_not_shared_never_leave_a_client(strategy: str, tmp_p
     settings = small(strategy=strategy, items__rank=4, items__share="none", aggregator="average-nd")
     run = trained(tmp_path / "run", settings)
     assert ITEMS_A not in run.initial
+    assert not any("which titles" in note for note in run.result["notes"])
     models = run.rounds.models(2)
     assert all(ITEMS_A not in state for model in models.values() for state in model)
     served = {name: run.client(name).ensemble.adapters()[0] for name in run.clients}
