@@ -26,6 +26,7 @@ Matrix = NDArray[np.float64]
 # tanh(exp(4)) is 1 in float64; larger arguments would only overflow.
 _SATURATED = 4.0
 
+_NUMBERS = 20_000_000  # of item rows that are mixed at once
 _FEW = 64  # clients; with 1,000, sums one by one took ten times as long as the whole round
 
 
@@ -96,13 +97,35 @@ def mix(states: Sequence[State], weights: Matrix, met: Met = ()) -> list[State]:
         return [weighted_sum(states, row, met) for row in weights]
     mixed: list[State] = [{} for _ in states]
     for key, first in states[0].items():
-        if key == ITEMS_A and any(each is not None for each in met):
-            for state, row in zip(mixed, weights, strict=True):
-                state[key] = weighted_sum([{key: each[key]} for each in states], row, met)[key]
+        if key == ITEMS_A and (known := [each for each in met if each is not None]):
+            rows = _over_those_who_met([state[key] for state in states], weights, np.stack(known))
+            for state, own in zip(mixed, rows, strict=True):
+                state[key] = own
             continue
         stacked = np.stack([state[key].ravel() for state in states]).astype(np.float64)
         for state, row in zip(mixed, _product(weights, stacked).astype(np.float32), strict=True):
             state[key] = row.reshape(first.shape)
+    return mixed
+
+
+def _over_those_who_met(
+    rows: Sequence[NDArray[np.float32]], weights: Matrix, met: NDArray[np.bool_]
+) -> list[NDArray[np.float32]]:
+    """As `weighted_sum` has it for each row of weights (n, n), of n times (items, r), of which (n, items) are met."""
+    mixed = [np.empty_like(each) for each in rows]
+    sums, step = weights.sum(1)[:, None], max(1, _NUMBERS // rows[0].shape[1] // len(rows))
+    for low in range(0, len(rows[0]), step):
+        part = np.stack([each[low : low + step] for each in rows]).astype(np.float64)
+        here = met[:, low : low + step]
+        counts = np.where(here.any(0), here, True).astype(np.float64)
+        shares = _product(weights, counts)
+        value = _product(weights, (part * counts[..., None]).reshape(len(rows), -1)).reshape(part.shape)
+        value *= (sums / np.where(shares > 0, shares, 1))[..., None]
+        if not shares.all():  # who takes nothing of those who met an item
+            plain = _product(weights, part.reshape(len(rows), -1)).reshape(part.shape)
+            value = np.where(shares[..., None] > 0, value, plain)
+        for own, new in zip(mixed, value, strict=True):
+            own[low : low + step] = new
     return mixed
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fedrec.protocol.adapters import State
+from fedrec.strategies import balance
 from fedrec.strategies.averaging import weighted_mean, weighted_sum
 from fedrec.strategies.balance import mix
 
@@ -94,3 +95,19 @@ def test_where_everybody_met_everything_it_is_the_mean(data: st.DataObject, stat
     items = [{"items.A": each["layer.A"]} for each in states]
     plain, met = (weighted_mean(items, examples, each)["items.A"] for each in ((), [np.ones(2, bool)] * len(items)))
     np.testing.assert_allclose(met, plain, rtol=1e-6)
+
+
+@pytest.mark.parametrize("numbers", [1, 1000, 20_000_000])
+def test_item_rows_of_many_clients_are_mixed_as_those_of_few(numbers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By products of matrices, however many rows at once, and where a client takes nothing of those who met an item."""
+    monkeypatch.setattr(balance, "_NUMBERS", numbers)
+    random = np.random.default_rng(0)
+    states = [{"items.A": random.normal(size=(11, 3)).astype(np.float32)} for _ in range(70)]
+    met = [random.random(11) < 0.1 for _ in states]
+    for each in met:
+        each[4] = False
+    weights = random.random((70, 70)) * (random.random((70, 70)) < 0.1) + np.eye(70)
+    weights /= weights.sum(1, keepdims=True)
+    for mixed, row in zip(mix(states, weights, met), weights, strict=True):
+        expected = weighted_sum(states, row, met)["items.A"]
+        np.testing.assert_allclose(mixed["items.A"], expected, rtol=1e-5, atol=1e-6)
