@@ -8,6 +8,7 @@ import torch
 
 from fedrec.models.adapter import initial_state, state_shapes
 from fedrec.models.adapter_bank import AdapterBank, Mixed, Routed
+from fedrec.models.base import pack, unpack
 from fedrec.models.item_tokens import content_rows, extended, item_tokens
 from fedrec.protocol.adapters import ITEMS_A, ITEMS_B
 from tests.models.tiny import CONFIG, FAMILIES, VOCABULARY, close, logits, merged, product, randomise, tiny_model
@@ -188,3 +189,12 @@ def test_content_rows_of_many_titles_are_those_of_each():
     rows = content_rows(weight, titles, 2.0)
     close(rows[2999], content_rows(weight, titles[2999:], 2.0)[0])
     close(rows.norm(dim=1), torch.full((3000,), 2.0))
+
+
+def test_a_packed_model_keeps_its_items():
+    """As other processes get it."""
+    model = with_titles("qwen2")
+    again = unpack(pack(model), "cpu")
+    assert item_tokens(again) == item_tokens(model)
+    close(logits(again, item_ids()), logits(model, item_ids()))
+    assert state_shapes(again, CONFIG) == state_shapes(model, CONFIG)

@@ -23,6 +23,7 @@ from server.simulated_run import SimulatedRun
 from tests.conftest import TITLES, Settings
 from tests.server.test_federated_executor import asked, execution, of, served, trained, without
 from tests.unlearning.models import Maker, adapters, same
+from unlearning.compute.processes import LocalProcesses
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +71,7 @@ def test_a_central_model_forgets_as_if_it_had_never_had_them(tmp_path: Path, sma
     model.forget(gone)
     assert adapters(model) != knew
     same(model, maker.trained("hash+apa-nd", slices=2, gone=gone))
+    same(model, maker.trained("hash+apa-nd", LocalProcesses(2, 3), slices=2, gone=gone))
 
 
 def test_recommending_is_scoring_each_title_by_itself(run: SimulatedRun) -> None:
