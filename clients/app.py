@@ -11,6 +11,7 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
+import fedrec.models.adapter_bank  # noqa: F401  first in both apps: Flower imports them in two threads at once
 from clients import erasure
 from clients.client import Client
 from clients.client_run import ClientRun

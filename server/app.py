@@ -13,6 +13,7 @@ from pathlib import Path
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
+import fedrec.models.adapter_bank  # noqa: F401  first in both apps: Flower imports them in two threads at once
 from fedrec import config as configuration
 from fedrec.console.visible import visible
 from fedrec.errors import FedrecError, UsageError
