@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fedrec.bases.named import with_items_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fedrec.base_models.named import with_items_of
 from fedrec.config import load
 from fedrec.data.dataset import TEST, VALID
 from fedrec.data.load import load_dataset

@@ -12,6 +12,8 @@ from unlearning.certificates.checks import read_parts
 from unlearning.certificates.continuity import succession
 from unlearning.certificates.faults import Check, Fault
 from unlearning.certificates.verify import (
+    BEFORE,
+    EVIDENCE,
     WHO,
     Verdict,
     parsed,
@@ -106,6 +108,12 @@ def verify_chain(folder: Path, *, bundles: Path | None = None, trusted: Mapping[
     if None not in followers:
         checks.append(Check("chain", False, "no certificate is the first"))
     unchecked = [] if trusted is not None else [WHO]
+    unchecked += [
+        f"{file}: {why}"
+        for file, single in singles.items()
+        for why in single.unchecked
+        if why not in (WHO, BEFORE, EVIDENCE)  # said of the chain as a whole
+    ]
     if bundles is None:
         unchecked.append("what each began with: no evidence was given")
     elif all(check.ok for check in checks):

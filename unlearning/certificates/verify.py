@@ -19,6 +19,8 @@ from unlearning.certificates.faults import Check, Fault, checked, require
 from unlearning.operators.keys import key_id, read_public, verify, write_public
 
 WHO = "who signed: no trusted keys were given"
+BEFORE = "the chain: the certificate before was not given"
+EVIDENCE = "the evidence: no bundle was given"
 Signer = Literal["trusted", "untrusted", "unknown"]
 
 
@@ -89,9 +91,9 @@ def verify_certificate(
         why = str(previous) if named else f"{previous} is not the one named"
         checks.append(Check("previous certificate", named, why))
     elif own.previous is not None:
-        unchecked.append("the chain: the certificate before was not given")
+        unchecked.append(BEFORE)
     if bundle is None:
-        unchecked.append("the evidence: no bundle was given")
+        unchecked.append(EVIDENCE)
     else:
         checks += check_bundle(own, bundle)
     return Verdict(tuple(checks), signer_of(checks, trusted), tuple(unchecked), warnings_of(own), own.approval)

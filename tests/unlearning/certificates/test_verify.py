@@ -324,6 +324,9 @@ def test_who_is_not_among_the_trusted_is_said(tmp_path):
     verdict = verify_certificate(path, bundle=bundle, trusted=signer)
     assert verdict.ok
     assert [what.split(":")[0] for what in verdict.unchecked] == ["who asked", "who approved"]
+    chain = verify_chain(path.parent, bundles=bundle.parent, trusted=signer)
+    said = {f"{path.name}: {what}" for what in verdict.unchecked if what.startswith("who ")}
+    assert said <= set(chain.unchecked)
 
 
 @pytest.mark.parametrize("auc, why", [(0.05, "over-forgotten"), (0.95, "still remembered")])
