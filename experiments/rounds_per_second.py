@@ -43,11 +43,12 @@ from fedrec.models.adapter_bank import AdapterBank, Routed
 from fedrec.models.base import load_base
 from fedrec.models.body import hidden_states
 from fedrec.models.head import answer_logits
+from fedrec.models.padding import answer_positions, pad
 from fedrec.models.peft_folder import load_peft
 from fedrec.protocol.questions import Train
 from fedrec.scoring import score_windows
 from fedrec.tasks.like import LikeEncoder
-from fedrec.training.batches import answer_positions, batches, pad
+from fedrec.training.batches import batches
 from fedrec.training.lesson import Lesson
 from fedrec.training.loop import learning_rate
 from server.prepare import prepare

@@ -19,8 +19,8 @@ from fedrec.models.base import width_of
 from fedrec.models.body import body, hidden_states
 from fedrec.models.branching import Branches, continues
 from fedrec.models.head import answer_logits
+from fedrec.models.padding import answer_positions, pad
 from fedrec.tasks.task import Readout
-from fedrec.training.batches import answer_positions, pad
 
 Batches = Callable[[Sequence[Window]], Iterator[list[int]]]
 """Which windows, by their positions, share a pass."""

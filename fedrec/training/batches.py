@@ -1,4 +1,4 @@
-"""Which windows share a pass, and a batch of them as tensors."""
+"""Which windows share a step."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from fedrec.config import TrainConfig
 from fedrec.data.prompts import Window
@@ -33,18 +31,3 @@ def bucketed(lengths: Sequence[int], batch: int, generator: np.random.Generator)
         chunk = chunk[np.argsort([lengths[i] for i in chunk], kind="stable")]
         batches += [chunk[i : i + batch] for i in range(0, len(chunk), batch)]
     return [batches[i] for i in generator.permutation(len(batches))]
-
-
-def pad(windows: Sequence[Window], device: torch.device) -> Tensor:
-    """(b, t) token ids, padded on the right with 0: causal attention never looks there."""
-    ids = torch.zeros(len(windows), max(len(window.ids) for window in windows), dtype=torch.long)
-    for row, window in enumerate(windows):
-        ids[row, : len(window.ids)] = torch.from_numpy(window.ids)
-    return ids.to(device)
-
-
-def answer_positions(windows: Sequence[Window], device: torch.device) -> tuple[Tensor, Tensor]:
-    """(row, position) of every answer of a padded batch, to index its hidden states with."""
-    rows = np.repeat(np.arange(len(windows)), [len(window.at) for window in windows])
-    at = np.concatenate([window.at for window in windows])
-    return torch.from_numpy(rows).to(device), torch.from_numpy(at).to(device)

@@ -20,7 +20,7 @@ from fedrec.models.adapter_bank import AdapterBank, Routing
 from fedrec.models.body import hidden_states
 from fedrec.models.head import answer_logits
 from fedrec.models.item_tokens import item_tokens
-from fedrec.training.batches import answer_positions, pad
+from fedrec.models.padding import answer_positions, pad
 from fedrec.training.lesson import Lesson
 
 
