@@ -15,17 +15,28 @@ _SMALL = 100_000_000  # parameters of a model below which one thread is as fast 
 
 
 def resolve(config: TrainConfig) -> TrainConfig:
-    """The configuration with every "auto" replaced by what this machine has.
+    """The configuration with the device that this machine has.
 
-    The number of threads is left to the base model, see `settle_threads`.
+    The number of threads and the precision are left to the base model, see `settle_threads` and `precision_for`.
     """
-    device = torch_device(config.device)
-    precision = config.precision
-    if precision == "auto":
-        on_cpu = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else on_cpu
-        precision = "bf16" if fast else "fp32"
-    return config.model_copy(update={"device": str(device), "precision": precision})
+    return config.model_copy(update={"device": str(torch_device(config.device))})
+
+
+def precision_for(model: torch.nn.Module, device: torch.device) -> str:
+    """bf16 where the hardware has it, but for a small model on a CPU.
+
+    There a kernel is made for every new shape of a batch, which takes twice to four times as long as computing in fp32
+    and keeps up to a gigabyte; and a run would depend on the processor.
+    """
+    if device.type == "cpu" and _is_small(model):
+        return "fp32"
+    return fast_precision(device)
+
+
+def fast_precision(device: torch.device) -> str:
+    """bf16 where the hardware has it."""
+    on_cpu = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bf16" if (torch.cuda.is_bf16_supported() if device.type == "cuda" else on_cpu) else "fp32"
 
 
 def settle_threads(config: TrainConfig, model: torch.nn.Module) -> TrainConfig:
@@ -36,8 +47,11 @@ def settle_threads(config: TrainConfig, model: torch.nn.Module) -> TrainConfig:
     """
     if config.threads:
         return config
-    small = sum(parameter.numel() for parameter in model.parameters()) < _SMALL
-    return config.model_copy(update={"threads": 1 if small else cores()})
+    return config.model_copy(update={"threads": 1 if _is_small(model) else cores()})
+
+
+def _is_small(model: torch.nn.Module) -> bool:
+    return sum(parameter.numel() for parameter in model.parameters()) < _SMALL
 
 
 def torch_device(name: str, setting: str = "train.device") -> torch.device:

@@ -1,4 +1,4 @@
-"""Threads by the size of the base, and how they wait."""
+"""Threads and precision by the size of the base, and how threads wait."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from fedrec import hardware
 from fedrec.config import TrainConfig
-from fedrec.hardware import settle_threads
+from fedrec.hardware import precision_for, settle_threads
 
 
 @pytest.mark.parametrize("cores", [1, 2, 64])
@@ -22,6 +22,16 @@ def test_a_small_base_computes_with_one_thread_on_every_machine(monkeypatch: pyt
     assert settle_threads(TrainConfig(), small).threads == 1
     assert settle_threads(TrainConfig(), big).threads == cores
     assert settle_threads(TrainConfig(threads=3), small).threads == 3
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_small_base_computes_in_fp32_on_every_processor(monkeypatch: pytest.MonkeyPatch, fast: bool) -> None:
+    monkeypatch.setattr(hardware, "fast_precision", lambda device: "bf16" if fast else "fp32")
+    with torch.device("meta"):
+        small, big = torch.nn.Linear(1000, 1000), torch.nn.Linear(10_001, 10_000)
+    assert precision_for(small, torch.device("cpu")) == "fp32"
+    assert precision_for(big, torch.device("cpu")) == ("bf16" if fast else "fp32")
+    assert precision_for(small, torch.device("cuda")) == ("bf16" if fast else "fp32")
 
 
 @pytest.mark.parametrize(

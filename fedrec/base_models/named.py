@@ -52,5 +52,6 @@ def with_items_of(base: Base, config: RunConfig, catalogue: Catalogue) -> Base:
 
 
 def with_base(config: RunConfig, name: str, base: Base) -> RunConfig:
-    """The configuration with its base model, and with the number of threads that is best for it."""
-    return config.model_copy(update={"base": name, "train": hardware.settle_threads(config.train, base.model)})
+    """The configuration with its base model, and the number of threads and the precision that are best for it."""
+    train = hardware.settle_threads(config.train, base.model).model_copy(update={"precision": base.precision})
+    return config.model_copy(update={"base": name, "train": train})

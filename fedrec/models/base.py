@@ -21,7 +21,7 @@ from torch import nn
 
 from fedrec.errors import FedrecError
 from fedrec.files import read_json
-from fedrec.hardware import torch_device
+from fedrec.hardware import precision_for, torch_device
 from fedrec.models.files import Stamp, folder_of, model_files, stamp
 
 _ALIGNED = 64  # bytes, as torch and Ray lay memory out
@@ -94,6 +94,8 @@ def _load(name: str, revision: str | None, device: str, precision: str, _: tuple
     if (fault := fault_of(model)) is not None:
         raise FedrecError(f"--base {name}: {fault}; choose another base model")
     continues(model)  # found out here, while all weights are fp32
+    if precision == "auto":
+        precision = precision_for(model, torch_device(device))
     if precision == "bf16":
         _halve(model)
     there = folder_of(name, revision)

@@ -32,7 +32,7 @@ from fedrec.data.imagined_cohort import imagined_cohort
 from fedrec.data.prompts import PromptEncoder
 from fedrec.errors import FedrecError, UsageError, os_fault
 from fedrec.files import read_json, storing, write_json
-from fedrec.hardware import resolve, settle_threads, threads
+from fedrec.hardware import fast_precision, settle_threads, threads, torch_device
 from fedrec.models.item_tokens import reading_titles
 from fedrec.models.pretraining import (
     END,
@@ -142,8 +142,9 @@ def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Inte
         lambda: token_batches(windows, cohort.label, encoder.template.answers, recipe.batch_tokens, random, words),
         recipe.timeline_passes, recipe.timeline_steps,
     )  # fmt: skip
-    hardware = settle_threads(resolve(TrainConfig(device="cpu")), model)
-    bf16 = hardware.precision == "bf16"
+    hardware = settle_threads(TrainConfig(device="cpu"), model)
+    precision = fast_precision(torch_device("cpu"))
+    bf16 = precision == "bf16"
     with bar("base model") as tick, threads(hardware.threads):
         advance = _counter(tick, len(language) + len(timelines))
         pretrain(model, language, recipe.language_lr, bf16, advance)
@@ -155,7 +156,7 @@ def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Inte
         model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     facts = {"steps": len(losses), "loss": float(np.mean(losses[-50:]))}
-    machine = {"threads": hardware.threads, "precision": hardware.precision}
+    machine = {"threads": hardware.threads, "precision": precision}
     write_json(folder / "built.json", {**vars(recipe), **machine, **facts})
 
 
