@@ -127,7 +127,9 @@ class TrainConfig(Section):
     weight_decay: float = Field(0.0, ge=0, description="of AdamW")
     warmup: int = Field(20, ge=0, description="steps of linear warm-up, in the first round only")
     schedule: Literal["constant", "linear", "cosine"] = Field("cosine", description="of the rate over all rounds")
-    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto = bf16 where the hardware has it")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto = bf16 where the hardware has it; fp32 for a small base on a CPU"
+    )
     device: str = Field("auto", description="cpu, cuda, cuda:1; auto = cuda where there is one")
     threads: int = Field(0, ge=0, description="0 = by the base's size: 1 for a small one, else all cores")
     checkpoint_seconds: float = Field(30.0, ge=0, description="time between checkpoints within a round")
