@@ -49,7 +49,8 @@ def answers(kind: type[Asked]) -> Callable[[Answering[Asked]], Answering[Asked]]
                 return Message(carried(a.Lacks(client=home.name, lacks=lacks)), reply_to=message)
             client = Client(run)
             if isinstance(question, q.AboutShards) and question.adapters:
-                question = question.carrying([whole(state, len(client.catalogue)) for state in question.adapters])
+                shape = (len(client.catalogue), client.config.items.rank)
+                question = question.carrying([whole(state, shape) for state in question.adapters])
             return Message(carried(answering(client, question)), reply_to=message)
 
         category, action = kind.kind.split(".")

@@ -10,7 +10,7 @@ from flwr.app import Message
 from fedrec.protocol.adapters import Model, size_of
 from fedrec.protocol.item_rows import to_wire
 from fedrec.protocol.questions import AboutShards, Question
-from fedrec.protocol.record import BadMessage
+from fedrec.protocol.record import BadMessage, untrusted
 from server.calls import Answered, Clients, content_of
 from server.reply_cache import Cached, ReplyCache, question_of
 from server.rounds import Dropped
@@ -55,7 +55,7 @@ class Collector:
 
         Args:
             kind: of the answers.
-            take: raises BadMessage where an answer is none.
+            take: raises BadMessage where an answer is none; whatever else it raises counts as that.
 
         Returns:
             The clients that had not answered in time.
@@ -79,7 +79,8 @@ class Collector:
                 content = content_of(message)
                 self.up += size_of(content.arrays)
                 answer = kind.of(content)
-                take(client, answer)
+                with untrusted():
+                    take(client, answer)
             except BadMessage as reason:
                 self.drop(client, f"{asking.prefix}{reason}")
                 return False

@@ -60,7 +60,7 @@ def check(
             raise BadMessage(f"loss {loss:g} of shard {shard} is not within 0 and {limits.max_loss:g}")
         if not 0 <= examples <= most:
             raise BadMessage(f"examples {shown(examples)} of shard {shard} are not within 0 and the {most} announced")
-    items = len(expected.get(ITEMS_A, ()))
+    items = expected[ITEMS_A].shape if ITEMS_A in expected else (0, 0)
     adapters = []
     for shard, state in enumerate(reply.adapters):
         try:

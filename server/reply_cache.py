@@ -55,7 +55,13 @@ class ReplyCache:
                     return None
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return Cached(kind.of(Content(json.loads(known["values"]), arrays)), int(known["down"]))
-        except (SafetensorError, OSError, KeyError, BadMessage):  # a disk that was full, another fedrec: ask again
+        except (
+            SafetensorError,
+            OSError,
+            KeyError,
+            ValueError,
+            BadMessage,
+        ):  # a disk that was full, another fedrec: ask again
             return None
 
     def _path(self, kind: type[Answer], client: str) -> Path:

@@ -96,8 +96,8 @@ class Answer(Record):
 class InventoryAnswer(Answer, reveals="who is behind the node; counts of people and rows, nobody's name"):
     """How many people's rows are there, and the train rows of each shard."""
 
-    users: Whole
-    examples: tuple[Whole, ...]
+    users: Count
+    examples: tuple[Count, ...]
 
 
 class Lacks(Answer, reveals="who is behind the node, and that it has not heard of the run"):

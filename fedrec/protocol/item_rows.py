@@ -32,14 +32,15 @@ def sparse(state: State) -> State:
     return {**state, ITEMS_A: every[rows], ROWS: cast(NDArray[Any], rows)}
 
 
-def whole(state: Mapping[str, NDArray[Any]], items: int) -> State:
+def whole(state: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> State:
     """The adapter of `sparse`, with a row for each item.
 
     Args:
         state: untrusted; what else is in it is for the caller to see.
+        shape: (items, r) of `items.A`; whatever a message says, no more than that is made.
 
     Raises:
-        ValueError: one line: its rows are not of so many items.
+        ValueError: one line: its rows are not such.
     """
     if ROWS not in state:
         return dict(state)
@@ -48,8 +49,11 @@ def whole(state: Mapping[str, NDArray[Any]], items: int) -> State:
         raise ValueError(f"tensor {ROWS} is {rows.dtype.str} {rows.shape}, not a list of int32")
     if found is None or found.ndim != 2 or len(found) != len(rows):
         raise ValueError(f"tensor {ROWS} names {len(rows)} items, and {ITEMS_A} does not have as many rows")
+    items, *width = shape
+    if found.dtype != np.float32 or found.shape[1:] != tuple(width):
+        raise ValueError(f"tensor {ITEMS_A} is {found.dtype.str} {found.shape}, not float32 {(len(rows), *width)}")
     if len(rows) and (rows[0] < 0 or rows[-1] >= items or (np.diff(rows.astype(np.int64)) <= 0).any()):
         raise ValueError(f"tensor {ROWS} does not name items of {items}, each once and in order")
-    every = np.zeros((items, found.shape[1]), found.dtype)
+    every = np.zeros(shape, np.float32)
     every[rows] = found
     return {key: array for key, array in state.items() if key != ROWS} | {ITEMS_A: every}

@@ -6,7 +6,8 @@ are left alone; what a record must say otherwise than before is a new version of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
@@ -68,6 +69,20 @@ class BadMessage(FedrecError):
     """A message that is no question and no answer, or none that counts; it is one line that says why."""
 
 
+@contextmanager
+def untrusted() -> Iterator[None]:
+    """Around whatever reads or checks what somebody else has sent: what goes wrong there is a BadMessage, of one line.
+
+    Also memory that is not there or a number too large: one message that cannot be read must not end anything else.
+    """
+    try:
+        yield
+    except BadMessage:
+        raise
+    except Exception as error:
+        raise BadMessage(f"it cannot be read: {type(error).__name__}, {one_line(str(error))[:120]}") from error
+
+
 @dataclass(frozen=True)
 class Content:
     """A record taken apart.
@@ -118,6 +133,7 @@ class Record(BaseModel):
         return Content(own | values, {k: v for name in sent for k, v in sent[name].arrays(getattr(self, name)).items()})
 
     @classmethod
+    @untrusted()
     def of(cls, content: Content) -> Self:
         """
         Raises:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from fedrec.protocol.record import BadMessage, Content
+from fedrec.protocol.record import BadMessage, Content, untrusted
 from fedrec.text import one_line
 
 _VALUES = "values"
@@ -22,6 +22,7 @@ def pack(content: Content) -> bytes:
     return save(arrays | {_VALUES: np.frombuffer(json.dumps(content.values).encode(), np.uint8)})
 
 
+@untrusted()
 def unpack(data: bytes) -> Content:
     """The content of `pack`.
 

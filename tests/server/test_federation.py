@@ -15,8 +15,9 @@ from clients.client import Client
 from experiments.bad_replies import BAD_REPLIES, Corrupting
 from fedrec.config import load
 from fedrec.errors import FedrecError
+from fedrec.protocol.answers import TrainAnswer
 from fedrec.registry import STRATEGIES
-from server import prepare
+from server import federation, prepare
 from server.launch import simulate
 from server.simulated_run import SimulatedRun, open_run
 from server.training import run_rounds
@@ -135,6 +136,27 @@ def test_a_bad_reply_is_dropped_and_named_and_poisons_nothing(kind: str, tmp_pat
     for model in run.rounds.models(1).values():
         for state in model:
             assert all(np.isfinite(array).all() and np.abs(array).max() < 10 for array in state.values())
+
+
+@pytest.mark.parametrize(
+    "fault", [MemoryError(), OverflowError("int too large")], ids=lambda fault: type(fault).__name__
+)
+def test_whatever_fails_while_a_reply_is_checked_drops_that_reply_alone(
+    fault: Exception, tmp_path: Path, small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, right = made(tmp_path / "run", small(federation__rounds=1)), federation.check
+
+    def failing(reply: TrainAnswer, **given: Any) -> TrainAnswer:
+        if reply.client == "client-1":
+            raise fault
+        return right(reply, **given)
+
+    monkeypatch.setattr(federation, "check", failing)
+    simulate(run)
+    entry = result_of(run)["history"][1]
+    assert entry["participants"] == ["client-0", "client-2"]
+    assert [drop["client"] for drop in entry["dropped"]] == ["client-1"]
+    assert f"it cannot be read: {type(fault).__name__}" in entry["dropped"][0]["reason"]
 
 
 def test_a_round_without_enough_good_replies_leaves_the_models(tmp_path: Path, small: Settings) -> None:

@@ -13,6 +13,7 @@ from experiments.bad_replies import BAD_REPLIES, Arrays, ClientCrash, Metrics
 from fedrec.protocol.adapters import State
 from fedrec.protocol.answers import TrainAnswer
 from fedrec.protocol.record import BadMessage, Content
+from fedrec.protocol.wire import pack, unpack
 from server.replies import Limits, check, check_together, same_reason
 from server.rounds import Dropped
 
@@ -178,19 +179,53 @@ def test_one_reason_for_all_is_found_and_nothing_else(reasons: list[str], asked:
     assert (found is not None) == one
 
 
-def test_item_rows_are_made_whole_and_others_than_there_are_named() -> None:
-    template = {**TEMPLATE, "items.A": np.zeros((5, 2), np.float32), "items.B": np.zeros((2, 3), np.float32)}
+WITH_ITEMS: State = {**TEMPLATE, "items.A": np.zeros((5, 2), np.float32), "items.B": np.zeros((2, 3), np.float32)}
+
+
+def good_with_items() -> tuple[Arrays, Metrics]:
     arrays, metrics = good()
     for shard in range(2):
         arrays[f"shard/{shard}/items.A"] = np.ones((2, 2), np.float32)
         arrays[f"shard/{shard}/items.rows"] = np.array([1, 4], np.int32)
         arrays[f"shard/{shard}/items.B"] = np.ones((2, 3), np.float32)
+    return arrays, metrics
 
-    def judged() -> TrainAnswer:
-        reply = decode(arrays, metrics)
-        return check(reply, client="c-1", round=3, expected=template, announced=ANNOUNCED, limits=LIMITS)
 
-    assert judged().adapters[1]["items.A"][:, 0].tolist() == [0, 1, 0, 0, 1]
+def judge_with_items(arrays: Arrays, metrics: Metrics) -> TrainAnswer:
+    """As a reply is read that came as bytes."""
+    sent = pack(Content({"record": "TrainAnswer", "version": 1, **metrics}, arrays))
+    reply = TrainAnswer.of(unpack(sent))
+    return check(reply, client="c-1", round=3, expected=WITH_ITEMS, announced=ANNOUNCED, limits=LIMITS)
+
+
+def test_item_rows_are_made_whole_and_others_than_there_are_named() -> None:
+    arrays, metrics = good_with_items()
+    assert judge_with_items(arrays, metrics).adapters[1]["items.A"][:, 0].tolist() == [0, 1, 0, 0, 1]
     arrays["shard/1/items.rows"] = np.array([1, 5], np.int32)
     with pytest.raises(BadMessage, match=r"shard 1: tensor items\.rows does not name items of 5"):
-        judged()
+        judge_with_items(arrays, metrics)
+
+
+HUGE = st.lists(st.sampled_from([0, 1, 2, 3, 5, 10**4, 10**12, 2**60]), max_size=3)
+ANY_SHAPE = HUGE.filter(lambda shape: 0 in shape or np.prod([*map(float, shape)]) < 10**5)
+TENSOR = st.sampled_from(sorted(good_with_items()[0]))
+
+
+@given(st.dictionaries(TENSOR, st.tuples(ANY_SHAPE, st.sampled_from(["f4", "i4", "f8"])), min_size=1, max_size=4))
+def test_whatever_shapes_come_in_a_reply_has_those_of_the_run_or_is_a_bad_one(
+    changed: dict[str, tuple[list[int], str]],
+) -> None:
+    """Arrays of nothing have any width, and weigh nothing."""
+    arrays, metrics = good_with_items()
+    for key, (shape, dtype) in changed.items():
+        try:
+            arrays[key] = np.zeros(shape, dtype)
+        except ValueError:  # too wide for numpy, and so for whoever reads it
+            continue
+    try:
+        reply = judge_with_items(arrays, metrics)
+    except BadMessage as error:
+        assert len(str(error).splitlines()) == 1
+    else:
+        for state in reply.adapters:
+            assert {key: array.shape for key, array in state.items()} == {k: a.shape for k, a in WITH_ITEMS.items()}

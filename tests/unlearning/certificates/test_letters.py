@@ -20,7 +20,10 @@ LETTERS: dict[str, tuple[Write, tuple[str, ...]]] = {
         ("do not carry out", "Nothing was erased", "the authority of the land"),
     ),
     "extension": (lambda head, reason: letter("extended", head, reason, DUE), ("more time", "2026-04-30")),
-    "holding": (lambda head, reason: letter("held", head, reason, DUE), ("carried out meanwhile", "stays 2026-04-30")),
+    "holding": (
+        lambda head, reason: letter("held", head, reason, DUE),
+        ("not carried out meanwhile", "stays 2026-04-30"),
+    ),
     "cancellation": (
         lambda head, reason: letter("cancelled", head, reason, DUE),
         ("no longer wanted", "Nothing was erased", "again at any time"),
