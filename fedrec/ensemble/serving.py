@@ -34,6 +34,7 @@ from fedrec.models.item_tokens import item_tokens
 from fedrec.models.peft_folder import load_peft, save_peft
 from fedrec.tasks.task import Encoder
 
+_OTHERS = "has the answers of other adapters than are served"
 _SHOWN = 12  # digits of a hash in a folder's name
 
 
@@ -130,12 +131,19 @@ class Ensemble:
         return ServedModel(base, config, encoder.readout, self.adapters(), judged)
 
     def judged(self, shards: int, aggregator: str) -> Judged:
-        """The rows by which an aggregator weighs so many shards, of people who are there."""
-        if (judgement := read_judgement(self.judged_path)) is not None:
-            return judgement.without(sorted(gone)).judged if (gone := self.overjudged()) else judgement.judged
-        if AGGREGATORS[aggregator].judges:
-            raise FedrecError(f"{self.judged_path}: not there, or cannot be read; restore it from a backup")
-        return Judged.nobody(shards)
+        """The rows by which an aggregator weighs so many shards, of people who are there.
+
+        Raises:
+            FedrecError: it needs such, and there are none, or they are answers of other adapters than are served.
+        """
+        judgement, needed = read_judgement(self.judged_path), AGGREGATORS[aggregator].judges
+        if judgement is None:
+            if needed:
+                raise FedrecError(f"{self.judged_path}: not there, or cannot be read; restore it from a backup")
+            return Judged.nobody(shards)
+        if needed and judgement.users and not judgement.covers(self.named()):
+            raise FedrecError(f"{self.judged_path}: {_OTHERS}, as an old one that was put back; {self.keeper.mend}")
+        return judgement.without(sorted(gone)).judged if (gone := self.overjudged()) else judgement.judged
 
     def overjudged(self) -> set[str]:
         """The people of whom there are judged rows, also rehearsed, that are rows no longer: put back, or erased."""
@@ -152,10 +160,9 @@ class Ensemble:
         for path in (self.judged_path, self.rehearsed_path):
             if self._beyond(judged_users(path), VALID):
                 yield path.name, "has answers to rows that are there no longer"
-        if judged_users(self.judged_path) and (judgement := read_judgement(self.judged_path)) is not None:
-            by = dict(enumerate(judgement.adapters))
-            if any(by.get(shard, digest) != digest for shard, digest in self.named().items()):
-                yield self.judged_path.name, "has the answers of other adapters than are served"
+        judgement = read_judgement(self.judged_path) if judged_users(self.judged_path) else None
+        if judgement is not None and not judgement.covers(self.named()):
+            yield self.judged_path.name, _OTHERS
         if (scores := self.scores.read()) is not None and self._beyond([*map(str, scores.users)], TEST):
             yield self.scores.path.name, "has scores of rows that are there no longer"
 

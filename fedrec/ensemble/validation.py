@@ -56,6 +56,10 @@ class Judgement:
         """Whether just these adapters were judged, by shard their hashes."""
         return {shard: digest for shard, digest in enumerate(self.adapters) if digest} == dict(adapters)
 
+    def covers(self, adapters: Mapping[int, str]) -> bool:
+        """Whether these adapters, by shard their hashes, are among those that were judged."""
+        return adapters.items() <= dict(enumerate(self.adapters)).items()
+
     def without(self, users: Sequence[str]) -> Judgement:
         """The rows of other people."""
         kept = ~np.isin(np.array(self.users, np.str_), list(users))

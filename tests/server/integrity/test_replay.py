@@ -292,8 +292,12 @@ def test_judged_rows_put_back_are_noticed_and_so_is_a_ledger_that_is_gone(tmp_pa
         shutil.copy(old.client(home).folder / name, run.client(home).folder / name)
     ensemble = run.client(home).ensemble
     assert "u07" in {*judged_users(ensemble.judged_path), *ensemble.scores.read().users}
+    other = next(user for user, homes in run.clients_of().items() if homes == (home,))
+    with pytest.raises(FedrecError, match="has the answers of other adapters than are served"):
+        run.recommend(other, 3)  # a trained shard must not be weighed by what the one before it answered
     said: list[str] = []
     execution(run, said).run()
+    assert len(run.recommend(other, 3)[1]) == 3
     assert [line for line in said if f"client {home} would" in line and "judged by erased rows" in line]
     assert "u07" not in judged_users(run.client(home).ensemble.judged_path) and served(run) == right
     for path in (run.folder / "erasure").glob("ledger.db*"):
