@@ -51,7 +51,7 @@ def _absolute(path: str | None) -> str | None:
 
 
 def facts_of(dataset: Dataset, measured: NDArray[np.bool_] | None = None) -> dict[str, object]:
-    """What `measured_on` says, warnings, and notes with the warnings first.
+    """What `measured_on` says, whether the catalogue is a list of its own, warnings, and notes with the warnings first.
 
     Args:
         measured: (n,) the test rows that results are measured on; all of them if none.
@@ -60,6 +60,7 @@ def facts_of(dataset: Dataset, measured: NDArray[np.bool_] | None = None) -> dic
     test = rows.split == TEST if measured is None else measured
     return {
         "data": dataset.name,
+        "listed": dataset.listed,
         **measured_on(rows, test),
         "warnings": list(dataset.warnings),
         "notes": [*(f"warning: {told}" for told in dataset.warnings), *dataset.notes],

@@ -92,11 +92,13 @@ class FederatedExecutor:
         found: dict[str, LocateAnswer] = {}
         for names, who in self._concerned(selection, client):
             found |= self._ask(names, Locate(selection=who), LocateAnswer)
+        rows = {name: said.rows for name, said in found.items() if said.rows}
         return Located(
-            rows={name: said.rows for name, said in found.items() if said.rows},
+            rows=rows,
             shards=tuple(sorted({shard for said in found.values() for shard in (*said.shards, *said.changed)})),
             changed={name: said.changed for name, said in found.items() if said.changed},
             left={name: said.left for name, said in found.items()},
+            titles=self.run.titles_of_only(selection, client) if rows else None,
             data={name: said.data for name, said in found.items()},
             adapters={name: list(said.served) for name, said in found.items()},
             erasures=self.ledger.chain_ends() if self.ledger is not None else {},

@@ -27,6 +27,8 @@ class Reference:
     """
     Attributes:
         base: name of the base model; data: of the data set.
+        listed: whether the catalogue is a list of its own; otherwise it was made of all rows, and titles in it may tell
+            of them. Of what an older version prepared nobody knows, and it counts as made of them.
         measured: the share of the people whose test rows are measured.
         trivial: AUC of the scorers without a model; trivial_uauc, trivial_uauc_at_split: ranking within a person.
         best_possible_auc, best_possible_uauc: by the true probabilities, where they are known.
@@ -43,6 +45,7 @@ class Reference:
     best_possible_uauc: float | None
     warnings: Sequence[str]
     notes: Sequence[str]
+    listed: bool = False
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Self:

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from fedrec import lock
 from fedrec.config import RunConfig, parse
 from fedrec.data.dataset import Catalogue
+from fedrec.data.selection import Selection
 from fedrec.data.user_hash import shard_of
 from fedrec.errors import FedrecError, UsageError, command
 from fedrec.file_owner import for_owner_only
@@ -154,6 +155,14 @@ class Run:
         """By client, how many people are in each shard; only of clients whose vaults are on this machine."""
         shards = {name: shard_of(users, self.config) for name, users in self.people().items()}
         return {name: np.bincount(found, minlength=self.config.shards).tolist() for name, found in shards.items()}
+
+    def titles_of_only(self, selection: Selection, client: str | None) -> int | None:
+        """How many titles only the selected rows have, as far as the rows are known here.
+
+        Returns:
+            None where the catalogue is a list of its own.
+        """
+        return None if self.reference.listed else 0
 
     def served(self) -> dict[str, dict[int, str]]:
         """By client, the hash of each adapter that its manifest names, by shard."""

@@ -101,7 +101,9 @@ class SimulatedRun(Run):
         catalogue = united(home.vault.catalogue() for home in self.homes.values())
         rows = pooled({name: home.interactions(catalogue) for name, home in self.homes.items()})
         notes = (f"{len(self.homes)} clients' homes, filled before",)
-        return Dataset(self.homes_folder.name, rows, catalogue, notes=notes)
+        public = {item for home in self.homes.values() for item in home.vault.listed()}
+        listed = public.issuperset(catalogue.ids)
+        return Dataset(self.homes_folder.name, rows, catalogue, notes=notes, listed=listed)
 
     def rows_of(self, name: str) -> Interactions:
         """The rows that a client holds now."""
@@ -128,6 +130,17 @@ class SimulatedRun(Run):
         """Whether any row of a selection is there now, at that client or at any."""
         names = [name for name in self.homes if self.pools or client in (None, name)]
         return any(selection.mask(self.rows_of(name), self.catalogue).any() for name in names)
+
+    def titles_of_only(self, selection: Selection, client: str | None) -> int | None:
+        if self.reference.listed:
+            return None
+        theirs, others = set[int](), set[int]()
+        for name, home in self.homes.items():
+            rows, public = self.rows_of(name), [*map(self.catalogue.place.get, home.vault.listed())]
+            gone = selection.mask(rows, self.catalogue) & (self.pools or client in (None, name))
+            theirs.update(rows.item[gone].tolist())
+            others.update(rows.item[~gone].tolist(), (item for item in public if item is not None))
+        return len(theirs - others)
 
     def changed_shards(self) -> dict[str, tuple[int, ...]]:
         """By client, the shards it serves that learned from other rows than it has now, where there are any."""

@@ -41,6 +41,8 @@ class Located:
         adapters: the hash of each shard's adapter that a client serves; empty where it is withdrawn.
         changed: by client, shards that learnt from other rows than it has now, whatever is selected: some went, or
             came, behind the ledger's back.
+        titles: how many titles only these rows had, of a catalogue that was made of all rows, so that they stay in it;
+            None where the catalogue is a list of its own, or nothing is found.
         erasures: by client, the number of its last erasure and the head of its chain there; none where none is known.
     """
 
@@ -50,6 +52,7 @@ class Located:
     data: dict[str, str]
     adapters: dict[str, list[str]]
     changed: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    titles: int | None = None
     erasures: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     @property

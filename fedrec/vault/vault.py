@@ -95,6 +95,11 @@ class Vault:
         with reading(self.path) as db:
             return titles_in(db)
 
+    def listed(self) -> list[str]:
+        """The items that a public list has, and that stay whoever goes."""
+        with reading(self.path) as db:
+            return [item for (item,) in db.execute("SELECT id FROM items WHERE listed")]
+
     def users(self, split: int | None = None) -> list[tuple[str, int]]:
         """Each user who has rows, of a split where one is given, and how many."""
         counts = "SELECT name, count(*) FROM users JOIN rows ON user = id {} GROUP BY id ORDER BY id"

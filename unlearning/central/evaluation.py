@@ -17,28 +17,28 @@ from fedrec.preparation import facts_of, measured_on
 from fedrec.protocol.adapters import model_hash
 from fedrec.reporting.run_page import write_report
 from unlearning.central.model import ShardedModel
-from unlearning.central.model_folder import CENTRAL, RESULT, ModelFolder
+from unlearning.central.model_folder import CENTRAL, FACTS, RESULT, ModelFolder
 from unlearning.workflow.erasures import erasures
 
-_FACTS, _PAGE = "facts.json", "report.html"
+_PAGE = "report.html"
 _ERASED = "rows were erased after training: what was measured on them before is left out"
 
 
 def note_facts(model: ShardedModel, dataset: Dataset) -> None:
     """Write down what is known before the training, and what the untrained model is like."""
     facts = {"base": model.base.name, **facts_of(dataset), "start": _measured(model), "seconds": 0.0}
-    write_json(model.folder / _FACTS, {**facts, "rows": len(model.interactions)})
+    write_json(model.folder / FACTS, {**facts, "rows": len(model.interactions)})
 
 
 def note_seconds(model: ShardedModel, seconds: float) -> None:
     """Add to the time that the training took."""
-    facts = read_json(model.folder / _FACTS)
-    write_json(model.folder / _FACTS, {**facts, "seconds": facts["seconds"] + seconds})
+    facts = read_json(model.folder / FACTS)
+    write_json(model.folder / FACTS, {**facts, "seconds": facts["seconds"] + seconds})
 
 
 def measure(model: ShardedModel) -> dict[str, Any]:
     """Measure what is served on the test rows, and write the result."""
-    rows, facts, method = model.interactions, read_json(model.folder / _FACTS), model.method
+    rows, facts, method = model.interactions, read_json(model.folder / FACTS), model.method
     (now, margins), erased = _measured(model, last=True), len(rows) < facts["rows"]
     trained = int((rows.split == TRAIN).sum())
     start = {"round": 0, **_told(*(({}, {}) if erased else facts["start"])), "seconds": 0.0}

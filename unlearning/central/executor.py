@@ -90,6 +90,7 @@ class CentralExecutor:
             shards=tuple(sorted({*held.shards, *changed.get(CENTRAL, ())})),
             changed=changed,
             left={CENTRAL: held.left},
+            titles=self.model.titles_of_only(selection) if held.rows else None,
             data={CENTRAL: self._model.vault.manifest().digest or ""},
             adapters={CENTRAL: [served.get(shard, "") for shard in self._model.shards]},
             erasures=self.ledger.chain_ends(),

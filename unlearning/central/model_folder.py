@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from unlearning.methods.method import Method
 
 CENTRAL = "central"  # who holds the rows, where a federation has its clients
-METHOD, RESULT, VAULT, TABLE = "method.json", "result.json", "vault.db", "table.safetensors"
+METHOD, FACTS, RESULT, VAULT, TABLE = "method.json", "facts.json", "result.json", "vault.db", "table.safetensors"
 
 
 def is_model(folder: Path) -> bool:
@@ -113,6 +113,14 @@ class ModelFolder:
 
     def holds(self, selection: Selection, client: str | None) -> bool:
         return bool(selection.mask(self.table.interactions, self.catalogue).any())
+
+    def titles_of_only(self, selection: Selection) -> int | None:
+        """How many titles only the selected rows have; None where the catalogue is a list of its own."""
+        if read_json(self.folder / FACTS).get("listed"):
+            return None
+        items = self.table.interactions.item
+        gone = selection.mask(self.table.interactions, self.catalogue)
+        return len(np.setdiff1d(items[gone], items[~gone]))
 
     def shard_sizes(self) -> dict[str, list[int]]:
         """How many people teach each shard."""

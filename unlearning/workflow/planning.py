@@ -18,6 +18,8 @@ BACKUPS = "backups, until they are overwritten"
 EXPORTS = "copies of records, figures or the model that were taken out of this system"
 OTHERS = "other models and comparisons made from the same records"
 
+SAME_LIST = "bit for bit as trained without them over the same"
+
 _WHY = {
     RETRAINED: "the shards are trained again from their start without the rows",
     NEVER_LEARNED: "no shard learned from the rows: they are deleted, and nothing is trained again",
@@ -28,7 +30,7 @@ _WHY = {
 def impact(executor: Executor, located: Located, rules: Rules) -> dict[str, Any]:
     """As JSON takes it; no person in it, nor how many rows, which with the source at hand tells whose they are."""
     claim = exactly(located.shards, bool(located.rows))
-    config, cost = executor.model.config, executor.cost(located.shards)
+    config, cost, kept = executor.model.config, executor.cost(located.shards), kept_titles(located)
     return {
         "shards": list(located.shards),
         "of_shards": config.shards,
@@ -37,7 +39,7 @@ def impact(executor: Executor, located: Located, rules: Rules) -> dict[str, Any]
         "rounds": cost.rounds,
         "path": "exact",
         "claim": claim,
-        "why": _WHY[claim],
+        "why": _WHY[claim] + (f", {SAME_LIST} catalogue" if kept and located.shards else ""),
         "changed": {client: list(shards) for client, shards in sorted(located.changed.items())},
         "estimated_seconds": round(cost.seconds, 1),
         "data_before": located.data,
@@ -49,7 +51,7 @@ def impact(executor: Executor, located: Located, rules: Rules) -> dict[str, Any]
         "thresholds": rules.thresholds.model_dump(mode="json"),
         "baselines_removed": executor.baselines if located.rows or located.shards else [],
         "exceptions": [BACKUPS, *rules.exceptions],
-        "elsewhere": [*out_of_reach(config), *rules.elsewhere],
+        "elsewhere": [*kept, *out_of_reach(config), *rules.elsewhere],
     }
 
 
@@ -60,6 +62,20 @@ def changes(changed: Mapping[str, Collection[int]]) -> str:
         "other rows than are in its vault now"
         for client, shards in changed.items()
     )
+
+
+def kept_titles(located: Located) -> list[str]:
+    """What stays of the rows in a catalogue that was made of all of them: how many titles, and none of their names.
+
+    The base model's tokens, item rows and the ranking are over that catalogue; so is what trained again is like.
+    """
+    if located.titles is None:
+        return []
+    told = "the list of titles was made of all records"
+    some = f"{located.titles:,} title" + ("s" if located.titles > 1 else "")
+    stay = "stay" if located.titles > 1 else "stays"
+    told += f": {some} that only these records had {stay} in it" if located.titles else ", and stays as it is"
+    return [told + (f"; what was trained again is {SAME_LIST} list" if located.shards else "")]
 
 
 def out_of_reach(config: RunConfig) -> list[str]:

@@ -14,7 +14,8 @@ from tests.unlearning.certificates.made import HEAD, made
 from tests.unlearning.certificates.test_letters import LETTERS
 from unlearning.certificates.certificate import NEVER_LEARNED, NOTHING_FOUND, RETRAINED, approximately
 from unlearning.certificates.documents import reply
-from unlearning.workflow.planning import BACKUPS, out_of_reach
+from unlearning.executor import Located
+from unlearning.workflow.planning import BACKUPS, kept_titles, out_of_reach
 
 OURS = re.compile(
     r"\b(shards?|adapters?|retrain\w*|clients?|federat\w*|rounds?|vaults?|tombstones?|ledgers?|execut\w*|lora|runs?|"
@@ -34,7 +35,10 @@ CLAIMS: dict[str, dict[str, Any]] = {
 def sent(folder: Path, scope: tuple[str, ...], facts: dict[str, Any]) -> str:
     """The letter of an erasure, with all that may remain somewhere."""
     config = load(overrides={"data.path": "films/ratings.csv", "base": "some/model"})
-    remain = {"exceptions": [{"what": BACKUPS}], "elsewhere": [{"what": what} for what in out_of_reach(config)]}
+    kept = [Located({"client-1": 3}, (0,), {}, {}, {}, titles=titles) for titles in (0, 1, 1234)]
+    known = [*out_of_reach(config), *(what for each in kept for what in kept_titles(each))]
+    assert max(map(len, known)) <= 200  # more is not shown
+    remain = {"exceptions": [{"what": BACKUPS}], "elsewhere": [{"what": what} for what in known]}
     where = {"client": "client-1"} if "client" in scope else {}
     return reply(made(folder, scope=list(scope), **where, **remain, **facts)[2], HEAD)
 

@@ -13,15 +13,18 @@ from safetensors.numpy import load_file
 
 import fedrec
 from fedrec.config import load
+from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
 from fedrec.protocol.adapters import State
 from server.commands.simulate import simulate
 from server.federated_executor import FederatedExecutor
+from server.launch import simulate as launch
 from server.prepare import prepare
 from server.simulated_run import open_run
-from tests.conftest import Settings
+from tests.conftest import TITLES, Settings
 from tests.server.test_federated_executor import Copy, asked, execution, of, without
-from unlearning.workflow.planning import BACKUPS, EXPORTS, OTHERS
+from unlearning.executor import Located
+from unlearning.workflow.planning import BACKUPS, EXPORTS, OTHERS, kept_titles
 from unlearning.workflow.workflow import Workflow
 
 BASELINES = ["central", "ditto", "local"]
@@ -151,6 +154,52 @@ def test_what_cannot_be_reached_is_named_in_plan_certificate_and_letter(tmp_path
         assert what in [*plan["exceptions"], *plan["elsewhere"]]
         assert what in [each["what"] for each in [*certificate["exceptions"], *certificate["elsewhere"]]]
         assert what in letter
+
+
+@pytest.fixture
+def alone(tmp_path: Path, ratings: Path) -> Path:
+    """The ratings, and two titles that only u07 has rated, one of which u11 has come to as well."""
+    when, both = 1_600_000_000, [("u07", "Hidden thing"), ("u07", "Shared thing"), ("u11", "Shared thing")]
+    lines = [f"{user},{title.split()[0]},5,{when},{title}" for user, title in both]
+    path = tmp_path / "alone.csv"
+    path.write_text(ratings.read_text("utf-8") + "\n".join(lines) + "\n", "utf-8")
+    return path
+
+
+def test_titles_that_only_the_erased_had_are_counted_in_plan_certificate_and_letter(
+    tmp_path: Path, small: Settings, alone: Path
+) -> None:
+    run = prepare(load(overrides=small(federation__rounds=1, data__path=str(alone))), tmp_path / "run")
+    launch(run)
+    assert not run.reference.listed
+    assert [run.titles_of_only(Selection(users=who), None) for who in (("u07",), ("u11",), ("u07", "u11"))] == [1, 0, 2]
+    ids = asked(run, *of("u07", "u11"))
+    execution(run).run()
+    workflow = Workflow(run)
+    told = {
+        id_: [what for what in workflow.ledger.get(id_).plan["elsewhere"] if "list of titles" in what] for id_ in ids
+    }
+    same = "; what was trained again is bit for bit as trained without them over the same list"
+    assert told[ids[0]] == [
+        f"the list of titles was made of all records: 1 title that only these records had stays in it{same}"
+    ]
+    assert told[ids[1]] == [f"the list of titles was made of all records, and stays as it is{same}"]
+    for id_, (what,) in told.items():
+        certificate = json.loads((workflow.certificates / f"{id_}.json").read_bytes())["certificate"]
+        assert what in [each["what"] for each in certificate["elsewhere"]]
+        assert what in (workflow.folder / "documents" / f"{id_}.txt").read_text()
+        assert workflow.ledger.get(id_).plan["why"].endswith("over the same catalogue")
+        assert "Hidden" not in what
+
+
+def test_a_catalogue_that_is_a_list_of_its_own_tells_nothing(tmp_path: Path, small: Settings, ratings: Path) -> None:
+    (tmp_path / "items.csv").write_text(
+        "item,title\n" + "".join(f"i{k},{title}\n" for k, title in enumerate(TITLES)), "utf-8"
+    )
+    settings = small(data__path=str(ratings), data__items__path=str(tmp_path / "items.csv"))
+    run = prepare(load(overrides=settings), tmp_path / "run")
+    assert run.reference.listed and run.titles_of_only(Selection(users=("u07",)), None) is None
+    assert kept_titles(Located({"client-0": 3}, (0,), {}, {}, {})) == []
 
 
 def test_no_baseline_is_trained_while_a_request_is_carried_out(
