@@ -175,8 +175,7 @@ class Client:
         """All rows of a split, by the model that is served."""
         answers, shard = self.ensemble.answers(self.config, self.base, self.encoder), self.shard_of_users()
         try:
-            with working(f"{self.name} scores its rows"):
-                return evaluate(answers, self.encoder, task_of(self.config), self.interactions, split, self.name, shard)
+            return evaluate(answers, self.encoder, task_of(self.config), self.interactions, split, self.name, shard)
         finally:
             answers.close()
 

@@ -32,7 +32,7 @@ def evaluate(
     anew = split is not None or per_user is not None
     if per_user is not None:
         _check_table(per_user)
-    with working(f"reading {one_run(folder, run) or 'the newest run'}"):
+    with working(f"{'measuring' if anew else 'reading'} {one_run(folder, run) or 'the newest run'}"):
         from server.run import find_run_or_model
 
         path = find_run_or_model(one_run(folder, run))
