@@ -107,13 +107,13 @@ class _Same:
 def _with_items(same: _Same, items: Items) -> Base:
     base = same.base
     try:
-        titles = encode_titles(base.tokenizer, items.titles, items.title_tokens)
-        return replace(base, model=extended(base.model, titles, items.rank), items=items)
-    except (AttributeError, RuntimeError, ValueError) as error:
-        why = " ".join(str(error).split())[:100]
-        raise FedrecError(
-            f"--base {base.source}: it cannot have tokens for items ({why}); set items.rank = 0"
-        ) from None
+        model = extended(base.model, encode_titles(base.tokenizer, items.titles, items.title_tokens), items.rank)
+        fault = fault_of(model, base.model)
+    except Exception as error:  # the model's own code raises what it likes
+        fault = f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
+    if fault is not None:
+        raise FedrecError(f"--base {base.source}: it cannot have tokens for items ({fault}); set items.rank = 0")
+    return replace(base, model=model, items=items)
 
 
 @torch.no_grad()

@@ -6,11 +6,15 @@ import peft
 import pytest
 import torch
 
+from fedrec.errors import FedrecError
+from fedrec.models import item_tokens as module
 from fedrec.models.adapter import initial_state, state_shapes
 from fedrec.models.adapter_bank import AdapterBank, Mixed, Routed
-from fedrec.models.base import pack, unpack
-from fedrec.models.item_tokens import content_rows, extended, item_tokens
+from fedrec.models.base import Base, pack, unpack
+from fedrec.models.body import hidden_states
+from fedrec.models.item_tokens import Items, content_rows, extended, fault_of, item_tokens, with_items
 from fedrec.protocol.adapters import ITEMS_A, ITEMS_B
+from tests.models.families import family
 from tests.models.tiny import CONFIG, FAMILIES, VOCABULARY, close, logits, merged, product, randomise, tiny_model
 
 TITLES = ((3, 4), (5,), (6, 7, 8), (9, 9, 3, 1), (10,))
@@ -198,3 +202,30 @@ def test_a_packed_model_keeps_its_items():
     assert item_tokens(again) == item_tokens(model)
     close(logits(again, item_ids()), logits(model, item_ids()))
     assert state_shapes(again, CONFIG) == state_shapes(model, CONFIG)
+
+
+@pytest.mark.parametrize("name", ["bloom", "cohere2", "gpt_neox", "mpt", "olmo", "roberta", "starcoder2"])
+def test_other_families_have_items_and_learn_their_rows(name):
+    """Heads with a bias or tied by another name, logits that are scaled, positions that are learnt."""
+    model = family(name)
+    whole = extended(model, TITLES, RANK)
+    assert fault_of(whole, model) is None
+    ids = torch.tensor([[3, item_tokens(whole).first + 1, 4]])
+    with AdapterBank(whole, CONFIG) as bank:
+        before = hidden_states(whole, ids)
+        bank.items.A.data.normal_(generator=torch.Generator().manual_seed(0))
+        with bank.use(Routed(0)):
+            after = hidden_states(whole, ids)
+        assert (after - before).abs().max() > 1e-4
+        (after * torch.linspace(-1, 1, after.numel()).cos().view(after.shape)).sum().backward()
+        assert bank.items.A.grad[0].abs().sum(1).nonzero().ravel().tolist() == [1]
+
+
+@pytest.mark.parametrize("name", ["gemma4_text", "mllama"])
+def test_a_base_that_cannot_have_items_is_refused_in_a_line(name, monkeypatch):
+    """It has other tables of its vocabulary, which the layers read."""
+    monkeypatch.setattr(module, "encode_titles", lambda *_: TITLES)
+    base = Base(name, name, None, family(name), None, 64, "fp32")
+    with pytest.raises(FedrecError, match=r"cannot have tokens for items \(.+\); set items.rank = 0") as caught:
+        with_items(base, Items(("a",) * len(TITLES), RANK, 8))
+    assert "\n" not in str(caught.value)
