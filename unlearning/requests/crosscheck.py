@@ -65,6 +65,8 @@ def _faults(request: Request, lines: Sequence[Line], under_way: bool) -> Iterato
         yield "its longer time is not the one that the log tells of"
     if [line["facts"]["due"] for line in lines if "due" in line["facts"]][-1:] != [request.due_at.isoformat()]:
         yield "its last day to answer is not the one that the log tells of"
+    for word in request.reasons.keys() - _reasons_told(lines):
+        yield f"it has a reason for {word!r}, which the log does not tell of"
     if request.decision == "approved" and not _approval_told(request.signatures.get("approved"), lines):
         yield "the log does not tell of this approval"
     if request.plan is not None and digest(request.plan) not in [line["facts"].get("plan") for line in lines]:
@@ -83,6 +85,13 @@ def _is_there(state: State, lines: Sequence[Line]) -> bool:
 
 def _states(lines: Sequence[Line]) -> list[str]:
     return [State.RECEIVED.value, *(line["facts"]["state"] for line in lines if "state" in line["facts"])]
+
+
+def _reasons_told(lines: Sequence[Line]) -> set[str]:
+    """The words under which a request may have reasons, by what was decided of it and how it failed."""
+    told = {line["event"] for line in lines} & {"extended"}
+    told |= {*_states(lines)} & {State.REFUSED, State.CANCELLED, State.HELD, State.FAILED}
+    return told | {"complaint"} if State.REFUSED in told else told
 
 
 def _approval_told(approval: Signature | None, lines: Sequence[Line]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,7 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
+        connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")  # else one cell stops all
         connection.isolation_level = None  # the driver opens no transaction of its own: `begin` does
         with FileLock(f"{url.database}.lock", mode=0o600) if url.database else nullcontext():
             connection.execute("PRAGMA journal_mode = WAL")  # for this alone SQLite does not wait its turn

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any, Unpack
 from uuid import uuid4
@@ -59,8 +59,8 @@ class Ledger(Reader):
         with self._database.writing() as connection:
             bring_up(connection)
             closed = requests.c.id.in_(keys.held() - set(persistence.read_ids(connection, IS_OPEN)))
-            if ended := persistence.read_ids(connection, closed, requests.c.state.in_(TERMINAL)):
-                self._destroy(connection, ended)  # killed before their keys went
+            ended = persistence.read_ids(connection, closed, requests.c.state.in_(TERMINAL))
+            self._destroy(connection, ended)  # killed before their keys went, or those of their days
 
     def close(self) -> None:
         """Let go of the database."""
@@ -248,9 +248,24 @@ class Ledger(Reader):
         """The keys of requests that have ended, and of the days of which none is open any more."""
         for id in ended:
             self._keys.destroy(id)
-        days = select(func.substr(requests.c.mark, 1, 10)).where(requests.c.mark.is_not(None)).distinct()
-        for day in self._keys.days() - {date.fromisoformat(day) for day in connection.execute(days).scalars()}:
+        for day in persistence.ended_days(connection, self._keys.days()):
             self._keys.destroy_day(day)
+
+    def unmarked(self) -> Iterator[tuple[str, str, str | None]]:
+        """The open requests by whose mark a repeat is not found, or that cannot be opened: id, why, and the mark."""
+        with self._database.reading() as connection:
+            found = persistence.read(connection, IS_OPEN)
+            marks = {row.id: row.mark for row in connection.execute(select(requests.c.id, requests.c.mark))}
+        held = self._keys.held()  # without its key, a request fails when it is carried out
+        for request in (each for each in found if each.id in held):
+            try:
+                asked = canonical(described(self._opened(request), request.scope.client))
+                there = self._keys.known_mark(request.recorded_at.date(), asked) == marks[request.id]
+                why = "" if there else "its mark is not that of what it asks"
+            except FedrecError as error:
+                why = str(error).removeprefix(f"request {request.id}: ")
+            if why:
+                yield request.id, why, marks[request.id]
 
     def extend_chain(self, client: str, told: Iterable[Link]) -> None:
         """Remember the erasures that a client tells of beyond those that are known."""

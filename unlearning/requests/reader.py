@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from fedrec.errors import UsageError
+from fedrec.errors import FedrecError, UsageError
 from fedrec.vault.chain import Link
 from unlearning.requests import persistence
 from unlearning.requests.database import Database
+from unlearning.requests.persistence import Unreadable
 from unlearning.requests.request import Brief, Request
 from unlearning.requests.schema import IS_OPEN, links, requests
 from unlearning.requests.scope import Kind
 from unlearning.requests.states import OUT, State
 
-_BRIEF = [
-    *(requests.c[name] for name in Brief._fields[:-2]),
-    requests.c.scope["kind"].as_string(),
-    requests.c.scope["conditions"],
-]
+_BRIEF = [*(requests.c[name] for name in Brief._fields[:-2]), requests.c.scope]
 _LINK = (links.c.number, links.c.request, links.c.head, links.c.sealed)
 
 
 class Reader:
-    """The requests in a database, the first due first. An unknown id is a UsageError in every method."""
+    """The requests in a database, the first due first. An unknown id is a UsageError in every method.
+
+    A row that cannot be read is in none but `unreadable`; asked for by its id, it is a FedrecError.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -58,13 +59,17 @@ class Reader:
         with self._database.reading() as connection:
             return persistence.read(connection, IS_OPEN)
 
-    def status(self) -> tuple[Sequence[Brief], dict[State, int]]:
-        """The open requests in brief; and how many are in each state that has any."""
+    def unreadable(self) -> Sequence[Unreadable]:
+        """The rows that cannot be read, in whatever state."""
         with self._database.reading() as connection:
-            found = connection.execute(select(*_BRIEF).where(IS_OPEN).order_by(*persistence.ORDER))
-            briefs = [Brief._make([*row[:-2], Kind(row[-2]), tuple(row[-1])]) for row in found]
-            counts = connection.execute(select(requests.c.state, func.count()).group_by(requests.c.state))
-            return briefs, dict(counts.all())
+            return [each for each in persistence.read_all(connection) if isinstance(each, Unreadable)]
+
+    def status(self) -> tuple[Sequence[Brief], dict[State, int]]:
+        """The open requests in brief, as far as that can be read; and how many are in each state that has any."""
+        with self._database.reading() as connection:
+            briefs = [brief for row in persistence.cells(connection, _BRIEF, IS_OPEN) if (brief := _brief(row))]
+            known = select(requests.c.state, func.count()).where(requests.c.state.in_([*State]))
+            return briefs, dict(connection.execute(known.group_by(requests.c.state)).all())
 
     def shards_out(self) -> set[int]:
         """The shards that nobody may serve as they were: of requests that withdrew them and are not closed."""
@@ -90,10 +95,22 @@ class Reader:
 
 
 def one(connection: Connection, id: str) -> Request:
-    found = persistence.read(connection, requests.c.id == id)
-    if not found:
+    found = next(persistence.read_all(connection, requests.c.id == id), None)
+    if found is None:
         raise UsageError(f"request {id}: not in the ledger; name one that is")
-    return found[0]
+    if isinstance(found, Unreadable):
+        raise FedrecError(f"request {found.id}: {found.why}; restore the ledger from a backup")
+    return found
+
+
+def _brief(row: dict[str, Any] | Unreadable) -> Brief | None:
+    if isinstance(row, Unreadable):
+        return None
+    try:
+        scope = row.pop("scope")
+        return Brief(**row, kind=Kind(scope["kind"]), conditions=tuple(scope["conditions"]))
+    except (TypeError, KeyError, ValueError):
+        return None
 
 
 def moment(now: datetime | None) -> datetime:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from unlearning.audit.fields import Condition
+from pydantic import AfterValidator
+
+from unlearning.audit.canonical import canonical
+from unlearning.audit.fields import Condition, RequestId
 from unlearning.requests.scope import Kind, Scope
 from unlearning.requests.states import STOPPED, State
 
@@ -35,7 +38,25 @@ class Signature:
 
     @property
     def time(self) -> datetime:
-        return datetime.fromisoformat(self.at)
+        """
+        Raises:
+            ValueError: it cannot be read as a moment.
+        """
+        if (at := datetime.fromisoformat(self.at)).tzinfo is None:
+            raise ValueError("a time without its zone")
+        return at
+
+
+def _plan(content: dict[str, Any]) -> dict[str, Any]:
+    """As far as it is used before anybody looks who signed it."""
+    try:
+        canonical(content)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    shards = content.get("shards")
+    if not (isinstance(shards, list) and all(type(shard) is int for shard in shards)):
+        raise ValueError("without its shards")
+    return content
 
 
 class Brief(NamedTuple):
@@ -78,7 +99,7 @@ class Request:
         certificate: its path or hash.
     """
 
-    id: str
+    id: RequestId
     received_at: datetime
     recorded_at: datetime
     channel: str
@@ -96,7 +117,7 @@ class Request:
     reasons: dict[str, str] = field(default_factory=dict)
     approver: str | None = None
     signatures: dict[str, Signature] = field(default_factory=dict)
-    plan: dict[str, Any] | None = None
+    plan: Annotated[dict[str, Any], AfterValidator(_plan)] | None = None
     certificate: str | None = None
 
     @property

@@ -50,6 +50,8 @@ class Execution(Work):
         with working("checking what is kept, and asking the clients what they have erased"):
             refuse_altered(self.workflow)
             self.executor.catch_up(self.say)
+        for each in ledger.unreadable():
+            self.say(f"{each.id}  left out: {each.why}; restore the ledger from a backup")
         done = self._fail_unvouched()
         for path in sorted(self.batches.glob("*/batch.json")):  # broken off between verification and certificate
             done += self._go_on(path.parent)

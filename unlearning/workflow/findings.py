@@ -18,7 +18,7 @@ from unlearning.certificates.continuity import Said, behind, succession
 from unlearning.certificates.verify import read_signed
 from unlearning.requests.crosscheck import of_operators, of_requests
 from unlearning.requests.request import Request
-from unlearning.requests.states import OPEN, TERMINAL, State
+from unlearning.requests.states import OPEN, OUT, TERMINAL, State
 from unlearning.workflow import progress
 from unlearning.workflow.log_head import Head
 from unlearning.workflow.workflow import Workflow
@@ -64,6 +64,11 @@ class _Kept:
         return {request.id: request for request in self.workflow.ledger.list()}
 
     @cached_property
+    def unreadable(self) -> dict[str, str]:
+        """The requests whose rows cannot be read, and why."""
+        return {each.id: each.why for each in self.workflow.ledger.unreadable()}
+
+    @cached_property
     def certificates(self) -> dict[str, SignedCertificate | None]:
         """By the request that each is called by; None for what is none."""
         return {path.stem: read_signed(path) for path in sorted(self.workflow.certificates.glob("*.json"))}
@@ -103,6 +108,7 @@ def findings(
             *(_of_all_evidence(kept) if evidence else ()),
             *_of_erasures(kept),
             *_of_ledger(kept),
+            *_of_unreadable(kept),
             *_of_operators(kept),
             *_of_closed(kept),
             *(Finding(about, why) for about, why in here),
@@ -132,7 +138,7 @@ def refuse_unproved(workflow: Workflow) -> None:
         FedrecError: certificates are missing or altered, or the ledger tells otherwise of them.
     """
     kept = _Kept(workflow)
-    found = [*_of_certificates(kept, None), *_of_erasures(kept), *_of_closed(kept)]
+    found = [*_of_certificates(kept, None), *_of_erasures(kept), *_of_closed(kept), *_of_unreadable(kept)]
     _refuse(workflow, "nothing answers", kept.marked(found))
 
 
@@ -235,11 +241,22 @@ def _of_ledger(kept: _Kept) -> Iterator[Finding]:
     there = kept.requests
     ended = {line["facts"].get("request") for line in kept.lines if line["facts"].get("state") in TERMINAL}
     for id, why in of_requests(list(there.values()), kept.lines, kept.under_way):
+        if id in kept.unreadable:
+            continue
         alone = id in there and there[id].state in OPEN and id not in ended
         yield Finding(f"request {id}", why, request=alone)
     for id, request in there.items():
         if request.decision == "approved" and (why := kept.workflow.unvouched(request) or ""):
             yield Finding(f"request {id}", why, request=request.state in OPEN)
+    for id, why, mark in kept.workflow.ledger.unmarked():
+        yield Finding(f"request {id}", why, request=True, seen=digest(repr(mark)))
+
+
+def _of_unreadable(kept: _Kept) -> Iterator[Finding]:
+    """It concerns that request alone, unless something of it was carried out."""
+    begun = {line["facts"].get("request") for line in kept.lines if line["facts"].get("state") in (*OUT, State.CLOSED)}
+    for id, why in kept.unreadable.items():
+        yield Finding(f"request {id}", why, request=id not in begun)
 
 
 def _of_closed(kept: _Kept) -> Iterator[Finding]:
@@ -252,6 +269,8 @@ def _of_closed(kept: _Kept) -> Iterator[Finding]:
                 yield Finding(f"request {id}", "its certificate is not the one that the ledger names", seen=seen)
     certifying = (State.CLOSED, State.PUBLISHED, State.HELD, State.FAILED)  # or with one that is not closed yet
     for id in kept.certificates:
+        if id in kept.unreadable:
+            continue
         if id not in kept.requests or kept.requests[id].state not in certifying:
             yield Finding(f"certificate {id}", "the ledger knows no request that it closed")
 

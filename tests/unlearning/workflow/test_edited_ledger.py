@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from fedrec.errors import FedrecError
+from server.commands.forget import app
 from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, of, served
 from unlearning.requests.states import PATH, State
 from unlearning.requests.transitions import Decision
-from unlearning.workflow.findings import findings
+from unlearning.workflow.findings import findings, refuse_unproved
 from unlearning.workflow.planning import impact
 from unlearning.workflow.workflow import Workflow
 
@@ -116,3 +119,42 @@ def test_a_state_that_was_made_up_fails_alone_and_can_be_released(tmp_path: Path
     (outcome,) = execution(run).run()
     assert outcome["state"] == "closed" and "u07" not in run.clients_of()
     assert not [finding for finding in findings(Workflow(run), evidence=True) if not finding.request]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "why"),
+    [
+        ("scope", "{}", "its scope cannot be read"),
+        ("state", "wonder", "its state cannot be read"),
+        ("mark", "x", "its mark is not that of what it asks"),
+        ("reasons", '{"approved": "because"}', "it has a reason for 'approved', which the log does not tell of"),
+    ],
+)
+def test_an_edited_cell_is_a_finding_of_its_request(
+    tmp_path: Path, finished: Copy, column: str, value: str, why: str
+) -> None:
+    run = finished(tmp_path / "run")
+    id_, _ = asked(run, *of("u07", "u11"))
+    edit(run, id_, **{column: value})
+    for path in (tmp_path / "run" / "erasure" / "subjects").glob("*/"):
+        (path / "notes.key").write_text("x")
+    (found,) = findings(Workflow(run))
+    assert (found.about, found.why, found.request) == (f"request {id_}", why, True)
+
+
+def test_a_row_that_cannot_be_read_is_left_out_alone_until_something_of_it_was_done(
+    tmp_path: Path, finished: Copy
+) -> None:
+    run = finished(tmp_path / "run")
+    id_, other = asked(run, *of("u07", "u11"))
+    edit(run, id_, identity="7")
+    status = CliRunner().invoke(app, ["status", "--run", str(run.folder)])
+    assert status.exit_code == 0 and f"{id_}  unreadable: its identity cannot be read" in status.output
+    (outcome,) = execution(run).run()
+    assert (outcome["id"], outcome["state"]) == (other, "closed")
+    assert "u07" in run.clients_of() and "u11" not in run.clients_of()
+    edit(run, other, scope="{}")
+    with pytest.raises(FedrecError, match=f"request {other}: its scope cannot be read.*nothing was done"):
+        execution(run).run()
+    with pytest.raises(FedrecError, match=f"request {other}: its scope cannot be read.*nothing answers"):
+        refuse_unproved(Workflow(run))

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 @over_workflow
 def status(given: Opened) -> None:
     """Open requests, late ones first, with the days that are left, and how many there are in each state."""
-    waiting, counts = given.workflow.ledger.status()
+    found, counts = given.workflow.ledger.status()
+    unreadable = {each.id: each.why for each in given.workflow.ledger.unreadable()}
+    waiting = [brief for brief in found if brief.id not in unreadable]
     day = today()
+    for id, why in unreadable.items():
+        given.say(f"{id}  unreadable: {why}", style="red")
     for brief in waiting:
         why = f"; {brief.why}" if brief.why else ""
         line = _line(brief.id, brief.state, brief.kind, brief.conditions, brief.due_at)
@@ -36,7 +40,8 @@ def status(given: Opened) -> None:
         }
         for brief in waiting
     ]
-    given.write({"open": told, "counts": {str(state): count for state, count in counts.items()}})
+    written = {"open": told, "counts": {str(state): count for state, count in counts.items()}}
+    given.write(written | {"unreadable": [{"id": id, "why": why} for id, why in unreadable.items()]})
 
 
 @over_workflow
