@@ -100,7 +100,7 @@ class LoraConfig(Section):
 class ItemTokensConfig(Section):
     """A token of its own for every item: its frozen row is made of the title, and adapters add a learnt one."""
 
-    rank: int = Field(0, ge=0, description="rank of the learnt rows; 0 = items have no tokens")
+    rank: int = Field(8, ge=0, description="rank of the learnt rows; 0 = items have no tokens")
     share: Literal["all", "none"] = Field(
         "all", description="none = item rows never leave a client; those that moved say which items its people met"
     )
@@ -113,10 +113,10 @@ class TrainConfig(Section):
     """Local training."""
 
     step: Annotated[str, STEPS] = Field("plain", description="what a batch is, and what it does to the adapter")
-    lr: float = Field(1.5e-3, gt=0, description="peak learning rate of AdamW")
-    item_lr: float = Field(2e-3, ge=0, description="peak learning rate of item rows")
+    lr: float = Field(2e-4, gt=0, description="peak learning rate of AdamW")
+    item_lr: float = Field(1e-2, ge=0, description="peak learning rate of item rows")
     item_shrink: float = Field(0.1, ge=0, description="of item rows towards zero, AdamW's weight decay")
-    epochs: int = Field(2, ge=1, description="passes over the client's rows in a round")
+    epochs: int = Field(1, ge=1, description="passes over the client's rows in a round")
     stop: Literal["validation", "never"] = Field(
         "validation",
         description="validation = keep the adapter on the way, none of the training included, that answers the "

@@ -103,6 +103,8 @@ def small(tiny_base: Path, ratings: Path) -> Settings:
             "clients.count": 3,
             "federation.rounds": 2,
             "lora.rank": 2,
+            "items.rank": 0,
+            "train.epochs": 2,
             "train.batch": 4,
             "train.lr": 5e-3,
             "train.threads": 1,
