@@ -74,11 +74,11 @@ SCORES = st.none() | SCORED | SCORED.map(histogram)
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "run": TEXTS, "client": TEXTS, "request": TEXTS, "data": HASHES, "head": TEXTS, "round": WHOLE, "unseen": WHOLE,
-    "after": WHOLE, "users": WHOLE, "rows": COUNT, "waiting": COUNT, "left": COUNT, "share": FINITE,
+    "after": WHOLE, "users": COUNT, "rows": COUNT, "waiting": COUNT, "left": COUNT, "share": FINITE,
     "liked": SOME, "disliked": SOME,
     "requests": st.lists(TEXTS).map(tuple), "shards": st.lists(COUNT, min_size=2, max_size=2).map(tuple),
     "changed": st.lists(COUNT, min_size=2, max_size=2).map(tuple),
-    "examples": st.lists(WHOLE, min_size=2, max_size=2).map(tuple),
+    "examples": st.lists(COUNT, min_size=2, max_size=2).map(tuple),
     "loss": st.lists(FINITE, min_size=2, max_size=2).map(tuple), "forgotten": st.lists(st.floats(-1000, 0)).map(tuple),
     "adapters": st.lists(STATES, min_size=2, max_size=2), "links": st.lists(LINKS).map(tuple),
     "selection": SELECTIONS, "serves": st.booleans(), "before": AUC,
