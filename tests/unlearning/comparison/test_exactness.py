@@ -46,9 +46,9 @@ def test_a_shard_that_was_not_trained_again_is_found(maker: Maker) -> None:
     assert exactness(model, before, gone) == "strict"
     shutil.rmtree(old)
     shutil.move(old.with_name("kept"), old)
-    state = ShardFiles(model.folder, shard).adapter()
-    assert state is not None
-    model.serve({shard: state}, model.judged_by({shard: state}), beside=model.ensemble.hashes())
+    found = {each: ShardFiles(model.folder, each).adapter() for each in range(2)}
+    states = {each: state for each, state in found.items() if state is not None}
+    model.serve(states, model.judged_by(states))
     assert exactness(ShardedModel(model.folder), before, gone) == "no"
 
 
