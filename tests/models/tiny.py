@@ -1,7 +1,6 @@
 """Tiny random models of several families, adapters of them large enough to show, and merged weights to compare with."""
 
 import copy
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -40,7 +39,7 @@ def tiny_model(family: str) -> PreTrainedModel:
     """A random model of the family, the same at every call, in evaluation mode."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return AutoModelForCausalLM.from_config(deepcopy(FAMILIES[family])).eval()
+        return AutoModelForCausalLM.from_config(copy.deepcopy(FAMILIES[family])).eval()
 
 
 def tiny_ids(rows: int = 3, length: int = 7) -> torch.Tensor:
