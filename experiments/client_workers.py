@@ -1,6 +1,7 @@
 """A round of `fedrec simulate` with its clients one after another, and as many at once as there are cores.
 
-The base is built or cached before; the two are run in turn, and must give the same adapter.
+The base is built or cached before; the two are run in turn, and must give the same adapter. How much two processes can
+do here at once is measured beside them: two whole runs, each of one client after another, started together.
 
     python -m experiments.client_workers
 """
@@ -23,15 +24,28 @@ from experiments.common import run_command, write_result
 WAYS = ("0", "auto")
 
 
-def once(workers: str, out: Path, settings: tuple[str, ...]) -> dict[str, Any]:
-    """One run: seconds of its round and of the whole command, and its adapter's hash."""
+def started(workers: str, out: Path, settings: tuple[str, ...]) -> subprocess.Popen[bytes]:
     shutil.rmtree(out, ignore_errors=True)
     command = (sys.executable, "-m", "fedrec", "simulate", "--rounds", "1", "--workers", workers, "--out", str(out))
+    return subprocess.Popen([*command, *settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def once(workers: str, out: Path, settings: tuple[str, ...]) -> dict[str, Any]:
+    """One run: seconds of its round and of the whole command, and its adapter's hash."""
     began = time.perf_counter()
-    subprocess.run([*command, *settings], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if started(workers, out, settings).wait():
+        raise SystemExit(f"simulate --workers {workers} failed")
     whole = time.perf_counter() - began
     result = json.loads((out / "result.json").read_text())
     return {"round": result["history"][1]["seconds"], "whole": whole, "adapter_hash": result["adapter_hash"]}
+
+
+def at_once(folder: Path, settings: tuple[str, ...]) -> float:
+    """The longer round of two runs side by side, in seconds: twice the work of one."""
+    outs = [folder / f"beside-{number}" for number in range(2)]
+    if any(process.wait() for process in [started("0", out, settings) for out in outs]):
+        raise SystemExit("simulate failed")
+    return max(json.loads((out / "result.json").read_text())["history"][1]["seconds"] for out in outs)
 
 
 def main(
@@ -51,8 +65,12 @@ def main(
         | {"ratio": median(run["0"][part] / run["auto"][part] for run in runs)}
         for part in ("round", "whole")
     }
-    print(json.dumps(seconds))
-    write_result("client_workers", {"turns": turns, "seconds": seconds, "adapter_hash": hashes.pop()})
+    ceiling = 2 * seconds["round"]["0"] / median(at_once(folder, settings) for _ in range(turns))
+    print(json.dumps(seconds), ceiling)
+    write_result(
+        "client_workers",
+        {"turns": turns, "seconds": seconds, "two_runs_at_once": ceiling, "adapter_hash": hashes.pop()},
+    )
 
 
 if __name__ == "__main__":

@@ -262,7 +262,7 @@ def client_workers(result: dict[str, Any]) -> str:
         f"A round with as many clients at once as the {result['machine']['cpus']} cores allow takes "
         f"{round_['auto']:.1f} s, with one after another {round_['0']:.1f} s: {round_['ratio']:.2f} times as fast, "
         f"{whole['ratio']:.2f} times for the whole command ({result['turns']} turns, medians), with the same "
-        "adapters."
+        f"adapters. Two runs at once that share nothing do {result['two_runs_at_once']:.2f} times the work of one here."
     )
 
 
