@@ -57,7 +57,7 @@ class Stopping:
     def _loss(self, state: State) -> float:
         exam, total, rows = self.exam, 0.0, 0
         windows = exam.lesson.windows
-        with AdapterBank(exam.model, exam.lora) as bank:
+        with AdapterBank(exam.model, exam.lora, items=exam.items) as bank:
             bank.eval()
             bank.load(0, state)
             for chosen in by_length(windows):
