@@ -122,6 +122,21 @@ class Run:
                 frames.append(pd.DataFrame({"client": name, **said}))
         return pd.concat(frames[1:] or frames, ignore_index=True)
 
+    def evaluate(self, split: str = "test", per_user: Path | str | None = None) -> dict[str, Any]:
+        """A split measured now, as `fedrec evaluate --json` tells it: `clients`, `overall`, `warm` and `cold` titles.
+
+        Args:
+            split: "valid" or "test".
+            per_user: a file for a line a person, .parquet or .csv.
+
+        Raises:
+            UsageError: there is no such split, or no such file can be written.
+            FedrecError: the split has no rows, or a client's home is not here or serves nothing that may answer.
+        """
+        from server.evaluate_split import evaluate_split
+
+        return evaluate_split(self.folder, split, _path(per_user))
+
     def forget(
         self,
         user: str | None = None,

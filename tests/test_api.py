@@ -13,7 +13,9 @@ import pytest
 
 import fedrec
 from fedrec.errors import FedrecError, UsageError
+from fedrec.files import finite
 from fedrec.metrics import auc
+from server.commands.evaluate import evaluate as command
 from tests.cli import as_sets, hash_of
 from tests.cli import run as run_process
 from tests.conftest import Settings
@@ -57,6 +59,19 @@ def test_scores_are_those_the_result_was_measured_on(made: fedrec.Run) -> None:
     for client in made.result["clients"]:
         mine = scores[scores["client"] == client["id"]]
         assert np.isclose(auc(mine["score"].to_numpy(), mine["label"].to_numpy()), client["auc"])
+
+
+def test_a_split_is_measured_as_the_command_does(
+    made: fedrec.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(run=made.folder, split="valid", per_user=tmp_path / "command.csv", json="-")
+    told = json.loads(capsys.readouterr().out)
+    found = made.evaluate("valid", tmp_path / "people.csv")
+    assert finite(found) == told and len(told["clients"]) == len(made.clients)
+    assert (tmp_path / "people.csv").read_text() == (tmp_path / "command.csv").read_text()
+    for wrong, said in (({"split": "train"}, "choose valid or test"), ({"per_user": "people.txt"}, "ends in .parquet")):
+        with pytest.raises(UsageError, match=said):
+            made.evaluate(**wrong)
 
 
 def test_words_and_settings_say_the_same(made: fedrec.Run, small: Settings, tmp_path: Path) -> None:

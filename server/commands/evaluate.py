@@ -30,13 +30,16 @@ def evaluate(
     from fedrec.console.progress import working
 
     anew = split is not None or per_user is not None
-    if per_user is not None:
-        _check_table(per_user)
     with working(f"{'measuring' if anew else 'reading'} {one_run(folder, run) or 'the newest run'}"):
         from server.run import find_run_or_model
 
         path = find_run_or_model(one_run(folder, run))
-        result = _measured(path, split or "test", per_user) if anew else _shown(path)
+        if anew:
+            from server.evaluate_split import evaluate_split
+
+            result = evaluate_split(path, split or "test", per_user)
+        else:
+            result = _shown(path)
     write_result(result, json)
     if json != "-":
         from fedrec.console.terminal import terminal
@@ -49,16 +52,6 @@ def evaluate(
             from fedrec.reporting.run_console import print_results
 
             print_results(terminal(), result)
-
-
-def _check_table(path: Path) -> None:
-    """UsageError where no table can be written there."""
-    from fedrec.errors import UsageError
-
-    if path.suffix not in (".parquet", ".csv"):
-        raise UsageError(f"--per-user {path}: name a file that ends in .parquet or .csv")
-    if not path.parent.is_dir():
-        raise UsageError(f"--per-user {path}: there is no folder {path.parent}; make it first")
 
 
 def _shown(path: Path) -> dict[str, Any]:
@@ -75,33 +68,3 @@ def _shown(path: Path) -> dict[str, Any]:
         return model.result
     check_shown(opened := Opened(path))
     return opened.result
-
-
-def _measured(path: Path, split: str, table: Path | None) -> dict[str, Any]:
-    """What is measured now on a split."""
-    from fedrec.data.dataset import SPLITS
-    from fedrec.ensemble.evaluation import per_user, summary
-    from fedrec.errors import FedrecError
-    from fedrec.tasks import task_of
-    from unlearning.central.model_folder import ModelFolder, is_model
-
-    number = SPLITS.index(split)
-    if is_model(path):
-        from unlearning.central.evaluate_split import evaluate_split
-
-        config, parts = ModelFolder(path).config, evaluate_split(ModelFolder(path), number)
-    else:
-        from server.freshness import check_current
-        from server.simulated_run import open_run
-
-        check_current(opened := open_run(path))
-        config, parts = opened.config, opened.evaluate(number)
-    if not any(len(part.scored) for part in parts):
-        raise FedrecError(f"{path}: there are no {split} rows to measure on")
-    if table is not None:
-        lines = per_user(parts)
-        if table.suffix == ".csv":
-            lines.to_csv(table, index=False)
-        else:
-            lines.to_parquet(table, index=False)
-    return {"run": path.name, "split": split, **summary(parts, task_of(config))}
