@@ -18,7 +18,7 @@ from fedrec.config import TrainConfig
 from fedrec.models.adapter import State
 from fedrec.registry import STEPS
 from fedrec.training.checkpoint import Checkpoint
-from fedrec.training.step import Learning
+from fedrec.training.step import Learning, Step
 from fedrec.training.stopping import Stopping
 
 
@@ -33,11 +33,18 @@ class Outcome:
 
 
 def train(
-    learning: Learning, *, checkpoint: Path | None = None, on_step: Callable[[int, int], None] | None = None
+    learning: Learning,
+    *,
+    step: Callable[[Learning], Step] | None = None,
+    stopping: Callable[[Learning], Stopping] = Stopping,
+    checkpoint: Path | None = None,
+    on_step: Callable[[int, int], None] | None = None,
 ) -> Outcome:
     """Train an adapter.
 
     Args:
+        step: makes its steps; None = the configured one.
+        stopping: makes what chooses among the adapters on the way.
         checkpoint: where to keep the state within the round; a matching one found there is continued, bit-exactly.
         on_step: called with (step, steps).
 
@@ -48,28 +55,28 @@ def train(
     if not lesson.windows:
         return Outcome(learning.start, 0.0, 0, 0)
     kept = Checkpoint(checkpoint, learning.digest, config.checkpoint_seconds)
-    with torch.random.fork_rng(devices=[]), closing(STEPS.load(config.step)(learning)) as step:
+    with torch.random.fork_rng(devices=[]), closing((step or STEPS.load(config.step))(learning)) as taken:
         torch.manual_seed(lesson.seed)
-        stopping, number = Stopping(learning), 0
-        done, total, rows = kept.restore(step, stopping)
+        chosen, number = stopping(learning), 0
+        done, total, rows = kept.restore(taken, chosen)
         if not done:
-            stopping.offer(learning.start)
-        for number, batch in enumerate(step.batches(), 1):
+            chosen.offer(learning.start)
+        for number, batch in enumerate(taken.batches(), 1):
             if number <= done:
                 continue
-            loss, answered = step.take(
-                batch, learning_rate(config, number - 1, step.steps, lesson.round, lesson.rounds)
+            loss, answered = taken.take(
+                batch, learning_rate(config, number - 1, taken.steps, lesson.round, lesson.rounds)
             )
             total += loss
             rows += answered
             if on_step is not None:
-                on_step(number, step.steps)
-            if stopping.due(number, step.steps):
-                stopping.offer(step.state())
-            kept.save(number, total, rows, step, stopping)
-        if number < step.steps:
-            stopping.offer(step.state())
-        return Outcome(stopping.state, total / max(rows, 1), rows, number)
+                on_step(number, taken.steps)
+            if chosen.due(number, taken.steps):
+                chosen.offer(taken.state())
+            kept.save(number, total, rows, taken, chosen)
+        if number < taken.steps:
+            chosen.offer(taken.state())
+        return Outcome(chosen.state, total / max(rows, 1), rows, number)
 
 
 def learning_rate(config: TrainConfig, step: int, steps: int, round_: int, rounds: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,10 +58,7 @@ class Learning:
 
         A bank of theirs alone, and an optimiser's state of it, grows with the lesson and not with the catalogue.
         """
-        if (tokens := item_tokens(self.model)) is None:
-            return None
-        read = np.unique(np.concatenate([window.ids for window in self.lesson.windows]))
-        return torch.from_numpy(read[read >= tokens.first] - tokens.first)
+        return items_read(self.model, self.lesson.windows)
 
     def loss(self, batch: list[Window], bank: AdapterBank, routing: Routing, each: bool = False) -> Tensor:
         """Mean loss of the rows that a batch answers by adapters of a bank.
@@ -69,13 +66,29 @@ class Learning:
         Args:
             each: (k,) of each row instead, window after window.
         """
-        lesson, device = self.lesson, next(self.model.parameters()).device
-        labels = torch.from_numpy(lesson.labels[np.concatenate([window.rows for window in batch])]).long()
+        logits = self.logits(batch, bank, routing)
+        return self.lesson.readout.loss(logits, self.labels(batch).to(logits.device), each)
+
+    def logits(self, batch: list[Window], bank: AdapterBank, routing: Routing) -> Tensor:
+        """(k, t) fp32 logits of the readout's tokens of the rows that a batch answers, window after window."""
+        device = next(self.model.parameters()).device
         with bank.use(routing):
             with autocast(device, self.config.precision):
                 hidden = hidden_states(self.model, pad(batch, device))
-            logits = answer_logits(self.model, hidden[answer_positions(batch, device)], lesson.readout.tokens)
-        return lesson.readout.loss(logits.float(), labels.to(device), each)
+            read = hidden[answer_positions(batch, device)]
+            return answer_logits(self.model, read, self.lesson.readout.tokens).float()
+
+    def labels(self, batch: list[Window]) -> Tensor:
+        """(k,) int64, the right answers of those rows."""
+        return torch.from_numpy(self.lesson.labels[np.concatenate([window.rows for window in batch])]).long()
+
+
+def items_read(model: torch.nn.Module, windows: Sequence[Window]) -> Tensor | None:
+    """(m,) the items that some windows read, rising; None where the base has no tokens for items."""
+    if (tokens := item_tokens(model)) is None:
+        return None
+    read = np.unique(np.concatenate([window.ids for window in windows]))
+    return torch.from_numpy(read[read >= tokens.first] - tokens.first)
 
 
 class Step(ABC):

@@ -44,7 +44,7 @@ class Stopping:
         """An adapter on the way, later than those before."""
         if not self.looks:
             self.state = state
-        elif (loss := self._loss(state)) < self.loss:
+        elif (loss := self.judge(state)) < self.loss:
             self.state, self.loss = state, loss
 
     def content(self) -> dict[str, Any]:
@@ -53,15 +53,20 @@ class Stopping:
     def restore(self, content: dict[str, Any]) -> None:
         self.state, self.loss = content["state"], content["loss"]
 
-    @torch.no_grad()
-    def _loss(self, state: State) -> float:
-        exam, total, rows = self.exam, 0.0, 0
-        windows = exam.lesson.windows
-        with AdapterBank(exam.model, exam.lora, items=exam.items) as bank:
-            bank.eval()
-            bank.load(0, state)
-            for chosen in by_length(windows):
-                each = exam.loss([windows[i] for i in chosen], bank, Routed(0), each=True)
-                total += each.double().sum().item()
-                rows += len(each)
-        return total / rows
+    def judge(self, state: State) -> float:
+        """What is to be small of an adapter: here the mean loss of the validation rows."""
+        return mean_loss(self.exam, state)
+
+
+@torch.no_grad()
+def mean_loss(exam: Learning, state: State) -> float:
+    """The mean loss (nats) of the rows that a lesson's windows answer, by an adapter."""
+    total, rows, windows = 0.0, 0, exam.lesson.windows
+    with AdapterBank(exam.model, exam.lora, items=exam.items) as bank:
+        bank.eval()
+        bank.load(0, state)
+        for chosen in by_length(windows):
+            each = exam.loss([windows[i] for i in chosen], bank, Routed(0), each=True)
+            total += each.double().sum().item()
+            rows += len(each)
+    return total / rows

@@ -47,12 +47,17 @@ from unlearning.shards.training import Forgotten, Job, ShardTraining, make_jobs,
 
 @dataclass(frozen=True)
 class TrainingCost:
-    """Training that was done: the shards, rows processed, optimiser steps and seconds, all together."""
+    """Training that was done: the shards, rows processed, optimiser steps and seconds, all together.
+
+    Attributes:
+        seconds_teachers: the part of them that teachers of an approximate method took.
+    """
 
     shards: tuple[int, ...]
     rows: int
     steps: int
     seconds: float
+    seconds_teachers: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -138,7 +143,7 @@ class ShardedModel(AnsweringModel):
         began = time.perf_counter()
         jobs = {job.shard: job for job in self.jobs() if job.shard not in but}
         states: dict[int, State] = {}
-        todo, rows, steps = [], 0, 0
+        todo, rows, steps, teaching = [], 0, 0, 0.0
         for shard, job in jobs.items():
             kept, state = ShardFiles(self.folder, shard).agreeing(job.digests)
             if state is not None and kept == len(job.digests):
@@ -151,10 +156,10 @@ class ShardedModel(AnsweringModel):
             for done in crew.run(todo, on_step):
                 ShardFiles(self.folder, done.shard).write(done.first, done.states, jobs[done.shard].told(done))
                 states[done.shard] = done.states[-1]
-                rows, steps = rows + done.rows, steps + done.steps
+                rows, steps, teaching = rows + done.rows, steps + done.steps, teaching + done.seconds_teachers
             judgement = self.judged_by(states, crew)
         self.serve(states, judgement)
-        return TrainingCost(shards, rows, steps, time.perf_counter() - began)
+        return TrainingCost(shards, rows, steps, time.perf_counter() - began, teaching)
 
     def jobs(self, assignment: ShardAssignment | None = None, slices: int | None = None) -> list[Job]:
         """What every shard should have learnt, by the rows that are there.

@@ -154,6 +154,7 @@ class Bench:
             "rows_processed": deletion.cost.rows,
             "steps": deletion.cost.steps,
             "seconds": deleting,
+            "seconds_teachers": deletion.cost.seconds_teachers,
             "withdrawn_seconds": deletion.withdrawn_seconds,
             "shards_touched": len(deletion.shards),
             "exact": exactness(model, before, gone),

@@ -23,6 +23,14 @@ METHODS: Registry[type[Method]] = Registry(
         "apa-user": "unlearning.methods.from_papers:ApaUser",
         "strict": "unlearning.methods.from_papers:Strict",
         "strict-hash": "unlearning.methods.from_papers:StrictHash",
+        "e2urec": "unlearning.methods.e2urec:E2URec",
+        "gradient-ascent": "unlearning.methods.gradient_ascent:GradientAscent",
+        "neggrad": "unlearning.methods.neggrad:NegGrad",
+        "negkl": "unlearning.methods.negkl:NegKL",
+        "random-labels": "unlearning.methods.wrong_labels:RandomLabels",
+        "flipped-labels": "unlearning.methods.wrong_labels:FlippedLabels",
+        "bad-teacher": "unlearning.methods.bad_teacher:BadTeacher",
+        "generic-targets": "unlearning.methods.generic_targets:GenericTargets",
     }
 )
 

@@ -52,6 +52,7 @@ class Trained:
 
     Attributes:
         exact: they are what training on the rows that are left gives.
+        seconds_teachers: that the training of teachers took, of an approximate method that has some.
     """
 
     shard: int
@@ -60,6 +61,7 @@ class Trained:
     rows: int
     steps: int
     exact: bool = True
+    seconds_teachers: float = 0.0
 
 
 @dataclass(frozen=True)

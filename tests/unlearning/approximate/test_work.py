@@ -1,0 +1,158 @@
+"""The one trainer of approximate unlearning, on a tiny base whose items have tokens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from fedrec.config import LoraConfig, TrainConfig
+from fedrec.data.prompts import Window
+from fedrec.models.adapter_bank import State, initial_state, state_hash
+from fedrec.models.item_tokens import extended
+from fedrec.protocol.adapters import ITEMS_A
+from fedrec.tasks.like import YesOrNo
+from fedrec.training.lesson import Lesson, Validation
+from fedrec.training.loop import train
+from fedrec.training.step import Learning
+from fedrec.training.stopping import mean_loss
+from tests.models.tiny import VOCABULARY, tiny_model
+from unlearning.approximate.lesson import forgetting
+from unlearning.approximate.step import ForgettingStep
+from unlearning.approximate.stopping import ForgettingStopping
+from unlearning.approximate.teachers import Teachers
+from unlearning.methods import method_named
+from unlearning.methods.approximate import Approximate
+from unlearning.shards.training import Forgotten, Job, ShardTraining, Trained
+
+LORA = LoraConfig(rank=2)
+CONFIG = TrainConfig(lr=1e-2, item_lr=1e-2, epochs=4, batch=4, warmup=0, precision="fp32", device="cpu", stop="never")
+MODEL: Any = extended(tiny_model("llama"), ((3, 5),) * 12, 4)
+INITIAL = initial_state(MODEL, LORA, 0)
+KEPT, SHARED, GONE = (0, 1, 2, 3), (4, 5), (6, 7, 8)
+"""Items: of retained people alone, of both, of those to be forgotten alone."""
+
+
+def lesson(items: tuple[int, ...], n: int, seed: int) -> Lesson:
+    """Windows of two items; whether the second is liked is known by its row alone."""
+    random = np.random.default_rng(seed)
+    windows, labels = [], []
+    for row in range(n):
+        first, second = random.choice(items, 2, replace=False)
+        ids = np.array([5, VOCABULARY + first, 6, VOCABULARY + second])
+        windows.append(Window(ids, np.array([3]), np.array([row])))
+        labels.append(int(second) % 2)
+    users = np.arange(n, dtype=np.int32)
+    return Lesson(windows, np.array(labels, np.int8), users, YesOrNo((1, 2)), (1, "shard", 0, 0), 0, 1)
+
+
+def both(first: Lesson, second: Lesson) -> Lesson:
+    behind = [replace(window, rows=window.rows + len(first.labels)) for window in second.windows]
+    labels = np.concatenate([first.labels, second.labels])
+    return replace(first, windows=[*first.windows, *behind], labels=labels)
+
+
+RETAINED, FORGET = lesson(KEPT + SHARED, 24, 0), lesson(SHARED + GONE, 12, 1)
+ORIGINAL: State = train(Learning(MODEL, LORA, INITIAL, both(RETAINED, FORGET), CONFIG)).state
+TRAINING = ShardTraining(Job(0, (RETAINED,), ("digest",)), 0, INITIAL, LORA, CONFIG)
+FORGOTTEN = Forgotten(ORIGINAL, FORGET)
+
+
+def method(name: str = "e2urec", **settings: Any) -> Approximate:
+    made = method_named(name, 1)
+    assert isinstance(made, Approximate)
+    return made.model_copy(update=settings)
+
+
+def unlearn(chosen: Approximate, training: ShardTraining = TRAINING) -> Trained:
+    return chosen.work(training, FORGOTTEN).run(MODEL, lambda *_: None)
+
+
+def loss(adapter: State, of: Lesson) -> float:
+    return mean_loss(Learning(MODEL, LORA, adapter, of, CONFIG), adapter)
+
+
+def test_equal_work_gives_equal_adapters_and_another_seed_another() -> None:
+    first = unlearn(method())
+    torch.manual_seed(99)
+    assert state_hash(unlearn(method()).states[-1]) == state_hash(first.states[-1])
+    job = Job(0, (replace(RETAINED, key=(2, "shard", 0, 0)),), ("digest",))
+    assert state_hash(unlearn(method(), replace(TRAINING, job=job)).states[-1]) != state_hash(first.states[-1])
+
+
+def test_item_rows_that_only_forgotten_people_taught_are_where_retraining_leaves_them() -> None:
+    retrained = train(Learning(MODEL, LORA, INITIAL, RETAINED, CONFIG)).state
+    found = unlearn(method()).states[-1]
+    assert ORIGINAL[ITEMS_A][list(GONE)].any(1).all()
+    assert torch.equal(found[ITEMS_A][list(GONE)], INITIAL[ITEMS_A][list(GONE)])
+    assert torch.equal(found[ITEMS_A].any(1), retrained[ITEMS_A].any(1))
+
+
+def test_it_forgets_and_keeps_what_others_taught() -> None:
+    found = unlearn(method(paired=4.0, pace=0.3)).states[-1]
+    base = loss(INITIAL, FORGET)
+    assert loss(ORIGINAL, FORGET) < 0.8 * base
+    assert loss(found, FORGET) > loss(ORIGINAL, FORGET) + 0.1
+    assert loss(found, RETAINED) < loss(INITIAL, RETAINED) - 0.1
+
+
+def test_teachers_cost_time_and_are_counted() -> None:
+    with_teacher, without = unlearn(method()), unlearn(method("neggrad"))
+    assert with_teacher.seconds_teachers > 0 == without.seconds_teachers
+    assert with_teacher.steps == 3 + 3 + 3  # the augmented teacher's, forgotten rows alone, both
+    assert with_teacher.rows == 12 + 12 + 24
+    assert without.rows == 24 and not without.exact
+
+
+def test_teachers_answer_in_one_pass_what_each_says_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    learning = forgetting(MODEL, TRAINING, FORGOTTEN, CONFIG)
+    passes, real = [], Learning.logits
+    monkeypatch.setattr(
+        Learning, "logits", lambda self, batch, *how: passes.append(len(batch)) or real(self, batch, *how)
+    )
+    together = Teachers(learning, {"original": ORIGINAL, "initial": INITIAL})
+    windows = learning.lesson.windows[20:30]
+    found = together.answers(windows)
+    again = together.answers(windows[2:5])
+    assert passes == [20], "once for both, and never again"
+    for name, adapter in (("original", ORIGINAL), ("initial", INITIAL)):
+        alone = Teachers(learning, {"original": adapter})
+        torch.testing.assert_close(found[name], alone.answers(windows)["original"])
+        assert torch.equal(again[name], found[name][2:5])
+        alone.close()
+    together.close()
+
+
+def test_first_the_forgotten_rows_alone_then_as_many_of_both() -> None:
+    learning = forgetting(MODEL, TRAINING, FORGOTTEN, CONFIG)
+    step = ForgettingStep(learning, method(alone=1.0, paired=2.0), {})
+    read = [[learning.forgets(window) for window in batch] for batch in step.batches()]
+    step.close()
+    assert read == [[True] * 4] * 3 + [[True] * 4 + [False] * 4] * 6
+    assert step.steps == len(read)
+
+
+def test_of_the_adapters_on_the_way_the_one_is_taken_that_forgot_best_and_broke_least() -> None:
+    asked = Validation(lesson(KEPT + SHARED, 12, 7).windows, lesson(KEPT + SHARED, 12, 7).labels)
+    job = Job(0, (replace(RETAINED, validation=asked),), ("digest",))
+    config = CONFIG.model_copy(update={"stop": "validation"})
+    learning = forgetting(MODEL, replace(TRAINING, job=job), FORGOTTEN, config)
+    stopping = ForgettingStopping(learning)
+    told = []
+    for adapter in (INITIAL, ORIGINAL, unlearn(method()).states[-1]):
+        stopping.offer(adapter)
+        told.append((stopping.judge(adapter), adapter))
+    best = min(told, key=lambda pair: pair[0])
+    assert stopping.state is best[1] and stopping.loss == pytest.approx(best[0])
+    assert told[0][0] == pytest.approx(loss(INITIAL, lesson(KEPT + SHARED, 12, 7))), "it remembers as much as it knows"
+    broken = unlearn(method("gradient-ascent", alone=20.0)).states[-1]
+    assert stopping.judge(broken) > best[0]
+
+
+def test_where_the_rows_are_not_known_it_is_trained_anew() -> None:
+    assert method().work(TRAINING, None) is TRAINING
+    nobody = replace(TRAINING, job=Job(0, (replace(RETAINED, windows=[]),), ("digest",)))
+    assert method().work(nobody, FORGOTTEN) is nobody

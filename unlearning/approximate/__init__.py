@@ -1,0 +1,1 @@
+"""Approximate unlearning: a trained adapter is changed until it is about as if it had never read some rows."""

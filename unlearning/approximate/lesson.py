@@ -1,0 +1,98 @@
+"""What an adapter forgets and what it keeps, as one lesson: retained rows first, those to be forgotten behind them.
+
+Item rows are part of it. A row that only forgotten people taught begins and stays as the initial adapter has it
+(A = 0), where retraining without them leaves it; the student has no such row that could move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fedrec.config import TrainConfig
+from fedrec.data.prompts import Window
+from fedrec.models.adapter import State
+from fedrec.protocol.adapters import ITEMS_A
+from fedrec.training.lesson import Lesson
+from fedrec.training.step import Learning, items_read
+from unlearning.shards.training import Forgotten, ShardTraining
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forgetting(Learning):
+    """An adapter that is to forget; its lesson's windows are of both kinds.
+
+    Attributes:
+        first: the rows from this one on are to be forgotten.
+        initial: an adapter that learnt nothing.
+        original: the adapter with all it has learnt; `start` is that without the rows of lost items.
+    """
+
+    first: int
+    initial: State
+    original: State
+
+    def forgets(self, window: Window) -> bool:
+        return bool(window.rows[0] >= self.first)
+
+    @property
+    def retained(self) -> list[Window]:
+        return [window for window in self.lesson.windows if not self.forgets(window)]
+
+    @property
+    def forgotten(self) -> list[Window]:
+        return [window for window in self.lesson.windows if self.forgets(window)]
+
+    @property
+    def items(self) -> Tensor | None:
+        """(m,) the items that retained windows read: those whose rows the student has."""
+        return items_read(self.model, self.retained)
+
+
+def forgetting(
+    model: torch.nn.Module, training: ShardTraining, forgotten: Forgotten, settings: TrainConfig
+) -> Forgetting:
+    """
+    Args:
+        training: of the shard from the retained rows.
+        settings: of the unlearning.
+    """
+    kept, gone = training.job.lessons[-1], forgotten.lesson
+    first = len(kept.labels)
+    lesson = Lesson(
+        windows=[*kept.windows, *(_behind(window, first) for window in gone.windows)],
+        labels=np.concatenate([kept.labels, gone.labels]),
+        users=np.concatenate([kept.users, gone.users]),
+        readout=kept.readout,
+        key=(kept.key[0], "forget", *kept.key[2:]),
+        round=0,
+        rounds=1,
+        validation=kept.validation,
+    )
+    start = without_lost_items(forgotten.adapter, training.start, items_read(model, kept.windows))
+    return Forgetting(
+        model, training.lora, start, lesson, settings, first=first, initial=training.start, original=forgotten.adapter
+    )
+
+
+def without_lost_items(adapter: State, initial: State, kept: Tensor | None) -> State:
+    """The adapter with the rows of all items but the kept ones, (m,), as an adapter has them that learnt nothing."""
+    if kept is None:
+        return adapter
+    rows = initial[ITEMS_A].clone()
+    rows[kept] = adapter[ITEMS_A][kept]
+    return {**adapter, ITEMS_A: rows}
+
+
+def some_of(lesson: Lesson, windows: Sequence[Window], most: int) -> Lesson:
+    """The lesson of so many of some windows at most, drawn by its key."""
+    drawn = np.random.default_rng(lesson.seed).permutation(len(windows))[:most]
+    return replace(lesson, windows=[windows[i] for i in np.sort(drawn)])
+
+
+def _behind(window: Window, first: int) -> Window:
+    return replace(window, rows=window.rows + first)

@@ -1,0 +1,26 @@
+"""Gradient ascent (locuslab/open-unlearning): loss = -CE(y, z), mean over forgotten rows; no retained row has a part.
+
+It has no lower bound: rows of which the student is wrong by more than `ceiling` nats are left alone.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+from torch import Tensor
+
+from unlearning.approximate.answers import Answers
+from unlearning.methods.approximate import Approximate
+
+
+class GradientAscent(Approximate):
+    alone: float = 1.0
+    paired: float = 0.0
+    ceiling: float = Field(float("inf"), gt=0, description="nats from which on a row is wrong enough")
+
+    def loss(self, forget: Answers, retain: Answers | None) -> Tensor:
+        return ascent(forget, self.ceiling)
+
+
+def ascent(forget: Answers, ceiling: float = float("inf")) -> Tensor:
+    """-CE, each row at most the ceiling."""
+    return -forget.errors().clamp(max=ceiling).mean()
