@@ -17,7 +17,7 @@ from fedrec.hardware import autocast
 from fedrec.models.adapter_bank import AdapterBank, Routing
 from fedrec.models.base import width_of
 from fedrec.models.body import body, hidden_states
-from fedrec.models.branching import Branches, continues
+from fedrec.models.branching import Branches, way_of
 from fedrec.models.head import answer_logits
 from fedrec.models.padding import answer_positions, pad
 from fedrec.tasks.task import Readout
@@ -137,7 +137,8 @@ def score_candidates(
     Returns:
         (m,) scores, equal to scoring each prompt by itself.
     """
-    if not past or not continues(model):
+    way = way_of(model)
+    if not past or way is None:
         windows = prompt_windows(past, questions)
         return score_windows(model, windows, readout, len(windows), bank=bank, routing=routing, precision=precision)
     device = next(model.parameters()).device
@@ -145,7 +146,7 @@ def score_candidates(
     scores = np.empty(len(questions))
     with _using(bank, routing), autocast(device, precision):
         cache = reads(input_ids=torch.tensor([past], device=device), use_cache=True).past_key_values
-        branches = Branches(cache, min(batch, len(questions)), max(map(len, questions), default=0))
+        branches = Branches(cache, min(batch, len(questions)), max(map(len, questions), default=0), way)
         order = sorted(range(len(questions)), key=lambda i: len(questions[i]))
         for low in range(0, len(order), batch):
             chosen = order[low : low + batch]

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from fedrec.data.prompts import Window
-from fedrec.models.branching import Branches
+from fedrec.models.attention import use_matmul_attention
+from fedrec.models.branching import Branches, way_of
 from fedrec.scoring import score_candidates, score_windows
 from fedrec.tasks.like import YesOrNo
 from tests.models.tiny import FAMILIES, VOCABULARY, tiny_model
@@ -20,8 +21,13 @@ def drawn(count: int, longest: int) -> list[tuple[int, ...]]:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("batch", [1, 3, 64])
-def test_candidates_score_as_their_prompts_in_every_family(family: str, batch: int) -> None:
-    model, past, questions = tiny_model(family), (7, 8, 9, 10, 11), drawn(10, 6)
+@pytest.mark.parametrize("way", ["shared", "laid out"])
+def test_candidates_score_as_their_prompts_in_every_family(family: str, batch: int, way: str) -> None:
+    model = tiny_model(family)
+    if way == "shared":
+        use_matmul_attention(model)
+    assert way_of(model) == way
+    past, questions = (7, 8, 9, 10, 11), drawn(10, 6)
     prompts = [np.array(past + question) for question in questions]
     windows = [Window(ids, np.array([len(ids) - 1]), np.array([row])) for row, ids in enumerate(prompts)]
     together = score_candidates(model, past, questions, ANSWERS, batch=batch)
