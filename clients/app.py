@@ -22,7 +22,7 @@ from fedrec.errors import FedrecError
 from fedrec.protocol import answers as a
 from fedrec.protocol import questions as q
 from fedrec.protocol.adapters import model_hash
-from fedrec.protocol.item_rows import whole
+from fedrec.protocol.item_rows import check
 from fedrec.protocol.record import BadMessage, Content, Record
 from fedrec.protocol.wire import pack, unpack
 from fedrec.tasks import task_of
@@ -48,9 +48,8 @@ def answers(kind: type[Asked]) -> Callable[[Answering[Asked]], Answering[Asked]]
             if lacks := run.lacks(question.facts):
                 return Message(carried(a.Lacks(client=home.name, lacks=lacks)), reply_to=message)
             client = Client(run)
-            if isinstance(question, q.AboutShards) and question.adapters:
-                shape = (len(client.catalogue), client.config.items.rank)
-                question = question.carrying([whole(state, shape) for state in question.adapters])
+            for state in question.adapters if isinstance(question, q.AboutShards) else ():
+                check(state, len(client.catalogue), client.config.items.rank)
             return Message(carried(answering(client, question)), reply_to=message)
 
         category, action = kind.kind.split(".")

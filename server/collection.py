@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 from flwr.app import Message
 
-from fedrec.protocol.adapters import Model, size_of
-from fedrec.protocol.item_rows import to_wire
+from fedrec.protocol.adapters import Model, size_of, to_arrays
 from fedrec.protocol.questions import AboutShards, Question
 from fedrec.protocol.record import BadMessage, untrusted
 from server.calls import Answered, Clients, content_of
@@ -71,7 +70,7 @@ class Collector:
             else:
                 sent = model if client in asking.sent else []
                 calls[client] = asking.question.carrying(sent)
-                down[client] = size_of(to_wire(sent))
+                down[client] = size_of(to_arrays(sent))
         self.down += sum(down.values())
 
         def accept(client: str, message: Message) -> bool:

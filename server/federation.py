@@ -14,10 +14,12 @@ from flwr.serverapp import Grid
 
 from fedrec.data.evaluation_sample import share_in_round
 from fedrec.errors import FedrecError, command
-from fedrec.protocol.adapters import Model, State, changed_items, digest_of, size_of, to_arrays
+from fedrec.protocol.adapters import ITEMS_A, Model, State, digest_of, size_of
 from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
+from fedrec.protocol.item_rows import changed
 from fedrec.protocol.questions import Evaluate, Train
 from fedrec.strategies import balance, strategy_of
+from fedrec.strategies.columns import distance
 from fedrec.strategies.strategy import Trained
 from fedrec.tasks import task_of
 from server import results
@@ -58,8 +60,10 @@ class Federation:
     @cached_property
     def limits(self) -> Limits:
         """A wrong shape is named, a flood is not even read."""
-        size = size_of(to_arrays([self.initial] * self.config.shards))
-        return Limits(max_abs=self.config.federation.max_abs, max_bytes=2 * size)
+        items = len(self.run.catalogue) if ITEMS_A in self.initial else 0
+        size = size_of(self.initial) + 4 * items * (1 + self.config.items.rank)  # of each a row, and which it is
+        max_bytes = 2 * size * self.config.shards
+        return Limits(max_abs=self.config.federation.max_abs, max_bytes=max_bytes, items=items)
 
     def rounds(self) -> None:
         """All rounds that are not done yet."""
@@ -150,12 +154,7 @@ class Federation:
         shard: int,
     ) -> list[Trained]:
         """The replies that count in one shard: in proportion to each other."""
-        lengths = {
-            reply.client: float(
-                np.linalg.norm(balance.flatten(reply.adapters[position]) - balance.flatten(states[reply.client]))
-            )
-            for reply in replies
-        }
+        lengths = {reply.client: distance(reply.adapters[position], states[reply.client]) for reply in replies}
         wild = check_together(lengths, self.config.federation.max_update_ratio)
         where = f"shard {shard}: " if self.config.shards > 1 else ""
         for client, reason in wild.items():
@@ -167,7 +166,7 @@ class Federation:
                 state=(state := reply.adapters[position]),
                 loss=reply.loss[position],
                 examples=reply.examples[position],
-                met=None if by_all else changed_items(states[reply.client], state),
+                met=None if by_all else changed(states[reply.client], state),
             )
             for reply in replies
             if reply.client not in wild

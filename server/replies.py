@@ -12,9 +12,9 @@ from statistics import median
 
 import numpy as np
 
-from fedrec.protocol.adapters import ITEMS_A, State
+from fedrec.protocol import item_rows
+from fedrec.protocol.adapters import ITEMS_A, ROWS, State
 from fedrec.protocol.answers import TrainAnswer
-from fedrec.protocol.item_rows import whole
 from fedrec.protocol.record import BadMessage
 from fedrec.text import shown
 from server.rounds import Dropped
@@ -30,6 +30,8 @@ class Limits:
     """magnitude of a weight"""
     max_bytes: int
     """bytes of all tensors together"""
+    items: int = 0
+    """in the catalogue, where they have tokens"""
     max_loss: float = 100.0
     """nats a token: guessing among a million tokens costs 14"""
 
@@ -37,10 +39,10 @@ class Limits:
 def check(
     reply: TrainAnswer, *, client: str, round: int, expected: State, announced: Sequence[int], limits: Limits
 ) -> TrainAnswer:
-    """The reply, its item rows made whole, once it is held against what was asked of `client` in `round`.
+    """The reply, once it is held against what was asked of `client` in `round`.
 
     Args:
-        expected: a state with the keys and shapes of every shard.
+        expected: a state with the keys and shapes of every shard, but for the items that it has rows of.
         announced: S numbers of rows, as the client's inventory gave them; training on more is a lie.
 
     Raises:
@@ -60,15 +62,14 @@ def check(
             raise BadMessage(f"loss {loss:g} of shard {shard} is not within 0 and {limits.max_loss:g}")
         if not 0 <= examples <= most:
             raise BadMessage(f"examples {shown(examples)} of shard {shard} are not within 0 and the {most} announced")
-    items = expected[ITEMS_A].shape if ITEMS_A in expected else (0, 0)
-    adapters = []
+    rank = expected[ITEMS_A].shape[1] if ITEMS_A in expected else 0
     for shard, state in enumerate(reply.adapters):
         try:
-            adapters.append(whole(state, items))
+            item_rows.check(state, limits.items, rank)
         except ValueError as error:
             raise BadMessage(f"shard {shard}: {error}") from None
-        _check_state(adapters[-1], expected, f"shard/{shard}/", limits.max_abs)
-    return reply.model_copy(update={"adapters": adapters})
+        _check_state(state, expected, f"shard/{shard}/", limits.max_abs)
+    return reply
 
 
 def check_together(updates: Mapping[str, float], max_update_ratio: float) -> dict[str, str]:
@@ -104,9 +105,11 @@ def _check_state(state: State, expected: State, prefix: str, max_abs: float) -> 
         raise BadMessage(f"tensor {shown(prefix + unknown[0])} is unknown")
     for key, template in expected.items():
         array = state[key]
+        if key == ROWS:
+            continue
         if array.dtype != np.float32:
             raise BadMessage(f"tensor {prefix}{key} is {array.dtype.str}, not float32")
-        if array.shape != template.shape:
+        if key != ITEMS_A and array.shape != template.shape:
             raise BadMessage(f"tensor {prefix}{key} has shape {array.shape}, not {template.shape}")
         if not np.isfinite(array).all():
             raise BadMessage(f"tensor {prefix}{key} is not finite")

@@ -22,6 +22,7 @@ from fedrec.ensemble.aggregators.weights import restricted, row_weights_to_windo
 from fedrec.models.adapter import State
 from fedrec.models.adapter_bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import Base
+from fedrec.models.item_rows import learnt_items
 from fedrec.scoring import Batches, by_length, prompt_windows, row_vectors, score_candidates, score_windows
 from fedrec.tasks.task import Readout
 
@@ -48,6 +49,7 @@ class ServedModel:
             for k, shard in enumerate(shards):
                 bank.load(k, adapters[shard])
 
+        self._items = learnt_items(adapters.values())
         self._serve(shards, load)
         self._prepare()
 
@@ -80,7 +82,7 @@ class ServedModel:
         self.shards = tuple(shards)
         self._bank: AdapterBank | None = None
         if shards:
-            self._bank = AdapterBank(self._base.model, self._config.lora, width=len(shards))
+            self._bank = AdapterBank(self._base.model, self._config.lora, width=len(shards), items=self._items)
             fill(self._bank)
             self._bank.eval()
 

@@ -30,6 +30,7 @@ from fedrec.files import replacing, storing
 from fedrec.models.adapter import State, state_hash
 from fedrec.models.adapter_bank import AdapterBank, Routed
 from fedrec.models.base import Base
+from fedrec.models.item_rows import learnt_items
 from fedrec.scoring import by_person, row_vectors, score_windows
 from fedrec.tasks.task import Encoder, Readout
 
@@ -133,7 +134,7 @@ def each_alone(
     Args:
         user: (n,) of all rows.
     """
-    with AdapterBank(model, lora) as bank:
+    with AdapterBank(model, lora, items=learnt_items(state for state, _ in asked)) as bank:
         bank.eval()
         for state, windows in asked:
             if windows:

@@ -2,6 +2,7 @@
 
 An adapter of rank r is a dictionary with two fp32 CPU tensors for every targeted layer: `{layer}.A` (r, in) and
 `{layer}.B` (out, r), in PEFT's orientation. It adds (alpha / r) B A x to the layer's output (Hu et al. 2021, eq. 3).
+With item tokens it has item rows, too, in the form of `fedrec.protocol.item_rows`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from fedrec.config import LoraConfig
 from fedrec.errors import FedrecError, UsageError
 from fedrec.models.body import body
 from fedrec.models.item_tokens import item_tokens
-from fedrec.protocol.adapters import ITEMS_A, ITEMS_B, digest_of
+from fedrec.protocol import item_rows
+from fedrec.protocol.adapters import ITEMS_A, ITEMS_B, ROWS, digest_of
 
 State = dict[str, Tensor]
 Shapes = dict[str, tuple[int, ...]]
@@ -71,7 +73,8 @@ def layer_matches(name: str, target: str) -> bool:
 
 
 def state_shapes(model: nn.Module, config: LoraConfig) -> Shapes:
-    """Key → shape of every tensor of an adapter of `model`."""
+    """Key → shape of every tensor of an adapter of `model`; of `items.A` those (items, r) that it has rows of, as
+    `items.rows` names them."""
     shapes: Shapes = {}
     for name, (n_in, n_out) in target_layers(model, config.targets).items():
         shapes[f"{name}.A"] = (config.rank, n_in)
@@ -84,19 +87,22 @@ def state_shapes(model: nn.Module, config: LoraConfig) -> Shapes:
 def initial_state(model: nn.Module, config: LoraConfig, seed: int) -> State:
     """A new adapter, begun as PEFT does: A uniform in ±1/√in (Kaiming, a = √5), B zero, so it changes nothing yet.
 
-    Of item tokens, as PEFT begins an embedding, A is zero and B normal.
+    Of item tokens, as PEFT begins an embedding, B is normal and A zero: no item has a row.
 
     Each layer draws from a generator of its own, seeded by (seed, layer): the result depends neither on the global
     random state nor on which other layers are targeted.
     """
     state: State = {}
     for key, shape in state_shapes(model, config).items():
+        if key == ITEMS_A:
+            state |= {ITEMS_A: torch.zeros(0, shape[1]), ROWS: torch.zeros(0, dtype=torch.int32)}
+            continue
         state[key] = torch.zeros(shape)
         digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
         if key == ITEMS_B:
             state[key].normal_(generator=generator)
-        elif key.endswith(".A") and key != ITEMS_A:
+        elif key.endswith(".A"):
             nn.init.kaiming_uniform_(state[key], a=math.sqrt(5), generator=generator)
     return state
 
@@ -104,23 +110,22 @@ def initial_state(model: nn.Module, config: LoraConfig, seed: int) -> State:
 def check_state(state: Mapping[str, Tensor], shapes: Shapes) -> None:
     """Raise FedrecError unless `state` has exactly these keys and shapes and every number is finite."""
     hint = "is it from another base model or other lora settings?"
-    for key in sorted(shapes.keys() ^ state.keys()):
+    for key in sorted(shapes.keys() ^ (state.keys() - {ROWS})):
         raise FedrecError(f"adapter: {key} is {'missing' if key in shapes else 'unexpected'}; {hint}")
+    try:
+        item_rows.check(to_arrays(state), *shapes.get(ITEMS_A, (0, 0)))
+    except ValueError as error:
+        raise FedrecError(f"adapter: {error}; {hint}") from None
     for key, tensor in state.items():
-        if tuple(tensor.shape) != shapes[key]:
+        if key not in (ITEMS_A, ROWS) and tuple(tensor.shape) != shapes[key]:
             raise FedrecError(f"adapter: {key} has shape {tuple(tensor.shape)}, expected {shapes[key]}; {hint}")
         if not tensor.isfinite().all():
             raise FedrecError(f"adapter: {key} has a number that is not finite; train it again with a lower train.lr")
 
 
-def flatten(state: Mapping[str, Tensor]) -> NDArray[np.float32]:
-    """All numbers of an adapter as one vector, in sorted key order."""
-    return np.concatenate([_array(state[key]).ravel() for key in sorted(state)])
-
-
 def state_hash(state: Mapping[str, Tensor]) -> str:
     """SHA-256 (hex) of an adapter: `digest_of` it as it travels."""
-    return digest_of({key: _array(tensor) for key, tensor in state.items()})
+    return digest_of(to_arrays(state))
 
 
 def to_state(arrays: Mapping[str, NDArray[np.float32]]) -> State:
@@ -130,11 +135,7 @@ def to_state(arrays: Mapping[str, NDArray[np.float32]]) -> State:
 
 def to_arrays(state: Mapping[str, Tensor]) -> dict[str, NDArray[np.float32]]:
     """An adapter as it travels."""
-    return {name: tensor.numpy() for name, tensor in state.items()}
-
-
-def _array(tensor: Tensor) -> NDArray[np.float32]:
-    return np.asarray(tensor.detach().cpu().numpy(), dtype="<f4")
+    return {name: tensor.detach().cpu().numpy() for name, tensor in state.items()}
 
 
 def layer_shape(layer: nn.Linear | Conv1D) -> tuple[int, int]:

@@ -23,7 +23,6 @@ from fedrec.config import LoraConfig
 from fedrec.models.adapter import (
     State,
     check_state,
-    flatten,
     initial_state,
     state_hash,
     state_shapes,
@@ -34,7 +33,6 @@ from fedrec.models.banks_in_use import in_use, using
 from fedrec.models.item_rows import ItemStack
 from fedrec.models.item_tokens import item_tokens
 from fedrec.models.routing import Mixed, Routed, Routing, add
-from fedrec.protocol.adapters import ITEMS_A, ITEMS_B
 
 __all__ = [
     "AdapterBank",
@@ -42,7 +40,6 @@ __all__ = [
     "Routed",
     "Routing",
     "State",
-    "flatten",
     "initial_state",
     "state_hash",
     "state_shapes",
@@ -114,7 +111,7 @@ class AdapterBank(nn.Module):
             b.copy_(initial[f"{name}.B"].mT)
         if self.items is not None:
             for k in range(width):
-                self.items.load(k, initial[ITEMS_A], initial[ITEMS_B])
+                self.items.load(k, initial)
 
     @contextmanager
     def use(self, routing: Routing) -> Iterator[None]:
@@ -131,14 +128,14 @@ class AdapterBank(nn.Module):
             yield
 
     def state(self, k: int) -> State:
-        """A copy of adapter k: `{layer}.A` (r, in) and `{layer}.B` (out, r), fp32 on the CPU."""
+        """A copy of adapter k: `{layer}.A` (r, in) and `{layer}.B` (out, r), fp32 on the CPU, and its item rows."""
         self._check(k)
         state: State = {}
         for name, a, b in self._tensors():
             state[f"{name}.A"] = a[k].to("cpu", copy=True)
             state[f"{name}.B"] = b[k].mT.to("cpu", copy=True, memory_format=torch.contiguous_format)
         if self.items is not None:
-            state[ITEMS_A], state[ITEMS_B] = self.items.whole(k)
+            state |= self.items.state(k)
         return state
 
     def load(self, k: int, state: Mapping[str, Tensor]) -> None:
@@ -149,17 +146,16 @@ class AdapterBank(nn.Module):
             a[k].copy_(state[f"{name}.A"].detach())
             b[k].copy_(state[f"{name}.B"].detach().mT)
         if self.items is not None:
-            self.items.load(k, state[ITEMS_A].detach(), state[ITEMS_B].detach())
+            self.items.load(k, state)
 
     def copy(self, other: AdapterBank, chosen: Sequence[int]) -> None:
-        """Overwrite all adapters: k with the k-th chosen one of another bank over the same layers."""
+        """Overwrite all adapters: k with the k-th chosen one of another bank over the same layers and items."""
         index = torch.tensor(chosen, device=next(self.parameters()).device)
         for (_, a, b), (_, other_a, other_b) in zip(self._tensors(), other._tensors(), strict=True):
             a.copy_(other_a[index])
             b.copy_(other_b[index])
         if self.items is not None and other.items is not None:
-            self.items.A.detach().copy_(other.items.A.detach()[index])
-            self.items.B.detach().copy_(other.items.B.detach()[index])
+            self.items.copy(other.items, chosen)
 
     def named_layers(self) -> Iterator[tuple[str, LoraStack]]:
         """Every targeted layer's name and its stacked adapters."""

@@ -40,6 +40,7 @@ from fedrec.protocol.adapters import ITEM_ROWS, ITEMS_A, ITEMS_B
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _PREFIX = "base_model.model."
 _PARTS = {".lora_A.weight": ".A", ".lora_B.weight": ".B"}
+_ITEMS = 2**31  # how many there are is for the base to say
 
 # Settings of PEFT under which the folder is not the plain LoRA that its A and B alone describe, unless unset.
 _FOREIGN = (
@@ -62,6 +63,8 @@ def save_peft(folder: Path, state: State, config: LoraConfig, base: str, items: 
     Raises:
         FedrecError: `state` is no finite adapter of rank `config.rank`.
     """
+    if items is None:
+        state = {key: tensor for key, tensor in state.items() if key not in ITEM_ROWS}
     check_state(state, _shapes(state, config.rank))
     description = {
         "peft_type": "LORA",
@@ -198,8 +201,8 @@ def _shapes(state: State, rank: int) -> Shapes:
     shapes: Shapes = {}
     for key, tensor in state.items():
         if key in ITEM_ROWS:  # of a rank of their own
-            items = _size(state[ITEMS_A], 0), _size(state[ITEMS_B], 0), _size(state[ITEMS_B], 1)
-            shapes |= {ITEMS_A: items[:2], ITEMS_B: items[1:]}
+            own, width = _size(state[ITEMS_B], 0), _size(state[ITEMS_B], 1)
+            shapes |= {ITEMS_A: (_ITEMS, own), ITEMS_B: (own, width)}
             continue
         layer, part = key[:-2], key[-2:]
         shapes.setdefault(f"{layer}.A", (rank, 0))

@@ -10,13 +10,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
 from fedrec.models.item_tokens import ItemTokens
-from fedrec.protocol.adapters import ITEMS_A, ITEMS_B
+from fedrec.protocol.adapters import ITEMS_A, ITEMS_B, ROWS
+from fedrec.protocol.item_rows import with_rows
 
 PLACE = "items.json"
 _PREFIX = "base_model.model."
@@ -26,7 +28,7 @@ _A, _B = ".lora_embedding_A", ".lora_embedding_B"
 def to_weights(state: Mapping[str, Tensor], tokens: ItemTokens) -> dict[str, Tensor]:
     """The tensors of an adapter's item rows, as PEFT names and lays them: A (r, tokens), B (d, r)."""
     whole = torch.zeros(tokens.rank, tokens.first + tokens.count)
-    whole[:, tokens.first :] = state[ITEMS_A].T
+    whole[:, tokens.first + state[ROWS].long()] = state[ITEMS_A].T
     layer = f"{_PREFIX}{tokens.layer}"
     return {f"{layer}{_A}": whole, f"{layer}{_B}": state[ITEMS_B].T.contiguous()}
 
@@ -70,4 +72,6 @@ class Place:
             KeyError: they are not there.
         """
         a, b = (weights.pop(f"{_PREFIX}{self.layer}{part}").float() for part in (_A, _B))
-        return {ITEMS_A: a[:, self.first :].T.contiguous(), ITEMS_B: b.T.contiguous()}
+        rows = a[:, self.first :].T.contiguous().numpy()
+        found = with_rows({}, np.arange(len(rows), dtype=np.int32), rows)
+        return {ITEMS_B: b.T.contiguous()} | {key: torch.from_numpy(array) for key, array in found.items()}

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from fedrec.text import shown
 
 State = dict[str, NDArray[np.float32]]
-"""The tensors of one adapter, by `{layer}.A` (rank, in) and `{layer}.B` (out, rank)."""
+"""The tensors of one adapter, by `{layer}.A` (rank, in) and `{layer}.B` (out, rank); of items as `ITEM_ROWS`."""
 Model = list[State]
 """The adapters of S shards."""
-ITEMS_A, ITEMS_B = "items.A", "items.B"
-"""The tensors of an adapter's item rows, where it has such: A (items, r) and B (r, d)."""
-ITEM_ROWS = (ITEMS_A, ITEMS_B)
+ITEMS_A, ITEMS_B, ROWS = ITEM_ROWS = ("items.A", "items.B", "items.rows")
+"""The tensors of an adapter's item rows, where it has such; `fedrec.protocol.item_rows` has their form."""
 
 _KEY = re.compile(r"shard/(0|[1-9][0-9]{0,5})/(.+\.[AB]|items\.rows)")
 
@@ -51,20 +50,15 @@ def size_of(arrays: Mapping[str, NDArray[np.float32]]) -> int:
     return sum(array.nbytes for array in arrays.values())
 
 
-def changed_items(before: State, after: State) -> NDArray[np.bool_] | None:
-    """(items,) whose rows differ between two adapters: those that whoever trained has met; None without item rows."""
-    if ITEMS_A not in after:
-        return None
-    changed: NDArray[np.bool_] = (before[ITEMS_A] != after[ITEMS_A]).any(1)
-    return changed
-
-
 def digest_of(state: Mapping[str, NDArray[np.float32]]) -> str:
-    """SHA-256 (hex) of an adapter: of every key, shape and little-endian fp32 content, in sorted key order."""
+    """SHA-256 (hex) of an adapter: of every key, shape and little-endian content, in sorted key order.
+
+    Numbers are fp32, but for those of the items that it has rows of, which are int32.
+    """
     digest = hashlib.sha256()
     for key in sorted(state):
         digest.update(f"{key} {state[key].shape}\n".encode())
-        digest.update(np.asarray(state[key], dtype="<f4").tobytes())
+        digest.update(np.asarray(state[key], dtype="<i4" if key == ROWS else "<f4").tobytes())
     return digest.hexdigest()
 
 

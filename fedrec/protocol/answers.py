@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, model_validator
 
 from fedrec.privacy import disclosure
-from fedrec.protocol.adapters import Model, from_arrays
-from fedrec.protocol.item_rows import to_wire
+from fedrec.protocol.adapters import Model, from_arrays, to_arrays
 from fedrec.protocol.record import (
     AsArrays,
     Auc,
@@ -131,7 +130,7 @@ class TrainAnswer(
     round: Whole
     loss: tuple[Finite, ...]
     examples: tuple[Whole, ...]
-    adapters: Annotated[Model, AsArrays(to_wire, _some)]
+    adapters: Annotated[Model, AsArrays(to_arrays, _some)]
 
     @model_validator(mode="after")
     def _one_each(self) -> Self:

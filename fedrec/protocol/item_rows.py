@@ -1,59 +1,98 @@
-"""Item rows as they travel: those that are not zero, and which items they are of.
+"""Item rows, the same in memory, in files and in messages: those that are not zero, and which items they are of.
 
-A row is zero until somebody has learnt of its item: what is sent grows with what is met, not with the catalogue.
-Whoever reads a message knows how many items there are, and makes it whole again.
+    items.A (m, r) float32     items.rows (m,) int32, rising     items.B (r, d) float32
+
+A row is zero until somebody has learnt of its item: what an adapter costs grows with what is met, not with the
+catalogue. No row that it has is zero, so that one adapter has one form and one hash.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.protocol.adapters import ITEMS_A, State, to_arrays
+from fedrec.protocol.adapters import ITEMS_A, ROWS, State
 
-ROWS = "items.rows"
-"""Beside `items.A` (m, r): (m,) int32, which items its rows are of, rising."""
-
-
-def to_wire(model: Sequence[State]) -> dict[str, NDArray[np.float32]]:
-    """Named arrays of a model of S shards, without item rows that are zero."""
-    return to_arrays([sparse(state) for state in model])
+Items = NDArray[np.int32]
+"""(m,) numbers of items, rising."""
 
 
-def sparse(state: State) -> State:
-    """An adapter with the item rows that are not zero; one that is that already stays as it is."""
-    if ITEMS_A not in state or ROWS in state:
-        return state
-    every = np.ascontiguousarray(state[ITEMS_A])
-    rows = np.flatnonzero(every.view(np.int32).any(1)).astype(np.int32)  # a negative zero is none: hashes would differ
-    return {**state, ITEMS_A: every[rows], ROWS: cast(NDArray[Any], rows)}
+def items_of(state: State) -> Items:
+    """The items that an adapter has rows of."""
+    return cast(Items, state[ROWS])
 
 
-def whole(state: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> State:
-    """The adapter of `sparse`, with a row for each item.
+def with_rows(state: State, items: Items, rows: NDArray[np.float32]) -> State:
+    """An adapter whose item rows are these (m, r), of these items; zeros are left out."""
+    learnt = rows.any(1)
+    if not learnt.all():
+        items, rows = items[learnt], rows[learnt]
+    return {**state, ITEMS_A: rows, ROWS: items.astype(np.int32, copy=False)}
+
+
+def with_some(state: State, items: Items, rows: NDArray[np.float32]) -> State:
+    """An adapter whose rows of these items are those (m, r); of others they are as they were."""
+    own = items_of(state)
+    others = ~np.isin(own, items)
+    every, found = np.concatenate([own[others], items]), np.concatenate([state[ITEMS_A][others], rows])
+    order = every.argsort()
+    return with_rows(state, every[order], found[order])
+
+
+def rows_of(state: State, items: Items) -> NDArray[np.float32]:
+    """(m, r) an adapter's rows of these items, zero where it has none."""
+    own, rows = items_of(state), state[ITEMS_A]
+    found = np.zeros((len(items), rows.shape[1]), np.float32)
+    if len(items):
+        low, high = np.searchsorted(own, (items[0], items[-1] + 1))
+        place = np.searchsorted(items, own[low:high])
+        there = items[place] == own[low:high]
+        found[place[there]] = rows[low:high][there]
+    return found
+
+
+def union(states: Iterable[State]) -> Items:
+    """The items that any of the adapters has a row of."""
+    found = [items for state in states if len(items := items_of(state))]
+    there = np.zeros(max((int(items[-1]) + 1 for items in found), default=0), bool)
+    for items in found:
+        there[items] = True
+    return np.flatnonzero(there).astype(np.int32)
+
+
+def changed(before: State, after: State) -> Items | None:
+    """The items whose rows differ between two adapters: those that whoever trained has met; None without item rows."""
+    if ITEMS_A not in after:
+        return None
+    items = union([before, after])
+    differ: NDArray[np.bool_] = (rows_of(before, items) != rows_of(after, items)).any(1)
+    return items[differ]
+
+
+def check(state: Mapping[str, NDArray[Any]], items: int, rank: int) -> None:
+    """Whether the item rows of an adapter, if it has such, are in this form: of so many items, of this rank.
 
     Args:
         state: untrusted; what else is in it is for the caller to see.
-        shape: (items, r) of `items.A`; whatever a message says, no more than that is made.
 
     Raises:
-        ValueError: one line: its rows are not such.
+        ValueError: one line: they are not.
     """
-    if ROWS not in state:
-        return dict(state)
-    rows, found = state[ROWS], state.get(ITEMS_A)
-    if rows.dtype != np.int32 or rows.ndim != 1:
-        raise ValueError(f"tensor {ROWS} is {rows.dtype.str} {rows.shape}, not a list of int32")
-    if found is None or found.ndim != 2 or len(found) != len(rows):
-        raise ValueError(f"tensor {ROWS} names {len(rows)} items, and {ITEMS_A} does not have as many rows")
-    items, *width = shape
-    if found.dtype != np.float32 or found.shape[1:] != tuple(width):
-        raise ValueError(f"tensor {ITEMS_A} is {found.dtype.str} {found.shape}, not float32 {(len(rows), *width)}")
-    if len(rows) and (rows[0] < 0 or rows[-1] >= items or (np.diff(rows.astype(np.int64)) <= 0).any()):
+    if ROWS not in state and ITEMS_A not in state:
+        return
+    named, rows = state.get(ROWS), state.get(ITEMS_A)
+    if named is None:
+        raise ValueError(f"tensor {ROWS} is missing")
+    if named.dtype != np.int32 or named.ndim != 1:
+        raise ValueError(f"tensor {ROWS} is {named.dtype.str} {named.shape}, not a list of int32")
+    if rows is None or rows.ndim != 2 or len(rows) != len(named):
+        raise ValueError(f"tensor {ROWS} names {len(named)} items, and {ITEMS_A} does not have as many rows")
+    if rows.dtype != np.float32 or rows.shape[1] != rank:
+        raise ValueError(f"tensor {ITEMS_A} is {rows.dtype.str} {rows.shape}, not float32 {(len(named), rank)}")
+    if len(named) and (named[0] < 0 or named[-1] >= items or (np.diff(named.astype(np.int64)) <= 0).any()):
         raise ValueError(f"tensor {ROWS} does not name items of {items}, each once and in order")
-    every = np.zeros(shape, np.float32)
-    every[rows] = found
-    return {key: array for key, array in state.items() if key != ROWS} | {ITEMS_A: every}
+    if not rows.any(1).all():
+        raise ValueError(f"tensor {ITEMS_A} has a row of zeros: of such an item there is none")

@@ -26,8 +26,7 @@ from pydantic import (
 )
 
 from fedrec.errors import FedrecError
-from fedrec.protocol.adapters import Model, from_arrays
-from fedrec.protocol.item_rows import to_wire
+from fedrec.protocol.adapters import Model, from_arrays, to_arrays
 from fedrec.text import one_line, shown
 
 
@@ -104,7 +103,7 @@ class AsArrays:
     value: Callable[[Mapping[str, NDArray[Any]]], Any]
 
 
-Adapters = Annotated[Model, AsArrays(to_wire, from_arrays)]
+Adapters = Annotated[Model, AsArrays(to_arrays, from_arrays)]
 """One a shard; none where none are sent."""
 
 

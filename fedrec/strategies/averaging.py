@@ -9,51 +9,62 @@ of the clients (by name, not by arrival), and the result is the same to the last
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.protocol.adapters import ITEMS_A, State
+from fedrec.protocol.adapters import ITEMS_A, ROWS, State
+from fedrec.protocol.item_rows import Items, rows_of, union, with_rows
 
-Met = Sequence[NDArray[np.bool_] | None]
-"""Of each state, (items,) whose rows it has learnt; None where rows are averaged like everything else."""
+Met = Sequence[Items | None]
+"""Of each state, the items whose rows it has learnt; None where rows are averaged like everything else."""
 
 
 def weighted_sum(states: Sequence[State], weights: NDArray[np.float64], met: Met = ()) -> State:
     """sum_j weights[j] * states[j], as new arrays.
 
     Args:
-        states: n >= 1 states with the same keys and shapes.
+        states: n >= 1 states with the same keys and shapes, but for their item rows.
         weights: (n,); with weights >= 0 that sum to 1, equal states give that same state bit for bit, and every value
             lies between the smallest and the largest of its n sources.
         met: of an item that any has met, the weights of those alone count, made to sum to the same.
     """
-    total: State = {}
-    known = [each for each in met if each is not None]
-    for key in states[0]:
-        if key == ITEMS_A and known:
-            total[key] = _over_those_who_met([state[key] for state in states], weights, np.stack(known))
-            continue
-        # The first term starts the sum: 0.0 + -0.0 would lose the sign of a zero.
-        value = weights[0] * states[0][key].astype(np.float64)
-        for state, weight in zip(states[1:], weights[1:], strict=True):
-            value += weight * state[key].astype(np.float64)
-        total[key] = value.astype(np.float32)
-    return total
+    keys = [key for key in states[0] if key not in (ITEMS_A, ROWS)]
+    total: State = {key: _sum((state[key] for state in states), weights) for key in keys}
+    if ITEMS_A not in states[0]:
+        return total
+    items = union(states)
+    here = those_who_met(met, items)
+    shares = weights if here is None else _of_those_who_met(weights, here)
+    return with_rows(total, items, _sum((rows_of(state, items) for state in states), shares))
 
 
-def _over_those_who_met(
-    rows: Sequence[NDArray[np.float32]], weights: NDArray[np.float64], met: NDArray[np.bool_]
-) -> NDArray[np.float32]:
-    """(items, r) of n such, of which (n, items) are met."""
+def those_who_met(met: Met, items: Items) -> NDArray[np.bool_] | None:
+    """(n, m) who has met which of some items; None where rows are averaged like everything else."""
+    known = [np.isin(items, each) for each in met if each is not None]
+    return np.stack(known) if known else None
+
+
+def _sum(values: Iterable[NDArray[np.float32]], weights: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Of arrays of one shape, each by its weight, which may be one for each of its rows."""
+    total: NDArray[np.float64] | None = None
+    for value, weight in zip(values, weights, strict=True):
+        term = weight * value.astype(np.float64)
+        if total is None:
+            total = term  # the first term starts the sum: 0.0 + -0.0 would lose the sign of a zero
+        else:
+            total += term
+    assert total is not None
+    return total.astype(np.float32)
+
+
+def _of_those_who_met(weights: NDArray[np.float64], met: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(n, items, 1) the weights of each item's row, of which (n, items) are met."""
     of_row = weights[:, None] * met
     sums = of_row.sum(0)
     of_row = np.where(sums > 0, of_row * (weights.sum() / np.where(sums > 0, sums, 1)), weights[:, None])
-    value: NDArray[np.float64] = of_row[0][:, None] * rows[0].astype(np.float64)
-    for mine, share in zip(rows[1:], of_row[1:], strict=True):
-        value += share[:, None] * mine.astype(np.float64)
-    return value.astype(np.float32)
+    return np.asarray(of_row[..., None])
 
 
 def weighted_mean(states: Sequence[State], examples: Sequence[int], met: Met = ()) -> State:

@@ -10,15 +10,18 @@ Zhao et al., LLM-based Federated Recommendation, arXiv 2402.09959v2, and the aut
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from fedrec.protocol.adapters import ITEMS_A, State
-from fedrec.strategies.averaging import Met, weighted_sum
+from fedrec.protocol.adapters import ITEMS_A, ROWS, State
+from fedrec.protocol.item_rows import rows_of, with_rows
+from fedrec.protocol.item_rows import union as items_of_any
+from fedrec.strategies.averaging import Met, those_who_met, weighted_sum
+from fedrec.strategies.columns import columns, in_parts
 
 Exponent = Literal["intended", "code"]
 Matrix = NDArray[np.float64]
@@ -26,24 +29,24 @@ Matrix = NDArray[np.float64]
 # tanh(exp(4)) is 1 in float64; larger arguments would only overflow.
 _SATURATED = 4.0
 
-_NUMBERS = 20_000_000  # of item rows that are mixed at once
 _FEW = 64  # clients; with 1,000, sums one by one took ten times as long as the whole round
 
 
-def flatten(state: State) -> NDArray[np.float32]:
-    """All tensors of a state as one vector (d,), in the order of their sorted keys."""
-    return np.concatenate([state[key].ravel() for key in sorted(state)])
+def similarity(states: Sequence[State], origin: State | None = None) -> Matrix:
+    """Pairwise (cos + 1) / 2 of n finite states: an (n, n) symmetric matrix in [0, 1] with unit diagonal.
 
+    A state of zeros (the update of a client without rows) has no direction: its cosine to the others is 0.
 
-def similarity(vectors: NDArray[np.float32]) -> Matrix:
-    """Pairwise (cos + 1) / 2 of n finite vectors (n, d): an (n, n) symmetric matrix in [0, 1] with unit diagonal.
-
-    A zero vector (the update of a client without rows) has no direction: its cosine to the others is 0.
+    Args:
+        origin: taken off each.
     """
-    units = vectors.astype(np.float64)
-    length = np.sqrt(np.einsum("id,id->i", units, units))[:, None]
-    units /= np.where(length > 0, length, 1)
-    cosines: Matrix = _product(units, units.T)
+    squares = sum(np.einsum("id,id->i", part, part) for part in _vectors(states, origin))
+    length = np.sqrt(squares)[:, None]
+    length = np.where(length > 0, length, 1)
+    cosines = np.zeros((len(states), len(states)))
+    for part in _vectors(states, origin):
+        part /= length
+        cosines += _product(part, part.T)
     result: Matrix = np.clip((cosines + 1) / 2, 0, 1)
     np.fill_diagonal(result, 1)
     return result
@@ -88,6 +91,14 @@ def mixing(similarity: Matrix, heating: NDArray[np.float64] | None) -> Matrix:
     return shares
 
 
+def _vectors(states: Sequence[State], origin: State | None) -> Iterator[Matrix]:
+    """The numbers of n states less those of the origin, (n, ·) at a time."""
+    if origin is None:
+        yield from (part.astype(np.float64) for part in columns(states))
+    else:
+        yield from ((part[:-1] - part[-1]).astype(np.float64) for part in columns([*states, origin]))
+
+
 def mix(states: Sequence[State], weights: Matrix, met: Met = ()) -> list[State]:
     """New states: the i-th is sum_j weights[i, j] * states[j], all of them from `states` as they were handed in.
 
@@ -96,37 +107,40 @@ def mix(states: Sequence[State], weights: Matrix, met: Met = ()) -> list[State]:
     if len(states) <= _FEW:
         return [weighted_sum(states, row, met) for row in weights]
     mixed: list[State] = [{} for _ in states]
-    for key, first in states[0].items():
-        if key == ITEMS_A and (known := [each for each in met if each is not None]):
-            rows = _over_those_who_met([state[key] for state in states], weights, np.stack(known))
-            for state, own in zip(mixed, rows, strict=True):
-                state[key] = own
-            continue
+    for key in sorted(states[0].keys() - {ITEMS_A, ROWS}):
         stacked = np.stack([state[key].ravel() for state in states]).astype(np.float64)
         for state, row in zip(mixed, _product(weights, stacked).astype(np.float32), strict=True):
-            state[key] = row.reshape(first.shape)
-    return mixed
+            state[key] = row.reshape(states[0][key].shape)
+    return _with_item_rows(mixed, states, weights, met) if ITEMS_A in states[0] else mixed
 
 
-def _over_those_who_met(
-    rows: Sequence[NDArray[np.float32]], weights: Matrix, met: NDArray[np.bool_]
-) -> list[NDArray[np.float32]]:
-    """As `weighted_sum` has it for each row of weights (n, n), of n times (items, r), of which (n, items) are met."""
-    mixed = [np.empty_like(each) for each in rows]
-    sums, step = weights.sum(1)[:, None], max(1, _NUMBERS // rows[0].shape[1] // len(rows))
-    for low in range(0, len(rows[0]), step):
-        part = np.stack([each[low : low + step] for each in rows]).astype(np.float64)
-        here = met[:, low : low + step]
-        counts = np.where(here.any(0), here, True).astype(np.float64)
-        shares = _product(weights, counts)
-        value = _product(weights, (part * counts[..., None]).reshape(len(rows), -1)).reshape(part.shape)
-        value *= (sums / np.where(shares > 0, shares, 1))[..., None]
-        if not shares.all():  # who takes nothing of those who met an item
-            plain = _product(weights, part.reshape(len(rows), -1)).reshape(part.shape)
-            value = np.where(shares[..., None] > 0, value, plain)
-        for own, new in zip(mixed, value, strict=True):
-            own[low : low + step] = new
-    return mixed
+def _with_item_rows(mixed: Sequence[State], states: Sequence[State], weights: Matrix, met: Met) -> list[State]:
+    """The mixed states with their item rows, too."""
+    items, rank = items_of_any(states), states[0][ITEMS_A].shape[1]
+    every = [np.empty((len(items), rank), np.float32) for _ in states]
+    low = 0
+    for part in in_parts(states):
+        rows, here = np.stack([rows_of(state, part) for state in states]).astype(np.float64), those_who_met(met, part)
+        flat = rows.reshape(len(states), -1)
+        value = (
+            _product(weights, flat).reshape(rows.shape) if here is None else _over_those_who_met(rows, weights, here)
+        )
+        for own, new in zip(every, value, strict=True):
+            own[low : low + len(part)] = new
+        low += len(part)
+    return [with_rows(state, items, own) for state, own in zip(mixed, every, strict=True)]
+
+
+def _over_those_who_met(rows: NDArray[np.float64], weights: Matrix, met: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """As `weighted_sum` has it for each row of weights (n, n), of (n, items, r), of which (n, items) are met."""
+    counts = np.where(met.any(0), met, True).astype(np.float64)
+    shares = _product(weights, counts)
+    value = _product(weights, (rows * counts[..., None]).reshape(len(rows), -1)).reshape(rows.shape)
+    value *= (weights.sum(1)[:, None] / np.where(shares > 0, shares, 1))[..., None]
+    if not shares.all():  # who takes nothing of those who met an item
+        plain = _product(weights, rows.reshape(len(rows), -1)).reshape(rows.shape)
+        value = np.where(shares[..., None] > 0, value, plain)
+    return value
 
 
 def _product(a: Matrix, b: Matrix) -> Matrix:

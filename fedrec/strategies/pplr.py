@@ -53,11 +53,9 @@ class Pplr(Strategy):
         alike, heat, weights = np.eye(n), np.ones(n), np.eye(n)
         if not taught.any():
             return alike, heat, weights
-        vectors = np.stack([balance.flatten(state) for state, active in zip(states, taught, strict=True) if active])
-        if self.similarity == "update":
-            vectors = vectors - balance.flatten(initial)
+        active = [state for state, learnt in zip(states, taught, strict=True) if learnt]
         inside = np.ix_(taught, taught)
-        alike[inside] = balance.similarity(vectors)
+        alike[inside] = balance.similarity(active, initial if self.similarity == "update" else None)
         if self.heating:
             heat[taught] = balance.heating(
                 losses[taught], round_ - 1, self.alpha, self.beta, self.temperature, self.exponent

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.protocol.adapters import Model, State
+from fedrec.protocol.item_rows import Items
 from fedrec.settings import Section
 
 
@@ -19,14 +20,14 @@ class Trained:
     """What a client made of one shard: its adapter, mean loss in nats (0 without rows), and rows trained on.
 
     Attributes:
-        met: (items,) whose rows it has learnt, where only those are averaged.
+        met: the items whose rows it has learnt, where only those are averaged.
     """
 
     client: str
     state: State
     loss: float
     examples: int
-    met: NDArray[np.bool_] | None = None
+    met: Items | None = None
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,12 @@ from fedrec.data.load import load_dataset
 from fedrec.ensemble.aggregators.judged import Judged
 from fedrec.ensemble.at_split import scores_at_split
 from fedrec.ensemble.served_model import ServedModel
-from fedrec.models.adapter import State, initial_state
+from fedrec.models.adapter import State, state_shapes
 from fedrec.models.base import load_base
 from fedrec.scoring import prompt_windows
 from fedrec.tasks import encoder_of
 from tests.conftest import Settings
+from tests.models.tiny import noise
 
 
 class World:
@@ -41,9 +42,8 @@ class World:
         self.answers = ServedModel(self.base, self.config, self.encoder.readout, adapters, judged)
 
     def adapter(self, seed: int) -> State:
-        state = initial_state(self.base.model, self.config.lora, seed)
-        noise = torch.Generator().manual_seed(seed)
-        return {name: tensor + 0.3 * torch.randn(tensor.shape, generator=noise) for name, tensor in state.items()}
+        shapes = state_shapes(self.base.model, self.config.lora)
+        return noise(shapes, torch.Generator().manual_seed(seed), 0.3)
 
     def alone(self, row: int, first: int) -> float:
         """What is said of a row as one prompt, with its person's rows before `first`."""

@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import peft
 import pytest
 import torch
@@ -11,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from fedrec.config import LoraConfig
 from fedrec.errors import UsageError
-from fedrec.models.adapter import flatten, initial_state, state_hash, target_layers
+from fedrec.models.adapter import initial_state, state_hash, target_layers
 from tests.models.tiny import FAMILIES, tiny_model
 
 CONFIG = LoraConfig(rank=2)
@@ -89,12 +88,9 @@ def test_initial_state_has_pefts_distribution():
     assert abs(state["0.A"].std().item() * math.sqrt(3 * 400) - 1) < 0.02
 
 
-def test_vector_and_hash_do_not_depend_on_key_order():
+def test_the_hash_does_not_depend_on_key_order():
     state = {"b.A": torch.tensor([[3.0, 4.0]]), "a.B": torch.tensor([[1.0], [2.0]])}
-    turned = dict(reversed(state.items()))
-    assert flatten(state).tolist() == flatten(turned).tolist() == [1.0, 2.0, 3.0, 4.0]
-    assert flatten(state).dtype == np.float32
-    assert state_hash(state) == state_hash(turned)
+    assert state_hash(state) == state_hash(dict(reversed(state.items())))
 
 
 def test_hash_knows_keys_shapes_and_every_bit():

@@ -8,12 +8,13 @@ import torch
 
 from fedrec.errors import FedrecError
 from fedrec.models import item_tokens as module
-from fedrec.models.adapter import initial_state, state_shapes
+from fedrec.models.adapter import initial_state, state_hash, state_shapes
 from fedrec.models.adapter_bank import AdapterBank, Mixed, Routed
 from fedrec.models.base import Base, pack, unpack
 from fedrec.models.body import hidden_states
+from fedrec.models.item_rows import learnt_items
 from fedrec.models.item_tokens import Items, content_rows, extended, fault_of, item_tokens, with_items
-from fedrec.protocol.adapters import ITEMS_A, ITEMS_B
+from fedrec.protocol.adapters import ITEMS_A, ITEMS_B, ROWS
 from tests.models.families import family
 from tests.models.tiny import CONFIG, FAMILIES, VOCABULARY, close, logits, merged, product, randomise, tiny_model
 
@@ -74,9 +75,10 @@ def test_the_extended_model_has_no_weights_of_its_own_but_the_embedding():
 def test_a_new_adapter_changes_nothing_and_has_rows():
     model = with_titles("llama")
     state = initial_state(model, CONFIG, 1)
-    assert {key: tuple(tensor.shape) for key, tensor in state.items()} == state_shapes(model, CONFIG)
+    shapes = {**state_shapes(model, CONFIG), ITEMS_A: (0, RANK), ROWS: (0,)}
+    assert {key: tuple(tensor.shape) for key, tensor in state.items()} == shapes
     assert state_shapes(model, CONFIG)[ITEMS_A] == (len(TITLES), RANK)
-    assert not state[ITEMS_A].any() and state[ITEMS_B].norm() > 0
+    assert state[ITEMS_B].norm() > 0
     with AdapterBank(model, CONFIG, seed=1) as bank:
         assert all(torch.equal(bank.state(0)[key], state[key]) for key in state)
         plain = logits(model, item_ids())
@@ -152,9 +154,36 @@ def test_a_bank_of_some_items_is_the_whole_one_where_only_those_are_read():
     assert not whole.items.A.grad[0, 1].any()
     with torch.no_grad():
         part.items.A += 1
-    changed = part.state(0)[ITEMS_A]
-    close(changed[1], state[ITEMS_A][1])
-    close(changed[2], state[ITEMS_A][2] + 1)
+    changed = part.state(0)
+    assert torch.equal(changed[ROWS], state[ROWS])
+    close(changed[ITEMS_A][1], state[ITEMS_A][1])
+    close(changed[ITEMS_A][2], state[ITEMS_A][2] + 1)
+
+
+@every_family
+@pytest.mark.parametrize("routing", [Routed(1), Routed(torch.tensor([2, 0, 1])), Mixed(torch.tensor([0.2, 0.5, 0.4]))])
+def test_adapters_that_have_few_rows_answer_as_in_a_bank_of_all(family, routing):
+    model = with_titles(family)
+    whole = AdapterBank(model, CONFIG, width=3)
+    few = [with_few(state, rows) for state, rows in zip(randomise(whole), ([], [1, 3], [0]), strict=True)]
+    part = AdapterBank(model, CONFIG, width=3, items=learnt_items(few))
+    for k, state in enumerate(few):
+        whole.load(k, state)
+        part.load(k, state)
+    assert part.items.A.shape == (3, 3, RANK)
+    read = []
+    for bank in (whole, part):
+        assert [state_hash(bank.state(k)) for k in range(3)] == [state_hash(state) for state in few]
+        with bank.use(routing):
+            read.append(logits(model, item_ids()))
+    assert torch.equal(*read)
+    left = AdapterBank(model, CONFIG, width=2, items=learnt_items(few))
+    left.copy(part, [2, 1])
+    assert [state_hash(left.state(k)) for k in range(2)] == [state_hash(few[k]) for k in (2, 1)]
+
+
+def with_few(state, rows):
+    return {**state, ROWS: torch.tensor(rows, dtype=torch.int32), ITEMS_A: state[ITEMS_A][rows]}
 
 
 @every_family

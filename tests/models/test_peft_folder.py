@@ -14,6 +14,7 @@ from fedrec.models.adapter_bank import AdapterBank, Routed, state_hash
 from fedrec.models.item_tokens import extended, item_tokens
 from fedrec.models.peft_folder import CONFIG, WEIGHTS, load_peft, save_peft
 from fedrec.models.targets import check_targets
+from fedrec.protocol.adapters import ITEMS_A, ROWS
 from tests.models.tiny import CONFIG as LORA
 from tests.models.tiny import FAMILIES, VOCABULARY, close, logits, randomise, tiny_model
 
@@ -48,7 +49,9 @@ def test_peft_loads_item_rows_over_the_extended_base(family, tmp_path, recwarn):
 
     model = with_titles()
     bank = AdapterBank(model, LORA)
-    state = randomise(bank)[0]
+    (state,) = randomise(bank)
+    state |= {key: state[key][[0, 2]] for key in (ITEMS_A, ROWS)}  # one item has no row
+    bank.load(0, state)
     save_peft(tmp_path, state, LORA, "tiny", item_tokens(model))
     ids = torch.tensor([[1, 2, VOCABULARY, 9], [5, VOCABULARY + 2, 4, VOCABULARY + 1]])
     with bank.use(Routed(0)):

@@ -17,7 +17,9 @@ from transformers import (
 from transformers.pytorch_utils import Conv1D
 
 from fedrec.config import LoraConfig
+from fedrec.models.adapter import Shapes
 from fedrec.models.adapter_bank import AdapterBank, State
+from fedrec.protocol.adapters import ITEMS_A, ROWS
 
 CONFIG = LoraConfig(rank=2, alpha=3.0)
 SCALE = 1.5  # alpha / rank
@@ -50,8 +52,14 @@ def randomise(bank: AdapterBank, seed: int = 0) -> list[State]:
     """Fill every adapter of the bank with different large numbers; returns them."""
     generator = torch.Generator().manual_seed(seed)
     for k in range(bank.width):
-        bank.load(k, {key: 0.3 * torch.randn(shape, generator=generator) for key, shape in bank.shapes.items()})
+        bank.load(k, noise(bank.shapes, generator, 0.3))
     return [bank.state(k) for k in range(bank.width)]
+
+
+def noise(shapes: Shapes, generator: torch.Generator, size: float) -> State:
+    """An adapter of random numbers, with a row of every item."""
+    state = {key: size * torch.randn(shape, generator=generator) for key, shape in shapes.items()}
+    return state if ITEMS_A not in state else {**state, ROWS: torch.arange(len(state[ITEMS_A]), dtype=torch.int32)}
 
 
 def close(actual, expected) -> None:

@@ -1,4 +1,4 @@
-"""Item rows on the wire: the same again, as many bytes as rows that moved, and nothing else is let in."""
+"""Item rows: one form and one hash for one adapter, as much as rows that moved, and nothing else is let in."""
 
 from __future__ import annotations
 
@@ -7,39 +7,61 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from fedrec.protocol.adapters import from_arrays, size_of
-from fedrec.protocol.item_rows import ROWS, sparse, to_wire, whole
+from fedrec.protocol.adapters import ROWS, digest_of, from_arrays, size_of, to_arrays
+from fedrec.protocol.item_rows import changed, check, items_of, rows_of, union, with_rows, with_some
 
 ITEMS, RANK = 9, 2
-SHAPE = (ITEMS, RANK)
+EVERY = np.arange(ITEMS, dtype=np.int32)
+ROW_SETS = st.sets(st.integers(0, ITEMS - 1))
 
 
-def state(moved: list[int], items: int = ITEMS) -> dict[str, np.ndarray]:
+def state(moved: list[int], value: float = 0.5, items: int = ITEMS) -> dict[str, np.ndarray]:
     a = np.zeros((items, RANK), np.float32)
-    a[moved] = 0.5
-    return {"items.A": a, "items.B": np.ones((RANK, 3), np.float32), "l.A": np.ones((1, 3), np.float32)}
+    a[moved, 1] = value
+    others = {"items.B": np.ones((RANK, 3), np.float32), "l.A": np.ones((1, 3), np.float32)}
+    return with_rows(others, np.arange(items, dtype=np.int32), a)
 
 
-@given(st.sets(st.integers(0, ITEMS - 1)))
-def test_what_travels_is_whole_again(moved: set[int]) -> None:
-    one = state(sorted(moved))
-    arrays = to_wire([one, state([])])
-    assert arrays[f"shard/0/{ROWS}"].tolist() == sorted(moved)
-    for sent, again in zip((one, state([])), from_arrays(arrays), strict=True):
-        again = whole(again, SHAPE)
+@given(ROW_SETS, ROW_SETS)
+def test_what_travels_is_the_same_again(one: set[int], other: set[int]) -> None:
+    model = [state(sorted(one)), state(sorted(other))]
+    for sent, again in zip(model, from_arrays(to_arrays(model)), strict=True):
+        check(again, ITEMS, RANK)
         assert again.keys() == sent.keys()
         assert all(np.array_equal(again[key], sent[key]) for key in sent)
 
 
 def test_bytes_are_those_of_rows_that_moved() -> None:
-    few, many = (size_of(to_wire([state([3, 70, 500], items)])) for items in (1000, 100_000))
+    few, many = (size_of(state([3, 70, 500], items=items)) for items in (1000, 100_000))
     assert few == many
-    assert size_of(to_wire([state([3], 1000)])) + 2 * (4 + 4 * RANK) == few
+    assert size_of(state([3], items=1000)) + 2 * (4 + 4 * RANK) == few
 
 
-def test_without_item_rows_nothing_changes() -> None:
+@given(ROW_SETS, ROW_SETS, st.sets(st.integers(0, ITEMS - 1), min_size=1))
+def test_rows_are_those_of_the_whole(one: set[int], other: set[int], asked: set[int]) -> None:
+    before, after, some = state(sorted(one)), state(sorted(other), 0.25), np.array(sorted(asked), np.int32)
+    assert union([before, after]).tolist() == sorted(one | other)
+    assert (rows_of(before, some) == rows_of(before, EVERY)[some]).all()
+    assert changed(before, after).tolist() == sorted(one | other)
+    assert not len(changed(before, state(sorted(one))))
+    expected = rows_of(before, EVERY)
+    expected[some] = rows_of(after, some)
+    mixed = with_some(before, some, rows_of(after, some))
+    assert (rows_of(mixed, EVERY) == expected).all()
+    assert digest_of(mixed) == digest_of(with_rows(before, EVERY, expected))
+
+
+def test_each_item_has_a_hash_of_its_own() -> None:
+    """Also those whose numbers fp32 cannot tell apart."""
+    one = state([3])
+    far = [{**one, ROWS: np.array([number], np.int32)} for number in (2**24, 2**24 + 1)]
+    assert len({digest_of(each) for each in (one, *far)}) == 3
+
+
+def test_without_item_rows_there_is_nothing_to_check() -> None:
     plain = {"l.A": np.ones((1, 3), np.float32)}
-    assert sparse(plain) is plain and whole(plain, (0, 0)) == plain
+    check(plain, 0, 0)
+    assert changed(plain, plain) is None
 
 
 @pytest.mark.parametrize(
@@ -53,17 +75,19 @@ def test_without_item_rows_nothing_changes() -> None:
         ({ROWS: np.array([3], np.int32)}, "does not have as many rows"),
         ({ROWS: np.array([3.0, 4.0])}, "not a list of int32"),
         ({ROWS: np.array([[3, 4]], np.int32)}, "not a list of int32"),
+        ({ROWS: None}, r"items\.rows is missing"),
         ({"items.A": np.ones(2, np.float32)}, "does not have as many rows"),
         ({"items.A": np.ones((2, RANK + 1), np.float32)}, r"<f4 \(2, 3\), not float32 \(2, 2\)"),
         ({"items.A": np.ones((2, RANK))}, r"<f8 \(2, 2\), not float32 \(2, 2\)"),
+        ({"items.A": np.diag([1, 0]).astype(np.float32)}, "a row of zeros"),
         ({ROWS: np.zeros(0, np.int32), "items.A": np.zeros((0, 10**12), np.float32)}, r"\(0, 1000000000000\), not"),
         ({"items.A": None}, "does not have as many rows"),
     ],
 )
 def test_other_rows_are_refused(change: dict[str, np.ndarray], told: str) -> None:
-    sent = {key: array for key, array in ({**sparse(state([3, 4])), **change}).items() if array is not None}
+    sent = {key: array for key, array in ({**state([3, 4]), **change}).items() if array is not None}
     with pytest.raises(ValueError, match=told):
-        whole(sent, SHAPE)
+        check(sent, ITEMS, RANK)
 
 
 DIMENSIONS = st.lists(st.sampled_from([0, 1, 2, 3, ITEMS, 10**4, 10**12, 2**40]), max_size=3)
@@ -73,13 +97,15 @@ SHAPES = DIMENSIONS.filter(  # numpy itself makes no array, not even an empty on
 
 
 @given(SHAPES, SHAPES, st.sampled_from(["f4", "f8", "c16", "i4"]), st.booleans())
-def test_whatever_shapes_are_sent_no_more_than_the_items_rows_is_made(
+def test_whatever_shapes_are_sent_they_are_rows_of_items_or_refused(
     few: list[int], found: list[int], dtype: str, rising: bool
 ) -> None:
     rows = np.arange(few[0], dtype=np.int32) if rising and len(few) == 1 else np.zeros(few, np.int32)
+    sent = {ROWS: rows, "items.A": np.ones(found, dtype)}
     try:
-        made = whole({ROWS: rows, "items.A": np.zeros(found, dtype)}, SHAPE)
+        check(sent, ITEMS, RANK)
     except ValueError as error:
         assert len(str(error).splitlines()) == 1
     else:
-        assert made.keys() == {"items.A"} and made["items.A"].shape == SHAPE and made["items.A"].dtype == np.float32
+        assert len(items_of(sent)) <= ITEMS
+        assert sent["items.A"].shape == (len(rows), RANK) and sent["items.A"].dtype == np.float32

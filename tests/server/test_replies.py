@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -179,7 +180,8 @@ def test_one_reason_for_all_is_found_and_nothing_else(reasons: list[str], asked:
     assert (found is not None) == one
 
 
-WITH_ITEMS: State = {**TEMPLATE, "items.A": np.zeros((5, 2), np.float32), "items.B": np.zeros((2, 3), np.float32)}
+NO_ROWS = {"items.A": np.zeros((0, 2), np.float32), "items.rows": np.zeros(0, np.int32)}
+WITH_ITEMS: State = {**TEMPLATE, **NO_ROWS, "items.B": np.zeros((2, 3), np.float32)}
 
 
 def good_with_items() -> tuple[Arrays, Metrics]:
@@ -195,12 +197,13 @@ def judge_with_items(arrays: Arrays, metrics: Metrics) -> TrainAnswer:
     """As a reply is read that came as bytes."""
     sent = pack(Content({"record": "TrainAnswer", "version": 1, **metrics}, arrays))
     reply = TrainAnswer.of(unpack(sent))
-    return check(reply, client="c-1", round=3, expected=WITH_ITEMS, announced=ANNOUNCED, limits=LIMITS)
+    limits = replace(LIMITS, items=5)
+    return check(reply, client="c-1", round=3, expected=WITH_ITEMS, announced=ANNOUNCED, limits=limits)
 
 
-def test_item_rows_are_made_whole_and_others_than_there_are_named() -> None:
+def test_item_rows_that_are_none_are_named() -> None:
     arrays, metrics = good_with_items()
-    assert judge_with_items(arrays, metrics).adapters[1]["items.A"][:, 0].tolist() == [0, 1, 0, 0, 1]
+    assert judge_with_items(arrays, metrics).adapters[1]["items.rows"].tolist() == [1, 4]
     arrays["shard/1/items.rows"] = np.array([1, 5], np.int32)
     with pytest.raises(BadMessage, match=r"shard 1: tensor items\.rows does not name items of 5"):
         judge_with_items(arrays, metrics)
@@ -228,4 +231,6 @@ def test_whatever_shapes_come_in_a_reply_has_those_of_the_run_or_is_a_bad_one(
         assert len(str(error).splitlines()) == 1
     else:
         for state in reply.adapters:
-            assert {key: array.shape for key, array in state.items()} == {k: a.shape for k, a in WITH_ITEMS.items()}
+            rows = len(state["items.rows"])
+            expected = {**WITH_ITEMS, "items.A": np.zeros((rows, 2)), "items.rows": np.zeros(rows)}
+            assert {key: array.shape for key, array in state.items()} == {k: a.shape for k, a in expected.items()}

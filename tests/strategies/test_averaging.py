@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fedrec.protocol.adapters import State
-from fedrec.strategies import balance
+from fedrec.protocol.item_rows import items_of, rows_of, with_rows
+from fedrec.strategies import columns
 from fedrec.strategies.averaging import weighted_mean, weighted_sum
 from fedrec.strategies.balance import mix
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 COUNTS = st.integers(0, 10_000)
+EVERY = np.arange(11, dtype=np.int32)
 
 
 def state(values: np.ndarray) -> State:
@@ -76,9 +78,9 @@ def test_a_list_that_does_not_match_is_refused() -> None:
 
 
 def test_an_items_row_is_averaged_over_those_who_met_it() -> None:
-    rows = [np.array([[1.0], [1.0], [1.0]]), np.array([[5.0], [5.0], [5.0]]), np.array([[9.0], [9.0], [9.0]])]
-    states = [{"items.A": each.astype(np.float32), "l.A": each.astype(np.float32)} for each in rows]
-    met = [np.array(each) for each in ([True, True, False], [True, False, False], [False, False, False])]
+    rows = [np.full((3, 1), each, np.float32) for each in (1, 5, 9)]
+    states = [with_rows({"l.A": each}, np.arange(3), each) for each in rows]
+    met = [np.array(each, np.int32) for each in ([0, 1], [0], [])]
     mean = weighted_mean(states, [1, 3, 4], met)
     assert mean["items.A"].ravel().tolist() == [4.0, 1.0, 6.5]  # the last is nobody's: all count
     assert mean["l.A"].ravel().tolist() == [6.5] * 3
@@ -92,22 +94,24 @@ def test_an_items_row_is_averaged_over_those_who_met_it() -> None:
 @given(st.data(), STATES)
 def test_where_everybody_met_everything_it_is_the_mean(data: st.DataObject, states: list[State]) -> None:
     examples = data.draw(st.lists(st.integers(1, 100), min_size=len(states), max_size=len(states)))
-    items = [{"items.A": each["layer.A"]} for each in states]
-    plain, met = (weighted_mean(items, examples, each)["items.A"] for each in ((), [np.ones(2, bool)] * len(items)))
-    np.testing.assert_allclose(met, plain, rtol=1e-6)
+    items = [with_rows({}, EVERY[:2], each["layer.A"]) for each in states]
+    plain, met = (weighted_mean(items, examples, each) for each in ((), [EVERY[:2]] * len(items)))
+    np.testing.assert_allclose(rows_of(met, EVERY), rows_of(plain, EVERY), rtol=1e-6)
 
 
 @pytest.mark.parametrize("numbers", [1, 1000, 20_000_000])
 def test_item_rows_of_many_clients_are_mixed_as_those_of_few(numbers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """By products of matrices, however many rows at once, and where a client takes nothing of those who met an item."""
-    monkeypatch.setattr(balance, "_NUMBERS", numbers)
+    monkeypatch.setattr(columns, "_NUMBERS", numbers)
     random = np.random.default_rng(0)
-    states = [{"items.A": random.normal(size=(11, 3)).astype(np.float32)} for _ in range(70)]
-    met = [random.random(11) < 0.1 for _ in states]
-    for each in met:
-        each[4] = False
+    whole = [random.normal(size=(11, 3)).astype(np.float32) for _ in range(70)]
+    for each in whole:
+        each[random.random(11) < 0.3] = 0
+    states = [with_rows({}, EVERY, each) for each in whole]
+    met = [EVERY[(random.random(11) < 0.1) & (EVERY != 4)] for _ in states]
     weights = random.random((70, 70)) * (random.random((70, 70)) < 0.1) + np.eye(70)
     weights /= weights.sum(1, keepdims=True)
     for mixed, row in zip(mix(states, weights, met), weights, strict=True):
-        expected = weighted_sum(states, row, met)["items.A"]
-        np.testing.assert_allclose(mixed["items.A"], expected, rtol=1e-5, atol=1e-6)
+        expected = weighted_sum(states, row, met)
+        assert items_of(mixed).tolist() == items_of(expected).tolist()
+        np.testing.assert_allclose(mixed["items.A"], expected["items.A"], rtol=1e-5, atol=1e-6)

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from threadpoolctl import threadpool_limits
 
+from fedrec.protocol.item_rows import with_rows
+from fedrec.strategies import columns
 from fedrec.strategies.averaging import weighted_sum
-from fedrec.strategies.balance import Exponent, flatten, heating, mix, mixing, similarity
+from fedrec.strategies.balance import Exponent, heating, mix, mixing, similarity
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 VECTORS = arrays(np.float32, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=6), elements=FLOATS)
@@ -27,6 +29,10 @@ TABLE: list[tuple[float, Exponent, tuple[float, ...]]] = [
     (0.5, "intended", (0.666, 0.728, 0.786, 0.885, 0.993)),
     (0.9, "intended", (0.614, 0.623, 0.633, 0.651, 0.698)),
 ]
+
+
+def similar(vectors: np.ndarray) -> np.ndarray:
+    return similarity([{"l.A": vector[None]} for vector in vectors])
 
 
 @pytest.mark.parametrize(("share", "exponent", "expected"), TABLE)
@@ -61,14 +67,14 @@ def test_a_vanishing_loss_share_gives_one() -> None:
 
 
 def test_similarity_of_known_directions() -> None:
-    s = similarity(np.array([[1, 0], [2, 0], [0, 3], [-1, 0]], np.float32))
+    s = similar(np.array([[1, 0], [2, 0], [0, 3], [-1, 0]], np.float32))
     expected = [[1, 1, 0.5, 0], [1, 1, 0.5, 0], [0.5, 0.5, 1, 0.5], [0, 0, 0.5, 1]]
     np.testing.assert_allclose(s, expected, atol=1e-15)
 
 
 @given(VECTORS)
 def test_similarity_is_symmetric_within_zero_and_one(vectors: np.ndarray) -> None:
-    s = similarity(vectors)
+    s = similar(vectors)
     assert (s == s.T).all()
     assert (s.diagonal() == 1).all()
     assert (s >= 0).all() and (s <= 1).all()
@@ -76,14 +82,14 @@ def test_similarity_is_symmetric_within_zero_and_one(vectors: np.ndarray) -> Non
 
 @given(VECTORS, st.sampled_from([0.5, 2, 64]))
 def test_similarity_ignores_length(vectors: np.ndarray, factor: float) -> None:
-    np.testing.assert_allclose(similarity(factor * vectors.astype(np.float64)), similarity(vectors), atol=1e-15)
+    np.testing.assert_allclose(similar(factor * vectors.astype(np.float64)), similar(vectors), atol=1e-15)
 
 
 def test_similarity_follows_a_permutation_bit_for_bit() -> None:
     """So it does not depend on how BLAS would tile a matrix, nor on its threads."""
     rng = np.random.default_rng(0)
     vectors, order = rng.normal(size=(60, 4_003)).astype(np.float32), rng.permutation(60)
-    assert (similarity(vectors[order]) == similarity(vectors)[np.ix_(order, order)]).all()
+    assert (similar(vectors[order]) == similar(vectors)[np.ix_(order, order)]).all()
 
 
 def test_many_clients_are_mixed_by_blas_whatever_its_threads_and_as_few_are() -> None:
@@ -93,24 +99,24 @@ def test_many_clients_are_mixed_by_blas_whatever_its_threads_and_as_few_are() ->
     found = []
     for threads in (1, 2):
         with threadpool_limits(threads):
-            weights = mixing(similarity(vectors), None)
+            weights = mixing(similar(vectors), None)
             found.append(np.concatenate([state["l.A"] for state in mix(states, weights)]))
     np.testing.assert_array_equal(*found)
     one_by_one = np.concatenate([weighted_sum(states, row)["l.A"] for row in weights])
     np.testing.assert_allclose(found[0], one_by_one, rtol=1e-6)
-    np.testing.assert_allclose(similarity(vectors)[:60, :60], similarity(vectors[:60]), atol=1e-14)
+    np.testing.assert_allclose(similar(vectors)[:60, :60], similar(vectors[:60]), atol=1e-14)
     equal = mix(states[:1] * 90, weights)
     assert all(state["l.A"].tobytes() == states[0]["l.A"].tobytes() for state in equal)
 
 
 def test_a_zero_update_has_cosine_zero() -> None:
     with np.errstate(all="raise"):
-        s = similarity(np.array([[0, 0], [1, 2], [0, 0]], np.float32))
+        s = similar(np.array([[0, 0], [1, 2], [0, 0]], np.float32))
     np.testing.assert_array_equal(s[0], [1, 0.5, 0.5])
 
 
 def test_tiny_and_huge_vectors_keep_their_direction() -> None:
-    s = similarity(np.array([[1e-45, 1e-45], [3e38, 3e38]], np.float32))
+    s = similar(np.array([[1e-45, 1e-45], [3e38, 3e38]], np.float32))
     assert s[0, 1] == pytest.approx(1)
 
 
@@ -118,7 +124,7 @@ def test_tiny_and_huge_vectors_keep_their_direction() -> None:
 def test_mixing_rows_sum_to_one_and_the_own_share_leads(vectors: np.ndarray, data: st.DataObject) -> None:
     n = len(vectors)
     w = data.draw(arrays(np.float64, n, elements=st.floats(0.01, 1)))
-    for weights in (mixing(similarity(vectors), w), mixing(similarity(vectors), None)):
+    for weights in (mixing(similar(vectors), w), mixing(similar(vectors), None)):
         np.testing.assert_allclose(weights.sum(1), 1, rtol=1e-14)
         assert (weights >= 0).all()
         assert (weights.diagonal() == weights.max(1)).all()
@@ -141,7 +147,7 @@ def test_mix_reads_one_snapshot() -> None:
 @given(VECTORS)
 def test_mixing_equals_changes_nothing(vectors: np.ndarray) -> None:
     states = [{"l.A": vectors[:1]}] * len(vectors)
-    for state in mix(states, mixing(similarity(vectors), None)):
+    for state in mix(states, mixing(similar(vectors), None)):
         assert state["l.A"].tobytes() == vectors[:1].tobytes()
 
 
@@ -151,7 +157,20 @@ def test_alone_a_client_keeps_its_model() -> None:
         assert state["l.A"].tobytes() == mixed["l.A"].tobytes()
 
 
-def test_flatten_goes_by_sorted_key() -> None:
+def test_columns_go_by_sorted_key() -> None:
     a, b = np.array([[1, 2]], np.float32), np.array([[3], [4]], np.float32)
     for state in ({"l.A": a, "l.B": b}, {"l.B": b, "l.A": a}):
-        np.testing.assert_array_equal(flatten(state), [1, 2, 3, 4])
+        np.testing.assert_array_equal(np.hstack([*columns.columns([state])]), [[1, 2, 3, 4]])
+
+
+@pytest.mark.parametrize("numbers", [1, 20, 20_000_000])
+def test_item_rows_that_few_have_are_compared_as_whole_ones(numbers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "_NUMBERS", numbers)
+    random = np.random.default_rng(0)
+    whole = random.normal(size=(5, 12, 2)).astype(np.float32) * (random.random((5, 12, 1)) < 0.3)
+    layer = random.normal(size=(5, 1, 3)).astype(np.float32)
+    states = [with_rows({"l.A": a}, np.arange(12), b) for a, b in zip(layer, whole, strict=True)]
+    vectors = np.hstack([layer.reshape(5, -1), whole.reshape(5, -1)])
+    np.testing.assert_allclose(similarity(states), similar(vectors), atol=1e-14)
+    np.testing.assert_allclose(similarity(states[1:], states[0]), similar(vectors[1:] - vectors[0]), atol=1e-14)
+    assert columns.distance(*states[:2]) == pytest.approx(np.linalg.norm(vectors[0] - vectors[1]))
