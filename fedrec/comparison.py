@@ -44,7 +44,7 @@ def compare(
     shards: int = 4,
     slices: int = 1,
     unit: Unit = "user",
-    forget: int = 1,
+    forget: int | str = 1,
     seeds: Sequence[int] = (42,),
     base: str | None = None,
     settings: Mapping[str, Any] | None = None,
@@ -62,7 +62,8 @@ def compare(
     Args:
         methods: their names; none = the published and the strict ones. Retraining is always there.
         shards, slices: of each method, where it has them.
-        unit, forget: how many users or rows ("user", "row") are deleted, drawn by each seed.
+        unit, forget: how many users or rows ("user", "row"), or what share of them ("20%"), are deleted, drawn by
+            each seed.
         gpus: part of a GPU that a shard needs, with workers on Ray.
         latency: measure the time that an answer takes too.
         listener: whom to tell what is going on; otherwise as `simulate`.

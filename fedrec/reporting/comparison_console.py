@@ -19,7 +19,8 @@ def results(result: dict[str, Any]) -> RenderableType:
     """All methods, means over the seeds: how well they answer, what the deletion cost, and what an answer costs."""
     methods = standings(result)
     timed = ("", _inference(result)) if result["inference"] else ()
-    return Group(_quality(result, methods), "", _cost(methods), *timed)
+    forgot = ("", _forgetting(result, methods)) if "jsd" in methods[0].rows[0] else ()
+    return Group(_quality(result, methods), *forgot, "", _cost(methods), *timed)
 
 
 def _quality(result: dict[str, Any], methods: Sequence[Standing]) -> Table:
@@ -32,6 +33,20 @@ def _quality(result: dict[str, Any], methods: Sequence[Standing]) -> Table:
         metrics = [number(method.mean(key)) for key in ("uauc_after", "uauc_at_split_after", "logloss_after")]
         aucs = [number(method.mean("auc_before")), number(method.mean("auc_after")), signed(method.mean("difference"))]
         table.add_row(Text(method.name), *aucs, *metrics, EXACTNESS[method.exact][0])
+    return table
+
+
+def _forgetting(result: dict[str, Any], methods: Sequence[Standing]) -> Table:
+    """Distances to the retrained model; a unit is what models scatter by that are retrained with other seeds."""
+    headings = ("JSD", "units", "L2", "units", "members", "at 1 %", "teachers")
+    table = table_of("on what was deleted, beside the retrained model", numbers=headings)
+    before = [Standing("before", tuple(result["originals"]))] if result["originals"] else []
+    for method in (*before, *methods):
+        keys = {"jsd": 4, "jsd_scatter": 1, "l2": 4, "l2_scatter": 1, "membership_auc": 3, "membership_tpr": 3}
+        figures = [number(method.mean(key), digits) for key, digits in keys.items()]
+        table.add_row(
+            Text(method.name), *figures, "" if method in before else duration(method.mean("seconds_teachers"))
+        )
     return table
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from torch import Tensor
 
@@ -16,6 +16,8 @@ class Approach(Protocol):
         alone: passes over the rows to be forgotten, by themselves, that come first.
         paired: passes over them, after that, with as many retained windows in every step.
         pace: the learning rates, as a multiple of those of training.
+        start: the original, or that without a share of what the rows to be forgotten teach alone.
+        share: that share; None = fitted.
         augmenting: passes over the rows to be forgotten that make the augmented teacher of the original.
         augmenting_pace: their learning rates, as a multiple of those of training.
     """
@@ -30,6 +32,12 @@ class Approach(Protocol):
 
     @property
     def pace(self) -> float: ...
+
+    @property
+    def start(self) -> Literal["original", "subtracted"]: ...
+
+    @property
+    def share(self) -> float | None: ...
 
     @property
     def augmenting(self) -> float: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -17,6 +17,7 @@ from unlearning.approximate.approach import Approach
 from unlearning.approximate.lesson import Forgetting, forgetting, some_of
 from unlearning.approximate.step import ForgettingStep
 from unlearning.approximate.stopping import ForgettingStopping
+from unlearning.approximate.subtraction import learnt_alone, subtracted
 from unlearning.shards.training import Forgotten, ShardTraining, Trained
 
 
@@ -43,15 +44,18 @@ class Unlearning:
         return repr(self.approach), self.training.key, state_hash(self.forgotten.adapter), gone
 
     def run(self, model: torch.nn.Module, on_step: Callable[[int, int], None]) -> Trained:
-        """The teachers' training counts: rows, steps, and seconds."""
+        """What teachers and the start learn counts: rows, steps, and seconds."""
         approach, settings = self.approach, self.training.settings
         learning = forgetting(model, self.training, self.forgotten, at_pace(settings, approach.pace))
-        began = time.perf_counter()
-        taught = augmented(learning, settings, approach) if "augmented" in approach.teachers else None
-        seconds = time.perf_counter() - began
         known: dict[Teacher, State] = {"original": learning.original, "initial": learning.initial}
-        if taught is not None:
-            known["augmented"] = taught.state
+        done, began = [], time.perf_counter()
+        if "augmented" in approach.teachers:
+            done.append(augmented(learning, settings, approach))
+            known["augmented"] = done[-1].state
+        if approach.start == "subtracted":
+            done.append(learnt_alone(learning))
+            learning = replace(learning, start=subtracted(learning, done[-1].state, approach.share))
+        seconds = time.perf_counter() - began if done else 0.0
         adapters = {name: known[name] for name in approach.teachers}
         outcome = train(
             learning,
@@ -59,7 +63,7 @@ class Unlearning:
             stopping=lambda _: ForgettingStopping(learning),
             on_step=on_step,
         )
-        done = [outcome] if taught is None else [taught, outcome]
+        done.append(outcome)
         return Trained(
             self.shard,
             first=0,
@@ -67,7 +71,7 @@ class Unlearning:
             rows=sum(each.rows for each in done),
             steps=sum(each.steps for each in done),
             exact=False,
-            seconds_teachers=seconds if taught is not None else 0.0,
+            seconds_teachers=seconds,
         )
 
 

@@ -211,7 +211,7 @@ class ShardedModel(AnsweringModel):
         """
         rows = self.interactions
         selection.check(rows, self.catalogue)
-        gone = selection.mask(rows, self.catalogue)
+        gone = self._selected(selection)
         touched = self.learned(gone)
         answers = self.answers
         self.ensemble.withdraw(touched, [rows.user_ids[user] for user in np.unique(rows.user[gone])])
@@ -230,16 +230,21 @@ class ShardedModel(AnsweringModel):
         touched = self.withdraw(selection)
         withdrawn = time.perf_counter() - began
         self.answers = self.answers.learned_again()
-        forgotten = self.lessons(selection)
+        forgotten, gone = self.lessons(selection), self.interactions.take(self._selected(selection))
         deleted = self.erase(selection, uuid.uuid4().hex)
         cost = self.train(workers, on_step, forgotten)
+        self.encoder = self.method.reading(self.encoder, gone, self.interactions, self.config.seed)
         return Deletion(deleted, touched, cost, withdrawn, time.perf_counter() - began)
 
     def lessons(self, selection: Selection) -> dict[int, Forgotten]:
         """What each trained shard is to forget, before the rows go, for a method that does not begin anew."""
         if not self.method.approximate:
             return {}
-        gone = self.table.assignment.only(selection.mask(self.interactions, self.catalogue))
+        gone = self.table.assignment.only(self._selected(selection))
         lessons = {job.shard: job.lessons[0] for job in self.jobs(gone, slices=1) if job.windows}
         states = {shard: ShardFiles(self.folder, shard).adapter() for shard in lessons}
         return {shard: Forgotten(state, lessons[shard]) for shard, state in states.items() if state is not None}
+
+    def _selected(self, selection: Selection) -> NDArray[np.bool_]:
+        """(n,) the rows that are to go."""
+        return selection.mask(self.interactions, self.catalogue)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -42,7 +43,7 @@ Methods = Annotated[
 Shards = Annotated[int, typer.Option(help="Shards, each trained alone.", min=1, max=256)]
 Slices = Annotated[int, typer.Option(help="Slices of a shard, with a checkpoint after each.", min=1, max=64)]
 Deleted = Annotated[str, typer.Option(help="What is deleted: row or user.")]
-Forget = Annotated[int, typer.Option(help="How many of them, drawn by the seed.", min=1)]
+Forget = Annotated[str, typer.Option(help="How many of them, or a share such as 20%, drawn by the seed.")]
 TrainRows = Annotated[
     int | None,
     typer.Option(help="Keep only so many train rows, drawn by the seed.", min=1),
@@ -67,7 +68,7 @@ def compare(
     shards: Shards = 4,
     slices: Slices = 1,
     unit: Deleted = "user",
-    forget: Forget = 1,
+    forget: Forget = "1",
     rows: TrainRows = None,
     seeds: Seeds = "42",
     workers: Workers = "auto",
@@ -84,7 +85,7 @@ def compare(
     from fedrec.console.terminal import terminal
     from fedrec.parallel.worker_count import get_ready, parse_workers
 
-    chosen = _seeds(seeds)
+    chosen, wanted = _seeds(seeds), _forget(forget)
     if unit not in ("row", "user"):
         raise UsageError(f"--unit {unit}: choose row or user")
     console = terminal(json == "-")
@@ -102,7 +103,7 @@ def compare(
         shards=shards,
         slices=slices,
         unit=cast("Unit", unit),
-        forget=forget,
+        forget=wanted,
         seeds=chosen,
         gpus=gpus,
         settings=given(compare, locals()),
@@ -123,6 +124,13 @@ def _show_methods(console: Terminal) -> None:
     from unlearning.comparison.console import choices
 
     console.print(choices())
+
+
+def _forget(text: str) -> int | str:
+    share = re.fullmatch(r"(\d+(\.\d+)?)%", text)
+    if (text.isdecimal() and int(text)) or (share and 0 < float(share[1]) < 100):
+        return text if share else int(text)
+    raise UsageError(f"--forget {text}: write how many, for example 1, or a share of them, for example 20%")
 
 
 def _seeds(text: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Methods of exact unlearning side by side: train, delete, and measure against retraining everything."""
+"""Methods of unlearning side by side: train, delete, and measure against retraining everything."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ from fedrec.tasks import encoder_of
 from fedrec.tasks.like import Like
 from unlearning.central.model import ShardedModel
 from unlearning.central.model_folder import is_model
+from unlearning.comparison.deleted_rows import DeletedRows
 from unlearning.comparison.exactness import exactness
+from unlearning.comparison.forgetting import ORIGINAL, RETRAINING, Forgetting
 from unlearning.comparison.latency import FORMS, SHARDS, seconds_per_row
-from unlearning.comparison.plan import PLAN, RESULT, Plan
+from unlearning.comparison.plan import PLAN, RESULT, Plan, Share
 from unlearning.comparison.result_cache import ResultCache
 from unlearning.compute.workers import OnStep, Workers, silent
 from unlearning.methods.method import Method, Unit
 from unlearning.partition import describe
 from unlearning.partition.features import fill_vectors
 
-RETRAINING = "retraining"
 _INFERENCE_WINDOWS = 48
 
 Row = dict[str, Any]
@@ -67,13 +68,17 @@ def compare(
         UsageError: a method is unknown, or there is not so much to forget.
     """
     rows: list[Row] = []
+    originals: list[Row] = []
     for seed in plan.seeds:
         bench = Bench(plan, seed)
         listener.on_data(bench.dataset.warnings)
         write_json(folder / PLAN, plan.model_dump(mode="json"))
         keep_base(folder, bench.base)
         with workers.crew(bench.base, bench.config.train) as crew:
-            rows += _rows(folder, bench, ResultCache(crew), listener)
+            cache = ResultCache(crew)
+            forgetting = Forgetting(folder, seed, bench.deleted, cache, any(each.approximate for each in bench.methods))
+            rows += _rows(folder, bench, cache, forgetting, listener)
+            originals.append(forgetting.original())
     timed = folder / "inference.json"
     if latency and not timed.exists():
         write_json(timed, list(bench.timed()))
@@ -82,11 +87,13 @@ def compare(
         "base": bench.base.name,
         **facts_of(bench.dataset),
         "unit": plan.unit,
-        "forget": plan.forget,
+        "forget": len(bench.selection.users or bench.selection.rows),
+        "forget_share": None if isinstance(plan.forget, int) else plan.forget,
         "seeds": list(plan.seeds),
         "shards": plan.shards,
         "slices": plan.slices,
         "methods": rows,
+        "originals": [row for row in originals if row],
         "inference": read_json(timed) if timed.exists() else [],
         "config": plan.config.model_dump(mode="json"),
     }
@@ -94,17 +101,19 @@ def compare(
     return result
 
 
-def _rows(folder: Path, bench: Bench, cache: ResultCache, listener: ComparisonListener) -> list[Row]:
+def _rows(
+    folder: Path, bench: Bench, cache: ResultCache, forgetting: Forgetting, listener: ComparisonListener
+) -> list[Row]:
     """Those of one seed, retraining first; what stands in the folder already is not measured again."""
     rows: list[Row] = []
-    for method in map(bench.plan.method, dict.fromkeys((RETRAINING, *bench.plan.methods))):
+    for method in bench.methods:
         name = f"{bench.config.seed}-{method.name}"
         kept = folder / "rows" / f"{name}.json"
         if not kept.exists():
             with listener.training(method.name, bench.config.seed) as on_step:
-                write_json(kept, bench.measure(method, folder / "models" / name, cache, on_step))
+                write_json(kept, bench.measure(method, folder / "models" / name, cache, forgetting, on_step))
         row = read_json(kept)
-        rows.append(row | beside(row, rows[0] if rows else row))
+        rows.append(row | beside(row, rows[0] if rows else row) | forgetting.of(method.name))
         listener.on_row(rows[-1])
     return rows
 
@@ -123,8 +132,12 @@ class Bench:
         self.encoder = encoder_of(self.config, self.dataset.catalogue, self.base)
         self.vectors = fill_vectors(self.base, self.encoder, self.dataset.interactions)
         self.selection = draw(self.dataset, plan.unit, plan.forget, seed)
+        self.methods = [plan.method(name) for name in dict.fromkeys((RETRAINING, *plan.methods))]
+        rows = self.dataset.interactions
+        gone = self.selection.mask(rows, self.dataset.catalogue)
+        self.deleted = DeletedRows(rows, gone, self.config)
 
-    def measure(self, method: Method, folder: Path, cache: ResultCache, on_step: OnStep) -> Row:
+    def measure(self, method: Method, folder: Path, cache: ResultCache, forgetting: Forgetting, on_step: OnStep) -> Row:
         """Train, delete, and what each was like; a model that was interrupted within its training is continued.
 
         Training that another method did already is not done again, but its rows, steps and seconds count.
@@ -135,8 +148,11 @@ class Bench:
         trained = model.train(cache, on_step)
         training = trained.seconds + cache.spared()
         first = _measured(model, ~gone)
+        if method.name == RETRAINING:
+            forgetting.note(ORIGINAL, model)
         deletion = model.forget(self.selection, cache, on_step)
         deleting = deletion.seconds + cache.spared()
+        forgetting.note(method.name, model)
         second = _measured(model, at_split=model.scores_at_split(last=True))
         shard = model.table.assignment.shard
         quality = describe(model.features(), shard[shard >= 0], method.shards)
@@ -191,8 +207,8 @@ def beside(row: Row, retrained: Row) -> Row:
     }
 
 
-def draw(dataset: Dataset, unit: Unit, count: int, seed: int) -> Selection:
-    """So many users, or training rows, by the seed.
+def draw(dataset: Dataset, unit: Unit, wanted: int | Share, seed: int) -> Selection:
+    """So many users, or training rows, or that share of them, by the seed.
 
     Raises:
         UsageError: there are fewer, or none would be left.
@@ -201,8 +217,9 @@ def draw(dataset: Dataset, unit: Unit, count: int, seed: int) -> Selection:
     teaching = np.flatnonzero(rows.split == TRAIN)
     users = np.unique(rows.user[teaching])
     there = users if unit == "user" else teaching
+    count = wanted if isinstance(wanted, int) else max(1, round(float(wanted.rstrip("%")) / 100 * len(there)))
     if count >= len(there):
-        raise UsageError(f"--forget {count}: there are {len(there)} {unit}s to learn from; forget fewer")
+        raise UsageError(f"--forget {wanted}: there are {len(there)} {unit}s to learn from; forget fewer")
     chosen = np.random.default_rng(seed).choice(there, count, replace=False)
     if unit == "user":
         return Selection(users=tuple(sorted(rows.user_ids[user] for user in chosen)))

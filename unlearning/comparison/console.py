@@ -16,7 +16,8 @@ from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.reporting.comparison_result import EXACTNESS
 from fedrec.reporting.formatting import duration, number
 from fedrec.reporting.terminal_table import table_of
-from unlearning.comparison.compare import RETRAINING, ComparisonListener, Row
+from unlearning.comparison.compare import ComparisonListener, Row
+from unlearning.comparison.forgetting import RETRAINING
 from unlearning.compute.workers import OnStep
 from unlearning.methods import METHODS
 from unlearning.methods.method import Unit
@@ -57,6 +58,8 @@ def dear(row: Row, unit: Unit) -> str | None:
     """Why a deletion took longer than training everything again, where it did."""
     if row["name"] == RETRAINING or row["seconds"] <= row["seconds_full"]:
         return None
+    if row["exact"] == "no":
+        return "dearer than retraining: its passes over what is deleted, and its teachers'"
     if unit == "user" and PARTITIONERS[row["partition"]].unit == "row":
         return f"dearer than retraining: {row['partition']} sorts rows, and a person's rows are in many shards"
     if row["shards_touched"] == row["shards"]:
@@ -70,7 +73,8 @@ def choices() -> RenderableType:
     for name in METHODS:
         kind = METHODS.load(name)
         pair = kind.by_user if kind.by_user == kind.by_row else f"{kind.by_user}; for rows {kind.by_row}"
-        methods.add_row(name, Text("everything anew, in one shard" if name == RETRAINING else pair))
+        told = "approximate, in one shard" if kind.approximate else pair
+        methods.add_row(name, Text("everything anew, in one shard" if name == RETRAINING else told))
     for each in PARTITIONERS.values():
         partitioners.add_row(each.name, f"by {each.unit}{', strict' if each.strict else ''}", Text(each.source))
     for aggregator in AGGREGATORS.values():

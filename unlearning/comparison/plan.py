@@ -6,9 +6,9 @@ plan.json, compare.json, report.html; what is done of each seed and method besid
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import SerializeAsAny
+from pydantic import SerializeAsAny, StringConstraints
 
 from fedrec import lock
 from fedrec.config import RunConfig
@@ -17,6 +17,9 @@ from fedrec.files import read_json
 from fedrec.settings import Section, flat
 from unlearning.methods import method_named
 from unlearning.methods.method import Method, Unit
+
+Share = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?%$")]
+"""Such as 20%."""
 
 PLAN, RESULT, PAGE = "plan.json", "compare.json", "report.html"
 
@@ -27,7 +30,7 @@ class Plan(Section):
     Attributes:
         config: of every model, resolved; its seed is replaced by each of `seeds`.
         methods: names as `method_named` reads them; retraining comes first by itself.
-        unit, forget: how many users or training rows are deleted, drawn by the seed.
+        unit, forget: how many users or training rows, or what share of them, are deleted, drawn by the seed.
     """
 
     config: SerializeAsAny[RunConfig]
@@ -35,7 +38,7 @@ class Plan(Section):
     shards: int
     slices: int
     unit: Unit
-    forget: int
+    forget: int | Share
     seeds: tuple[int, ...]
 
     def model_post_init(self, _: Any) -> None:

@@ -1,4 +1,7 @@
-"""Methods of unlearning: a name stands for a method, and PARTITIONER+AGGREGATOR for one of those two."""
+"""Methods of unlearning: a name stands for a method, and PARTITIONER+AGGREGATOR for one of those two.
+
+A name may be followed by settings of the method: `e2urec:alpha=1:beta=0.5`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fedrec.errors import UsageError
 from fedrec.registry import Registry
+from fedrec.settings import validated
 
 if TYPE_CHECKING:
     from fedrec.config import AggregationConfig
@@ -31,6 +35,8 @@ METHODS: Registry[type[Method]] = Registry(
         "flipped-labels": "unlearning.methods.wrong_labels:FlippedLabels",
         "bad-teacher": "unlearning.methods.bad_teacher:BadTeacher",
         "generic-targets": "unlearning.methods.generic_targets:GenericTargets",
+        "subtract": "unlearning.methods.subtract:Subtract",
+        "in-context": "unlearning.methods.in_context:InContext",
     }
 )
 
@@ -38,27 +44,29 @@ METHODS: Registry[type[Method]] = Registry(
 def method_named(
     name: str, shards: int, slices: int = 1, aggregation: AggregationConfig | None = None, unit: Unit = "user"
 ) -> Method:
-    """A method by its name or as PARTITIONER+AGGREGATOR.
+    """A method by its name, with settings or without, or as PARTITIONER+AGGREGATOR.
 
     Args:
         unit: what will be deleted; of a name it decides the partitioner.
 
     Raises:
-        UsageError: it is unknown.
+        UsageError: it is unknown, or a setting is none of its own.
     """
     from fedrec.config import AggregationConfig
     from fedrec.ensemble.aggregators import AGGREGATORS
     from unlearning.partition import PARTITIONERS
 
-    kind = _kind(name)
-    pair = name if name not in METHODS else kind.by_user if unit == "user" else kind.by_row
+    kind, (bare, *given) = _kind(name), name.split(":")
+    pair = bare if bare not in METHODS else kind.by_user if unit == "user" else kind.by_row
     partition, plus, aggregator = pair.partition("+")
     if not plus or partition not in PARTITIONERS or aggregator not in AGGREGATORS:
         raise UsageError(
             f"method {name}: choose {', '.join(METHODS)}, or PARTITIONER+AGGREGATOR of {', '.join(PARTITIONERS)} "
             f"and {', '.join(AGGREGATORS)}"
         )
-    return kind.make(name, pair, shards, slices, aggregation or AggregationConfig())
+    made = kind.make(name, pair, shards, slices, aggregation or AggregationConfig())
+    settings = dict(each.partition("=")[::2] for each in given)
+    return made if not settings else validated(kind, made.model_dump() | settings)
 
 
 def method_from(tree: Mapping[str, Any]) -> Method:
@@ -67,8 +75,8 @@ def method_from(tree: Mapping[str, Any]) -> Method:
 
 
 def _kind(name: str) -> type[Method]:
-    if name in METHODS:
-        return METHODS.load(name)
+    if (bare := name.partition(":")[0]) in METHODS:
+        return METHODS.load(bare)
     from unlearning.methods.method import Method
 
     return Method

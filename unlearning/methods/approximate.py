@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field
 from torch import Tensor
@@ -28,6 +28,8 @@ class Approximate(Method):
     alone: float = Field(0.0, ge=0, description="passes over the forgotten rows by themselves, first")
     paired: float = Field(1.0, ge=0, description="passes over them with as many retained windows beside")
     pace: float = Field(1.0, gt=0, description="learning rates as a multiple of training's")
+    start: Literal["original", "subtracted"] = Field("original", description="the adapter it begins with")
+    share: float | None = Field(None, ge=0, description="of what is subtracted; none = fitted on validation rows")
     augmenting: float = Field(0.0, ge=0, description="passes over the forgotten rows that make the augmented teacher")
     augmenting_pace: float = Field(1.0, gt=0, description="learning rates of these, as a multiple of training's")
 

@@ -15,12 +15,13 @@ from unlearning.methods.approximate import Approximate
 class GradientAscent(Approximate):
     alone: float = 1.0
     paired: float = 0.0
-    ceiling: float = Field(float("inf"), gt=0, description="nats from which on a row is wrong enough")
+    ceiling: float | None = Field(None, gt=0, description="nats from which on a row is wrong enough; none = never")
 
     def loss(self, forget: Answers, retain: Answers | None) -> Tensor:
         return ascent(forget, self.ceiling)
 
 
-def ascent(forget: Answers, ceiling: float = float("inf")) -> Tensor:
+def ascent(forget: Answers, ceiling: float | None) -> Tensor:
     """-CE, each row at most the ceiling."""
-    return -forget.errors().clamp(max=ceiling).mean()
+    errors = forget.errors()
+    return -(errors if ceiling is None else errors.clamp(max=ceiling)).mean()

@@ -9,8 +9,10 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field
 
 from fedrec.config import AggregationConfig
+from fedrec.data.dataset import Interactions
 from fedrec.ensemble.aggregators import AGGREGATORS, Aggregator
 from fedrec.settings import Section, validated
+from fedrec.tasks.task import Encoder
 from unlearning.compute.workers import Work
 from unlearning.partition import PARTITIONERS, Partitioner
 from unlearning.shards.training import Forgotten, ShardTraining, Trained
@@ -69,3 +71,11 @@ class Method(Section):
             forgotten: of an approximate method what it is to forget, where it is trained and the rows are still known.
         """
         return training
+
+    def reading(self, encoder: Encoder, gone: Interactions, kept: Interactions, seed: int) -> Encoder:
+        """How windows are read once rows are gone; as before, but for a method that forgets by what stands in them.
+
+        Args:
+            gone, kept: the deleted rows, and those that are left.
+        """
+        return encoder

@@ -15,7 +15,7 @@ from unlearning.methods.gradient_ascent import ascent
 
 class NegGrad(Approximate):
     weight: float = Field(0.2, ge=0, description="of forgetting")
-    ceiling: float = Field(float("inf"), gt=0, description="nats from which on a row is wrong enough")
+    ceiling: float | None = Field(None, gt=0, description="nats from which on a row is wrong enough; none = never")
 
     def loss(self, forget: Answers, retain: Answers | None) -> Tensor:
         gone = ascent(forget, self.ceiling)

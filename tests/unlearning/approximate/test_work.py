@@ -23,6 +23,7 @@ from tests.models.tiny import VOCABULARY, tiny_model
 from unlearning.approximate.lesson import forgetting
 from unlearning.approximate.step import ForgettingStep
 from unlearning.approximate.stopping import ForgettingStopping
+from unlearning.approximate.subtraction import difference
 from unlearning.approximate.teachers import Teachers
 from unlearning.methods import method_named
 from unlearning.methods.approximate import Approximate
@@ -156,3 +157,29 @@ def test_where_the_rows_are_not_known_it_is_trained_anew() -> None:
     assert method().work(TRAINING, None) is TRAINING
     nobody = replace(TRAINING, job=Job(0, (replace(RETAINED, windows=[]),), ("digest",)))
     assert method().work(nobody, FORGOTTEN) is nobody
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_a_difference_of_adapters_is_the_nearest_of_their_rank(share: float) -> None:
+    other = train(Learning(MODEL, LORA, INITIAL, FORGET, CONFIG)).state
+    left = difference(ORIGINAL, other, share)
+    assert {name: tensor.shape for name, tensor in left.items()} == {n: t.shape for n, t in ORIGINAL.items()}
+    for name in (name for name in ORIGINAL if name.endswith(".A") and name != ITEMS_A):
+        b = name.removesuffix("A") + "B"
+        wanted = ORIGINAL[b] @ ORIGINAL[name] - share * other[b] @ other[name]
+        beyond = torch.linalg.svdvals(wanted)[LORA.rank :].norm()
+        assert (left[b] @ left[name] - wanted).norm() <= beyond + 1e-4
+
+
+def test_what_was_learnt_is_subtracted_as_far_as_validation_rows_say() -> None:
+    fixed = unlearn(method("subtract", share=0.3)).states[-1]
+    assert loss(fixed, FORGET) > loss(ORIGINAL, FORGET)
+    assert not fixed[ITEMS_A][list(GONE)].any()
+    asked = Validation(lesson(KEPT + SHARED, 12, 7).windows, lesson(KEPT + SHARED, 12, 7).labels)
+    job = Job(0, (replace(RETAINED, validation=asked),), ("digest",))
+    config = CONFIG.model_copy(update={"stop": "validation"})
+    done = unlearn(method("subtract"), replace(TRAINING, job=job, settings=config))
+    learning = forgetting(MODEL, replace(TRAINING, job=job), FORGOTTEN, config)
+    rule = ForgettingStopping(learning)
+    assert rule.judge(done.states[-1]) <= rule.judge(learning.start)
+    assert done.seconds_teachers > 0 and done.rows == 4 * 12

@@ -83,12 +83,14 @@ def test_the_time_of_an_answer_is_measured_where_one_asks_for_it(settings: list[
         ({"partition": "random"}, "random sorts rows"),
         ({"shards_touched": 4}, "was in every shard"),
         ({}, "so few rows"),
+        ({"exact": "no"}, "passes over what is deleted"),
         ({"seconds": 1.0}, None),
         ({"name": "retraining"}, None),
     ],
 )
 def test_a_deletion_that_costs_more_than_retraining_says_why(change: dict[str, Any], told: str | None) -> None:
     row = {"name": "sisa", "partition": "hash", "shards": 4, "shards_touched": 1, "seconds": 9.0, "seconds_full": 5.0}
+    row["exact"] = "given-partition"
     why = dear(row | change, "user")
     assert why is None if told is None else why is not None and told in why
 

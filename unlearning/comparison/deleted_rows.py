@@ -1,0 +1,105 @@
+"""How well a deletion forgot, on the deleted rows: beside the retrained model, in units of what retraining scatters by,
+and as membership inference sees it.
+
+    unit of a distance = its mean over pairs of models that were retrained on the same rows, each with a seed of its own
+
+A method one unit from the retrained model is as far from it as any other retrained model is. Members are the deleted
+rows that had been learnt from, others are test rows of the same people, which no model has learnt from; the reference
+is what the same attack finds of the retrained model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedrec.config import RunConfig
+from fedrec.data.dataset import TEST, TRAIN, Interactions
+from fedrec.data.selection import of_some_people
+from fedrec.distances import DISTANCES
+from fedrec.ensemble.served_model import ServedModel
+from fedrec.files import replacing
+from fedrec.metrics import auc
+from fedrec.privacy.attacks.membership import attack
+from fedrec.scoring import by_person
+from fedrec.tasks import task_of
+from unlearning.central.answering import AnsweringModel
+
+_ROWS = 4000  # deleted rows that are asked about, those of some people: enough for every figure
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A model's scores of the deleted rows, and of the others."""
+
+    forgotten: Scores
+    unseen: Scores
+
+    def save(self, path: Path) -> None:
+        with replacing(path) as partial, partial.open("wb") as file:
+            np.savez(file, **asdict(self))
+
+    @classmethod
+    def read(cls, path: Path) -> Answered:
+        with np.load(path) as kept:
+            return cls(kept["forgotten"], kept["unseen"])
+
+
+class DeletedRows:
+    """The rows by which forgetting is measured; they stay known here, and nowhere in a model."""
+
+    def __init__(self, rows: Interactions, gone: NDArray[np.bool_], config: RunConfig) -> None:
+        """
+        Args:
+            gone: (n,) the rows that are deleted.
+        """
+        self._rows, self._user, self._config = rows, rows.user, config
+        self._forgotten = of_some_people(rows, gone & (rows.split == TRAIN), _ROWS, config.seed)
+        people = np.unique(rows.user[self._forgotten])
+        self._unseen = (rows.split == TEST) & np.isin(rows.user, people)
+        self._labels = task_of(config).labels(rows)
+
+    def asked(self, model: AnsweringModel, answers: ServedModel | None = None) -> Answered:
+        """What a model says of them as it is served, or would by other answers of its."""
+        windows = model.encoder.windows(self._rows, self._forgotten | self._unseen)
+        scores = (answers or model.answers).scores(windows, len(self._rows), by_person(self._user))
+        return Answered(scores[self._forgotten], scores[self._unseen])
+
+    def figures(self, found: Answered, retrained: Answered, scatter: Sequence[Answered]) -> dict[str, Any]:
+        """A distance to the retrained model has `…_scatter`, the same in units of the scatter; None of no scatter.
+
+        Args:
+            scatter: further retrained models.
+        """
+        told: dict[str, Any] = {}
+        for name, distance in DISTANCES.items():
+            told[name] = distance(found.forgotten, retrained.forgotten)
+            pairs = [distance(a.forgotten, b.forgotten) for a, b in combinations((retrained, *scatter), 2)]
+            unit = float(np.mean(pairs)) if pairs else 0.0
+            told[f"{name}_scatter"] = told[name] / unit if unit else None
+        return told | self.membership(found) | {"forgotten_auc": _known(auc(found.forgotten, self._right()))}
+
+    def membership(self, found: Answered) -> dict[str, float | None]:
+        """Of an attack by a threshold on the loss."""
+        familiar = [
+            task_of(self._config).log_likelihood(scores, self._labels[where])
+            for scores, where in ((found.forgotten, self._forgotten), (found.unseen, self._unseen))
+        ]
+        forgotten, unseen = familiar
+        seen = attack(forgotten, unseen, (self._user[self._forgotten], self._user[self._unseen]))
+        return {f"membership_{name}": _known(value) for name, value in asdict(seen).items()}
+
+    def _right(self) -> NDArray[np.int8]:
+        return np.asarray(self._labels[self._forgotten], np.int8)
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
