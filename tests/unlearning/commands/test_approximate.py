@@ -63,7 +63,7 @@ def test_a_name_may_have_settings() -> None:
     assert (method.name, method.shards) == ("e2urec:alpha=1:start=subtracted", 1)
     assert method.model_dump()["alpha"] == 1.0 and method.model_dump()["start"] == "subtracted"
     assert method_from(method.model_dump()) == method
-    with pytest.raises(UsageError, match="alhpa is not a setting .did you mean alpha"):
+    with pytest.raises(UsageError, match=r"alhpa is not a setting .did you mean alpha"):
         method_named("e2urec:alhpa=1", 4)
     with pytest.raises(UsageError, match='beta = "2"'):
         method_named("e2urec:beta=2", 4)
