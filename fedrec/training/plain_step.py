@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from fedrec.config import TrainConfig
 from fedrec.data.prompts import Window
 from fedrec.models.adapter import State
 from fedrec.models.adapter_bank import AdapterBank, Routed
@@ -29,7 +30,7 @@ class Plain(Step):
             self._anchors = [parameter.detach().clone() for parameter in self.parameters]
         self.bank.load(0, learning.start)
         self.bank.train()
-        self.optimiser = torch.optim.AdamW(self._groups(), fused=True)
+        self.optimiser = torch.optim.AdamW(groups(self.bank, learning.config), fused=True)
 
     @property
     def steps(self) -> int:
@@ -49,19 +50,6 @@ class Plain(Step):
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         return told
-
-    def _groups(self) -> list[dict[str, Any]]:
-        """The parameters by how they learn: `pace` is a learning rate as a multiple of the adapter's."""
-        config, rows = self.learning.config, self.bank.items
-        learnt = [] if rows is None else [rows.A, rows.B]
-        others = [each for each in self.parameters if all(each is not row for row in learnt)]
-        groups = [{"params": others, "lr": config.lr, "pace": 1.0, "weight_decay": config.weight_decay}]
-        if rows is not None:
-            pace = config.item_lr / config.lr
-            own = {"lr": config.item_lr, "pace": pace}
-            groups.append({"params": [rows.A], "weight_decay": config.item_shrink, **own})
-            groups.append({"params": [rows.B], "weight_decay": 0.0, **own})
-        return groups
 
     def backward(self, batch: list[Window]) -> tuple[float, int]:
         """Add the gradients of the mean loss of a batch's rows to the parameters'; the sum, and the number of rows."""
@@ -93,3 +81,19 @@ class Plain(Step):
             if parameter.grad is None:  # no token of this batch came by its layer, such as an expert
                 parameter.grad = torch.zeros_like(parameter)
             parameter.grad.add_(parameter.detach() - centre, alpha=self.learning.pull)
+
+
+def groups(bank: AdapterBank, config: TrainConfig) -> list[dict[str, Any]]:
+    """A bank's parameters by how they learn: `pace` is a learning rate as a multiple of the adapter's."""
+    rows = bank.items
+    learnt = [] if rows is None else [rows.A, rows.B]
+    others = [each for each in bank.parameters() if all(each is not row for row in learnt)]
+    found: list[dict[str, Any]] = [
+        {"params": others, "lr": config.lr, "pace": 1.0, "weight_decay": config.weight_decay}
+    ]
+    if rows is not None:
+        pace = config.item_lr / config.lr
+        own = {"lr": config.item_lr, "pace": pace}
+        found.append({"params": [rows.A], "weight_decay": config.item_shrink, **own})
+        found.append({"params": [rows.B], "weight_decay": 0.0, **own})
+    return found

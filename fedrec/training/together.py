@@ -1,0 +1,81 @@
+"""Many adapters trained at once, as one routed bank: in each step a batch of every lesson, in one pass.
+
+What each learns is what it would learn alone (`fedrec.training.loop`), to float tolerance: its rows meet its own slot,
+its loss is the mean over its own rows, and its gradient is clipped by itself. One learning rate serves all: the
+schedule is that of the longest lesson, which shorter ones follow too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+import torch
+from torch import Tensor
+
+from fedrec.data.prompts import Window
+from fedrec.models.adapter import State
+from fedrec.models.adapter_bank import AdapterBank, Routed
+from fedrec.training.batches import batches
+from fedrec.training.loop import learning_rate
+from fedrec.training.plain_step import groups
+from fedrec.training.step import Learning, items_read
+
+
+def train_together(learnings: Sequence[Learning]) -> list[State]:
+    """The adapter of each lesson after its last step; of none without windows, its start.
+
+    Args:
+        learnings: over one base, with equal settings; nothing stops them early, and nothing pulls them.
+    """
+    first, states = learnings[0], [each.start for each in learnings]
+    read = items_read(first.model, [window for each in learnings for window in each.lesson.windows])
+    schedules = [list(batches(each.lesson, each.config)) for each in learnings]
+    steps = max(map(len, schedules))
+    with (
+        torch.random.fork_rng(devices=[]),
+        AdapterBank(first.model, first.lora, width=len(learnings), items=read) as bank,
+    ):
+        torch.manual_seed(first.lesson.seed)
+        for slot, each in enumerate(learnings):
+            bank.load(slot, each.start)
+        bank.train()
+        optimiser = torch.optim.AdamW(groups(bank, first.config), fused=True)
+        for number, turn in enumerate(zip_longest(*schedules, fillvalue=[])):
+            for group in optimiser.param_groups:
+                group["lr"] = group["pace"] * learning_rate(first.config, number, steps, 0, 1)
+            _losses(learnings, bank, turn).sum().backward()
+            for group in optimiser.param_groups:
+                _clip(group["params"], first.config.clip)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            for slot, schedule in enumerate(schedules):
+                if number == len(schedule) - 1:  # later steps of others move it, but it is taken as it is now
+                    states[slot] = bank.state(slot)
+    return states
+
+
+def _losses(learnings: Sequence[Learning], bank: AdapterBank, turn: Sequence[list[Window]]) -> Tensor:
+    """(K',) each lesson's mean over the rows of its batch, of those that have one, in one pass."""
+    taking = [slot for slot, batch in enumerate(turn) if batch]
+    windows = [window for slot in taking for window in turn[slot]]
+    slots = torch.tensor([slot for slot in taking for _ in turn[slot]])
+    logits = learnings[0].logits(windows, bank, Routed(slots))
+    rows = [sum(len(window.rows) for window in turn[slot]) for slot in taking]
+    return torch.stack(
+        [
+            learnings[slot].lesson.readout.loss(said, learnings[slot].labels(turn[slot]).to(said.device))
+            for slot, said in zip(taking, logits.split(rows), strict=True)
+        ]
+    )
+
+
+def _clip(parameters: Sequence[Tensor], longest: float) -> None:
+    """Shorten each slot's gradient, of all these parameters together, as `clip_grad_norm_` does one's."""
+    gradients = [each.grad for each in parameters if each.grad is not None]
+    if not gradients:
+        return
+    lengths = torch.stack([each.flatten(1).norm(dim=1) for each in gradients]).norm(dim=0)
+    shrink = (longest / (lengths + 1e-6)).clamp(max=1.0)
+    for each in gradients:
+        each.mul_(shrink.view(-1, *[1] * (each.ndim - 1)))
