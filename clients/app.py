@@ -17,6 +17,7 @@ from clients.client import Client
 from clients.client_run import ClientRun
 from clients.home import Home, homes_in, open_home
 from clients.lineage import changed_shards
+from clients.spread import spread as spread_of
 from fedrec.ensemble import erasure_steps
 from fedrec.errors import FedrecError
 from fedrec.protocol import answers as a
@@ -105,6 +106,12 @@ def evaluate(client: Client, question: q.Evaluate) -> a.EvaluateAnswer:
     served = model_hash(list(client.store.ensemble.hashes().values()))
     scores = task_of(client.config).shared(rows, question.sharing, client.sharing)
     return a.EvaluateAnswer(client=client.name, round=question.round, served=served, metrics=metrics, scores=scores)
+
+
+@answers(q.Spread)
+def spread(client: Client, question: q.Spread) -> a.SpreadAnswer:
+    """What its people add to the variance of the AUC over everybody's rows."""
+    return a.SpreadAnswer(client=client.name, variance=spread_of(client, question.round, question.counts))
 
 
 @answers(q.Serve)

@@ -165,11 +165,14 @@ class Client:
         labels = task.labels(tested)
         group = np.zeros(len(tested), np.int32) if tested.client is None else tested.client
         self.ensemble.scores.keep(number, answers.shards, tested, self.catalogue, scores)
+        people = numbered(rows.user_ids)[tested.user]
+        scored = ScoredRows(scores, labels.astype(np.int8), people, at_split)
         metrics: dict[str, Measures] = {}
         for index, name in enumerate(rows.client_ids or (self.name,)):
             mine = group == index
-            metrics[name] = Measures(**task.measure(scores[mine], labels[mine], tested.user[mine], at_split[mine]))
-        return metrics, ScoredRows(scores, labels.astype(np.int8), numbered(rows.user_ids)[tested.user], at_split)
+            measured = task.measure(scores[mine], labels[mine], tested.user[mine], at_split[mine])
+            metrics[name] = Measures(**measured, **task.spread(scored.take(mine)))
+        return metrics, scored
 
     def evaluate(self, split: int) -> Evaluated:
         """All rows of a split, by the model that is served."""

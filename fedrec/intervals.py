@@ -1,7 +1,9 @@
 """95 % confidence intervals of an AUC and of its change: from the numbers of rows alone, or over people. Pure.
 
 Over people, a margin is z times the standard error of the bootstrap that draws people with replacement (Efron 1979),
-all rows of a person together: one person's rows are not independent.
+all rows of a person together: one person's rows are not independent. Where no place has every row, it is the
+infinitesimal jackknife (Jaeckel 1972; of an AUC with clustered rows: Obuchowski, Biometrics 53:567, 1997), the
+bootstrap's own limit: a sum over people, to which each place adds its own.
 """
 
 from __future__ import annotations
@@ -26,6 +28,47 @@ def mean_margin(values: Sequence[float]) -> float:
         return float("nan")
     mean = math.fsum(values) / len(values)
     return _NORMAL_95 * math.sqrt(math.fsum((value - mean) ** 2 for value in values)) / len(values)
+
+
+def pooled_mean_margin(parts: Sequence[tuple[int, float, float]]) -> float:
+    """`mean_margin` over the people of all parts, from (people, mean, margin) of each; exact.
+
+    Σᵢ (xᵢ - x̄)² is the sum of each part's own and of n (its mean - x̄)².
+    """
+    parts = [part for part in parts if part[0]]
+    people = sum(count for count, *_ in parts)
+    if people < 2:
+        return float("nan")
+    mean = math.fsum(count * value for count, value, _ in parts) / people
+    own = (0.0 if count == 1 else (margin * count / _NORMAL_95) ** 2 for count, _, margin in parts)
+    return _NORMAL_95 * math.sqrt(math.fsum([*own, *(n * (value - mean) ** 2 for n, value, _ in parts)])) / people
+
+
+def margin_of(variance: float) -> float:
+    """Half the width of the interval of what has this variance."""
+    return _NORMAL_95 * math.sqrt(variance)
+
+
+def auc_variance(
+    levels: NDArray[np.intp], labels: NDArray[Any], people: NDArray[Any], counts: tuple[NDArray[Any], NDArray[Any]]
+) -> float:
+    """What some people's rows add to the variance of the AUC of all rows: Σᵢ (their influence on it)².
+
+        influence of i = Σ (V - AUC) / m over i's liked rows + Σ (V - AUC) / n over the disliked,
+
+    V the share of the rows of the other label that a row stands on the right side of, a tie counting half.
+
+    Args:
+        levels, labels, people: (k,) of their rows: the level of each score, rising with it, 0 or 1, and whose it is.
+        counts: (levels,) liked and disliked rows of everybody, m and n in sum; both have some.
+    """
+    liked, disliked = (each.astype(float) for each in counts)
+    m, n = liked.sum(), disliked.sum()
+    above_dislikes = (np.cumsum(disliked) - disliked / 2) / n
+    below_likes = 1 - (np.cumsum(liked) - liked / 2) / m
+    value = float(liked @ above_dislikes / m)
+    influence = np.where(labels == 1, (above_dislikes[levels] - value) / m, (below_likes[levels] - value) / n)
+    return float((np.bincount(np.unique(people, return_inverse=True)[1], influence) ** 2).sum())
 
 
 def auc_margin(scores: NDArray[np.float64], labels: NDArray[np.int8], people: NDArray[Any]) -> float:

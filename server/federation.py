@@ -25,6 +25,7 @@ from fedrec.tasks import task_of
 from server import results
 from server.collection import Asking, Collector
 from server.handshake import meet
+from server.interval import auc_margin
 from server.replies import Limits, check, check_together, same_reason
 from server.reply_cache import ReplyCache
 from server.rounds import Entry, Rounds
@@ -227,6 +228,10 @@ class Federation:
         if not measured:
             self._same_fault(number, nodes, collector)
         clients = [{"id": group, **measured[group]} for group in sorted(measured)]
+        everyone = answers if answers.keys() == whole.keys() else {}
+        overall = results.overall(everyone, clients, self.task)
+        if number == self.last:
+            overall |= auc_margin(collector, number, {name: answer.scores for name, answer in everyone.items()})
         entry = replace(
             entry,
             bytes_up=collector.up,
@@ -234,7 +239,7 @@ class Federation:
             dropped=collector.dropped,
             share=share,
             clients=clients,
-            overall=results.overall(answers if answers.keys() == whole.keys() else {}, clients, self.task),
+            overall=overall,
             adapter_hash=results.hash_of({client: answer.served for client, answer in answers.items()}),
             seconds=time.monotonic() - began if entry.seconds is None else entry.seconds,
         )

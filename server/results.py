@@ -12,6 +12,7 @@ import numpy as np
 
 from fedrec.config import RunConfig
 from fedrec.files import write_json
+from fedrec.intervals import pooled_mean_margin
 from fedrec.protocol.answers import EvaluateAnswer
 from fedrec.protocol.record import BadMessage
 from fedrec.tasks import task_of
@@ -20,6 +21,7 @@ from fedrec.tasks.task import Task
 from server.run import Run
 
 _ITEM_ROWS = "item rows that clients send tell the server which titles their people met; items.share = none keeps them"
+_NO_INTERVAL = "no interval of that AUC: of two clients each would hear the other's counts, and of more all must answer"
 _ERASED = "rows were erased after training: what rounds before the last had measured on them is left out"
 
 
@@ -46,12 +48,26 @@ def checked(answer: EvaluateAnswer, number: int, groups: Collection[str], task: 
             if not (math.isnan(value := said.get(name, math.inf)) or 0 <= value <= metric.highest):
                 raise BadMessage(f"{group}/{name} is no number within 0 and {metric.highest:g}")
         found[group] = {name: said[name] for name in ("examples", *task.metrics, "ranked")}
+        found[group] |= {f"{name}_margin": _margin(said, group, name, task) for name in _of_people(task)}
     rows = sum(int(measures["examples"]) for measures in found.values())
     if answer.scores is not None and len(answer.scores) != rows:
         raise BadMessage(f"it tells scores of {len(answer.scores)} rows, and metrics of {rows}")
     if len(found) == 1:
         _check_scores(answer, next(iter(found.values())), task)
     return found
+
+
+def _of_people(task: Task) -> list[str]:
+    """The metrics that are means of people's."""
+    return [name for name, metric in task.metrics.items() if metric.over == "ranked"]
+
+
+def _margin(said: Mapping[str, float], group: str, name: str, task: Task) -> float:
+    """What a client says of how far its people differ in a metric; BadMessage where that cannot be."""
+    value = said.get(f"{name}_margin", math.nan)
+    if not (math.isnan(value) or 0 <= value <= task.metrics[name].highest):  # of two people at 0 and 1 it is 0.98
+        raise BadMessage(f"{group}/{name}_margin is no number within 0 and {task.metrics[name].highest:g}")
+    return value
 
 
 def _check_scores(answer: EvaluateAnswer, metrics: Mapping[str, float], task: Task) -> None:
@@ -80,6 +96,7 @@ def overall(
         spread = {f"mean_{main}": values.mean(), f"worst_{main}": worst(values), f"std_{main}": values.std()}
     weighted = {name: _mean(clients, name, metric.over) for name, metric in task.metrics.items() if metric.over}
     told = [answer.scores for answer in answers.values()]
+    weighted |= {f"{name}_margin": _mean_margin(clients, name) for name in _of_people(task)}
     pooled = weighted | task.pool(told) | task.margins(told) if answers else {}
     return {
         "examples": int(sum(client["examples"] for client in clients)),
@@ -95,11 +112,17 @@ def _mean(clients: Sequence[Mapping[str, Any]], metric: str, weight: str) -> flo
     return math.fsum(value * weight for value, weight in parts) / total if total else float("nan")
 
 
+def _mean_margin(clients: Sequence[Mapping[str, Any]], metric: str) -> float:
+    """Of the mean over all clients' people."""
+    return pooled_mean_margin([(each["ranked"], each[metric], each[f"{metric}_margin"]) for each in clients])
+
+
 def _how_far_known(overall: Mapping[str, float]) -> list[str]:
     """A line where what the clients tell of their scores does not give the exact AUC over all rows."""
     if "auc_error" in overall:
         errors = f"AUC within {overall['auc_error']:.2g}, LogLoss within {overall['logloss_error']:.2g}"
-        return [f"over all rows from the clients' histograms of scores: {errors}"]
+        lines = [f"over all rows from the clients' histograms of scores: {errors}"]
+        return lines if "auc_margin" in overall else [*lines, _NO_INTERVAL]
     if "uauc" in overall and "auc" not in overall:
         return ["the AUC over all rows is not known: a client tells its metrics only (evaluate.sharing, its policy)"]
     return []

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedrec.intervals import auc_change, auc_margin, mean_margin
+from fedrec.intervals import auc_change, auc_margin, margin_of, mean_margin, pooled_mean_margin
 from fedrec.metrics import auc
+from fedrec.privacy.disclosure import ScoredRows, auc_variance_of, counted
 
 ROWS = st.lists(st.tuples(st.sampled_from([0.1, 0.4, 0.5, 0.9]), st.integers(0, 1), st.integers(0, 6)), max_size=30)
 
@@ -52,3 +53,21 @@ def test_the_margin_of_an_auc_is_that_of_worlds_drawn_anew() -> None:
 
     spread = 1.96 * np.std([auc(*world(seed)[:2]) for seed in range(300)])
     assert auc_margin(*world(0)) == pytest.approx(spread, rel=0.3)
+
+    scores, labels, people = world(0)
+    everything = ScoredRows(1 / (1 + np.exp(-scores)), labels, people, scores)
+    parts = [everything.take(people % 7 < 2), everything.take(people % 7 >= 2)]  # two clients'
+    everybody, alone = counted(parts), counted(parts[:1])
+    assert everybody is not None and alone is not None
+    found = margin_of(sum(auc_variance_of(part, everybody) for part in parts))
+    assert found == pytest.approx(auc_margin(*world(0)), rel=0.1)
+    assert found == pytest.approx(margin_of(auc_variance_of(everything, everybody)))  # however people are spread
+    with pytest.raises(ValueError, match="have not these among them"):
+        auc_variance_of(parts[1], alone)
+
+
+@given(st.lists(st.lists(st.floats(0, 1), max_size=6), max_size=4))
+def test_the_margin_of_a_mean_is_the_same_however_people_are_spread(parts: list[list[float]]) -> None:
+    told = [(len(part), float(np.mean(part)) if part else math.nan, mean_margin(part)) for part in parts]
+    wanted, found = mean_margin([value for part in parts for value in part]), pooled_mean_margin(told)
+    assert found == pytest.approx(wanted, abs=1e-12, nan_ok=True)

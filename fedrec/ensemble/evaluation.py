@@ -41,7 +41,7 @@ class Evaluated:
     def take(self, mask: NDArray[np.bool_]) -> Evaluated:
         """The rows of the mask (n,)."""
         columns = {name: each[mask] for name, each in vars(self).items() if name != "scored"}
-        return Evaluated(**columns, scored=ScoredRows(**{name: each[mask] for name, each in vars(self.scored).items()}))
+        return Evaluated(**columns, scored=self.scored.take(mask))
 
 
 def evaluate(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.config import Sharing
-from fedrec.intervals import auc_margin, mean_margin
+from fedrec.intervals import auc_margin, auc_variance, mean_margin
 from fedrec.metrics import Labels, Scores, auc, aucs_of_users, logloss, mean
 
 LEAST_FIRST: tuple[Sharing, ...] = ("metrics", "histogram", "scores")
@@ -42,6 +42,10 @@ class ScoredRows:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def take(self, mask: NDArray[np.bool_]) -> ScoredRows:
+        """The rows of the mask (n,)."""
+        return ScoredRows(**{name: each[mask] for name, each in vars(self).items()})
 
 
 @dataclass(frozen=True)
@@ -70,11 +74,39 @@ def shared(rows: ScoredRows, asked: Sharing, allowed: Sharing) -> SharedScores:
 
 def histogram(rows: ScoredRows) -> Histogram:
     """The rows counted."""
-    with np.errstate(divide="ignore"):
-        logit = np.log(rows.scores) - np.log1p(-rows.scores)
-    bins = np.clip(np.searchsorted(_EDGES, logit, side="right") - 1, 0, BINS - 1)
+    bins = _bins(rows.scores)
     liked, disliked = (np.bincount(bins[rows.labels == label], minlength=BINS) for label in (1, 0))
     return Histogram(liked, disliked)
+
+
+def histogram_of(part: ScoredRows | Histogram) -> Histogram:
+    """The counts, of scores where each is told."""
+    return histogram(part) if isinstance(part, ScoredRows) else part
+
+
+def _bins(scores: Scores) -> NDArray[np.intp]:
+    with np.errstate(divide="ignore"):
+        logit = np.log(scores) - np.log1p(-scores)
+    return np.clip(np.searchsorted(_EDGES, logit, side="right") - 1, 0, BINS - 1)
+
+
+def counted(parts: Sequence[SharedScores]) -> Histogram | None:
+    """Everybody's rows, counted; None where one tells no counts, or a label has no rows."""
+    told = [histogram_of(part) for part in parts if part is not None]
+    counts = sum_of(told) if told and len(told) == len(parts) else None
+    return counts if counts and counts.liked.any() and counts.disliked.any() else None
+
+
+def auc_variance_of(rows: ScoredRows, everybody: Histogram) -> float:
+    """What these rows' people add to the variance of the AUC of everybody's rows.
+
+    Raises:
+        ValueError: of one line: these rows are not among everybody's.
+    """
+    mine = histogram(rows)
+    if (mine.liked > everybody.liked).any() or (mine.disliked > everybody.disliked).any():
+        raise ValueError("counts of everybody's rows that have not these among them")
+    return auc_variance(_bins(rows.scores), rows.labels, rows.people, (everybody.liked, everybody.disliked))
 
 
 def pool(parts: Sequence[SharedScores]) -> dict[str, float]:
@@ -88,7 +120,7 @@ def pool(parts: Sequence[SharedScores]) -> dict[str, float]:
     if not parts or len(told) < len(parts):
         return {}
     if (scored := all_scored(told)) is None:
-        return _of_counts(sum_of([histogram(part) if isinstance(part, ScoredRows) else part for part in told]))
+        return _of_counts(sum_of([histogram_of(part) for part in told]))
     rows = together(scored)
     return {
         "auc": auc(rows.scores, rows.labels),
@@ -105,8 +137,16 @@ def margins(parts: Sequence[SharedScores]) -> dict[str, float]:
     rows = together(scored)
     return {
         "auc_margin": auc_margin(rows.scores, rows.labels, rows.people),
+        **ranking_margins(scored),
+    }
+
+
+def ranking_margins(parts: Sequence[ScoredRows]) -> dict[str, float]:
+    """Those of the two means over people, `uauc_margin` and `uauc_at_split_margin`; there is a part at least."""
+    rows = together(parts)
+    return {
         "uauc_margin": mean_margin(aucs_of_users(rows.scores, rows.labels, rows.people)),
-        "uauc_at_split_margin": mean_margin(aucs_at_split(scored)),
+        "uauc_at_split_margin": mean_margin(aucs_at_split(parts)),
     }
 
 
@@ -172,6 +212,13 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> SharedScores:
                 raise ValueError(fault)
             return of(*columns)
     raise ValueError("its arrays are neither scored rows nor a histogram")
+
+
+def counts_of(arrays: Mapping[str, NDArray[Any]]) -> Histogram:
+    """The same of counts alone; ValueError where they are none."""
+    if not isinstance(found := from_arrays(arrays), Histogram):
+        raise ValueError("its arrays are no histogram")
+    return found
 
 
 def _fault_of_scores(

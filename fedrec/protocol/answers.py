@@ -156,7 +156,8 @@ class Measures(BaseModel):
 class EvaluateAnswer(
     Answer,
     version=3,
-    reveals="the number of test rows, and metrics over all of them; where asked for and allowed, how many scores of "
+    reveals="the number of test rows, metrics over all of them, and how far people differ in those that are means of "
+    "people's; where asked for and allowed, how many scores of "
     "each label lie in each of 4,096 bins, or every row's scores and label with a number for its person, which whoever "
     "has the person's id can tell",
 ):
@@ -171,6 +172,14 @@ class EvaluateAnswer(
     served: Text
     metrics: dict[Text, Measures]
     scores: Annotated[disclosure.SharedScores, AsArrays(disclosure.to_arrays, disclosure.from_arrays)] = None
+
+
+class SpreadAnswer(
+    Answer, reveals="one number a measured model: how far its people differ in what they add to the AUC over all rows"
+):
+    """The sum over its people of the square of what their rows change in the AUC over all rows."""
+
+    variance: Annotated[Finite, Field(ge=0)]
 
 
 class ServeAnswer(Answer, reveals="hashes of adapters"):

@@ -5,15 +5,16 @@ A question is a message of its `kind`, which clients answer with the record `ans
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from fedrec.config import Sharing
 from fedrec.data.selection import Selection
+from fedrec.privacy import disclosure
 from fedrec.protocol import answers
 from fedrec.protocol.adapters import Model
-from fedrec.protocol.record import Adapters, Finite, Hash, Record, Text, Whole, one_each
+from fedrec.protocol.record import Adapters, AsArrays, Finite, Hash, Record, Text, Whole, one_each
 
 _ADAPTERS = "adapters that other clients' rows are in"
 _SELECTION = "whom or what somebody wants forgotten, to the clients concerned"
@@ -106,6 +107,19 @@ class Evaluate(AboutShards, kind="evaluate.like", answer=answers.EvaluateAnswer,
     sharing: Sharing
 
 
+class Spread(
+    Question,
+    kind="query.spread",
+    answer=answers.SpreadAnswer,
+    reveals="how many scores of each label of all clients' test rows, of three of them at least, lie in each of 4,096 "
+    "bins",
+):
+    """How far its people differ in what they add to the AUC over all clients' rows, for its interval."""
+
+    round: Whole
+    counts: Annotated[disclosure.Histogram, AsArrays(disclosure.to_arrays, disclosure.counts_of)]
+
+
 class Serve(AboutShards, kind="query.serve", answer=answers.ServeAnswer, reveals=_ADAPTERS):
     """Serve these adapters from now on, beside those that are served."""
 
@@ -165,5 +179,5 @@ class Repeat(
 
 
 QUESTIONS: tuple[type[Question], ...] = (
-    Inventory, Inform, Train, Evaluate, Serve, Locate, Withdraw, Erase, Rehearse, Discard, Chain, Repeat, Leave,
+    Inventory, Inform, Train, Evaluate, Spread, Serve, Locate, Withdraw, Erase, Rehearse, Discard, Chain, Repeat, Leave,
 )  # fmt: skip

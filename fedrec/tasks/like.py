@@ -76,6 +76,9 @@ class Like(Task):
     def shared(self, rows: ScoredRows, asked: Sharing, allowed: Sharing) -> SharedScores:
         return disclosure.shared(rows, asked, allowed)
 
+    def spread(self, rows: ScoredRows) -> dict[str, float]:
+        return disclosure.ranking_margins([rows])
+
     def pool(self, parts: Sequence[SharedScores]) -> dict[str, float]:
         return disclosure.pool(parts)
 

@@ -115,6 +115,10 @@ class Task(ABC):
         """What a client tells of its scores besides its metrics."""
         return None
 
+    def spread(self, rows: ScoredRows) -> dict[str, float]:
+        """Half the width of the 95 % interval over these rows' people of each metric that is a mean of people's."""
+        return {}
+
     def pool(self, parts: Sequence[SharedScores]) -> dict[str, float]:
         """The metrics over everybody's rows that follow from what every client tells of its scores."""
         return {}

@@ -75,7 +75,7 @@ SCORES = st.none() | SCORED | SCORED.map(histogram)
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "run": TEXTS, "client": TEXTS, "request": TEXTS, "data": HASHES, "head": TEXTS, "round": WHOLE, "unseen": WHOLE,
     "after": WHOLE, "users": COUNT, "rows": COUNT, "waiting": COUNT, "left": COUNT, "share": FINITE,
-    "liked": SOME, "disliked": SOME,
+    "liked": SOME, "disliked": SOME, "variance": st.floats(0, allow_infinity=False), "counts": SCORED.map(histogram),
     "requests": st.lists(TEXTS).map(tuple), "shards": st.lists(COUNT, min_size=2, max_size=2).map(tuple),
     "changed": st.lists(COUNT, min_size=2, max_size=2).map(tuple),
     "examples": st.lists(COUNT, min_size=2, max_size=2).map(tuple),

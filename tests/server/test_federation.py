@@ -65,8 +65,11 @@ def test_clients_that_tell_less_of_their_scores_train_the_same_and_the_error_is_
     result = ran(tmp_path / "run", small() | {"evaluate.sharing": sharing})
     assert result["adapter_hash"] == plain["adapter_hash"]
     overall, exact = result["overall"], plain["overall"]
-    assert overall["uauc"] == pytest.approx(exact["uauc"])  # nobody here has rows at two clients
+    for name in ("uauc", "uauc_margin", "uauc_at_split", "uauc_at_split_margin"):
+        assert overall[name] == pytest.approx(exact[name], rel=1e-9)  # nobody here has rows at two clients
+    assert ("auc_margin" in overall) == known
     if known:
+        assert overall["auc_margin"] == pytest.approx(exact["auc_margin"], rel=0.25)  # 24 people, and 200 draws
         assert abs(overall["auc"] - exact["auc"]) <= overall["auc_error"] + 1e-9 < 0.05
         assert abs(overall["logloss"] - exact["logloss"]) <= overall["logloss_error"] + 1e-9 < 0.005
     else:

@@ -15,6 +15,7 @@ from fedrec.tasks.like import Like
 from server.results import checked
 
 GOOD = {"examples": 7, "auc": 0.5, "uauc": float("nan"), "uauc_at_split": 0.5, "logloss": 0.7, "ranked": 2}
+GOOD |= {"uauc_margin": float("nan"), "uauc_at_split_margin": 0.3}
 
 
 def answer(**changes: Any) -> EvaluateAnswer:
@@ -34,6 +35,7 @@ def test_good_metrics_pass_for_the_groups_that_were_asked_for() -> None:
         ({"auc": 1.1}, "c-1/auc is no number within 0 and 1"),
         ({"uauc": -0.1}, "c-1/uauc is no number within 0 and 1"),
         ({"uauc_at_split": 1.1}, "c-1/uauc_at_split is no number within 0 and 1"),
+        ({"uauc_margin": 1.1}, "c-1/uauc_margin is no number within 0 and 1"),
         ({"ranked": 8}, "c-1/ranked is no number of people with such rows"),
         ({"logloss": float("inf")}, "c-1/logloss is no number within 0 and 100"),
     ],
