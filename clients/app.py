@@ -136,7 +136,7 @@ def locate(client: Client, question: q.Locate) -> a.LocateAnswer:
 @answers(q.Withdraw)
 def withdraw(client: Client, question: q.Withdraw) -> a.WithdrawAnswer:
     """Stop serving the shards that are named."""
-    left, rows = erasure_steps.withdraw(client, question.selection, question.shards)
+    left, rows = erasure.withdraw(client, question.selection, question.shards)
     return a.WithdrawAnswer(client=client.name, shards=tuple(left), rows=rows)
 
 
@@ -182,8 +182,9 @@ def repeat(client: Client, question: q.Repeat) -> a.RepeatAnswer:
 
 
 def _served(client: Client) -> tuple[str, ...]:
-    """The hash of each shard's adapter; empty where none is served."""
-    hashes = client.store.ensemble.hashes()
+    """The hash of each shard's adapter, without item rows that stay here; empty where none is served."""
+    client.ensemble.hashes()  # FedrecError where it serves what it must not
+    hashes = client.store.known_to_server()
     return tuple(hashes.get(shard, "") for shard in range(client.config.shards))
 
 

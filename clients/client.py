@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from clients.client_run import PUBLISHED, ClientRun
 from clients.lineage import teaches
-from clients.own_items import OwnItems
+from clients.own_items import own_items
 from fedrec import hardware
 from fedrec.config import RunConfig, Sharing
 from fedrec.console.progress import bar, working
@@ -31,10 +31,10 @@ from fedrec.ensemble.serving import Ensemble
 from fedrec.ensemble.validation import Judgement, judge, read_judgement
 from fedrec.errors import FedrecError
 from fedrec.files import replacing, storing
-from fedrec.models.adapter import State, initial_state
+from fedrec.models.adapter import State
 from fedrec.models.base import Base
 from fedrec.privacy.disclosure import ScoredRows
-from fedrec.protocol.adapters import ITEM_ROWS, Model, from_arrays, to_arrays
+from fedrec.protocol.adapters import Model, from_arrays, to_arrays
 from fedrec.protocol.answers import InventoryAnswer, Measures, TrainAnswer
 from fedrec.strategies import strategy_of
 from fedrec.strategies.strategy import Learnt
@@ -117,7 +117,7 @@ class Client:
         """
         self._agrees()
         learner = _Learner(self, number, tuple(shards))
-        received, own = model or self._published(number - 1), self._own_items(learner)
+        received, own = model or self._published(number - 1), own_items(self, learner)
         learnt = strategy_of(self.config).train(learner, own.added(received, number - 1) if own else received)
         adapters = own.taken(learnt.model) if own else learnt.model
         return TrainAnswer(client=self.name, round=number, adapters=adapters, loss=learnt.losses, examples=learnt.rows)
@@ -125,7 +125,7 @@ class Client:
     def serve(self, number: int, model: Model, shards: Sequence[int]) -> None:
         """Serve the model of round `number`, which has these shards, or what the strategy serves in its place."""
         learner = _Learner(self, number, tuple(shards))
-        own = self._own_items(learner)
+        own = own_items(self, learner)
         served = strategy_of(self.config).served(learner, own.added(model, number) if own else model)
         with replacing(self.store.folder / PUBLISHED) as partial, storing(partial):
             save_file(to_arrays(model), partial, {"round": str(number)})
@@ -137,6 +137,12 @@ class Client:
                 f"client {self.name} has no validation rows to weigh the shards by: "
                 "choose average-nd, or give data.split a validation part"
             )
+
+    def with_own_items(self, model: Model, shards: Sequence[int]) -> Model:
+        """Adapters of the last round with the item rows that stay here, where there are such."""
+        last = self.config.federation.rounds
+        own = own_items(self, _Learner(self, last, tuple(shards)))
+        return own.added(model, last) if own else model
 
     def judged_by(self, adapters: Mapping[int, State]) -> Judgement:
         """What weighs these adapters, by shard, against each other; what is known already is not computed again."""
@@ -224,18 +230,6 @@ class Client:
         if model is None:
             raise FedrecError(f"client {self.name} does not hold the model of round {number}: send its adapters along")
         return model
-
-    def _own_items(self, learner: _Learner) -> OwnItems | None:
-        """The item rows that stay here; None where there are none, or they are shared like everything else."""
-        config = self.config
-        if not config.items.rank or config.items.share == "all":
-            return None
-
-        def begin() -> dict[str, NDArray[np.float32]]:
-            initial = initial_state(self.base.model, config.lora, config.seed)
-            return {key: initial[key].numpy() for key in ITEM_ROWS}
-
-        return OwnItems(learner, begin)
 
     @property
     def _weighs(self) -> bool:

@@ -4,6 +4,7 @@ configuration.json, catalogue.json, base.json   the run's public facts, as the s
 manifest.json, served/, judged.safetensors, rehearsed.safetensors: the model it serves (`fedrec.ensemble.serving`)
 published.safetensors       the model the server sent last; training starts from it
 personal-0003.safetensors   Ditto's personal model
+items-1-0003.safetensors    a shard's item rows after a round, where they stay here (`clients.own_items`)
 scores.npz           the scores of its test rows by the served model
 training/            checkpoints within the round
 held/                erased rows that wait for their verification, sealed
@@ -25,6 +26,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 
 from clients.home import SETTINGS, Home
+from clients.own_items import stay, without
 from fedrec.config import RunConfig, parse
 from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.errors import FedrecError
@@ -136,9 +138,22 @@ class ClientRun:
         mend = "its run's server has to send it anew"
         return Ensemble(self.folder, Keeper(self.home, self.id, f"client {self.name}", "its run's rounds", mend))
 
+    def known_to_server(self) -> dict[int, str]:
+        """The hash of each adapter that the manifest names, by shard, without item rows that stay here."""
+        named = self.ensemble.named()
+        if not stay(self.config):
+            return named
+        from fedrec.models.adapter import to_arrays
+
+        found = {}
+        for shard, digest in named.items():
+            state = self.ensemble.stored(shard, digest)  # one that has changed on disk is none that the server knows
+            found[shard] = digest if state is None else digest_of(without(to_arrays(state)))
+        return found
+
     def unused(self) -> list[tuple[str, str]]:
         """Files and folders, by their names, from which nothing answers nor goes on; each with why."""
-        served = self.ensemble.named()
+        served = self.known_to_server()
         found = [
             (str(path.relative_to(self.folder)), "an adapter that is not served") for path in self.ensemble.unserved()
         ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from clients.client import Client
 from clients.client_run import PUBLISHED
+from clients.own_items import drop
 from fedrec.data.selection import Selection
 from fedrec.ensemble import erasure_steps
 from fedrec.files import sync
@@ -27,9 +28,20 @@ def erase(client: Client, selection: Selection, request: str) -> int:
     return deleted
 
 
+def withdraw(client: Client, selection: Selection, shards: Sequence[int]) -> tuple[list[int], int]:
+    """Stop serving some shards; nothing is left of the item rows that stay here, which they were served with.
+
+    Returns:
+        The shards that are left, and how many rows of the selection are here.
+    """
+    drop(client.store.folder, set(shards) & client.ensemble.named().keys())  # those not served may be training again
+    return erasure_steps.withdraw(client, selection, shards)
+
+
 def repeat(client: Client, links: Sequence[Link]) -> int:
     """Serve nothing until `serve`, and erase again what is missing here of some links; how many rows."""
     client.ensemble.withdraw_all(client.config.shards)
+    drop(client.store.folder, range(client.config.shards))
     deleted = client.vault.repeat(links)
     erasure_steps.forget_made(client)
     _forget_rounds(client)
@@ -40,7 +52,7 @@ def rehearse(
     client: Client, requests: Sequence[str], model: Model, shards: Sequence[int], unseen: int
 ) -> RehearseAnswer:
     """How erased rows and rows never seen look to adapters that are not served yet."""
-    found = erasure_steps.rehearse(client, requests, _states(model, shards), unseen)
+    found = erasure_steps.rehearse(client, requests, _states(client, model, shards), unseen)
     return RehearseAnswer(client=client.name, **vars(found))
 
 
@@ -53,11 +65,12 @@ def discard(client: Client, requests: Sequence[str]) -> None:
 
 def serve(client: Client, model: Model, shards: Sequence[int]) -> None:
     """Serve retrained adapters from now on, beside those that are served."""
-    erasure_steps.serve(client, _states(model, shards))
+    erasure_steps.serve(client, _states(client, model, shards))
 
 
-def _states(model: Model, shards: Sequence[int]) -> dict[int, State]:
-    return {shard: to_state(state) for shard, state in zip(shards, model, strict=True)}
+def _states(client: Client, model: Model, shards: Sequence[int]) -> dict[int, State]:
+    whole = client.with_own_items(model, shards)
+    return {shard: to_state(state) for shard, state in zip(shards, whole, strict=True)}
 
 
 def _forget_rounds(client: Client) -> None:

@@ -5,6 +5,7 @@ that learnt from it run their rounds again from the start. Each step can be repe
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +30,7 @@ from fedrec.strategies import strategy_of
 from server.calls import Answered, Clients
 from server.federation import Federation
 from server.handshake import meet
-from server.integrity.replay import catch_up, refuse, remember
+from server.integrity.replay import catch_up, own_item_rows, refuse, remember
 from server.integrity.retraining import RetrainedShards, keep, whole
 from server.rounds import Rounds
 from server.run import Run
@@ -54,12 +55,11 @@ class FederatedExecutor:
         """
         if why := strategy_of(run.config).cannot_forget:
             raise FedrecError(f"a run of {run.config.strategy} cannot forget yet: {why}")
-        if run.config.items.rank and run.config.items.share == "none":
-            raise FedrecError("a run with items.share = none cannot forget yet: clients' item rows belong to no round")
         if run.rounds.last() != run.config.federation.rounds:
             raise FedrecError(f"{run.folder} is not finished: {command('simulate --resume', run.folder)} first")
         self.run, self.grid, self.ledger = run, grid, ledger
         self.federation = Federation(grid, run)
+        self._begin_again = False
         self._waiting: dict[str, dict[str, int]] = {}  # by request and client, erased rows to be answered for
 
     @property
@@ -84,8 +84,8 @@ class FederatedExecutor:
 
     def catch_up(self, say: Say = to_stderr) -> None:
         """No client lacks erasures that it had done when this returns, nor serves what was withdrawn."""
-        if self.ledger is not None:
-            catch_up(self._clients, self.ledger, say)
+        if self.ledger is not None and catch_up(self._clients, self.ledger, say):
+            self._begin_again = own_item_rows(self.run.config)
 
     def locate(self, selection: Selection, client: str | None = None) -> Located:
         """Ask every client what it holds of it; where one client alone is concerned, the others hold nothing of it."""
@@ -98,7 +98,7 @@ class FederatedExecutor:
             shards=tuple(sorted({shard for said in found.values() for shard in (*said.shards, *said.changed)})),
             changed={name: said.changed for name, said in found.items() if said.changed},
             left={name: said.left for name, said in found.items()},
-            titles=self.run.titles_of_only(selection, client) if rows else None,
+            titles=self.run.titles_of_only(selection, rows) if rows else None,
             data={name: said.data for name, said in found.items()},
             adapters={name: list(said.served) for name, said in found.items()},
             erasures=self.ledger.chain_ends() if self.ledger is not None else {},
@@ -146,7 +146,13 @@ class FederatedExecutor:
         return {name: answer.rows for name, answer in said.items()}
 
     def retrain(self, shards: Sequence[int], folder: Path, on_round: OnRound = silent) -> dict[str, Model]:
-        """All rounds of the shards again; finished ones are kept in `folder`, so an interruption costs one at most."""
+        """All rounds of the shards again; finished ones are kept in `folder`, so an interruption costs one at most.
+
+        Unless a client had to catch up, and has lost its own item rows of those rounds.
+        """
+        if self._begin_again:
+            shutil.rmtree(folder, ignore_errors=True)
+            self._begin_again = False
         return self.federation.retrain(shards, Rounds(folder), on_round)
 
     def retrained(self, shards: Sequence[int], folder: Path) -> Retrained:

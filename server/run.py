@@ -156,8 +156,11 @@ class Run:
         shards = {name: shard_of(users, self.config) for name, users in self.people().items()}
         return {name: np.bincount(found, minlength=self.config.shards).tolist() for name, found in shards.items()}
 
-    def titles_of_only(self, selection: Selection, client: str | None) -> int | None:
+    def titles_of_only(self, selection: Selection, holders: Collection[str]) -> int | None:
         """How many titles only the selected rows have, as far as the rows are known here.
+
+        Args:
+            holders: the clients that hold some of them.
 
         Returns:
             None where the catalogue is a list of its own.

@@ -9,10 +9,13 @@ RUN/STRATEGY/        of a baseline in which one client has everybody's rows: the
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from clients.client_run import ClientRun
 from clients.home import Home, Policy, Settings, create_home, homes_in, open_home
@@ -131,15 +134,19 @@ class SimulatedRun(Run):
         names = [name for name in self.homes if self.pools or client in (None, name)]
         return any(selection.mask(self.rows_of(name), self.catalogue).any() for name in names)
 
-    def titles_of_only(self, selection: Selection, client: str | None) -> int | None:
+    def titles_of_only(self, selection: Selection, holders: Collection[str]) -> int | None:
         if self.reference.listed:
             return None
-        theirs, others = set[int](), set[int]()
+        theirs, others, ids = set[str](), set[str](), np.array(self.catalogue.ids, object)
         for name, home in self.homes.items():
-            rows, public = self.rows_of(name), [*map(self.catalogue.place.get, home.vault.listed())]
-            gone = selection.mask(rows, self.catalogue) & (self.pools or client in (None, name))
-            theirs.update(rows.item[gone].tolist())
-            others.update(rows.item[~gone].tolist(), (item for item in public if item is not None))
+            others.update(home.vault.listed())
+            if self.pools or name in holders:
+                rows = self.rows_of(name)
+                gone = selection.mask(rows, self.catalogue)
+                theirs.update(ids[np.unique(rows.item[gone])])
+                others.update(ids[np.unique(rows.item[~gone])])
+            else:
+                others.update(home.vault.rated())
         return len(theirs - others)
 
     def changed_shards(self) -> dict[str, tuple[int, ...]]:
@@ -148,7 +155,7 @@ class SimulatedRun(Run):
         return {name: shards for name, shards in found.items() if shards}
 
     def served(self) -> dict[str, dict[int, str]]:
-        return {name: self.client(name).ensemble.named() for name in self.clients}
+        return {name: self.client(name).known_to_server() for name in self.clients}
 
     def remove_unfit(self) -> list[str]:
         from server.integrity.baselines import remove_unfit_baselines

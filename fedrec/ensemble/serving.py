@@ -115,7 +115,7 @@ class Ensemble:
         """The adapters that are served, by shard; FedrecError as `hashes`, and where one has changed on disk."""
         found: dict[int, State] = {}
         for shard, digest in self.hashes().items():
-            state = self._whole(shard, digest)
+            state = self.stored(shard, digest)
             if state is None:
                 raise FedrecError(f"{self._folder(shard, digest)}: its content has changed; {self.keeper.mend}")
             found[shard] = state
@@ -155,7 +155,7 @@ class Ensemble:
         if self._manifest.exists() and not self.is_allowed():
             yield self._manifest.name, "names adapters that were withdrawn"
         for shard, digest in self.named().items():
-            if self._whole(shard, digest) is None:
+            if self.stored(shard, digest) is None:
                 yield self._named(shard, digest), "not the adapter that the manifest names"
         for path in (self.judged_path, self.rehearsed_path):
             if self._beyond(judged_users(path), VALID):
@@ -189,7 +189,7 @@ class Ensemble:
         stay = {shard: before[shard] for shard in beside if shard in before}
         fresh = {shard: judgement.adapters[shard] for shard in adapters}
         for shard, digest in fresh.items():
-            if self._whole(shard, digest) is None:  # otherwise it is there since a start that was broken off
+            if self.stored(shard, digest) is None:  # otherwise it is there since a start that was broken off
                 with replacing_folder(self._folder(shard, digest)) as folder:
                     save_peft(folder, adapters[shard], lora, base.source, item_tokens(base.model))
         write_judgement(self.judged_path, judgement)
@@ -227,7 +227,7 @@ class Ensemble:
         if self._adapters.exists():
             sync(self._adapters)
 
-    def _whole(self, shard: int, digest: str) -> State | None:
+    def stored(self, shard: int, digest: str) -> State | None:
         """An adapter that is there as it was written."""
         try:
             state, _ = load_peft(self._folder(shard, digest))

@@ -57,10 +57,14 @@ class Learner(Protocol):
 
     Attributes:
         round: its number, from 1.
+        shards: that it was asked for.
     """
 
     @property
     def round(self) -> int: ...
+
+    @property
+    def shards(self) -> tuple[int, ...]: ...
 
     def learn(self, start: Model, *, anchor: Model | None = None, pull: float = 0.0, role: str = "") -> Learnt:
         """Train adapters on the client's rows.

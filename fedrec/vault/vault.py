@@ -100,6 +100,11 @@ class Vault:
         with reading(self.path) as db:
             return [item for (item,) in db.execute("SELECT id FROM items WHERE listed")]
 
+    def rated(self) -> list[str]:
+        """The items that somebody here has a row of."""
+        with reading(self.path) as db:
+            return [item for (item,) in db.execute("SELECT DISTINCT item FROM rows")]
+
     def users(self, split: int | None = None) -> list[tuple[str, int]]:
         """Each user who has rows, of a split where one is given, and how many."""
         counts = "SELECT name, count(*) FROM users JOIN rows ON user = id {} GROUP BY id ORDER BY id"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fedrec.config import RunConfig
 from fedrec.console.progress import say as to_stderr
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, command
@@ -57,7 +58,8 @@ def refuse(run: Run, behind: Mapping[str, str]) -> None:
 
 
 def catch_up(clients: Clients, ledger: Ledger, say: Say = to_stderr) -> bool:
-    """Whether any client was behind. None is when this returns, and rounds/ has nothing of before an erasure.
+    """Whether any client was behind, or has lost item rows of its own. None is when this returns, nor has rounds/
+    anything of before an erasure.
 
     Raises:
         FedrecError: a client cannot repeat what it missed, or rounds/ is of before an erasure and it cannot be trained
@@ -70,15 +72,16 @@ def catch_up(clients: Clients, ledger: Ledger, say: Say = to_stderr) -> bool:
     if not behind and not ledger.chain_ends():
         return False
     clients.ask(Discard(requests=()), Done)
-    retrained = retrain_stale(clients, ledger, say)
+    lost = _lost(clients, ledger)
+    retrained = retrain_stale(clients, ledger, say, lost)
     last = run.rounds.last()
     if last is not None:
         models = retrained.models if retrained else run.rounds.models(last)
         shards = tuple(shard for shard in range(run.config.shards) if shard not in ledger.shards_out())
-        for name in _not_serving(clients, ledger):
+        for name in clients.nodes if lost else _not_serving(clients, ledger):
             serve = Serve(shards=shards).carrying([models[name][shard] for shard in shards])
             clients.ask({name: serve}, ServeAnswer)
-            if name not in behind:
+            if name not in behind and not lost:
                 say(f"client {name} did not serve all that it may: served anew")
     for name, why in behind.items():
         ledger.note_repeated(rows[name])
@@ -89,7 +92,7 @@ def catch_up(clients: Clients, ledger: Ledger, say: Say = to_stderr) -> bool:
         keep(clients.grid, run, retrained)
     else:
         _restate_stale(clients, ledger, say)
-    return bool(behind)
+    return bool(behind or lost)
 
 
 def _restate_stale(clients: Clients, ledger: Ledger, say: Say) -> None:
@@ -115,6 +118,20 @@ def _repeat(clients: Clients, name: str, ledger: Ledger) -> int:
     done = tuple(link.request for link in chain if link.request in closed)
     clients.ask({name: Discard(requests=done)}, Done)  # an old copy may hold what waited for verifications of those
     return rows
+
+
+def own_item_rows(config: RunConfig) -> bool:
+    """Whether clients have item rows that the server knows nothing of."""
+    return bool(config.items.rank) and config.items.share == "none"
+
+
+def _lost(clients: Clients, ledger: Ledger) -> tuple[int, ...]:
+    """The shards whose own item rows some client has lost, with what it served: only training makes them again."""
+    if not own_item_rows(clients.run.config) or clients.run.rounds.last() is None:
+        return ()
+    said = clients.ask(Locate(selection=Selection()), LocateAnswer).values()
+    due = {*range(clients.run.config.shards)} - ledger.shards_out()
+    return tuple(sorted(shard for shard in due if not all(answer.served[shard] for answer in said)))
 
 
 def _not_serving(clients: Clients, ledger: Ledger) -> list[str]:

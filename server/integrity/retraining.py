@@ -9,7 +9,7 @@ left out.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,8 @@ from unlearning.executor import Say
 from unlearning.requests.ledger import Ledger
 from unlearning.workflow.newest_erasure import Newest, differ, published
 
+_LOST = "without the item rows that a client had kept to itself"
+
 
 class RetrainedShards(NamedTuple):
     """Shards that were trained again, and every client's whole model with them in it."""
@@ -37,31 +39,36 @@ class RetrainedShards(NamedTuple):
     models: dict[str, Model]
 
 
-def retrain_stale(clients: Clients, ledger: Ledger, say: Say) -> RetrainedShards | None:
+def retrain_stale(clients: Clients, ledger: Ledger, say: Say, lost: Collection[int] = ()) -> RetrainedShards | None:
     """Train again what rounds/ has of before an erasure, where there is any; no client lacks an erasure.
+
+    Args:
+        lost: shards that are trained again anyway, because a client has not all that it served of them.
 
     Raises:
         FedrecError: the run is not finished, or what comes out is not what the certificate names.
     """
     run = clients.run
     newest = published(run, ledger)
-    stale = stale_in_rounds(run, newest)
+    stale = dict.fromkeys(lost, _LOST)
+    for shard, request in stale_in_rounds(run, newest).items():
+        stale[shard] = f"of before erasure {request}, as if it had been put back"
     if not stale:
         return None
     shards, path = sorted(stale), models_path(run)
     restore = f"restore {run.rounds.folder} as it was after that"
     if run.rounds.last() != run.config.federation.rounds:
         again = f"remove that folder, and {command('simulate --resume', run.folder)} trains every round again"
-        raise FedrecError(f"{run.rounds.folder}: of before erasure {stale[shards[0]]}; {restore}, or {again}")
+        raise FedrecError(f"{run.rounds.folder}: shard {shards[0]} is {stale[shards[0]]}; {restore}, or {again}")
     for shard in shards:
-        say(f"{path}: shard {shard} is of before erasure {stale[shard]}, as if it had been put back: trained again")
+        say(f"{path}: shard {shard} is {stale[shard]}: trained again")
     shutil.rmtree(_folder(run), ignore_errors=True)
     models = Federation(clients.grid, run).retrain(shards, Rounds(_folder(run)), lambda: None)
     made = {client: dict(zip(shards, map(digest_of, model), strict=True)) for client, model in models.items()}
-    for shard, request in differ({shard: newest[shard] for shard in shards}, made).items():
+    for shard in differ({shard: newest[shard] for shard in shards if shard in newest}, made):
         shutil.rmtree(_folder(run), ignore_errors=True)
         raise FedrecError(
-            f"{path}: shard {shard} is of before erasure {request}, and training it again does not give what the"
+            f"{path}: shard {shard} is {stale[shard]}, and training it again does not give what the"
             f" certificate names, as on another machine; {restore}"
         )
     return RetrainedShards(shards, whole(run, shards, models))

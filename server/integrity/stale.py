@@ -40,7 +40,7 @@ def _of_run(run: SimulatedRun, ledger: Reader) -> Found:
         yield models_path(run), f"shard {shard} is of before erasure {request}"
     for name in run.clients:
         store = run.client(name)
-        for shard, request in differ(newest, {name: store.ensemble.named()}).items():
+        for shard, request in differ(newest, {name: store.known_to_server()}).items():
             yield store.folder, f"serves shard {shard} of before erasure {request}"
         if store.home.has_vault:
             for file, why in (*store.ensemble.misleading(), *(store.unused() if quiet else ())):

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 import torch
 from peft import AutoPeftModelForCausalLM
+from typer.testing import CliRunner
 
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection
 from fedrec.ensemble.ranking import best_unseen
-from fedrec.errors import FedrecError
 from fedrec.models.adapter import state_hash
 from fedrec.models.adapter_bank import AdapterBank, Routed
 from fedrec.models.item_tokens import item_tokens
 from fedrec.protocol.adapters import ITEMS_A, ROWS
 from fedrec.tasks import encoder_of
+from server.commands.forget import app as forget_commands
 from server.simulated_run import SimulatedRun
 from tests.conftest import TITLES, Settings
 from tests.server.test_federated_executor import asked, execution, of, served, trained, without
@@ -106,6 +107,44 @@ def test_item_rows_that_are_not_shared_never_leave_a_client(strategy: str, tmp_p
     again = trained(tmp_path / "again", settings)
     for name, state in served.items():
         assert state_hash(again.client(name).ensemble.adapters()[0]) == state_hash(state)
-    if strategy != "ditto":
-        with pytest.raises(FedrecError, match=r"items\.share = none cannot forget"):
-            execution(run)
+
+
+def test_rows_that_stay_at_clients_forget_as_if_they_had_never_had_them(
+    tmp_path: Path, small: Settings, ratings: Path
+) -> None:
+    settings = small(shards=2, items__rank=4, items__share="none", train__epochs=1)
+    run = trained(tmp_path / "run", settings)
+    knew, files = served(run), own(run)
+    asked(run, *of("u07"))
+    assert [outcome["state"] for outcome in execution(run).run()] == ["closed"]
+    never = trained(tmp_path / "never", settings | {"data.path": without(ratings, tmp_path, {"u07"})})
+    shard = run.shard_of(["u07"])[0]
+    for name in run.clients:  # with every item row in them
+        assert served(run)[name] == served(never)[name]
+        assert [old == new for old, new in zip(knew[name], served(run)[name], strict=True)] == [shard != 0, shard != 1]
+    assert own(run) == own(never) != files
+    for command in ("run", "audit"):  # the first writes the page
+        told = CliRunner().invoke(forget_commands, [command, "--run", str(run.folder)])
+        assert told.exit_code == 0, told.output
+
+
+def own(run: SimulatedRun) -> dict[str, bytes]:
+    """The item rows that stay at each client, by client and file."""
+    folders = {name: run.client(name).folder for name in run.clients}
+    return {f"{name} {path.name}": path.read_bytes() for name in folders for path in folders[name].glob("items-*")}
+
+
+def test_a_client_that_was_put_back_gets_its_own_rows_again_by_training(tmp_path: Path, small: Settings) -> None:
+    run = trained(tmp_path / "run", small(shards=2, items__rank=4, items__share="none", train__epochs=1))
+    home = run.homes["client-1"].folder
+    shutil.copytree(home, tmp_path / "old")
+    asked(run, *of("u07"))
+    execution(run).run()
+    right, files = served(run), own(run)
+    shutil.rmtree(home)
+    shutil.copytree(tmp_path / "old", home)
+    assert served(run) != right
+    said: list[str] = []
+    execution(run, said).run()
+    assert served(run) == right and own(run) == files
+    assert sum("without the item rows that a client had kept to itself: trained again" in line for line in said) == 2

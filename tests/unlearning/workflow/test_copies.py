@@ -172,7 +172,8 @@ def test_titles_that_only_the_erased_had_are_counted_in_plan_certificate_and_let
     run = prepare(load(overrides=small(federation__rounds=1, data__path=str(alone))), tmp_path / "run")
     launch(run)
     assert not run.reference.listed
-    assert [run.titles_of_only(Selection(users=who), None) for who in (("u07",), ("u11",), ("u07", "u11"))] == [1, 0, 2]
+    who = [Selection(users=users) for users in (("u07",), ("u11",), ("u07", "u11"))]
+    assert [run.titles_of_only(each, run.clients) for each in who] == [1, 0, 2]
     ids = asked(run, *of("u07", "u11"))
     execution(run).run()
     workflow = Workflow(run)
@@ -198,7 +199,7 @@ def test_a_catalogue_that_is_a_list_of_its_own_tells_nothing(tmp_path: Path, sma
     )
     settings = small(data__path=str(ratings), data__items__path=str(tmp_path / "items.csv"))
     run = prepare(load(overrides=settings), tmp_path / "run")
-    assert run.reference.listed and run.titles_of_only(Selection(users=("u07",)), None) is None
+    assert run.reference.listed and run.titles_of_only(Selection(users=("u07",)), run.clients) is None
     assert kept_titles(Located({"client-0": 3}, (0,), {}, {}, {})) == []
 
 
