@@ -40,6 +40,7 @@ from fedrec.strategies import strategy_of
 from fedrec.strategies.strategy import Learnt
 from fedrec.tasks import encoder_of, task_of
 from fedrec.tasks.task import Encoder
+from fedrec.training.item_start import with_item_rows
 from fedrec.training.lesson import Lesson, Validation
 from fedrec.training.loop import train
 from fedrec.training.step import Learning
@@ -232,6 +233,13 @@ class Client:
         return model
 
     @property
+    def averaged(self) -> int:
+        """How many clients' item rows become one; 1 = nobody else's come to this client's."""
+        config = self.config
+        alone = config.items.share == "none" or not strategy_of(config).averages
+        return 1 if alone else config.clients.count
+
+    @property
     def _weighs(self) -> bool:
         return self.config.shards > 1 and AGGREGATORS[self.config.aggregator].judges
 
@@ -265,7 +273,7 @@ class _Learner:
             lesson = Lesson(
                 client.encoder.windows(rows, place == shard), task.labels(rows), rows.user,
                 client.encoder.readout, (config.seed, prefix + client.name, shard, number), number - 1,
-                config.federation.rounds, client.validation(shard),
+                config.federation.rounds, client.validation(shard), clients=client.averaged, shards=config.shards,
             )  # fmt: skip
             begin, towards = _tensors([state, centre])
             learning = Learning(client.base.model, config.lora, begin, lesson, config.train, pull, towards)
@@ -273,7 +281,7 @@ class _Learner:
             used = everything.take(read & (shard_of_row == shard))
             client.store.home.record_use(client.store.id, shard, number, used, client.catalogue)
             with bar(f"{client.name} round {number}") as tick:
-                outcome = train(learning, checkpoint=checkpoint, on_step=tick)
+                outcome = train(with_item_rows(learning), checkpoint=checkpoint, on_step=tick)
             checkpoint.unlink(missing_ok=True)
             trained.append({name: tensor.numpy() for name, tensor in outcome.state.items()})
             losses.append(outcome.loss)

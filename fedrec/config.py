@@ -100,7 +100,7 @@ class LoraConfig(Section):
 class ItemTokensConfig(Section):
     """A token of its own for every item: its frozen row is made of the title, and adapters add a learnt one."""
 
-    rank: int = Field(8, ge=0, description="rank of the learnt rows; 0 = items have no tokens")
+    rank: int = Field(4, ge=0, description="rank of the learnt rows; 0 = items have no tokens")
     share: Literal["all", "none"] = Field(
         "all", description="none = item rows never leave a client; those that moved say which items its people met"
     )
@@ -113,9 +113,13 @@ class TrainConfig(Section):
     """Local training."""
 
     step: Annotated[str, STEPS] = Field("plain", description="what a batch is, and what it does to the adapter")
-    lr: float = Field(2e-4, gt=0, description="peak learning rate of AdamW")
-    item_lr: float = Field(1e-2, ge=0, description="peak learning rate of item rows")
-    item_shrink: float = Field(0.1, ge=0, description="of item rows towards zero, AdamW's weight decay")
+    lr: float = Field(5e-4, gt=0, description="peak learning rate of AdamW")
+    item_lr: float = Field(
+        0.1, ge=0, description="peak rate of item rows, by gradient of the sum of losses; 0 = they stay as they begin"
+    )
+    item_prior: float = Field(
+        1.0, gt=0, description="item rows are N(0, 1 / item_prior) before anybody has met the item"
+    )
     epochs: int = Field(1, ge=1, description="passes over the client's rows in a round")
     stop: Literal["validation", "never"] = Field(
         "validation",

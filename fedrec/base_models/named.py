@@ -24,18 +24,18 @@ def base_name(dataset: Dataset, config: RunConfig) -> str:
 
 def embedded_base(catalogue: Catalogue, config: RunConfig, *, force: bool = False) -> Path:
     """The folder of the embedded base model for this run; built where it is not there, or anew where forced."""
-    from fedrec.models.embedded import ensure_embedded, recipe_for
+    from fedrec.models.embedded import Recipe, ensure_embedded
 
     world = world_of(config.data)
-    return ensure_embedded(catalogue, world, recipe_for(world, config.items.rank > 0), force=force)
+    return ensure_embedded(catalogue, world, Recipe(rank=config.items.rank), force=force)
 
 
 def is_embedded(base: str, catalogue: Catalogue, config: RunConfig) -> bool:
     """Whether a folder, wherever the cache was then, is that of the embedded base model for this run."""
-    from fedrec.models.embedded import embedded_folder, recipe_for
+    from fedrec.models.embedded import Recipe, embedded_folder
 
     world = world_of(config.data)
-    return Path(base).name == embedded_folder(catalogue, world, recipe_for(world, config.items.rank > 0)).name
+    return Path(base).name == embedded_folder(catalogue, world, Recipe(rank=config.items.rank)).name
 
 
 def world_of(data: DataConfig) -> World | None:

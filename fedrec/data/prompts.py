@@ -59,11 +59,13 @@ class Window:
         ids: (t,) token ids.
         at: (k,) positions whose next token is an answer to be predicted.
         rows: (k,) the interaction rows those answers belong to.
+        first: the row of the first title in it; the next title's is the next row, and so on.
     """
 
     ids: NDArray[np.int64]
     at: NDArray[np.int64]
     rows: Rows
+    first: int = 0
 
 
 def template_of(tokenizer: Any, instruction: str) -> Template:
@@ -140,10 +142,14 @@ class PromptEncoder:
         self.history = config.history
         self._fit(config, context)
 
-    def with_items(self, first: int, config: PromptConfig, context: int) -> Self:
-        """The same with item i's own token, `first + i`, behind its title."""
-        numbered = copy(self)
-        numbered.titles = tuple((*title, first + item) for item, title in enumerate(self.titles))
+    def with_items(self, first: int, config: PromptConfig, context: int, of: Sequence[int] | None = None) -> Self:
+        """The same with item i's own token, `first + i`, behind its title.
+
+        Args:
+            of: m items instead, each a title's; none = every title is an item.
+        """
+        numbered, titles = copy(self), self.titles if of is None else [self.titles[title] for title in of]
+        numbered.titles = tuple((*title, first + item) for item, title in enumerate(titles))
         numbered._fit(config, context)
         return numbered
 
@@ -219,7 +225,7 @@ class PromptEncoder:
                     answered.append(offset + r)
                 ids += rows[r]
             ids = ids[: at[-1] + 1]  # what follows the last answer position is never read
-            windows.append(Window(np.array(ids), np.array(at), np.array(answered, dtype=np.intp)))
+            windows.append(Window(np.array(ids), np.array(at), np.array(answered, dtype=np.intp), offset + start))
             row = end
         return windows
 

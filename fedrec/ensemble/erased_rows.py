@@ -40,7 +40,10 @@ def held(folder: Path, request: str) -> tuple[list[Window], list[int]]:
         return [], []
     labels = arrays.pop("labels").tolist()
     count = len({name.split("/")[0] for name in arrays})
-    return [Window(*(arrays[f"{number}/{name}"] for name in ("ids", "at", "rows"))) for number in range(count)], labels
+    windows = [
+        Window(arrays[f"{number}/ids"], arrays[f"{number}/at"], arrays[f"{number}/rows"]) for number in range(count)
+    ]
+    return windows, labels
 
 
 def discard(folder: Path, request: str) -> None:

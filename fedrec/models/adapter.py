@@ -21,7 +21,7 @@ from transformers.pytorch_utils import Conv1D
 from fedrec.config import LoraConfig
 from fedrec.errors import FedrecError, UsageError
 from fedrec.models.body import body
-from fedrec.models.item_tokens import item_tokens
+from fedrec.models.item_tokens import item_frame, item_tokens
 from fedrec.protocol import item_rows
 from fedrec.protocol.adapters import ITEMS_A, ITEMS_B, ROWS, digest_of
 
@@ -87,7 +87,7 @@ def state_shapes(model: nn.Module, config: LoraConfig) -> Shapes:
 def initial_state(model: nn.Module, config: LoraConfig, seed: int) -> State:
     """A new adapter, begun as PEFT does: A uniform in ±1/√in (Kaiming, a = √5), B zero, so it changes nothing yet.
 
-    Of item tokens, as PEFT begins an embedding, B is normal and A zero: no item has a row.
+    Of item tokens, as PEFT begins an embedding, B is normal (of one public seed, `item_frame`) and A zero: no item has a row.
 
     Each layer draws from a generator of its own, seeded by (seed, layer): the result depends neither on the global
     random state nor on which other layers are targeted.
@@ -101,7 +101,7 @@ def initial_state(model: nn.Module, config: LoraConfig, seed: int) -> State:
         digest = hashlib.sha256(f"{seed}:{key}".encode()).digest()
         generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
         if key == ITEMS_B:
-            state[key].normal_(generator=generator)
+            state[key] = item_frame(*shape)
         elif key.endswith(".A"):
             nn.init.kaiming_uniform_(state[key], a=math.sqrt(5), generator=generator)
     return state

@@ -15,32 +15,38 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 from transformers.utils import logging
 
 from fedrec.config import PromptConfig, TrainConfig
 from fedrec.console.progress import PATIENCE, bar, say
-from fedrec.data.dataset import Catalogue, Interactions
+from fedrec.data.dataset import Catalogue
 from fedrec.data.generated import World
 from fedrec.data.imagined_cohort import imagined_cohort
-from fedrec.data.prompts import PromptEncoder
+from fedrec.data.prompts import PromptEncoder, Tokens, Window
 from fedrec.errors import FedrecError, UsageError, os_fault
 from fedrec.files import read_json, storing, write_json
-from fedrec.hardware import fast_precision, settle_threads, threads, torch_device
-from fedrec.models.item_tokens import reading_titles
+from fedrec.hardware import settle_threads, threads
+from fedrec.models.item_tokens import reading_items
 from fedrec.models.pretraining import (
     END,
+    Answers,
+    AnyBatch,
     Batch,
+    answer_loss,
     language_batches,
     new_llama,
+    next_token_loss,
     pretrain,
-    token_batches,
+    timeline_batches,
     train_tokenizer,
 )
 
@@ -51,31 +57,24 @@ class Recipe:
 
     Attributes:
         language_steps, timeline_steps: at most so many, where the passes over a big catalogue would take more.
-        items: it reads a token of its own behind every title (`item_tokens`), a mean of the title's.
+        rank: it reads a token of its own behind every title (`item_tokens`), with a learnt row of that rank; 0 = none.
     """
 
-    version: int = 5
+    version: int = 6  # whatever is imagined is part of it, and what is done with it
     vocabulary: int = 4000
     width: int = 128
     layers: int = 4
     context: int = 1024
     language_passes: int = 6
-    timeline_passes: int = 2
+    timeline_passes: int = 1
     language_steps: int = 256
-    timeline_steps: int = 768
-    window: int = 256
+    timeline_steps: int = 1024
+    window: int = 320
     batch_tokens: int = 1024
     language_lr: float = 2e-3
-    timeline_lr: float = 7e-4
+    timeline_lr: float = 1e-3
     seed: int = 2
-    items: bool = False
-
-
-def recipe_for(world: World | None, items: bool = False) -> Recipe:
-    """The usual one; each imagined person is met once, so that there is nothing to learn by heart."""
-    if world is not None:
-        return Recipe(items=items)
-    return Recipe(items=items, timeline_passes=1, timeline_steps=1024)
+    rank: int = 0
 
 
 def ensure_embedded(
@@ -90,9 +89,8 @@ def ensure_embedded(
     Raises:
         FedrecError: it is not there, and cannot be kept.
     """
-    recipe = recipe or recipe_for(world)
-    texts, cohort = _public(catalogue, world, recipe)
-    folder = cache() / _name(catalogue, texts, cohort, recipe)
+    recipe = recipe or Recipe()
+    folder = embedded_folder(catalogue, world, recipe)
     if folder.exists() and not force:
         return folder
     partial = folder.with_name(folder.name + ".partial")
@@ -101,7 +99,7 @@ def ensure_embedded(
         with _only_one(folder):
             if force or not folder.exists():
                 shutil.rmtree(partial, ignore_errors=True)
-                build(partial, catalogue, texts, cohort, recipe)
+                build(partial, catalogue, world, recipe)
                 shutil.rmtree(folder, ignore_errors=True)
                 partial.rename(folder)
     except OSError as error:
@@ -115,49 +113,95 @@ def ensure_embedded(
 
 def embedded_folder(catalogue: Catalogue, world: World | None = None, recipe: Recipe | None = None) -> Path:
     """Where `ensure_embedded` has the model; nothing is built."""
-    recipe = recipe or recipe_for(world)
-    return cache() / _name(catalogue, *_public(catalogue, world, recipe), recipe)
+    recipe = recipe or Recipe()
+    return cache() / _name(catalogue, world, recipe)
 
 
-def build(folder: Path, catalogue: Catalogue, texts: Sequence[str], cohort: Interactions, recipe: Recipe) -> None:
+def build(folder: Path, catalogue: Catalogue, world: World | None, recipe: Recipe) -> None:
     """Make the model and its tokenizer in `folder`."""
+    texts = () if world is None else world.text
     titles = sorted(set(catalogue.titles))
     tokenizer = train_tokenizer([*texts, *titles], recipe.vocabulary)
     model = new_llama(len(tokenizer), recipe.width, recipe.layers, recipe.context, recipe.seed)
-    documents = tokenizer([*texts, *titles], add_special_tokens=False)["input_ids"]
-    prompts = PromptConfig(window=recipe.window)
-    encoder = PromptEncoder(tokenizer, catalogue.titles, prompts, recipe.context)
-    words, title_tokens = len(tokenizer), encoder.titles
-    if recipe.items:
-        encoder = encoder.with_items(words, prompts, recipe.context)
-    windows = encoder.windows(cohort, np.ones(len(cohort), bool))
     random = np.random.default_rng(recipe.seed)
-    end: int = tokenizer.get_vocab()[END]
-    rows = recipe.batch_tokens // recipe.window
-    language = _passes(
-        lambda: language_batches(documents, end, recipe.window, rows, random),
-        recipe.language_passes, recipe.language_steps,
-    )  # fmt: skip
-    timelines = _passes(
-        lambda: token_batches(windows, cohort.label, encoder.template.answers, recipe.batch_tokens, random, words),
-        recipe.timeline_passes, recipe.timeline_steps,
-    )  # fmt: skip
+    language = _language(tokenizer, [*texts, *titles], recipe, random) if texts else []
+    timelines = _timelines(tokenizer, catalogue, world, recipe, random)
     hardware = settle_threads(TrainConfig(device="cpu"), model)
-    precision = fast_precision(torch_device("cpu"))
-    bf16 = precision == "bf16"
     with bar("base model") as tick, threads(hardware.threads):
-        advance = _counter(tick, len(language) + len(timelines))
-        pretrain(model, language, recipe.language_lr, bf16, advance)
-        with reading_titles(model, title_tokens):
-            losses = pretrain(model, timelines, recipe.timeline_lr, bf16, advance)
+        advance = _counter(tick, len(language) + len(timelines.batches))
+        pretrain(model, language, next_token_loss, recipe.language_lr, advance)
+        with timelines.reading(model):
+            losses = pretrain(model, timelines.batches, answer_loss(timelines.answers), recipe.timeline_lr, advance)
     logging.disable_progress_bar()
     folder.mkdir(parents=True)
     with storing(folder):
         model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    facts = {"steps": len(losses), "loss": float(np.mean(losses[-50:]))}
-    machine = {"threads": hardware.threads, "precision": precision}
-    write_json(folder / "built.json", {**vars(recipe), **machine, **facts})
+    facts = {"steps": len(losses), "loss": float(np.mean(losses[-50:])), "threads": hardware.threads}
+    write_json(folder / "built.json", {**vars(recipe), **facts})
+
+
+@dataclass(frozen=True)
+class _Timelines:
+    """
+    Attributes:
+        answers: tokens of no and yes.
+        titles: of each row, where it has an item of its own; learnt: (n, r) what an adapter would add to that.
+    """
+
+    batches: list[Answers]
+    answers: tuple[int, int]
+    titles: Sequence[Tokens]
+    learnt: NDArray[np.float32]
+
+    def reading(self, model: LlamaForCausalLM) -> AbstractContextManager[None]:
+        """While it lasts, the model reads those items."""
+        return reading_items(model, self.titles, self.learnt) if self.titles else nullcontext()
+
+
+def _language(
+    tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], recipe: Recipe, random: np.random.Generator
+) -> list[Batch]:
+    documents = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    end: int = tokenizer.get_vocab()[END]
+    rows = recipe.batch_tokens // recipe.window
+    return _passes(
+        lambda: language_batches(documents, end, recipe.window, rows, random),
+        recipe.language_passes, recipe.language_steps,
+    )  # fmt: skip
+
+
+def _timelines(
+    tokenizer: PreTrainedTokenizerFast,
+    catalogue: Catalogue,
+    world: World | None,
+    recipe: Recipe,
+    random: np.random.Generator,
+) -> _Timelines:
+    """What people say, imagined ones and the world's public ones."""
+    imagined = imagined_cohort(catalogue, recipe.seed, recipe.rank)
+    people, learnt, chances = [imagined.rows], [imagined.learnt], [imagined.chance]
+    if world is not None:
+        people.append(world.cohort)
+        learnt.append(np.zeros((len(world.cohort), recipe.rank), np.float32))
+        chances.append(world.cohort.label.astype(np.float64))
+    prompts = PromptConfig(window=recipe.window)
+    plain = PromptEncoder(tokenizer, catalogue.titles, prompts, recipe.context)
+    items = np.concatenate([rows.item for rows in people]).tolist()
+    encoder = plain.with_items(len(tokenizer), prompts, recipe.context, items) if recipe.rank else plain
+    windows: list[Window] = []
+    first = 0
+    for rows in people:
+        numbered = replace(rows, item=np.arange(first, first + len(rows), dtype=np.int32)) if recipe.rank else rows
+        found = encoder.windows(numbered, np.ones(len(rows), bool))
+        windows += [replace(window, rows=window.rows + first) for window in found]
+        first += len(rows)
+    batches = _passes(
+        lambda: timeline_batches(windows, np.concatenate(chances), recipe.batch_tokens, random),
+        recipe.timeline_passes, recipe.timeline_steps,
+    )  # fmt: skip
+    titles = [plain.titles[item] for item in items] if recipe.rank else []
+    return _Timelines(batches, plain.template.answers, titles, np.concatenate(learnt))
 
 
 def cache() -> Path:
@@ -172,7 +216,7 @@ def cache() -> Path:
         raise UsageError("there is no home folder to keep the embedded base in: set FEDREC_CACHE=FOLDER") from None
 
 
-def _passes(once: Callable[[], Iterator[Batch]], passes: int, steps: int) -> list[Batch]:
+def _passes(once: Callable[[], Iterator[AnyBatch]], passes: int, steps: int) -> list[AnyBatch]:
     """So many passes, but no more than so many steps."""
     return list(islice(chain.from_iterable(once() for _ in range(passes)), steps))
 
@@ -216,13 +260,10 @@ def _counter(tick: Callable[[int, int], None], total: int) -> Callable[[float], 
     return advance
 
 
-def _public(catalogue: Catalogue, world: World | None, recipe: Recipe) -> tuple[Sequence[str], Interactions]:
-    """The texts and timelines it reads."""
-    return ((), imagined_cohort(catalogue, recipe.seed)) if world is None else (world.text, world.cohort)
-
-
-def _name(catalogue: Catalogue, texts: Sequence[str], cohort: Interactions, recipe: Recipe) -> str:
+def _name(catalogue: Catalogue, world: World | None, recipe: Recipe) -> str:
+    texts = () if world is None else world.text
     digest = hashlib.sha256(repr((recipe, catalogue.titles, tuple(texts))).encode())
-    for column in (cohort.user, cohort.item, cohort.label):
-        digest.update(column.tobytes())
+    if world is not None:
+        for column in (world.cohort.user, world.cohort.item, world.cohort.label):
+            digest.update(column.tobytes())
     return f"base-{digest.hexdigest()[:12]}"

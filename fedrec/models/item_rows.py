@@ -9,11 +9,13 @@ adapter's own rows is `fedrec.protocol.item_rows`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from fedrec.models.item_tokens import ItemTokens
 from fedrec.models.routing import Routing, add
@@ -45,7 +47,8 @@ class ItemStack(nn.Module):
         self.register_buffer("rows", None if rows is None else rows.to(device, torch.int64), persistent=False)
         self._items = np.arange(tokens.count, dtype=np.int32) if rows is None else rows.cpu().numpy().astype(np.int32)
         self.A = nn.Parameter(torch.zeros(width, len(self._items), tokens.rank, device=device))
-        self.B = nn.Parameter(torch.zeros(width, tokens.rank, tokens.width, device=device))
+        self.B = nn.Parameter(torch.zeros(width, tokens.rank, tokens.width, device=device), requires_grad=False)
+        self._left_out: Tensor | None = None
         self._loaded: list[Arrays] = [{}] * width  # for their rows of items that have none here
 
     @torch.no_grad()
@@ -70,6 +73,15 @@ class ItemStack(nn.Module):
         self.B.copy_(other.B[index])
         self._loaded = [other._loaded[k] for k in chosen]
 
+    @contextmanager
+    def leaving_out(self, part: Tensor) -> Iterator[None]:
+        """Within this block, (b, t) numbers are taken off the first of A where a batch reads it."""
+        self._left_out = part
+        try:
+            yield
+        finally:
+            self._left_out = None
+
     def forward(self, ids: Tensor, y: Tensor, routing: Routing) -> Tensor:
         """y (b, t, d), the embeddings of token ids (b, t), plus what the adapters have learnt of the items there."""
         item = ids - self.tokens.first
@@ -82,6 +94,8 @@ class ItemStack(nn.Module):
             place = torch.searchsorted(self.rows, item).clamp(max=len(self.rows) - 1)
             here &= self.rows[place] == item
         s, up = routing.looked_up(place, here, self.A, self.B, y.dtype)
+        if self._left_out is not None:
+            s = s - functional.pad(self._left_out.unsqueeze(-1).to(s), (0, s.shape[-1] - 1))
         return add(y, s, up, self.scale)
 
 

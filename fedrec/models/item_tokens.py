@@ -30,6 +30,7 @@ from fedrec.models.body import hidden_states
 from fedrec.models.branching import continues_like
 
 _NOTED = "fedrec_item_tokens"  # in the model's own configuration, which goes wherever the model goes
+_FRAME = 1234  # seed of `item_frame`
 _TOGETHER = 1024  # titles whose rows are made at once
 
 
@@ -55,9 +56,23 @@ class ItemTokens:
 
     @property
     def scale(self) -> float:
-        """What A B counts, so that B may begin as N(0, 1) and one learning rate serves both, whatever the base: a step
-        of 0.01 in every number of A_i moves the row by a tenth of its length times sqrt(r)."""
-        return 10 * self.length / math.sqrt(self.width)
+        """What A B counts, whatever the base: 1 in a number of A_i moves the row by half its length."""
+        return scale_of(self.length, self.width)
+
+
+def scale_of(length: float, width: int) -> float:
+    """`ItemTokens.scale`."""
+    return length / (2 * math.sqrt(width))
+
+
+def item_frame(rank: int, width: int) -> Tensor:
+    """(r, d) the B of every adapter: N(0, 1), public and never trained.
+
+    So rows of all clients and shards are numbers of one frame, and their mean is what it says. The embedded base has
+    learnt to read it: in its first direction stands the title's log-odds.
+    """
+    generators = [torch.Generator().manual_seed(_FRAME + row) for row in range(rank)]
+    return torch.stack([torch.randn(width, generator=each) for each in generators])
 
 
 def item_tokens(model: nn.Module) -> ItemTokens | None:
@@ -173,9 +188,14 @@ def fault_of(whole: Any, model: Any) -> str | None:
 
 
 @contextmanager
-def reading_titles(model: Any, titles: Sequence[Tokens]) -> Iterator[None]:
+def reading_items(model: Any, titles: Sequence[Tokens], learnt: NDArray[np.float32]) -> Iterator[None]:
     """While it lasts, a model reads the tokens behind its vocabulary as those of items, by its embedding as it is then:
-    so it learns to read what `extended` gives it."""
+    so it learns to read what `extended` gives it, and what an adapter adds to that.
+
+    Args:
+        titles: m items' titles; learnt: (m, r) their rows A.
+    """
+    frame, rows_of = item_frame(learnt.shape[1], model.get_input_embeddings().weight.shape[1]), torch.from_numpy(learnt)
     embedding = model.get_input_embeddings()
     first, words = len(embedding.weight), embedding.forward
 
@@ -187,6 +207,7 @@ def reading_titles(model: Any, titles: Sequence[Tokens]) -> Iterator[None]:
             return found
         length = float(embedding.weight.detach().norm(dim=-1).median())
         rows = content_rows(embedding.weight, tuple(titles[i] for i in items.tolist()), length)
+        rows = rows + scale_of(length, rows.shape[1]) * (rows_of[items] @ frame)
         return found.masked_scatter(here.unsqueeze(-1), rows[place].to(found.dtype))
 
     embedding.forward = read

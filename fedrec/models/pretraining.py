@@ -1,14 +1,14 @@
 """Making a small language model from nothing: a tokenizer, a Llama, batches of text and of timelines, one loop.
 
 Used for the embedded base model, and by experiments that build a better one from public film data. The loss is a
-weighted mean of next-token cross-entropies; the weights say what is to be learnt (every token of a text; in a
-timeline the answers above all).
+mean of next-token cross-entropies: of every token of a text, and in a timeline of the answers alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -18,10 +18,12 @@ from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from fedrec.data.prompts import ANSWERS, Window
+from fedrec.models.padding import answer_positions, pad
 
 START, END, PAD = "<s>", "</s>", "<pad>"
 _PIECES = r" ?\(\d{4}\)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+"  # a year in brackets may become one token
-_TITLE_WEIGHT = 0.02  # of a token of a title in a timeline, beside 1 of an answer
+
+AnyBatch = TypeVar("AnyBatch")
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,25 @@ class Batch:
     Attributes:
         ids: (b, t) int64 token ids.
         weight: (b, t) float32; `weight[i, j]` is the weight of predicting `ids[i, j + 1]`, 0 in the last column.
-        answers: tokens that compete with each other only, as in the score of a row; none in plain text.
     """
 
     ids: torch.Tensor
     weight: torch.Tensor
-    answers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answers:
+    """b timelines, padded on the right, and what is said in them k times.
+
+    Attributes:
+        ids: (b, t) int64 token ids.
+        at: rows and columns, (k,) each, of the tokens at which an answer is to be predicted.
+        chance: (k,) float32 the probability of a yes there.
+    """
+
+    ids: torch.Tensor
+    at: tuple[torch.Tensor, torch.Tensor]
+    chance: torch.Tensor
 
 
 def train_tokenizer(texts: Iterable[str], size: int) -> PreTrainedTokenizerFast:
@@ -101,56 +116,45 @@ def language_batches(
         yield _padded([(row, [1.0] * (len(row) - 1) + [0.0]) for row in rows[start : start + batch]])
 
 
-def token_batches(
-    windows: Sequence[Window],
-    labels: NDArray[np.int8],
-    answers: tuple[int, int],
-    tokens: int,
-    random: np.random.Generator,
-    words: int | None = None,
-) -> Iterator[Batch]:
+def timeline_batches(
+    windows: Sequence[Window], chances: NDArray[np.float64], tokens: int, random: np.random.Generator
+) -> Iterator[Answers]:
     """One pass over windows, those of similar length together, about `tokens` tokens a batch, in random order.
 
     Batches of equal size in tokens give every row about the same weight; batches of so many windows would let the many
     people with a row or two outweigh the long histories, which have the most to teach.
 
     Args:
-        words: the first token of an item; those are not to be predicted.
+        chances: (n,) the probability of a like of all rows that `Window.rows` point into, as far as it is known: a
+            label is 0 or 1, and what is imagined has a probability, which teaches the same with less noise.
     """
     noisy = np.array([len(window.ids) for window in windows]) * random.uniform(0.9, 1.1, len(windows))
     groups: list[list[Window]] = [[]]
     longest = 0
     for number in np.argsort(noisy, kind="stable"):
-        longest = max(longest, len(windows[number].ids) + 1)
+        longest = max(longest, len(windows[number].ids))
         if groups[-1] and (len(groups[-1]) + 1) * longest > tokens:
             groups.append([])
-            longest = len(windows[number].ids) + 1
+            longest = len(windows[number].ids)
         groups[-1].append(windows[number])
     for chosen in random.permutation(len(groups)):
-        yield _padded([_answered(window, labels, answers, words) for window in groups[chosen]], answers)
-
-
-def _answered(
-    window: Window, labels: NDArray[np.int8], answers: tuple[int, int], words: int | None
-) -> tuple[list[int], list[float]]:
-    weight = np.full(len(window.ids) + 1, _TITLE_WEIGHT)
-    if words is not None:
-        weight[:-2][window.ids[1:] >= words] = 0.0
-    weight[window.at] = 1.0
-    weight[-1] = 0.0
-    return [*window.ids.tolist(), answers[labels[window.rows[-1]]]], weight.tolist()
+        group, device = groups[chosen], torch.device("cpu")
+        asked = np.concatenate([window.rows for window in group])
+        chance = torch.from_numpy(chances[asked]).float()
+        yield Answers(pad(group, device), answer_positions(group, device), chance)
 
 
 def pretrain(
     model: LlamaForCausalLM,
-    batches: Sequence[Batch],
+    batches: Sequence[AnyBatch],
+    loss_of: Callable[[LlamaForCausalLM, AnyBatch], torch.Tensor],
     lr: float,
-    bf16: bool,
     advance: Callable[[float], None] = lambda loss: None,
 ) -> list[float]:
     """Trains all parameters, one AdamW step a batch, cosine schedule after a warm-up of 5 %; the loss of each step.
 
     Args:
+        loss_of: of a batch.
         advance: told the loss after each step (to show progress).
     """
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.95), weight_decay=0.05, fused=True)
@@ -158,8 +162,7 @@ def pretrain(
     model.train()
     losses = []
     for batch in batches:
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            loss = next_token_loss(model, batch)
+        loss = loss_of(model, batch)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -174,31 +177,37 @@ def pretrain(
 def next_token_loss(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
     """The weighted mean cross-entropy in nats; logits are computed where a weight stands and nowhere else.
 
-    An answer is predicted among the answers alone: against the whole vocabulary a model spends its first hundreds of
-    steps on telling answers from words, and learns to read histories late or never.
     No attention mask: what pads a row stands right of it, where causal attention does not look.
     """
     hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state
     rows, columns = torch.nonzero(batch.weight, as_tuple=True)
     weight = batch.weight[rows, columns]
-    targets = batch.ids[rows, columns + 1]
     logits = model.lm_head(hidden[rows, columns]).float()
-    if batch.answers:
-        answers = torch.tensor(batch.answers)
-        words = torch.ones(logits.shape[1], dtype=torch.bool).index_fill(0, answers, False)
-        logits = logits.masked_fill(torch.isin(targets, answers)[:, None] & words, -torch.inf)
-    losses = functional.cross_entropy(logits, targets, reduction="none")
+    losses = functional.cross_entropy(logits, batch.ids[rows, columns + 1], reduction="none")
     return (losses * weight).sum() / weight.sum()
 
 
-def _padded(rows: Sequence[tuple[Sequence[int], Sequence[float]]], answers: tuple[int, ...] = ()) -> Batch:
+def answer_loss(answers: tuple[int, int]) -> Callable[[LlamaForCausalLM, Answers], torch.Tensor]:
+    """The mean cross-entropy in nats of what timelines say, between the tokens of no and yes alone: against the whole
+    vocabulary a model spends its first hundreds of steps on telling answers from words."""
+    no, yes = answers
+
+    def loss(model: LlamaForCausalLM, batch: Answers) -> torch.Tensor:
+        hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state[batch.at]
+        says = hidden @ (model.lm_head.weight[yes] - model.lm_head.weight[no])
+        return functional.binary_cross_entropy_with_logits(says.float(), batch.chance)
+
+    return loss
+
+
+def _padded(rows: Sequence[tuple[Sequence[int], Sequence[float]]]) -> Batch:
     longest = max(len(ids) for ids, _ in rows)
     ids = torch.zeros(len(rows), longest, dtype=torch.int64)
     weight = torch.zeros(len(rows), longest)
     for number, (tokens, weights) in enumerate(rows):
         ids[number, : len(tokens)] = torch.tensor(tokens)
         weight[number, : len(weights)] = torch.tensor(weights)
-    return Batch(ids, weight, answers)
+    return Batch(ids, weight)
 
 
 def _warm_cosine(steps: int) -> Callable[[int], float]:

@@ -12,6 +12,7 @@ class Local(Strategy):
     """Everybody keeps what they trained."""
 
     words = "each client trains alone and hears nothing of the others (local)"
+    averages = False
 
     def aggregate(
         self, trained: Sequence[Trained], states: Mapping[str, State], initial: State, round_: int

@@ -89,11 +89,13 @@ class Strategy(Section):
     Attributes:
         words: how it trains, in a newcomer's words.
         pools: one client, named as the strategy, holds everybody's rows.
+        averages: adapters of several clients become one.
         cannot_forget: why no person can be erased from its models; empty where they can.
     """
 
     words: ClassVar[str]
     pools: ClassVar[bool] = False
+    averages: ClassVar[bool] = True
     cannot_forget: ClassVar[str] = ""
 
     @abstractmethod

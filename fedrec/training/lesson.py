@@ -40,6 +40,8 @@ class Lesson:
         key: (seed, client, shard, round): the source of all randomness.
         round, rounds: the position of this round (from 0) in the learning-rate schedule.
         validation: what chooses among the adapters on the way; without it the last one is taken.
+        clients: how many adapters, this one among them, are averaged after the round.
+        shards: how many averages of such answer together.
     """
 
     windows: Sequence[Window]
@@ -50,6 +52,8 @@ class Lesson:
     round: int
     rounds: int
     validation: Validation = Validation()
+    clients: int = 1
+    shards: int = 1
 
     @property
     def seed(self) -> int:
@@ -57,7 +61,7 @@ class Lesson:
 
     def digest(self, config: TrainConfig) -> str:
         """SHA-256 of all that decides what a given start becomes: equal digests and starts give equal adapters."""
-        said = (self.key, self.round, self.rounds, self.readout, config)
+        said = (self.key, self.round, self.rounds, self.readout, config, self.clients, self.shards)
         digest = hashlib.sha256(repr(said).encode())
         for part in (self, self.validation):
             digest.update(len(part.windows).to_bytes(8, "big"))

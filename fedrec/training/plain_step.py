@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fedrec.config import TrainConfig
 from fedrec.data.prompts import Window
 from fedrec.models.adapter import State
 from fedrec.models.adapter_bank import AdapterBank, Routed
 from fedrec.training.batches import batches
+from fedrec.training.item_step import hold_rows, move_rows, prior_of
 from fedrec.training.step import Learning, Step
 
 
@@ -23,14 +23,17 @@ class Plain(Step):
     def __init__(self, learning: Learning) -> None:
         super().__init__(learning)
         self.bank = AdapterBank(learning.model, learning.lora, items=learning.items)
-        self.parameters = list(self.bank.parameters())
+        hold_rows(self.bank, learning.config)
+        self.parameters = [parameter for parameter in self.bank.parameters() if parameter.requires_grad]
         self._anchors: list[Tensor] = []
         if learning.pull:
             self.bank.load(0, learning.anchor or learning.start)
             self._anchors = [parameter.detach().clone() for parameter in self.parameters]
         self.bank.load(0, learning.start)
         self.bank.train()
-        self.optimiser = torch.optim.AdamW(groups(self.bank, learning.config), fused=True)
+        config = learning.config
+        layers = layers_of(self.bank)
+        self.optimiser = torch.optim.AdamW(layers, lr=config.lr, weight_decay=config.weight_decay, fused=True)
 
     @property
     def steps(self) -> int:
@@ -41,12 +44,14 @@ class Plain(Step):
         return batches(self.learning.lesson, self.learning.config)
 
     def take(self, batch: list[Window], rate: float) -> tuple[float, int]:
+        config = self.learning.config
         for group in self.optimiser.param_groups:
-            group["lr"] = rate * group["pace"]
+            group["lr"] = rate
         told = self.backward(batch)
         self._pull()
-        for group in self.optimiser.param_groups:  # each by itself: long gradients of item rows do not slow the layers
-            torch.nn.utils.clip_grad_norm_(group["params"], self.learning.config.clip)
+        shrink = prior_of(config, self.learning.lesson) * config.epochs / self.steps
+        move_rows(self.bank, config.item_lr * rate / config.lr, [told[1]], [shrink])
+        torch.nn.utils.clip_grad_norm_(layers_of(self.bank), config.clip)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         return told
@@ -83,17 +88,6 @@ class Plain(Step):
             parameter.grad.add_(parameter.detach() - centre, alpha=self.learning.pull)
 
 
-def groups(bank: AdapterBank, config: TrainConfig) -> list[dict[str, Any]]:
-    """A bank's parameters by how they learn: `pace` is a learning rate as a multiple of the adapter's."""
-    rows = bank.items
-    learnt = [] if rows is None else [rows.A, rows.B]
-    others = [each for each in bank.parameters() if all(each is not row for row in learnt)]
-    found: list[dict[str, Any]] = [
-        {"params": others, "lr": config.lr, "pace": 1.0, "weight_decay": config.weight_decay}
-    ]
-    if rows is not None:
-        pace = config.item_lr / config.lr
-        own = {"lr": config.item_lr, "pace": pace}
-        found.append({"params": [rows.A], "weight_decay": config.item_shrink, **own})
-        found.append({"params": [rows.B], "weight_decay": 0.0, **own})
-    return found
+def layers_of(bank: AdapterBank) -> list[Tensor]:
+    """What a bank learns by its optimiser: all but item rows (`fedrec.training.item_step`)."""
+    return [parameter for _, stack in bank.named_layers() for parameter in stack.parameters()]

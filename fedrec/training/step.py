@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fedrec.config import LoraConfig, TrainConfig
@@ -33,6 +35,7 @@ class Learning:
         start: the adapter to begin with.
         pull: weight mu of the proximal term mu/2 |theta - anchor|^2 (FedProx, Li et al. 2020).
         anchor: the adapter it pulls towards; none = `start`.
+        own: (n,) what each row's own answer has taught of its title, left out where the title is read; none = nothing.
     """
 
     model: torch.nn.Module
@@ -42,6 +45,7 @@ class Learning:
     config: TrainConfig
     pull: float = 0.0
     anchor: State | None = None
+    own: NDArray[np.float32] | None = None
 
     @property
     def digest(self) -> str:
@@ -69,14 +73,30 @@ class Learning:
         logits = self.logits(batch, bank, routing)
         return self.lesson.readout.loss(logits, self.labels(batch).to(logits.device), each)
 
-    def logits(self, batch: list[Window], bank: AdapterBank, routing: Routing) -> Tensor:
-        """(k, t) fp32 logits of the readout's tokens of the rows that a batch answers, window after window."""
+    def logits(self, batch: list[Window], bank: AdapterBank, routing: Routing, own: Tensor | None = None) -> Tensor:
+        """(k, t) fp32 logits of the readout's tokens of the rows that a batch answers, window after window.
+
+        Args:
+            own: as `own_parts` gives it, where the batch is of several lessons; none = of this one's.
+        """
         device = next(self.model.parameters()).device
-        with bank.use(routing):
+        own = self.own_parts(batch) if own is None else own
+        with bank.use(routing), nullcontext() if own is None or bank.items is None else bank.items.leaving_out(own):
             with autocast(device, self.config.precision):
                 hidden = hidden_states(self.model, pad(batch, device))
             read = hidden[answer_positions(batch, device)]
             return answer_logits(self.model, read, self.lesson.readout.tokens).float()
+
+    def own_parts(self, batch: Sequence[Window]) -> Tensor | None:
+        """(b, t) `own` of the rows whose titles' tokens stand there, 0 elsewhere; None where there is none."""
+        tokens = item_tokens(self.model)
+        if self.own is None or tokens is None:
+            return None
+        parts = torch.zeros(len(batch), max(len(window.ids) for window in batch))
+        for part, window in zip(parts, batch, strict=True):
+            at = np.flatnonzero(window.ids >= tokens.first)
+            part[at] = torch.from_numpy(self.own[window.first : window.first + len(at)])
+        return parts.to(next(self.model.parameters()).device)
 
     def labels(self, batch: list[Window]) -> Tensor:
         """(k,) int64, the right answers of those rows."""

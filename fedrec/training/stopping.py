@@ -32,7 +32,9 @@ class Stopping:
         lesson, config = learning.lesson, learning.config
         self.looks = _A_PASS * config.epochs if config.stop == "validation" and lesson.validation.windows else 0
         self.exam = replace(
-            learning, lesson=replace(lesson, windows=lesson.validation.windows, labels=lesson.validation.labels)
+            learning,
+            own=None,
+            lesson=replace(lesson, windows=lesson.validation.windows, labels=lesson.validation.labels),
         )
         self.state, self.loss = learning.start, math.inf
 

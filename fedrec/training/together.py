@@ -12,13 +12,15 @@ from itertools import zip_longest
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from fedrec.data.prompts import Window
 from fedrec.models.adapter import State
 from fedrec.models.adapter_bank import AdapterBank, Routed
 from fedrec.training.batches import batches
+from fedrec.training.item_step import hold_rows, move_rows, prior_of
 from fedrec.training.loop import learning_rate
-from fedrec.training.plain_step import groups
+from fedrec.training.plain_step import layers_of
 from fedrec.training.step import Learning, items_read
 
 
@@ -40,13 +42,21 @@ def train_together(learnings: Sequence[Learning]) -> list[State]:
         for slot, each in enumerate(learnings):
             bank.load(slot, each.start)
         bank.train()
-        optimiser = torch.optim.AdamW(groups(bank, first.config), fused=True)
+        config, layers = first.config, layers_of(bank)
+        hold_rows(bank, config)
+        optimiser = torch.optim.AdamW(layers, lr=config.lr, weight_decay=config.weight_decay, fused=True)
+        shrink = [
+            prior_of(config, each.lesson) * config.epochs / max(1, len(s))
+            for each, s in zip(learnings, schedules, strict=True)
+        ]
         for number, turn in enumerate(zip_longest(*schedules, fillvalue=[])):
+            rate = learning_rate(config, number, steps, 0, 1)
             for group in optimiser.param_groups:
-                group["lr"] = group["pace"] * learning_rate(first.config, number, steps, 0, 1)
+                group["lr"] = rate
             _losses(learnings, bank, turn).sum().backward()
-            for group in optimiser.param_groups:
-                _clip(group["params"], first.config.clip)
+            answers = [sum(len(window.rows) for window in batch) for batch in turn]
+            move_rows(bank, config.item_lr * rate / config.lr, answers, shrink)
+            _clip(layers, config.clip)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
             for slot, schedule in enumerate(schedules):
@@ -60,7 +70,8 @@ def _losses(learnings: Sequence[Learning], bank: AdapterBank, turn: Sequence[lis
     taking = [slot for slot, batch in enumerate(turn) if batch]
     windows = [window for slot in taking for window in turn[slot]]
     slots = torch.tensor([slot for slot in taking for _ in turn[slot]])
-    logits = learnings[0].logits(windows, bank, Routed(slots))
+    own = _own_parts([learnings[slot].own_parts(turn[slot]) for slot in taking], windows)
+    logits = learnings[0].logits(windows, bank, Routed(slots), own)
     rows = [sum(len(window.rows) for window in turn[slot]) for slot in taking]
     return torch.stack(
         [
@@ -68,6 +79,14 @@ def _losses(learnings: Sequence[Learning], bank: AdapterBank, turn: Sequence[lis
             for slot, said in zip(taking, logits.split(rows), strict=True)
         ]
     )
+
+
+def _own_parts(found: Sequence[Tensor | None], windows: Sequence[Window]) -> Tensor | None:
+    """Those of all lessons, one under another."""
+    longest, parts = max(len(window.ids) for window in windows), [each for each in found if each is not None]
+    if not parts:
+        return None
+    return torch.cat([pad(each, (0, longest - each.shape[1])) for each in parts])
 
 
 def _clip(parameters: Sequence[Tensor], longest: float) -> None:

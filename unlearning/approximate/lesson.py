@@ -95,4 +95,4 @@ def some_of(lesson: Lesson, windows: Sequence[Window], most: int) -> Lesson:
 
 
 def _behind(window: Window, first: int) -> Window:
-    return replace(window, rows=window.rows + first)
+    return replace(window, rows=window.rows + first, first=window.first + first)

@@ -18,6 +18,7 @@ from fedrec.data.dataset import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.models.adapter import State
 from fedrec.tasks import task_of
 from fedrec.tasks.task import Encoder
+from fedrec.training.item_start import with_item_rows
 from fedrec.training.lesson import Lesson, Validation
 from fedrec.training.loop import train
 from fedrec.training.step import Learning
@@ -99,7 +100,9 @@ def make_jobs(
             windows, draw = encoder.windows(rows, where.learned(shard, upto)), (config.seed, "shard", shard, upto)
             asked = encoder.windows(known, validating.learned(shard, upto) & (known.split == VALID))
             validation = Validation(asked, all_labels)
-            lesson = Lesson(windows, labels, rows.user, encoder.readout, draw, upto, slices, validation)
+            lesson = Lesson(
+                windows, labels, rows.user, encoder.readout, draw, upto, slices, validation, shards=config.shards
+            )
             before = hashlib.sha256(f"{before} {lesson.digest(settings)}".encode()).hexdigest()
             lessons.append(lesson)
             digests.append(before)
@@ -138,7 +141,9 @@ class ShardTraining:
         """Train. `on_step` is called with (steps done, steps) of each slice."""
         state, outcomes = self.start, []
         for lesson in self.job.lessons[self.first :]:
-            outcomes.append(train(Learning(model, self.lora, state, lesson, self.settings), on_step=on_step))
+            outcomes.append(
+                train(with_item_rows(Learning(model, self.lora, state, lesson, self.settings)), on_step=on_step)
+            )
             state = outcomes[-1].state
         return Trained(
             self.shard,
