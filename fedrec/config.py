@@ -76,7 +76,7 @@ class ClientsConfig(Section):
 class PromptConfig(Section):
     """How a timeline becomes tokens."""
 
-    window: int = Field(384, ge=32, description="tokens in a window, at most the model's context")
+    window: int = Field(768, ge=32, description="tokens in a window, at most the model's context")
     past: float = Field(0.5, ge=0, le=0.9, description="part of a later window kept for what came before")
     title_tokens: int = Field(24, ge=4, description="longer titles are cut")
     instruction: str = Field(
@@ -105,7 +105,7 @@ class ItemTokensConfig(Section):
         "all", description="none = item rows never leave a client; those that moved say which items its people met"
     )
     average: Literal["met", "all"] = Field(
-        "met", description="an item's row is averaged over the clients that learnt of the item, or over all"
+        "all", description="an item's row is averaged over the clients that learnt of the item, or over all"
     )
 
 

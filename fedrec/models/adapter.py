@@ -87,7 +87,8 @@ def state_shapes(model: nn.Module, config: LoraConfig) -> Shapes:
 def initial_state(model: nn.Module, config: LoraConfig, seed: int) -> State:
     """A new adapter, begun as PEFT does: A uniform in ±1/√in (Kaiming, a = √5), B zero, so it changes nothing yet.
 
-    Of item tokens, as PEFT begins an embedding, B is normal (of one public seed, `item_frame`) and A zero: no item has a row.
+    Of item tokens, as PEFT begins an embedding, B is normal, of one public seed (`item_frame`), and A zero: no item has
+    a row.
 
     Each layer draws from a generator of its own, seeded by (seed, layer): the result depends neither on the global
     random state nor on which other layers are targeted.
