@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from fedrec.data.dataset import TRAIN, Catalogue, Interactions
 
-PEOPLE, ROWS, WORDS = 4800, 40, 400
+ROWS, WORDS = 40, 400
 LEVEL, NOISE = (0.4, 1.5), 0.7  # mean and standard deviation over people; standard deviation of an answer
 MOOD, LASTING = 1.0, (0.6, 0.97)  # moods are |N(0, MOOD)| strong, and c is uniform
 TASTES = (0.0, 0.3, 0.8)  # how strongly a person cares for words
@@ -51,9 +51,7 @@ class ImaginedCohort:
     learnt: NDArray[np.float32]
 
 
-def imagined_cohort(
-    catalogue: Catalogue, seed: int, rank: int = 0, people: int = PEOPLE, rows: int = ROWS
-) -> ImaginedCohort:
+def imagined_cohort(catalogue: Catalogue, seed: int, rank: int, people: int, rows: int = ROWS) -> ImaginedCohort:
     """`people` imagined persons over the titles of a catalogue, each with about `rows` answers in random order.
 
     Args:

@@ -51,22 +51,27 @@ from fedrec.models.pretraining import (
 )
 
 
+_READ_TWICE = 2  # public people: what films are like is more to learn than how histories read
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How the model is made; part of its identity in the cache.
 
     Attributes:
         language_steps, timeline_steps: at most so many, where the passes over a big catalogue would take more.
+        imagined: imagined people; beside: so many where there are public ones, too.
         rank: it reads a token of its own behind every title (`item_tokens`), with a learnt row of that rank; 0 = none.
     """
 
     version: int = 6  # whatever is imagined is part of it, and what is done with it
+    imagined: int = 4800
+    beside: int = 1200
     vocabulary: int = 4000
     width: int = 128
     layers: int = 4
     context: int = 1024
     language_passes: int = 6
-    timeline_passes: int = 1
     language_steps: int = 256
     timeline_steps: int = 1024
     window: int = 320
@@ -179,12 +184,11 @@ def _timelines(
     random: np.random.Generator,
 ) -> _Timelines:
     """What people say, imagined ones and the world's public ones."""
-    imagined = imagined_cohort(catalogue, recipe.seed, recipe.rank)
-    people, learnt, chances = [imagined.rows], [imagined.learnt], [imagined.chance]
-    if world is not None:
-        people.append(world.cohort)
-        learnt.append(np.zeros((len(world.cohort), recipe.rank), np.float32))
-        chances.append(world.cohort.label.astype(np.float64))
+    public = [] if world is None else [world.cohort] * _READ_TWICE
+    imagined = imagined_cohort(catalogue, recipe.seed, recipe.rank, recipe.imagined if world is None else recipe.beside)
+    people = [imagined.rows, *public]
+    learnt = [imagined.learnt, *(np.zeros((len(rows), recipe.rank), np.float32) for rows in public)]
+    chances = [imagined.chance, *(rows.label.astype(np.float64) for rows in public)]
     prompts = PromptConfig(window=recipe.window)
     plain = PromptEncoder(tokenizer, catalogue.titles, prompts, recipe.context)
     items = np.concatenate([rows.item for rows in people]).tolist()
@@ -196,10 +200,8 @@ def _timelines(
         found = encoder.windows(numbered, np.ones(len(rows), bool))
         windows += [replace(window, rows=window.rows + first) for window in found]
         first += len(rows)
-    batches = _passes(
-        lambda: timeline_batches(windows, np.concatenate(chances), recipe.batch_tokens, random),
-        recipe.timeline_passes, recipe.timeline_steps,
-    )  # fmt: skip
+    batches = list(timeline_batches(windows, np.concatenate(chances), recipe.batch_tokens, random))
+    batches = batches[: recipe.timeline_steps]
     titles = [plain.titles[item] for item in items] if recipe.rank else []
     return _Timelines(batches, plain.template.answers, titles, np.concatenate(learnt))
 
