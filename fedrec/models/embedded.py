@@ -50,7 +50,6 @@ from fedrec.models.pretraining import (
     train_tokenizer,
 )
 
-
 _READ_TWICE = 2  # public people: what films are like is more to learn than how histories read
 
 
