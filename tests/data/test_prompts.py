@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -88,6 +90,36 @@ def test_every_wanted_row_is_answered_once_from_its_own_past(
                 assert before[-len(piece) :] == piece
                 before = before[: -len(piece)]
             assert before == encoder.template.prefix
+
+
+@pytest.mark.parametrize("kind", TOKENIZERS)
+@settings(max_examples=40, deadline=None)
+@given(
+    items=st.lists(st.integers(0, len(WORDS) - 1), min_size=1, max_size=60),
+    chosen=st.data(),
+    window=st.integers(90, 200),
+    past=st.sampled_from([0.0, 0.3, 0.9]),
+    history=st.sampled_from([None, 0, 3, 20]),
+)
+def test_a_window_says_which_row_its_first_title_is(
+    kind: str, items: list[int], chosen: st.DataObject, window: int, past: float, history: int | None
+) -> None:
+    """Of the second of two persons: with a past, with so many rows of it, and with one that is cut to fit."""
+    config = PromptConfig(window=window, past=past, history=history)
+    encoder = PromptEncoder(TOKENIZERS[kind], WORDS, config, 1024).with_items(1000, config, 1024)
+    n, wanted = len(items), np.array(chosen.draw(st.lists(st.booleans(), min_size=len(items), max_size=len(items))))
+    rows = replace(
+        person([row % 2 for row in range(n + 2)], [0, 1, *items]),
+        user=np.array([0, 0] + [1] * n, np.int32),
+        user_ids=("someone", "other"),
+    )
+    for found in encoder.windows(rows, np.array([True, False, *wanted])):
+        shown = found.ids[found.ids >= 1000] - 1000
+        np.testing.assert_array_equal(shown, rows.item[found.first : found.first + len(shown)])
+        assert found.first + len(shown) == found.rows[-1] + 1
+        np.testing.assert_array_equal(shown[found.rows - found.first], rows.item[found.rows])
+        if history is not None:
+            assert len(shown) <= history + 1
             if history is not None:
                 assert row - start <= history
 

@@ -21,7 +21,7 @@ class PerPerson(Plain):
             routing = Routed(torch.tensor([people.index(person) for person in whose]))
             losses = learning.loss(batch, slots, routing, each=True)
             losses.mean().backward()
-            gradients = [parameter.grad for parameter in slots.parameters()]
+            gradients = [parameter.grad for parameter in slots.parameters() if parameter.requires_grad]
             lengths = torch.stack([each.flatten(1).norm(dim=1) for each in gradients]).norm(dim=0)
             shrink = (LONGEST / lengths).clamp(max=1.0)
             for parameter, each in zip(self.parameters, gradients, strict=True):
