@@ -179,6 +179,7 @@ def small_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> embedded.Re
         window=128,
     )  # fmt: skip
     monkeypatch.setattr(embedded, "Recipe", partial(replace, recipe))
+    monkeypatch.setattr(embedded, "imagined_cohort", partial(embedded.imagined_cohort, people=20))
     monkeypatch.setenv("FEDREC_CACHE", str(tmp_path / "cache"))
     return recipe
 

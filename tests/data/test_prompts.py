@@ -90,6 +90,8 @@ def test_every_wanted_row_is_answered_once_from_its_own_past(
                 assert before[-len(piece) :] == piece
                 before = before[: -len(piece)]
             assert before == encoder.template.prefix
+            if history is not None:
+                assert row - start <= history
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
@@ -120,8 +122,6 @@ def test_a_window_says_which_row_its_first_title_is(
         np.testing.assert_array_equal(shown[found.rows - found.first], rows.item[found.rows])
         if history is not None:
             assert len(shown) <= history + 1
-            if history is not None:
-                assert row - start <= history
 
 
 def test_the_past_grows_until_the_window_is_full_then_keeps_its_part() -> None:

@@ -20,25 +20,31 @@ from typer.testing import CliRunner
 
 from fedrec import hardware
 from fedrec.commands.base import app
-from fedrec.config import PromptConfig, WorldConfig
+from fedrec.config import LoraConfig, PromptConfig, WorldConfig
 from fedrec.data.dataset import Catalogue
 from fedrec.data.generated import World, make_world
-from fedrec.data.prompts import ANSWERS, PromptEncoder, Window, clean_title
+from fedrec.data.imagined_cohort import imagined_cohort
+from fedrec.data.prompts import ANSWERS, PromptEncoder, clean_title
 from fedrec.models import embedded
+from fedrec.models.adapter_bank import AdapterBank, Routed, initial_state
 from fedrec.models.base import fingerprint, load_base
 from fedrec.models.embedded import Recipe, ensure_embedded
-from fedrec.models.item_tokens import Items, extended, item_tokens, reading_titles, with_items
+from fedrec.models.item_tokens import Items, extended, item_tokens, reading_items, with_items
 from fedrec.models.pretraining import (
+    Answers,
     Batch,
+    answer_loss,
     language_batches,
     new_llama,
     next_token_loss,
     pretrain,
-    token_batches,
+    timeline_batches,
     train_tokenizer,
 )
+from fedrec.protocol.adapters import ITEMS_A
 
 RECIPE = Recipe(vocabulary=400, width=64, layers=1, context=128, language_passes=1, timeline_passes=1, window=128)
+FEW = partial(imagined_cohort, people=20)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +55,7 @@ def world() -> World:
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("FEDREC_CACHE", str(tmp_path))
+    monkeypatch.setattr(embedded, "imagined_cohort", FEW)
     return tmp_path
 
 
@@ -85,8 +92,9 @@ def test_other_input_is_another_model(world: World, monkeypatch: pytest.MonkeyPa
         ensure_embedded(catalogue, replace(world, text=()), RECIPE),
         ensure_embedded(catalogue, None, RECIPE),
         ensure_embedded(catalogue, world, replace(RECIPE, seed=RECIPE.seed + 1)),
+        ensure_embedded(catalogue, world, replace(RECIPE, rank=4)),
     }
-    assert len(folders) == 6
+    assert len(folders) == 7
 
 
 def test_private_rows_have_no_part_in_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,20 +163,23 @@ def test_it_takes_one_thread_on_every_machine_and_leaves_the_run_its_own(
     assert json.loads((folder / "built.json").read_text())["threads"] == 1
 
 
-def test_a_big_catalogue_takes_no_more_steps_than_are_allowed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_texts_and_people_take_no_more_steps_than_are_allowed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     taken: list[int] = []
 
-    def counted(model: torch.nn.Module, batches: Sequence[Batch], *_: object) -> list[float]:
+    def counted(model: torch.nn.Module, batches: Sequence[object], *_: object) -> list[float]:
         taken.append(len(batches))
         return [0.0]
 
     monkeypatch.setattr(embedded, "pretrain", counted)
-    many = Catalogue(tuple(map(str, range(20_000))), tuple(f"Title Number {i} (1999)" for i in range(20_000)))
-    ensure_embedded(
-        many, None, replace(RECIPE, language_passes=6, timeline_passes=2, vocabulary=4000, batch_tokens=128)
+    wordy = replace(world, text=world.text * 20)
+    small = replace(
+        RECIPE, language_passes=6, language_steps=30, timeline_passes=2, timeline_steps=40, batch_tokens=128
     )
-    assert taken == [RECIPE.language_steps, RECIPE.timeline_steps]
-    assert sum(taken) <= 1024
+    ensure_embedded(world.private.catalogue, wordy, small)
+    ensure_embedded(world.private.catalogue, None, replace(small, rank=4))
+    assert taken == [30, 40, 0, 40]
 
 
 def test_who_waits_for_a_build_is_told_for_whom(
@@ -221,45 +232,67 @@ def test_language_batches_hold_every_token_once() -> None:
     assert all(batch.ids.shape[1] <= 16 and (batch.weight[:, -1] == 0).all() for batch in batches)
 
 
-def test_a_base_that_reads_items_is_another_and_predicts_none(world: World) -> None:
+def test_a_base_that_reads_items_has_no_tokens_of_them(world: World) -> None:
     catalogue = world.private.catalogue
-    plain, items = (ensure_embedded(catalogue, world, replace(RECIPE, items=items)) for items in (False, True))
-    assert plain != items
-    base = load_base(str(items))
+    base = load_base(str(ensure_embedded(catalogue, world, replace(RECIPE, rank=4, timeline_steps=5))))
     assert len(base.model.get_input_embeddings().weight) == len(base.tokenizer)
-    tokens = with_items(base, Items(catalogue.titles, 4, 24))
-    assert item_tokens(tokens.model).first == len(base.tokenizer)
-    window = Window(np.array([1, 7, 8, 60, 4, 9, 61]), np.array([3, 6]), np.array([0, 1]))
-    (batch,) = token_batches([window], np.array([0, 1], np.int8), (4, 5), 64, np.random.default_rng(0), 60)
-    weighted = batch.ids[0, 1:][batch.weight[0, :-1] > 0]
-    assert sorted(weighted.tolist()) == [4, 5, 7, 8, 9]
+    assert item_tokens(with_items(base, Items(catalogue.titles, 4, 24)).model).first == len(base.tokenizer)
 
 
-def test_items_are_read_as_they_will_be(world: World) -> None:
-    """What the base reads while it is made is what the extended one reads of the same tokens."""
+@pytest.mark.parametrize("rank", [0, 3])
+def test_items_are_read_as_they_will_be(rank: int) -> None:
+    """What the base reads while it is made is what the extended one reads by an adapter of those rows."""
     model = new_llama(50, 16, 1, 64, 0)
     titles = ((3, 4), (5,), (6, 7, 8))
+    learnt = np.random.default_rng(0).normal(size=(3, rank)).astype(np.float32)
     ids = torch.tensor([[1, 50, 2, 52], [51, 50, 3, 4]])
-    with torch.no_grad(), reading_titles(model, titles):
+    with torch.no_grad(), reading_items(model, titles, learnt):
         read = model.model(ids).last_hidden_state
-    torch.testing.assert_close(extended(model, titles, 2).model(ids).last_hidden_state, read)
     with pytest.raises(IndexError):
         model.model(ids)
+    whole, lora = extended(model, titles, rank), LoraConfig(rank=2)
+    unread = whole.model(ids).last_hidden_state
+    if not rank:
+        torch.testing.assert_close(unread, read)
+        return
+    assert (unread - read).abs().max() > 0.1
+    with AdapterBank(whole, lora) as bank, bank.use(Routed(0)), torch.no_grad():
+        bank.load(0, {**initial_state(whole, lora, 7), ITEMS_A: torch.from_numpy(learnt)})
+        torch.testing.assert_close(whole.model(ids).last_hidden_state, read, rtol=1e-4, atol=1e-5)
 
 
-def test_token_batches_teach_every_answer_once(world: World) -> None:
-    tokenizer = train_tokenizer(world.private.catalogue.titles, 400)
-    encoder = PromptEncoder(tokenizer, world.private.catalogue.titles, PromptConfig(window=64), 64)
-    cohort = world.cohort
-    windows = encoder.windows(cohort, np.ones(len(cohort), bool))
-    answers = encoder.template.answers
-    batches = list(token_batches(windows, cohort.label, answers, 256, np.random.default_rng(0)))
-    taught = []
+def test_timelines_ask_every_answer_once_for_its_chance(world: World) -> None:
+    titles = world.private.catalogue.titles
+    encoder = PromptEncoder(train_tokenizer(titles, 400), titles, PromptConfig(window=64), 64)
+    windows = encoder.windows(world.cohort, np.ones(len(world.cohort), bool))
+    chances = (np.arange(len(world.cohort)) + 0.5) / len(world.cohort)
+    batches = list(timeline_batches(windows, chances, 256, np.random.default_rng(0)))
+    asked = torch.cat([batch.chance for batch in batches])
+    torch.testing.assert_close(asked.sort().values, torch.from_numpy(chances).float())
     for batch in batches:
         assert batch.ids.numel() <= 256 or len(batch.ids) == 1
-        rows, columns = torch.nonzero(batch.weight == 1, as_tuple=True)
-        taught += batch.ids[rows, columns + 1].tolist()
-    assert sorted(taught) == sorted(answers[label] for label in cohort.label)
+        for row, column, chance in zip(*batch.at, batch.chance, strict=True):
+            question = encoder.question(int(world.cohort.item[int(chance * len(chances))]))
+            assert batch.ids[row, column + 1 - len(question) : column + 1].tolist() == list(question)
+
+
+def test_it_learns_to_read_rows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A title, asked with nothing before it, that many have liked: more so, the higher the first number of its row."""
+    monkeypatch.setattr(embedded, "imagined_cohort", partial(imagined_cohort, people=300, rows=20))
+    catalogue = world.private.catalogue
+    base = load_base(str(ensure_embedded(catalogue, None, replace(RECIPE, rank=2, timeline_passes=3))))
+    encoder = PromptEncoder(base.tokenizer, catalogue.titles, PromptConfig(window=128), 128)
+    no, yes = encoder.template.answers
+    yes_rather_than_no = base.model.lm_head.weight[yes] - base.model.lm_head.weight[no]
+    first, items = len(base.tokenizer), range(8)
+    says = []
+    for effect in (-1.5, 0.0, 1.5):
+        learnt = np.tile(np.float32([effect, 0]), (len(items), 1))
+        with torch.no_grad(), reading_items(base.model, [encoder.titles[item] for item in items], learnt):
+            ids = [[*encoder.template.prefix, *encoder.titles[item], first + item] for item in items]
+            hidden = [base.model.model(torch.tensor([each])).last_hidden_state[0, -1] for each in ids]
+        says.append(float((torch.stack(hidden) @ yes_rather_than_no).mean()))
+    assert says[0] + 0.3 < says[1] < says[2] - 0.3
 
 
 def test_the_loss_is_the_weighted_mean_and_ignores_padding() -> None:
@@ -276,14 +309,14 @@ def test_the_loss_is_the_weighted_mean_and_ignores_padding() -> None:
 
 def test_an_answer_is_predicted_among_answers_alone() -> None:
     model = new_llama(40, 64, 1, 32, 0)
-    ids = torch.tensor([[9, 10, 5, 11]])
-    weight = torch.tensor([[0, 1.0, 0.5, 0]])
+    batch = Answers(
+        torch.tensor([[9, 10, 4, 11], [12, 0, 0, 0]]), (torch.tensor([0, 0, 1]), torch.tensor([1, 3, 0])),
+        torch.tensor([0.2, 0.7, 1.0]),
+    )  # fmt: skip
     with torch.no_grad():
-        logits = model(input_ids=ids).logits[0]
-        answer = -torch.log_softmax(logits[1, [4, 5]], -1)[1]
-        word = -torch.log_softmax(logits[2], -1)[11]
-        wanted = (answer + 0.5 * word) / 1.5
-        torch.testing.assert_close(next_token_loss(model, Batch(ids, weight, (4, 5))), wanted)
+        logs = torch.log_softmax(model(input_ids=batch.ids).logits[batch.at][:, [4, 5]], -1)
+        wanted = -(logs[:, 1] * batch.chance + logs[:, 0] * (1 - batch.chance)).mean()
+        torch.testing.assert_close(answer_loss((4, 5))(model, batch), wanted)
 
 
 def test_pretraining_learns_and_tells_each_step() -> None:
@@ -291,18 +324,11 @@ def test_pretraining_learns_and_tells_each_step() -> None:
     ids = torch.arange(6, 36).repeat(2, 1)
     batch = Batch(ids, torch.cat([torch.ones(2, 29), torch.zeros(2, 1)], 1))
     told: list[float] = []
-    losses = pretrain(model, [batch] * 40, 3e-3, False, told.append)
+    losses = pretrain(model, [batch] * 40, next_token_loss, 3e-3, told.append)
     assert told == losses
     assert len(losses) == 40
     assert losses[-1] < 0.5 * losses[0]
     assert not model.training
-
-
-def test_a_window_ends_with_its_last_answer(world: World) -> None:
-    window = Window(np.array([1, 10, 4, 11]), np.array([1, 3]), np.array([0, 1]))
-    (batch,) = token_batches([window], np.array([0, 1], np.int8), (4, 5), 64, np.random.default_rng(0))
-    assert batch.ids.tolist() == [[1, 10, 4, 11, 5]]
-    assert batch.weight.tolist() == [pytest.approx([0.02, 1, 0.02, 1, 0])]
 
 
 def test_the_commands_build_and_describe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
