@@ -99,7 +99,7 @@ def test_every_wanted_row_is_answered_once_from_its_own_past(
 @given(
     items=st.lists(st.integers(0, len(WORDS) - 1), min_size=1, max_size=60),
     chosen=st.data(),
-    window=st.integers(90, 200),
+    window=st.integers(100, 200),
     past=st.sampled_from([0.0, 0.3, 0.9]),
     history=st.sampled_from([None, 0, 3, 20]),
 )
