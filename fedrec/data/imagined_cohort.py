@@ -51,7 +51,7 @@ class ImaginedCohort:
     learnt: NDArray[np.float32]
 
 
-def imagined_cohort(catalogue: Catalogue, seed: int, rank: int, people: int, rows: int = ROWS) -> ImaginedCohort:
+def imagined_cohort(catalogue: Catalogue, seed: int, people: int, rank: int = 0, rows: int = ROWS) -> ImaginedCohort:
     """`people` imagined persons over the titles of a catalogue, each with about `rows` answers in random order.
 
     Args:

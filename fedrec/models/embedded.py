@@ -184,7 +184,7 @@ def _timelines(
 ) -> _Timelines:
     """What people say, imagined ones and the world's public ones."""
     public = [] if world is None else [world.cohort] * _READ_TWICE
-    imagined = imagined_cohort(catalogue, recipe.seed, recipe.rank, recipe.imagined if world is None else recipe.beside)
+    imagined = imagined_cohort(catalogue, recipe.seed, recipe.imagined if world is None else recipe.beside, recipe.rank)
     people = [imagined.rows, *public]
     learnt = [imagined.learnt, *(np.zeros((len(rows), recipe.rank), np.float32) for rows in public)]
     chances = [imagined.chance, *(rows.label.astype(np.float64) for rows in public)]

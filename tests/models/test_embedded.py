@@ -43,7 +43,7 @@ from fedrec.models.pretraining import (
 )
 from fedrec.protocol.adapters import ITEMS_A
 
-RECIPE = Recipe(vocabulary=400, width=64, layers=1, context=128, language_passes=1, timeline_passes=1, window=128)
+RECIPE = Recipe(vocabulary=400, width=64, layers=1, context=128, language_passes=1, imagined=60, beside=20, window=128)
 FEW = partial(imagined_cohort, people=20)
 
 

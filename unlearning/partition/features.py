@@ -71,7 +71,7 @@ def _public(
 def public_cohort(catalogue: Catalogue, world: WorldConfig | None) -> Interactions:
     """People who are in no client: the generated world's own, or imagined ones."""
     if world is None:
-        return imagined_cohort(catalogue, _PUBLIC_SEED, 0, 1200).rows
+        return imagined_cohort(catalogue, _PUBLIC_SEED, 1200).rows
     from fedrec.data.generated import make_world
 
     return make_world(world).cohort
