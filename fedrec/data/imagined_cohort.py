@@ -83,12 +83,31 @@ def imagined_cohort(catalogue: Catalogue, seed: int, people: int, rank: int = 0,
     return ImaginedCohort(found, _probability(logit / np.sqrt(1 + np.pi / 8 * spread**2)), learnt)
 
 
+def rows_that_tell(label: NDArray[np.int8], rank: int, random: np.random.Generator) -> NDArray[np.float32]:
+    """(n, r) z for answers (n,) of people who are not imagined, as if their titles' rows had been learnt.
+
+    z_1 is drawn given the answer y, from N(0, s²) times the logistic function of z_1 (2 y - 1): whatever else is known
+    of an answer, its log-odds are then z_1 more (Bayes' rule). Others say nothing.
+    """
+    z = random.normal(0, 1, (len(label), rank)) * _known(len(label), random)[:, None]
+    if rank:
+        z[:, 0] *= EFFECT
+        agrees = random.random(len(label)) < _probability(np.abs(z[:, 0]))
+        z[:, 0] = np.abs(z[:, 0]) * np.where(agrees == (label == 1), 1, -1)
+    return z.astype(np.float32)
+
+
+def _known(answers: int, random: np.random.Generator) -> Values:
+    """(n,) how much of each title is known, as a part of a standard deviation."""
+    return random.uniform(*KNOWN, answers) * (random.random(answers) >= UNMET)
+
+
 def _rows(
     user: NDArray[np.int64], people: int, rank: int, random: np.random.Generator
 ) -> tuple[NDArray[np.float32], Values, Values]:
     """Each answer's z (n, r); what of the log-odds (n,) is by it, and the spread (n,) by what is not known of z'."""
     size = np.array([EFFECT, *[1.0] * (rank - 1)][:rank])
-    known = random.uniform(*KNOWN, len(user)) * (random.random(len(user)) >= UNMET)
+    known = _known(len(user), random)
     known *= (random.random(people) >= NOTHING)[user]
     z = random.normal(0, size, (len(user), rank)) * known[:, None]
     cares = random.normal(0, 1, (people, rank)) * np.abs(random.normal(0, LIKING, (people, 1)))

@@ -30,7 +30,7 @@ from fedrec.config import PromptConfig, TrainConfig
 from fedrec.console.progress import PATIENCE, bar, say
 from fedrec.data.dataset import Catalogue
 from fedrec.data.generated import World
-from fedrec.data.imagined_cohort import imagined_cohort
+from fedrec.data.imagined_cohort import imagined_cohort, rows_that_tell
 from fedrec.data.prompts import PromptEncoder, Tokens, Window
 from fedrec.errors import FedrecError, UsageError, os_fault
 from fedrec.files import read_json, storing, write_json
@@ -50,8 +50,6 @@ from fedrec.models.pretraining import (
     train_tokenizer,
 )
 
-_READ_TWICE = 2  # public people: what films are like is more to learn than how histories read
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -59,13 +57,13 @@ class Recipe:
 
     Attributes:
         language_steps, timeline_steps: at most so many, where the passes over a big catalogue would take more.
-        imagined: imagined people; beside: so many where there are public ones, too.
+        imagined: people, each read once; public_passes: over people who are not, where there are such.
         rank: it reads a token of its own behind every title (`item_tokens`), with a learnt row of that rank; 0 = none.
     """
 
     version: int = 6  # whatever is imagined is part of it, and what is done with it
     imagined: int = 4800
-    beside: int = 1200
+    public_passes: int = 2
     vocabulary: int = 4000
     width: int = 128
     layers: int = 4
@@ -183,11 +181,13 @@ def _timelines(
     random: np.random.Generator,
 ) -> _Timelines:
     """What people say, imagined ones and the world's public ones."""
-    public = [] if world is None else [world.cohort] * _READ_TWICE
-    imagined = imagined_cohort(catalogue, recipe.seed, recipe.imagined if world is None else recipe.beside, recipe.rank)
-    people = [imagined.rows, *public]
-    learnt = [imagined.learnt, *(np.zeros((len(rows), recipe.rank), np.float32) for rows in public)]
-    chances = [imagined.chance, *(rows.label.astype(np.float64) for rows in public)]
+    if world is None:
+        imagined = imagined_cohort(catalogue, recipe.seed, recipe.imagined, recipe.rank)
+        people, learnt, chances = [imagined.rows], [imagined.learnt], [imagined.chance]
+    else:
+        people = [world.cohort] * recipe.public_passes
+        learnt = [rows_that_tell(rows.label, recipe.rank, random) for rows in people]
+        chances = [rows.label.astype(np.float64) for rows in people]
     prompts = PromptConfig(window=recipe.window)
     plain = PromptEncoder(tokenizer, catalogue.titles, prompts, recipe.context)
     items = np.concatenate([rows.item for rows in people]).tolist()
