@@ -58,7 +58,7 @@ def kept(name: str, settings: dict[str, Any]) -> dict[str, Any]:
 
 def main(
     data: Annotated[Path, typer.Option(help="The data set.")] = Path("../shared/data/ml-1m-like"),
-    base: Annotated[str, typer.Option(help="Base model, as experiments.film_base makes it.")] = "runs/bases/film",
+    base: Annotated[str | None, typer.Option(help="Base model; none = the embedded one of the catalogue.")] = None,
     methods: str = f"{PAPER},{STRICT}",
     shards: Annotated[str, typer.Option(help="Numbers of shards.")] = "4",
     slices: int = 1,

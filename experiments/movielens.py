@@ -1,7 +1,6 @@
 """Strategies side by side on real data: what a federation costs in accuracy, and which one balances its clients best.
 
-    python -m experiments.film_base --out runs/bases/film
-    python -m experiments.movielens --data ../shared/data/ml-1m-like --base runs/bases/film --seeds 1,2,3
+    python -m experiments.movielens --data ../shared/data/ml-1m-like --seeds 1,2,3
 
 Every run lands in runs/movielens/ and is continued or reused when the script is started again. The figures go to
 experiments/results/, written by this script alone.
@@ -80,7 +79,7 @@ def table(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def main(
     data: Annotated[Path, typer.Option(help="The data set.")] = Path("../shared/data/ml-1m-like"),
-    base: Annotated[str, typer.Option(help="Base model, as experiments.film_base makes it.")] = "runs/bases/film",
+    base: Annotated[str | None, typer.Option(help="Base model; none = the embedded one of the catalogue.")] = None,
     strategies: Annotated[str, typer.Option(help="pplr:code runs PPLR with other settings; see VARIANTS.")] = (
         "central,pplr,pplr-adapter,fedavg,fedprox,ditto,local"
     ),
