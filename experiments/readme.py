@@ -48,7 +48,7 @@ def strategies(result: dict[str, Any]) -> str:
     seeds = max(row["seeds"] for row in result["strategies"])
     lines = [
         f"{settings['clients']} clients ({settings['by']}), {settings['rounds']} rounds, {seeds} seed(s), base "
-        f"`{Path(settings['base']).name}`; trivial scorers on the same rows: item {trivial['item']:.3f}, "
+        f"`{Path(settings['base'] or 'embedded').name}`; trivial scorers on the same rows: item {trivial['item']:.3f}, "
         f"recent user {trivial['user']:.3f}, sum {trivial['sum']:.3f}{_regressions(result)}.",
         "",
         *table([{**row, "strategy": row["strategy"] + _of(row["seeds"], seeds)} for row in result["strategies"]]),
@@ -72,7 +72,7 @@ def unlearning(result: dict[str, Any]) -> str:
     what = f"{settings['forget']} {settings['unit']}{'s' if settings['forget'] > 1 else ''} deleted"
     seeds = max(row["seeds"] for found in result["shards"].values() for row in found["methods"])
     lines = [
-        f"{what}, {seeds} seed(s), base `{Path(settings['base']).name}`; rows: those trained again, as a part of full "
+        f"{what}, {seeds} seed(s), base `{Path(settings['base'] or 'embedded').name}`; rows: those trained again, as a part of full "
         "retraining's.",
         "",
         "| shards | method | AUC | to retraining | UAUC | rows | shards again | exact |",
