@@ -72,8 +72,8 @@ def unlearning(result: dict[str, Any]) -> str:
     what = f"{settings['forget']} {settings['unit']}{'s' if settings['forget'] > 1 else ''} deleted"
     seeds = max(row["seeds"] for found in result["shards"].values() for row in found["methods"])
     lines = [
-        f"{what}, {seeds} seed(s), base `{Path(settings['base'] or 'embedded').name}`; rows: those trained again, as a part of full "
-        "retraining's.",
+        f"{what}, {seeds} seed(s), base `{Path(settings['base'] or 'embedded').name}`; rows: those trained again, as a "
+        "part of full retraining's.",
         "",
         "| shards | method | AUC | to retraining | UAUC | rows | shards again | exact |",
         "|---:|---|---:|---:|---:|---:|---:|---|",

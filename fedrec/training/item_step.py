@@ -39,6 +39,6 @@ def move_rows(bank: AdapterBank, pace: float, answers: Sequence[int], shrink: Se
         return
     rows = bank.items.A
     for k, (count, prior) in enumerate(zip(answers, shrink, strict=True)):
-        rows[k].mul_(1 - pace * prior)
+        rows[k].mul_(max(0.0, 1 - pace * prior))
         rows[k].sub_(torch.renorm(gradient[k] * count, 2, 0, _FARTHEST), alpha=pace)
     rows.grad = None

@@ -63,6 +63,9 @@ class Lesson:
         """SHA-256 of all that decides what a given start becomes: equal digests and starts give equal adapters."""
         said = (self.key, self.round, self.rounds, self.readout, config, self.clients, self.shards)
         digest = hashlib.sha256(repr(said).encode())
+        asked = np.concatenate([window.rows for window in self.windows]) if self.windows else np.zeros(0, np.intp)
+        _, first, person = np.unique(self.users[asked], return_index=True, return_inverse=True)
+        digest.update(first[person].tobytes())  # who is one person, whatever they are numbered
         for part in (self, self.validation):
             digest.update(len(part.windows).to_bytes(8, "big"))
             for window in part.windows:

@@ -72,6 +72,8 @@ def forgetting(
         round=0,
         rounds=1,
         validation=kept.validation,
+        clients=kept.clients,
+        shards=kept.shards,
     )
     start = without_lost_items(forgotten.adapter, training.start, items_read(model, kept.windows))
     return Forgetting(
