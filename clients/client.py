@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from clients.client_run import PUBLISHED, ClientRun
 from clients.lineage import teaches
-from clients.own_items import own_items
+from clients.own_items import own_items, stay
 from fedrec import hardware
 from fedrec.config import RunConfig, Sharing
 from fedrec.console.progress import bar, working
@@ -236,7 +236,7 @@ class Client:
     def averaged(self) -> int:
         """How many clients' item rows become one; 1 = nobody else's come to this client's."""
         config = self.config
-        alone = config.items.share == "none" or not strategy_of(config).averages
+        alone = stay(config) or not strategy_of(config).averages
         return 1 if alone else config.clients.count
 
     @property
