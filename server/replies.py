@@ -13,7 +13,7 @@ from statistics import median
 import numpy as np
 
 from fedrec.protocol import item_rows
-from fedrec.protocol.adapters import ITEMS_A, ROWS, State
+from fedrec.protocol.adapters import ITEMS_A, ITEMS_B, ROWS, State
 from fedrec.protocol.answers import TrainAnswer
 from fedrec.protocol.record import BadMessage
 from fedrec.text import shown
@@ -42,7 +42,7 @@ def check(
     """The reply, once it is held against what was asked of `client` in `round`.
 
     Args:
-        expected: a state with the keys and shapes of every shard, but for the items that it has rows of.
+        expected: the adapter that all began with: keys and shapes of every shard, but for the items it has rows of.
         announced: S numbers of rows, as the client's inventory gave them; training on more is a lie.
 
     Raises:
@@ -115,3 +115,5 @@ def _check_state(state: State, expected: State, prefix: str, max_abs: float) -> 
             raise BadMessage(f"tensor {prefix}{key} is not finite")
         if (largest := float(np.abs(array).max(initial=0))) > max_abs:
             raise BadMessage(f"tensor {prefix}{key} holds {largest:.3g}, beyond {max_abs:g}")
+        if key == ITEMS_B and not np.allclose(array, template):
+            raise BadMessage(f"tensor {prefix}{key} is not the public frame of item rows, which nobody trains")

@@ -181,7 +181,7 @@ def test_one_reason_for_all_is_found_and_nothing_else(reasons: list[str], asked:
 
 
 NO_ROWS = {"items.A": np.zeros((0, 2), np.float32), "items.rows": np.zeros(0, np.int32)}
-WITH_ITEMS: State = {**TEMPLATE, **NO_ROWS, "items.B": np.zeros((2, 3), np.float32)}
+WITH_ITEMS: State = {**TEMPLATE, **NO_ROWS, "items.B": np.ones((2, 3), np.float32)}
 
 
 def good_with_items() -> tuple[Arrays, Metrics]:
@@ -206,6 +206,14 @@ def test_item_rows_that_are_none_are_named() -> None:
     assert judge_with_items(arrays, metrics).adapters[1]["items.rows"].tolist() == [1, 4]
     arrays["shard/1/items.rows"] = np.array([1, 5], np.int32)
     with pytest.raises(BadMessage, match=r"shard 1: tensor items\.rows does not name items of 5"):
+        judge_with_items(arrays, metrics)
+
+
+def test_another_frame_of_item_rows_is_named() -> None:
+    """Rows of all clients are numbers of one frame: who bends it would turn everybody's rows."""
+    arrays, metrics = good_with_items()
+    arrays["shard/0/items.B"] = np.array([[1, 1, 1], [1, -1, 1]], np.float32)
+    with pytest.raises(BadMessage, match=r"shard/0/items\.B is not the public frame"):
         judge_with_items(arrays, metrics)
 
 
