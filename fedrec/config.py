@@ -27,7 +27,7 @@ class WorldConfig(Section):
     users: int = Field(240, ge=10, description="private users, spread over the clients")
     items: int = Field(1200, ge=50, description="films in the catalogue")
     rows: int = Field(40, ge=5, description="mean number of interactions of a user")
-    cohort: int = Field(1200, ge=10, description="public users, in no client, whom the base model may read")
+    cohort: int = Field(3000, ge=10, description="public users, in no client, whom the base model may read")
     seed: int = Field(7, ge=0, description="seed of the world itself; the run's seed does not change it")
 
 

@@ -63,14 +63,14 @@ class Recipe:
 
     version: int = 6  # whatever is imagined is part of it, and what is done with it
     imagined: int = 4800
-    public_passes: int = 2
+    public_passes: int = 1
     vocabulary: int = 4000
     width: int = 128
     layers: int = 4
     context: int = 1024
     language_passes: int = 6
-    language_steps: int = 256
-    timeline_steps: int = 1024
+    language_steps: int = 128
+    timeline_steps: int = 1100
     window: int = 320
     batch_tokens: int = 1024
     language_lr: float = 2e-3
