@@ -36,11 +36,12 @@ from fedrec.models.base import Base
 from fedrec.privacy.disclosure import ScoredRows
 from fedrec.protocol.adapters import Model, from_arrays, to_arrays
 from fedrec.protocol.answers import InventoryAnswer, Measures, TrainAnswer
+from fedrec.protocol.item_rows import ItemAnswers, with_answers
 from fedrec.strategies import strategy_of
 from fedrec.strategies.strategy import Learnt
 from fedrec.tasks import encoder_of, task_of
 from fedrec.tasks.task import Encoder
-from fedrec.training.item_start import with_item_rows
+from fedrec.training.item_start import answers_by_item, with_item_rows
 from fedrec.training.lesson import Lesson, Validation
 from fedrec.training.loop import train
 from fedrec.training.step import Learning
@@ -120,8 +121,17 @@ class Client:
         learner = _Learner(self, number, tuple(shards))
         received, own = model or self._published(number - 1), own_items(self, learner)
         learnt = strategy_of(self.config).train(learner, own.added(received, number - 1) if own else received)
-        adapters = own.taken(learnt.model) if own else learnt.model
+        adapters = own.taken(learnt.model) if own else self._with_answers(learnt)
         return TrainAnswer(client=self.name, round=number, adapters=adapters, loss=learnt.losses, examples=learnt.rows)
+
+    def _with_answers(self, learnt: Learnt) -> Model:
+        """The trained adapters, with how much this client knows of each item, where rows are averaged by that."""
+        if self.averaged == 1 or self.config.items.average == "all":
+            return learnt.model
+        return [
+            with_answers(state, answers) if answers else state
+            for state, answers in zip(learnt.model, learnt.answers, strict=True)
+        ]
 
     def serve(self, number: int, model: Model, shards: Sequence[int]) -> None:
         """Serve the model of round `number`, which has these shards, or what the strategy serves in its place."""
@@ -269,6 +279,7 @@ class _Learner:
         trained: Model = []
         losses: list[float] = []
         counts: list[int] = []
+        answers: list[ItemAnswers | None] = []
         for shard, state, centre in zip(self.shards, start, anchor or start, strict=True):
             lesson = Lesson(
                 client.encoder.windows(rows, place == shard), task.labels(rows), rows.user,
@@ -286,7 +297,8 @@ class _Learner:
             trained.append({name: tensor.numpy() for name, tensor in outcome.state.items()})
             losses.append(outcome.loss)
             counts.append(outcome.rows // config.train.epochs)
-        return Learnt(trained, tuple(losses), tuple(counts))
+            answers.append(answers_by_item(learning))
+        return Learnt(trained, tuple(losses), tuple(counts), tuple(answers))
 
     def keep(self, role: str, model: Model) -> None:
         with replacing(self._path(role, self.round)) as partial, storing(partial):

@@ -104,8 +104,10 @@ class ItemTokensConfig(Section):
     share: Literal["all", "none"] = Field(
         "all", description="none = item rows never leave a client; those that moved say which items its people met"
     )
-    average: Literal["met", "all"] = Field(
-        "all", description="an item's row is averaged over the clients that learnt of the item, or over all"
+    average: Literal["answers", "all"] = Field(
+        "answers",
+        description="answers = an item's rows count by how many answers each client learnt it from, which it tells; "
+        "all = alike",
     )
 
 

@@ -16,9 +16,10 @@ from fedrec.data.evaluation_sample import share_in_round
 from fedrec.errors import FedrecError, command
 from fedrec.protocol.adapters import ITEMS_A, Model, State, digest_of, size_of
 from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
-from fedrec.protocol.item_rows import changed
+from fedrec.protocol.item_rows import without_answers
 from fedrec.protocol.questions import Evaluate, Train
 from fedrec.strategies import balance, strategy_of
+from fedrec.strategies.averaging import Precision
 from fedrec.strategies.columns import distance
 from fedrec.strategies.strategy import Trained
 from fedrec.tasks import task_of
@@ -62,7 +63,9 @@ class Federation:
     def limits(self) -> Limits:
         """A wrong shape is named, a flood is not even read."""
         items = len(self.run.catalogue) if ITEMS_A in self.initial else 0
-        size = size_of(self.initial) + 4 * items * (1 + self.config.items.rank)  # of each a row, and which it is
+        size = size_of(self.initial) + 4 * items * (
+            2 + self.config.items.rank
+        )  # of each a row, which it is, and of how many
         max_bytes = 2 * size * self.config.shards
         return Limits(max_abs=self.config.federation.max_abs, max_bytes=max_bytes, items=items)
 
@@ -155,19 +158,20 @@ class Federation:
         shard: int,
     ) -> list[Trained]:
         """The replies that count in one shard: in proportion to each other."""
-        lengths = {reply.client: distance(reply.adapters[position], states[reply.client]) for reply in replies}
+        sent = {reply.client: without_answers(reply.adapters[position]) for reply in replies}
+        lengths = {client: distance(state, states[client]) for client, (state, _) in sent.items()}
         wild = check_together(lengths, self.config.federation.max_update_ratio)
         where = f"shard {shard}: " if self.config.shards > 1 else ""
         for client, reason in wild.items():
             collector.drop(client, where + reason)
-        by_all = self.config.items.average == "all"
+        prior = self.config.train.item_prior / (len(self.clients.nodes) * self.config.shards)
         return [
             Trained(
                 client=reply.client,
-                state=(state := reply.adapters[position]),
+                state=sent[reply.client][0],
                 loss=reply.loss[position],
                 examples=reply.examples[position],
-                met=None if by_all else changed(states[reply.client], state),
+                known=Precision(met, prior) if (met := sent[reply.client][1]) else None,
             )
             for reply in replies
             if reply.client not in wild

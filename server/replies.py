@@ -63,12 +63,15 @@ def check(
         if not 0 <= examples <= most:
             raise BadMessage(f"examples {shown(examples)} of shard {shard} are not within 0 and the {most} announced")
     rank = expected[ITEMS_A].shape[1] if ITEMS_A in expected else 0
-    for shard, state in enumerate(reply.adapters):
+    for shard, (sent, most) in enumerate(zip(reply.adapters, announced, strict=True)):
         try:
-            item_rows.check(state, limits.items, rank)
+            item_rows.check(sent, limits.items, rank)
         except ValueError as error:
             raise BadMessage(f"shard {shard}: {error}") from None
+        state, answers = item_rows.without_answers(sent)
         _check_state(state, expected, f"shard/{shard}/", limits.max_abs)
+        if answers is not None and (told := int(answers[1].sum(dtype=np.int64))) > most:
+            raise BadMessage(f"its item rows are of {told} answers in shard {shard}, more than the {most} announced")
     return reply
 
 

@@ -17,8 +17,10 @@ Model = list[State]
 """The adapters of S shards."""
 ITEMS_A, ITEMS_B, ROWS = ITEM_ROWS = ("items.A", "items.B", "items.rows")
 """The tensors of an adapter's item rows, where it has such; `fedrec.protocol.item_rows` has their form."""
+ANSWERS = "items.answers"
+"""Beside them in what a client sends: (m,) int32 of how many of its rows each was learnt."""
 
-_KEY = re.compile(r"shard/(0|[1-9][0-9]{0,5})/(.+\.[AB]|items\.rows)")
+_KEY = re.compile(r"shard/(0|[1-9][0-9]{0,5})/(.+\.[AB]|items\.(?:rows|answers))")
 
 
 def to_arrays(model: Sequence[Mapping[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:

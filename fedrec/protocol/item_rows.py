@@ -14,10 +14,12 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.protocol.adapters import ITEMS_A, ROWS, State
+from fedrec.protocol.adapters import ANSWERS, ITEMS_A, ROWS, State
 
 Items = NDArray[np.int32]
 """(m,) numbers of items, rising."""
+ItemAnswers = tuple[Items, NDArray[np.int32]]
+"""Some items, and how many answers are about each."""
 
 
 def items_of(state: State) -> Items:
@@ -54,6 +56,31 @@ def rows_of(state: State, items: Items) -> NDArray[np.float32]:
     return found
 
 
+def with_answers(state: State, answers: ItemAnswers) -> State:
+    """An adapter with how many answers of whoever sends it each of its item rows was learnt from."""
+    return {**state, ANSWERS: cast(NDArray[np.float32], counted(answers, items_of(state)))}
+
+
+def counted(answers: ItemAnswers, items: Items) -> NDArray[np.int32]:
+    """(m,) how many answers are about each of these items."""
+    met, counts = answers
+    found = np.zeros(len(items), np.int32)
+    place = np.searchsorted(items, met)
+    there = place < len(items)
+    there[there] = items[place[there]] == met[there]
+    found[place[there]] = counts[there]
+    return found
+
+
+def without_answers(state: State) -> tuple[State, ItemAnswers | None]:
+    """The adapter of `with_answers`, and what it was given; None where there is nothing."""
+    found = state.get(ANSWERS)
+    if found is None:
+        return state, None
+    bare = {key: array for key, array in state.items() if key != ANSWERS}
+    return bare, (items_of(state), cast(NDArray[np.int32], found))
+
+
 def union(states: Iterable[State]) -> Items:
     """The items that any of the adapters has a row of."""
     found = [items for state in states if len(items := items_of(state))]
@@ -61,15 +88,6 @@ def union(states: Iterable[State]) -> Items:
     for items in found:
         there[items] = True
     return np.flatnonzero(there).astype(np.int32)
-
-
-def changed(before: State, after: State) -> Items | None:
-    """The items whose rows differ between two adapters: those that whoever trained has met; None without item rows."""
-    if ITEMS_A not in after:
-        return None
-    items = union([before, after])
-    differ: NDArray[np.bool_] = (rows_of(before, items) != rows_of(after, items)).any(1)
-    return items[differ]
 
 
 def check(state: Mapping[str, NDArray[Any]], items: int, rank: int) -> None:
@@ -92,6 +110,9 @@ def check(state: Mapping[str, NDArray[Any]], items: int, rank: int) -> None:
         raise ValueError(f"tensor {ROWS} names {len(named)} items, and {ITEMS_A} does not have as many rows")
     if rows.dtype != np.float32 or rows.shape[1] != rank:
         raise ValueError(f"tensor {ITEMS_A} is {rows.dtype.str} {rows.shape}, not float32 {(len(named), rank)}")
+    answers = state.get(ANSWERS, np.zeros(len(named), np.int32))
+    if answers.dtype != np.int32 or answers.shape != named.shape or (answers < 0).any():
+        raise ValueError(f"tensor {ANSWERS} is no list of counts, one for each of the {len(named)} item rows")
     if len(named) and (named[0] < 0 or named[-1] >= items or (np.diff(named.astype(np.int64)) <= 0).any()):
         raise ValueError(f"tensor {ROWS} does not name items of {items}, each once and in order")
     if not rows.any(1).all():

@@ -1,7 +1,7 @@
 """Averages of adapter states: theta = sum_j w_j theta_j, tensor by tensor, A and B apart.
 
-An item's learnt row is averaged over those who have met the item, where it is told who has: a row that one of five
-learnt is not a fifth of itself then.
+An item's learnt row counts as much as is known of it, where that is told: clients who have met an item ten times say
+more of it than those who have met it once, or never.
 
 Sums run in float64 in the order given and are rounded to float32 once at the end. Hand the states over in a fixed order
 of the clients (by name, not by arrival), and the result is the same to the last bit.
@@ -10,40 +10,62 @@ of the clients (by name, not by arrival), and the result is the same to the last
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.protocol.adapters import ITEMS_A, ROWS, State
-from fedrec.protocol.item_rows import Items, rows_of, union, with_rows
+from fedrec.protocol.item_rows import ItemAnswers, Items, counted, rows_of, union, with_rows
 
-Met = Sequence[Items | None]
-"""Of each state, the items whose rows it has learnt; None where rows are averaged like everything else."""
+_ANSWER = 0.2  # information in an answer about its log-odds: p (1 - p)
 
 
-def weighted_sum(states: Sequence[State], weights: NDArray[np.float64], met: Met = ()) -> State:
+@dataclass(frozen=True)
+class Precision:
+    """How much a state knows of items: rows with a normal prior, of which it has a part, and answers.
+
+    Attributes:
+        met: items, and how many answers are about each.
+        prior: precision of its part of the prior; it knows as much of items that it has not met.
+    """
+
+    met: ItemAnswers
+    prior: float
+
+    def of(self, items: Items) -> NDArray[np.float64]:
+        """(m,) of some items."""
+        return np.asarray(_ANSWER * counted(self.met, items) + self.prior, np.float64)
+
+
+Precisions = Sequence[Precision | None]
+"""Of each state; None where rows are averaged like everything else."""
+
+
+def weighted_sum(states: Sequence[State], weights: NDArray[np.float64], known: Precisions = ()) -> State:
     """sum_j weights[j] * states[j], as new arrays.
 
     Args:
         states: n >= 1 states with the same keys and shapes, but for their item rows.
         weights: (n,); with weights >= 0 that sum to 1, equal states give that same state bit for bit, and every value
             lies between the smallest and the largest of its n sources.
-        met: of an item that any has met, the weights of those alone count, made to sum to the same.
+        known: weights of an item's rows are these times how much each knows of it, made to sum to the same: the mean
+            of normal posteriors whose product is wanted (consensus Monte Carlo, Scott et al. 2016).
     """
     keys = [key for key in states[0] if key not in (ITEMS_A, ROWS)]
     total: State = {key: _sum((state[key] for state in states), weights) for key in keys}
     if ITEMS_A not in states[0]:
         return total
     items = union(states)
-    here = those_who_met(met, items)
-    shares = weights if here is None else _of_those_who_met(weights, here)
+    precision = precisions(known, items)
+    shares = weights if precision is None else _by_precision(weights, precision)
     return with_rows(total, items, _sum((rows_of(state, items) for state in states), shares))
 
 
-def those_who_met(met: Met, items: Items) -> NDArray[np.bool_] | None:
-    """(n, m) who has met which of some items; None where rows are averaged like everything else."""
-    known = [np.isin(items, each) for each in met if each is not None]
-    return np.stack(known) if known else None
+def precisions(known: Precisions, items: Items) -> NDArray[np.float64] | None:
+    """(n, m) of n states and some items; None where rows are averaged like everything else."""
+    found = [each.of(items) for each in known if each is not None]
+    return np.stack(found) if found else None
 
 
 def _sum(values: Iterable[NDArray[np.float32]], weights: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -59,15 +81,13 @@ def _sum(values: Iterable[NDArray[np.float32]], weights: NDArray[np.float64]) ->
     return total.astype(np.float32)
 
 
-def _of_those_who_met(weights: NDArray[np.float64], met: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(n, items, 1) the weights of each item's row, of which (n, items) are met."""
-    of_row = weights[:, None] * met
-    sums = of_row.sum(0)
-    of_row = np.where(sums > 0, of_row * (weights.sum() / np.where(sums > 0, sums, 1)), weights[:, None])
-    return np.asarray(of_row[..., None])
+def _by_precision(weights: NDArray[np.float64], precision: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, items, 1) the weights of each item's row."""
+    of_row = weights[:, None] * precision
+    return np.asarray((of_row * (weights.sum() / of_row.sum(0)))[..., None])
 
 
-def weighted_mean(states: Sequence[State], examples: Sequence[int], met: Met = ()) -> State:
+def weighted_mean(states: Sequence[State], examples: Sequence[int], known: Precisions = ()) -> State:
     """Mean of n >= 1 states weighted by their numbers of examples (McMahan et al. 2017, algorithm 1).
 
     Where nobody has an example the mean is plain: all those states are the unchanged model.
@@ -75,4 +95,4 @@ def weighted_mean(states: Sequence[State], examples: Sequence[int], met: Met = (
     counts = np.asarray(examples, np.float64)
     if not counts.any():
         counts = np.ones(len(states))
-    return weighted_sum(states, counts / counts.sum(), met)
+    return weighted_sum(states, counts / counts.sum(), known)

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from fedrec.protocol.adapters import ITEMS_A, ROWS, State
 from fedrec.protocol.item_rows import rows_of, with_rows
 from fedrec.protocol.item_rows import union as items_of_any
-from fedrec.strategies.averaging import Met, those_who_met, weighted_sum
+from fedrec.strategies.averaging import Precisions, precisions, weighted_sum
 from fedrec.strategies.columns import columns, in_parts
 
 Exponent = Literal["intended", "code"]
@@ -99,48 +99,45 @@ def _vectors(states: Sequence[State], origin: State | None) -> Iterator[Matrix]:
         yield from ((part[:-1] - part[-1]).astype(np.float64) for part in columns([*states, origin]))
 
 
-def mix(states: Sequence[State], weights: Matrix, met: Met = ()) -> list[State]:
+def mix(states: Sequence[State], weights: Matrix, known: Precisions = ()) -> list[State]:
     """New states: the i-th is sum_j weights[i, j] * states[j], all of them from `states` as they were handed in.
 
     The authors' code writes averages in place, so that later clients mix already mixed states; this does not.
     """
     if len(states) <= _FEW:
-        return [weighted_sum(states, row, met) for row in weights]
+        return [weighted_sum(states, row, known) for row in weights]
     mixed: list[State] = [{} for _ in states]
     for key in sorted(states[0].keys() - {ITEMS_A, ROWS}):
         stacked = np.stack([state[key].ravel() for state in states]).astype(np.float64)
         for state, row in zip(mixed, _product(weights, stacked).astype(np.float32), strict=True):
             state[key] = row.reshape(states[0][key].shape)
-    return _with_item_rows(mixed, states, weights, met) if ITEMS_A in states[0] else mixed
+    return _with_item_rows(mixed, states, weights, known) if ITEMS_A in states[0] else mixed
 
 
-def _with_item_rows(mixed: Sequence[State], states: Sequence[State], weights: Matrix, met: Met) -> list[State]:
+def _with_item_rows(mixed: Sequence[State], states: Sequence[State], weights: Matrix, known: Precisions) -> list[State]:
     """The mixed states with their item rows, too."""
     items, rank = items_of_any(states), states[0][ITEMS_A].shape[1]
     every = [np.empty((len(items), rank), np.float32) for _ in states]
     low = 0
     for part in in_parts(states):
-        rows, here = np.stack([rows_of(state, part) for state in states]).astype(np.float64), those_who_met(met, part)
-        flat = rows.reshape(len(states), -1)
-        value = (
-            _product(weights, flat).reshape(rows.shape) if here is None else _over_those_who_met(rows, weights, here)
+        rows, precision = (
+            np.stack([rows_of(state, part) for state in states]).astype(np.float64),
+            precisions(known, part),
         )
+        if precision is None:
+            value = _product(weights, rows.reshape(len(rows), -1)).reshape(rows.shape)
+        else:
+            value = _by_precision(rows, weights, precision)
         for own, new in zip(every, value, strict=True):
             own[low : low + len(part)] = new
         low += len(part)
     return [with_rows(state, items, own) for state, own in zip(mixed, every, strict=True)]
 
 
-def _over_those_who_met(rows: NDArray[np.float64], weights: Matrix, met: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """As `weighted_sum` has it for each row of weights (n, n), of (n, items, r), of which (n, items) are met."""
-    counts = np.where(met.any(0), met, True).astype(np.float64)
-    shares = _product(weights, counts)
-    value = _product(weights, (rows * counts[..., None]).reshape(len(rows), -1)).reshape(rows.shape)
-    value *= (weights.sum(1)[:, None] / np.where(shares > 0, shares, 1))[..., None]
-    if not shares.all():  # who takes nothing of those who met an item
-        plain = _product(weights, rows.reshape(len(rows), -1)).reshape(rows.shape)
-        value = np.where(shares[..., None] > 0, value, plain)
-    return value
+def _by_precision(rows: NDArray[np.float64], weights: Matrix, precision: Matrix) -> NDArray[np.float64]:
+    """As `weighted_sum` has it for each row of weights (n, n), of (n, items, r) that are as sure as (n, items)."""
+    value = _product(weights, (rows * precision[..., None]).reshape(len(rows), -1)).reshape(rows.shape)
+    return np.asarray(value * (weights.sum(1)[:, None] / _product(weights, precision))[..., None])
 
 
 def _product(a: Matrix, b: Matrix) -> Matrix:

@@ -18,6 +18,6 @@ class FedAvg(Strategy):
         self, trained: Sequence[Trained], states: Mapping[str, State], initial: State, round_: int
     ) -> Aggregate:
         mean = weighted_mean(
-            [each.state for each in trained], [each.examples for each in trained], [each.met for each in trained]
+            [each.state for each in trained], [each.examples for each in trained], [each.known for each in trained]
         )
         return Aggregate(dict.fromkeys(states, mean))

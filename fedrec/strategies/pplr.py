@@ -38,7 +38,7 @@ class Pplr(Strategy):
         taught = np.array([each.examples > 0 for each in trained])
         losses = np.array([each.loss for each in trained])
         alike, heat, weights = self._balance(new, taught, losses, initial, round_)
-        shared = balance.mix(new, weights, [each.met for each in trained])
+        shared = balance.mix(new, weights, [each.known for each in trained])
         mixed = {each.client: state for each, state in zip(trained, shared, strict=True)}
         return Aggregate(dict(states) | mixed, {"similarity": alike, "heating": heat, "weights": weights})
 

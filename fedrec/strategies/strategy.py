@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.protocol.adapters import Model, State
-from fedrec.protocol.item_rows import Items
+from fedrec.protocol.item_rows import ItemAnswers
 from fedrec.settings import Section
+from fedrec.strategies.averaging import Precision
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,14 @@ class Trained:
     """What a client made of one shard: its adapter, mean loss in nats (0 without rows), and rows trained on.
 
     Attributes:
-        met: the items whose rows it has learnt, where only those are averaged.
+        known: how much it knows of which items, where that is told; None = all rows count alike.
     """
 
     client: str
     state: State
     loss: float
     examples: int
-    met: Items | None = None
+    known: Precision | None = None
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,16 @@ class Aggregate:
 
 @dataclass(frozen=True)
 class Learnt:
-    """What a client made of the shards that it was asked for: adapters, mean losses in nats, rows trained on."""
+    """What a client made of the shards that it was asked for: adapters, mean losses in nats, rows trained on.
+
+    Attributes:
+        answers: of each, items and how many of those rows are of them; None where items have no rows.
+    """
 
     model: Model
     losses: tuple[float, ...]
     rows: tuple[int, ...]
+    answers: tuple[ItemAnswers | None, ...] = ()
 
 
 class Learner(Protocol):

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fedrec.models.adapter import to_arrays, to_state
 from fedrec.models.item_tokens import item_tokens
-from fedrec.protocol.item_rows import rows_of, with_some
+from fedrec.protocol.item_rows import ItemAnswers, rows_of, with_some
 from fedrec.training.item_step import prior_of
 from fedrec.training.lesson import Lesson
 from fedrec.training.step import Learning
@@ -40,12 +41,26 @@ def with_item_rows(learning: Learning) -> Learning:
     return replace(learning, start=to_state(begun), own=own)
 
 
+def answers_by_item(learning: Learning) -> ItemAnswers | None:
+    """The items of the answers that are to be learnt from, and how many are about each; None where items have no rows."""
+    lesson, tokens = learning.lesson, item_tokens(learning.model)
+    if tokens is None or not lesson.windows:
+        return None
+    items, counts = np.unique(_asked(lesson, tokens.first), return_counts=True)
+    return items.astype(np.int32), counts.astype(np.int32)
+
+
+def _asked(lesson: Lesson, first: int) -> NDArray[np.int64]:
+    """The item that each answer is about, window after window."""
+    found = [window.ids[window.ids >= first][window.rows - window.first] for window in lesson.windows]
+    return np.concatenate(found) - first
+
+
 def _effects(lesson: Lesson, first: int, count: int, prior: float) -> TitleEffects:
     """Of the answers that the lesson asks for; `own` (n,) of all its rows, 0 where it does not ask."""
     asked = np.concatenate([window.rows for window in lesson.windows])
-    item = np.concatenate([window.ids[window.ids >= first][window.rows - window.first] for window in lesson.windows])
     _, person = np.unique(lesson.users[asked], return_inverse=True)
-    found = title_effects(person, item - first, lesson.labels[asked].astype(bool), count, prior)
+    found = title_effects(person, _asked(lesson, first), lesson.labels[asked].astype(bool), count, prior)
     own = np.zeros(len(lesson.users))
     own[asked] = found.own
     return replace(found, own=own)
