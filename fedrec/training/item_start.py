@@ -42,7 +42,7 @@ def with_item_rows(learning: Learning) -> Learning:
 
 
 def answers_by_item(learning: Learning) -> ItemAnswers | None:
-    """The items of the answers that are to be learnt from, and how many are about each; None where items have no rows."""
+    """The items of the answers to be learnt from, and how many are about each; None where items have no rows."""
     lesson, tokens = learning.lesson, item_tokens(learning.model)
     if tokens is None or not lesson.windows:
         return None
