@@ -175,11 +175,10 @@ def test_nothing_is_done_over_altered_weights(use: str, small: Settings, tiny_ba
 def small_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> embedded.Recipe:
     """What the embedded base is built by here, into a cache of the test's own."""
     recipe = replace(
-        embedded.Recipe(), vocabulary=400, width=32, layers=1, context=128, language_passes=1, imagined=60, beside=20,
-        window=128,
+        embedded.Recipe(), vocabulary=400, width=32, layers=1, context=128, language_passes=1, imagined=60,
+        public_passes=1, window=128,
     )  # fmt: skip
     monkeypatch.setattr(embedded, "Recipe", partial(replace, recipe))
-    monkeypatch.setattr(embedded, "imagined_cohort", partial(embedded.imagined_cohort, people=20))
     monkeypatch.setenv("FEDREC_CACHE", str(tmp_path / "cache"))
     return recipe
 

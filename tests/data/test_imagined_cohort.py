@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedrec.data.dataset import Catalogue, Interactions
-from fedrec.data.imagined_cohort import imagined_cohort
+from fedrec.data.imagined_cohort import imagined_cohort, rows_that_tell
 from fedrec.metrics import auc
 
 
@@ -20,7 +20,7 @@ def catalogue(size: int) -> Catalogue:
 @given(st.integers(0, 2**32), st.integers(0, 4), st.integers(1, 40), st.integers(1, 30), st.integers(1, 60))
 @settings(max_examples=25, deadline=None)
 def test_any_catalogue_has_its_people(seed: int, rank: int, people: int, rows: int, size: int) -> None:
-    found, again = (imagined_cohort(catalogue(size), seed, rank, people, rows) for _ in range(2))
+    found, again = (imagined_cohort(catalogue(size), seed, people, rank, rows) for _ in range(2))
     one, two = found.rows, again.rows
     for name in ("user", "item", "label", "time"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
@@ -66,7 +66,7 @@ def test_a_person_judges_titles_of_one_word_alike() -> None:
 
 @pytest.mark.parametrize("rank", [0, 4])
 def test_of_those_with_a_chance_so_many_like(rank: int) -> None:
-    cohort = imagined_cohort(catalogue(200), 3, rank, people=1500)
+    cohort = imagined_cohort(catalogue(200), 3, 1500, rank)
     by_chance = np.array_split(np.argsort(cohort.chance), 10)
     liked, chance = (np.array([of[part].mean() for part in by_chance]) for of in (cohort.rows.label, cohort.chance))
     np.testing.assert_allclose(liked, chance, atol=0.03)
@@ -74,7 +74,7 @@ def test_of_those_with_a_chance_so_many_like(rank: int) -> None:
 
 
 def test_a_learnt_row_says_first_how_a_title_is_liked_by_all_and_then_by_whom() -> None:
-    cohort = imagined_cohort(catalogue(200), 4, 3, people=500, rows=120)
+    cohort = imagined_cohort(catalogue(200), 4, people=500, rank=3, rows=120)
     label, learnt, user = cohort.rows.label, cohort.learnt, cohort.rows.user
     rises = [label[z > 0.5].mean() - label[z < -0.5].mean() for z in learnt.T]
     assert rises[0] > 0.15
@@ -87,11 +87,27 @@ def test_a_learnt_row_says_first_how_a_title_is_liked_by_all_and_then_by_whom() 
 
 
 def test_some_titles_nobody_has_met_yet() -> None:
-    cohort = imagined_cohort(catalogue(200), 5, 2, people=1500)
+    cohort = imagined_cohort(catalogue(200), 5, 1500, rank=2)
     unmet = ~cohort.learnt.any(1)
     assert 0.2 < unmet.mean() < 0.35
     nothing = np.bincount(cohort.rows.user, ~unmet, 1500) == 0
     assert 0.07 < nothing.mean() < 0.13
+
+
+def test_rows_of_known_answers_add_their_first_number_to_whatever_else_is_known() -> None:
+    """The regression of an answer on z, of two kinds of answers that are liked unlike, has slopes 1, 0, 0."""
+    random, n, rates = np.random.default_rng(6), 60_000, np.array([0.25, 0.7])
+    kind = random.integers(0, 2, n)
+    label = (random.random(n) < rates[kind]).astype(np.int8)
+    z = rows_that_tell(label, 3, random)
+    assert z.shape == (n, 3) and z.dtype == np.float32
+    assert rows_that_tell(label, 0, random).shape == (n, 0)
+    known, weights = np.column_stack([kind == 0, kind == 1, z]).astype(float), np.zeros(5)
+    for _ in range(8):  # Newton's steps
+        p = 1 / (1 + np.exp(-known @ weights))
+        weights += np.linalg.solve(known.T @ (known * (p * (1 - p))[:, None]), known.T @ (label - p))
+    np.testing.assert_allclose(weights, [*np.log(rates / (1 - rates)), 1, 0, 0], atol=0.07)
+    assert 0.15 < 1 - z.any(1).mean() < 0.25, "some titles nobody has met"
 
 
 def _apart(rows: Interactions, kind: np.ndarray) -> float:

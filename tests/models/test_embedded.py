@@ -23,9 +23,9 @@ from fedrec.commands.base import app
 from fedrec.config import LoraConfig, PromptConfig, WorldConfig
 from fedrec.data.dataset import Catalogue
 from fedrec.data.generated import World, make_world
-from fedrec.data.imagined_cohort import imagined_cohort
 from fedrec.data.prompts import ANSWERS, PromptEncoder, clean_title
 from fedrec.models import embedded
+from fedrec.models.adapter import to_arrays, to_state
 from fedrec.models.adapter_bank import AdapterBank, Routed, initial_state
 from fedrec.models.base import fingerprint, load_base
 from fedrec.models.embedded import Recipe, ensure_embedded
@@ -41,10 +41,11 @@ from fedrec.models.pretraining import (
     timeline_batches,
     train_tokenizer,
 )
-from fedrec.protocol.adapters import ITEMS_A
+from fedrec.protocol.item_rows import with_rows
 
-RECIPE = Recipe(vocabulary=400, width=64, layers=1, context=128, language_passes=1, imagined=60, beside=20, window=128)
-FEW = partial(imagined_cohort, people=20)
+RECIPE = Recipe(
+    vocabulary=400, width=64, layers=1, context=128, language_passes=1, imagined=60, public_passes=1, window=128
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,6 @@ def world() -> World:
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("FEDREC_CACHE", str(tmp_path))
-    monkeypatch.setattr(embedded, "imagined_cohort", FEW)
     return tmp_path
 
 
@@ -174,12 +174,10 @@ def test_many_texts_and_people_take_no_more_steps_than_are_allowed(
 
     monkeypatch.setattr(embedded, "pretrain", counted)
     wordy = replace(world, text=world.text * 20)
-    small = replace(
-        RECIPE, language_passes=6, language_steps=30, timeline_passes=2, timeline_steps=40, batch_tokens=128
-    )
+    small = replace(RECIPE, language_passes=6, language_steps=30, public_passes=4, timeline_steps=10, batch_tokens=128)
     ensure_embedded(world.private.catalogue, wordy, small)
     ensure_embedded(world.private.catalogue, None, replace(small, rank=4))
-    assert taken == [30, 40, 0, 40]
+    assert taken == [30, 10, 0, 10]
 
 
 def test_who_waits_for_a_build_is_told_for_whom(
@@ -252,7 +250,7 @@ def test_items_are_read_as_they_will_be(learnt: float) -> None:
         model.model(ids)
     whole, lora = extended(model, titles, 2), LoraConfig(rank=2)
     with AdapterBank(whole, lora) as bank, torch.no_grad():
-        bank.load(0, {**initial_state(whole, lora, 7), ITEMS_A: torch.from_numpy(rows)})
+        bank.load(0, to_state(with_rows(to_arrays(initial_state(whole, lora, 7)), np.arange(3, dtype=np.int32), rows)))
         alone = whole.model(ids).last_hidden_state
         with bank.use(Routed(0)):
             torch.testing.assert_close(whole.model(ids).last_hidden_state, read, rtol=1e-4, atol=1e-5)
@@ -274,11 +272,10 @@ def test_timelines_ask_every_answer_once_for_its_chance(world: World) -> None:
             assert batch.ids[row, column + 1 - len(question) : column + 1].tolist() == list(question)
 
 
-def test_it_learns_to_read_rows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_learns_to_read_rows(world: World) -> None:
     """A title, asked with nothing before it, that many have liked: more so, the higher the first number of its row."""
-    monkeypatch.setattr(embedded, "imagined_cohort", partial(imagined_cohort, people=300, rows=20))
     catalogue = world.private.catalogue
-    recipe = replace(RECIPE, rank=2, timeline_passes=3, timeline_lr=3e-3)
+    recipe = replace(RECIPE, rank=2, imagined=300, timeline_lr=4e-3)
     base = load_base(str(ensure_embedded(catalogue, None, recipe)))
     encoder = PromptEncoder(base.tokenizer, catalogue.titles, PromptConfig(window=128), 128)
     no, yes = encoder.template.answers

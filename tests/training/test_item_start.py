@@ -14,7 +14,7 @@ from fedrec.config import LoraConfig, TrainConfig
 from fedrec.data.prompts import Window
 from fedrec.models.adapter_bank import AdapterBank, Routed, initial_state, state_hash
 from fedrec.models.item_tokens import extended
-from fedrec.protocol.adapters import ITEMS_A
+from fedrec.protocol.adapters import ITEMS_A, ITEMS_B, ROWS
 from fedrec.tasks.like import YesOrNo
 from fedrec.training.item_start import with_item_rows
 from fedrec.training.lesson import Lesson, Validation
@@ -61,7 +61,8 @@ def lesson(timelines: Timelines, gone: Sequence[str] = (), **changes: Any) -> Le
 def learning(told: Lesson, **settings: Any) -> Learning:
     random = torch.Generator().manual_seed(5)
     start = {name: tensor + 0.1 * torch.randn(tensor.shape, generator=random) for name, tensor in START.items()}
-    start[ITEMS_A][10:] = 0
+    rows = {ITEMS_A: 0.1 * torch.randn(10, 3, generator=random), ROWS: torch.arange(10, dtype=torch.int32)}
+    start |= {ITEMS_B: START[ITEMS_B], **rows}
     return Learning(MODEL, LORA, start, told, CONFIG.model_copy(update=settings))
 
 
@@ -81,10 +82,13 @@ def test_rows_begin_with_their_titles_effects(round_: int, clients: int, shards:
     begun = with_item_rows(told)
     effect, own = effects(told.lesson, 2.0 / (clients * shards))
     rows = begun.start[ITEMS_A]
-    np.testing.assert_allclose(rows[:, 0], effect, rtol=1e-6)
+    assert begun.start[ROWS].tolist() == list(range(10)), "nobody has met the others"
+    np.testing.assert_allclose(rows[:, 0], effect[:10], rtol=1e-6)
     assert torch.equal(rows[:, 1:], told.start[ITEMS_A][:, 1:])
-    assert not rows[10:].any()
     assert all(torch.equal(begun.start[name], told.start[name]) for name in told.start if name != ITEMS_A)
+    nothing = with_item_rows(replace(told, start=START)).start
+    np.testing.assert_array_equal(nothing[ITEMS_A][:, 0], rows[:, 0])
+    assert nothing[ROWS].tolist() == list(range(10)) and not nothing[ITEMS_A][:, 1:].any()
     assert begun.own is not None
     np.testing.assert_allclose(begun.own, own, rtol=1e-6)
     assert not begun.own[::6].any()  # the past is not asked

@@ -1,7 +1,7 @@
 """What an adapter forgets and what it keeps, as one lesson: retained rows first, those to be forgotten behind them.
 
 Item rows are part of it. A row that only forgotten people taught begins and stays as the initial adapter has it
-(A = 0), where retraining without them leaves it; the student has no such row that could move.
+(it has none), where retraining without them leaves it; the student has no such row that could move.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from torch import Tensor
 
 from fedrec.config import TrainConfig
 from fedrec.data.prompts import Window
-from fedrec.models.adapter import State
-from fedrec.protocol.adapters import ITEMS_A
+from fedrec.models.adapter import State, to_arrays, to_state
+from fedrec.protocol.adapters import ITEMS_A, ROWS
+from fedrec.protocol.item_rows import rows_of, with_some
 from fedrec.training.lesson import Lesson
 from fedrec.training.step import Learning, items_read
 from unlearning.shards.training import Forgotten, ShardTraining
@@ -85,9 +86,9 @@ def without_lost_items(adapter: State, initial: State, kept: Tensor | None) -> S
     """The adapter with the rows of all items but the kept ones, (m,), as an adapter has them that learnt nothing."""
     if kept is None:
         return adapter
-    rows = initial[ITEMS_A].clone()
-    rows[kept] = adapter[ITEMS_A][kept]
-    return {**adapter, ITEMS_A: rows}
+    items = kept.numpy().astype(np.int32)
+    left = with_some(to_arrays(initial), items, rows_of(to_arrays(adapter), items))
+    return {**adapter, **to_state({name: left[name] for name in (ITEMS_A, ROWS)})}
 
 
 def some_of(lesson: Lesson, windows: Sequence[Window], most: int) -> Lesson:

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from fedrec.models.adapter import State
+from fedrec.models.adapter import State, to_arrays, to_state
 from fedrec.protocol.adapters import ITEMS_A, ITEMS_B
+from fedrec.protocol.item_rows import rows_of, union, with_rows
 from fedrec.training.loop import Outcome, train
 from fedrec.training.step import Learning, items_read
 from unlearning.approximate.lesson import Forgetting, without_lost_items
@@ -56,7 +58,7 @@ def subtracted(learning: Forgetting, alone: State, share: float | None) -> State
 def difference(one: State, other: State, share: float) -> State:
     """The adapter that adds what `one` adds and takes away a share of what `other` adds, as near as their rank allows.
 
-    Of a layer the product is B A, of item rows A B.
+    Of a layer the product is B A. Item rows have one B, `item_frame`: there it is the difference of A, exactly.
     """
     left: State = {}
     for name in one:
@@ -64,8 +66,15 @@ def difference(one: State, other: State, share: float) -> State:
             b = name.removesuffix("A") + "B"
             left[b], left[name] = _nearest(one[b], one[name], other[b], other[name], share)
     if ITEMS_A in one:
-        left[ITEMS_A], left[ITEMS_B] = _nearest(one[ITEMS_A], one[ITEMS_B], other[ITEMS_A], other[ITEMS_B], share)
+        left |= {ITEMS_B: one[ITEMS_B], **_item_rows(one, other, share)}
     return {name: left[name] for name in one}
+
+
+def _item_rows(one: State, other: State, share: float) -> State:
+    """A and the items it is of."""
+    mine, theirs = to_arrays(one), to_arrays(other)
+    items = union([mine, theirs])
+    return to_state(with_rows({}, items, rows_of(mine, items) - np.float32(share) * rows_of(theirs, items)))
 
 
 def _nearest(tall: Tensor, wide: Tensor, tall_f: Tensor, wide_f: Tensor, share: float) -> tuple[Tensor, Tensor]:
