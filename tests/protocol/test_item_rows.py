@@ -7,8 +7,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from fedrec.protocol.adapters import ROWS, digest_of, from_arrays, size_of, to_arrays
-from fedrec.protocol.item_rows import changed, check, items_of, rows_of, union, with_rows, with_some
+from fedrec.protocol.adapters import ANSWERS, ROWS, digest_of, from_arrays, size_of, to_arrays
+from fedrec.protocol.item_rows import (
+    check,
+    counted,
+    items_of,
+    rows_of,
+    union,
+    with_answers,
+    with_rows,
+    with_some,
+    without_answers,
+)
 
 ITEMS, RANK = 9, 2
 EVERY = np.arange(ITEMS, dtype=np.int32)
@@ -42,8 +52,6 @@ def test_rows_are_those_of_the_whole(one: set[int], other: set[int], asked: set[
     before, after, some = state(sorted(one)), state(sorted(other), 0.25), np.array(sorted(asked), np.int32)
     assert union([before, after]).tolist() == sorted(one | other)
     assert (rows_of(before, some) == rows_of(before, EVERY)[some]).all()
-    assert changed(before, after).tolist() == sorted(one | other)
-    assert not len(changed(before, state(sorted(one))))
     expected = rows_of(before, EVERY)
     expected[some] = rows_of(after, some)
     mixed = with_some(before, some, rows_of(after, some))
@@ -61,7 +69,20 @@ def test_each_item_has_a_hash_of_its_own() -> None:
 def test_without_item_rows_there_is_nothing_to_check() -> None:
     plain = {"l.A": np.ones((1, 3), np.float32)}
     check(plain, 0, 0)
-    assert changed(plain, plain) is None
+    assert without_answers(plain) == (plain, None)
+
+
+@given(ROW_SETS, ROW_SETS)
+def test_answers_are_told_beside_the_rows_they_are_of(rows: set[int], met: set[int]) -> None:
+    items = np.array(sorted(met), np.int32)
+    sent = with_answers(state(sorted(rows)), (items, items + 1))
+    check(sent, ITEMS, RANK)
+    bare, answers = without_answers(sent)
+    assert digest_of(bare) == digest_of(state(sorted(rows)))
+    assert answers is not None
+    assert answers[0].tolist() == sorted(rows)
+    assert answers[1].tolist() == [item + 1 if item in met else 0 for item in sorted(rows)]
+    assert counted(answers, EVERY).sum() == sum(item + 1 for item in rows & met)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +94,9 @@ def test_without_item_rows_there_is_nothing_to_check() -> None:
         ({ROWS: np.array([3, ITEMS], np.int32)}, f"items of {ITEMS}"),
         ({ROWS: np.array([-(2**31), 2**31 - 1], np.int32)}, "each once and in order"),
         ({ROWS: np.array([3], np.int32)}, "does not have as many rows"),
+        ({ANSWERS: np.array([1], np.int32)}, "no list of counts"),
+        ({ANSWERS: np.array([1, -1], np.int32)}, "no list of counts"),
+        ({ANSWERS: np.array([1.0, 2.0], np.float32)}, "no list of counts"),
         ({ROWS: np.array([3.0, 4.0])}, "not a list of int32"),
         ({ROWS: np.array([[3, 4]], np.int32)}, "not a list of int32"),
         ({ROWS: None}, r"items\.rows is missing"),

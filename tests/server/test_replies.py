@@ -209,6 +209,16 @@ def test_item_rows_that_are_none_are_named() -> None:
         judge_with_items(arrays, metrics)
 
 
+def test_more_answers_than_were_announced_are_named() -> None:
+    """Who says that they know a title from a million answers would have everybody's row be theirs."""
+    arrays, metrics = good_with_items()
+    arrays["shard/0/items.answers"] = np.array([4, 6], np.int32)
+    assert judge_with_items(arrays, metrics)
+    arrays["shard/0/items.answers"] = np.array([4, 2**31 - 1], np.int32)
+    with pytest.raises(BadMessage, match="its item rows are of 2147483651 answers in shard 0, more than the 10 announ"):
+        judge_with_items(arrays, metrics)
+
+
 def test_another_frame_of_item_rows_is_named() -> None:
     """Rows of all clients are numbers of one frame: who bends it would turn everybody's rows."""
     arrays, metrics = good_with_items()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from fedrec.protocol.adapters import State
 from fedrec.protocol.item_rows import items_of, rows_of, with_rows
 from fedrec.strategies import columns
-from fedrec.strategies.averaging import weighted_mean, weighted_sum
+from fedrec.strategies.averaging import Precision, weighted_mean, weighted_sum
 from fedrec.strategies.balance import mix
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -77,31 +79,48 @@ def test_a_list_that_does_not_match_is_refused() -> None:
         weighted_sum(states, np.ones(3))
 
 
-def test_an_items_row_is_averaged_over_those_who_met_it() -> None:
+def knows(items: Sequence[int], answers: Sequence[int], prior: float = 0.2) -> Precision:
+    return Precision((np.array(items, np.int32), np.array(answers, np.int32)), prior)
+
+
+def test_an_items_row_counts_by_the_answers_it_was_learnt_from() -> None:
+    """Posteriors of three with a third of the prior each are, in the mean, that of all answers together."""
     rows = [np.full((3, 1), each, np.float32) for each in (1, 5, 9)]
     states = [with_rows({"l.A": each}, np.arange(3), each) for each in rows]
-    met = [np.array(each, np.int32) for each in ([0, 1], [0], [])]
-    mean = weighted_mean(states, [1, 3, 4], met)
-    assert mean["items.A"].ravel().tolist() == [4.0, 1.0, 6.5]  # the last is nobody's: all count
-    assert mean["l.A"].ravel().tolist() == [6.5] * 3
-    assert weighted_mean(states, [1, 3, 4])["items.A"].ravel().tolist() == [6.5] * 3
-    few = mix(states, np.full((3, 3), 1 / 3), met)
-    many = mix(states * 30, np.full((90, 90), 1 / 90), met * 30)
-    np.testing.assert_allclose(many[0]["items.A"], few[0]["items.A"])
-    np.testing.assert_allclose(few[0]["items.A"].ravel(), [3.0, 1.0, 5.0])
+    known = [knows([0, 1], [10, 1]), knows([0], [1]), knows([], [])]
+    mean = weighted_mean(states, [1, 1, 1], known)
+    wanted = [(2.2 * 1 + 0.4 * 5 + 0.2 * 9) / 2.8, (0.4 * 1 + 0.2 * 5 + 0.2 * 9) / 0.8, 5]
+    np.testing.assert_allclose(mean["items.A"].ravel(), wanted, rtol=1e-6)
+    assert mean["l.A"].ravel().tolist() == [5.0] * 3
+    assert weighted_mean(states, [1, 1, 1])["items.A"].ravel().tolist() == [5.0] * 3
+    few = mix(states, np.full((3, 3), 1 / 3), known)
+    many = mix(states * 30, np.full((90, 90), 1 / 90), known * 30)
+    np.testing.assert_allclose(many[0]["items.A"], few[0]["items.A"], rtol=1e-6)
+
+
+@given(st.data(), st.integers(2, 5))
+def test_means_by_answers_are_what_all_answers_give(data: st.DataObject, clients: int) -> None:
+    """With answers of one information each and a part of the prior, however they are spread over clients."""
+    counts = np.array(data.draw(st.lists(st.integers(0, 30), min_size=clients, max_size=clients)))
+    sums = np.array(data.draw(st.lists(st.floats(-5, 5), min_size=clients, max_size=clients))) * (counts > 0)
+    own = (sums / (0.2 * counts + 1 / clients)).astype(np.float32)
+    states = [with_rows({}, np.arange(1), np.full((1, 1), each, np.float32)) for each in own]
+    known = [knows([0] if count else [], [count] if count else [], 1 / clients) for count in counts]
+    mean = rows_of(weighted_mean(states, [1] * clients, known), np.arange(1, dtype=np.int32))
+    np.testing.assert_allclose(mean.ravel(), [sums.sum() / (0.2 * counts.sum() + 1)], rtol=1e-4, atol=1e-5)
 
 
 @given(st.data(), STATES)
-def test_where_everybody_met_everything_it_is_the_mean(data: st.DataObject, states: list[State]) -> None:
+def test_where_everybody_knows_as_much_it_is_the_mean(data: st.DataObject, states: list[State]) -> None:
     examples = data.draw(st.lists(st.integers(1, 100), min_size=len(states), max_size=len(states)))
     items = [with_rows({}, EVERY[:2], each["layer.A"]) for each in states]
-    plain, met = (weighted_mean(items, examples, each) for each in ((), [EVERY[:2]] * len(items)))
-    np.testing.assert_allclose(rows_of(met, EVERY), rows_of(plain, EVERY), rtol=1e-6)
+    plain, known = (weighted_mean(items, examples, each) for each in ((), [knows([0, 1], [3, 3])] * len(items)))
+    np.testing.assert_allclose(rows_of(known, EVERY), rows_of(plain, EVERY), rtol=1e-5, atol=1e-30)
 
 
 @pytest.mark.parametrize("numbers", [1, 1000, 20_000_000])
 def test_item_rows_of_many_clients_are_mixed_as_those_of_few(numbers: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By products of matrices, however many rows at once, and where a client takes nothing of those who met an item."""
+    """By products of matrices, however many rows at once."""
     monkeypatch.setattr(columns, "_NUMBERS", numbers)
     random = np.random.default_rng(0)
     whole = [random.normal(size=(11, 3)).astype(np.float32) for _ in range(70)]
@@ -109,9 +128,10 @@ def test_item_rows_of_many_clients_are_mixed_as_those_of_few(numbers: int, monke
         each[random.random(11) < 0.3] = 0
     states = [with_rows({}, EVERY, each) for each in whole]
     met = [EVERY[(random.random(11) < 0.1) & (EVERY != 4)] for _ in states]
+    known = [knows(each, random.integers(1, 9, len(each))) for each in met]
     weights = random.random((70, 70)) * (random.random((70, 70)) < 0.1) + np.eye(70)
     weights /= weights.sum(1, keepdims=True)
-    for mixed, row in zip(mix(states, weights, met), weights, strict=True):
-        expected = weighted_sum(states, row, met)
+    for mixed, row in zip(mix(states, weights, known), weights, strict=True):
+        expected = weighted_sum(states, row, known)
         assert items_of(mixed).tolist() == items_of(expected).tolist()
         np.testing.assert_allclose(mixed["items.A"], expected["items.A"], rtol=1e-5, atol=1e-6)
