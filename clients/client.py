@@ -25,7 +25,7 @@ from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.ensemble.aggregators.judged import Judged
 from fedrec.ensemble.at_split import scores_at_split
 from fedrec.ensemble.evaluation import Evaluated, evaluate
-from fedrec.ensemble.ranking import Recommendation, best_unseen
+from fedrec.ensemble.ranking import Ranking, best_unseen
 from fedrec.ensemble.served_model import ServedModel
 from fedrec.ensemble.serving import Ensemble
 from fedrec.ensemble.validation import Judgement, judge, read_judgement
@@ -199,7 +199,7 @@ class Client:
         finally:
             answers.close()
 
-    def recommend(self, user: str, top: int) -> list[Recommendation]:
+    def recommend(self, user: str, top: int) -> Ranking:
         """The `top` unseen items of a user who has rows here, by falling score."""
         answers = self.ensemble.answers(self.config, self.base, self.encoder)
         try:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fedrec.config import RunConfig
-    from fedrec.ensemble.ranking import Recommendation
+    from fedrec.ensemble.ranking import Ranking
     from server.launch import Listener
     from server.simulated_run import SimulatedRun
     from server.transports.transport import Transport
@@ -93,11 +93,11 @@ class Run:
         """What was measured, as result.json has it; FedrecError as long as the run is not finished."""
         return self._stored.result
 
-    def recommend(self, user: str, top: int = 10) -> list[Recommendation]:
+    def recommend(self, user: str, top: int = 10) -> Ranking:
         """The user's best unseen items by falling score; errors as `recommend_at`."""
         return self.recommend_at(user, top)[1]
 
-    def recommend_at(self, user: str, top: int = 10) -> tuple[str, list[Recommendation]]:
+    def recommend_at(self, user: str, top: int = 10) -> tuple[str, Ranking]:
         """The same, after the client that answers.
 
         Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -26,13 +26,20 @@ Batches = Callable[[Sequence[Window]], Iterator[list[int]]]
 """Which windows, by their positions, share a pass."""
 
 _TOKENS = 8192  # tokens in a batch: enough to keep the cores busy, little memory
+_CANDIDATES = 64  # in a pass, where each has the past's keys laid out before it
+_CANDIDATE_TOKENS = 512  # in a pass, where they share the past: their numbers stay in a core's cache
 
 
 def by_length(windows: Sequence[Window]) -> Iterator[list[int]]:
     """Windows of similar length, longest first, at most `_TOKENS` tokens with padding."""
+    yield from _packed([len(window.ids) for window in windows], _TOKENS, len(windows))
+
+
+def _packed(lengths: Sequence[int], tokens: int, most: int) -> Iterator[list[int]]:
+    """Places of sequences of similar length, longest first, at most so many tokens with padding, and so many places."""
     batch: list[int] = []
-    for i in sorted(range(len(windows)), key=lambda i: -len(windows[i].ids)):
-        if batch and (len(batch) + 1) * len(windows[batch[0]].ids) > _TOKENS:
+    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if batch and ((len(batch) + 1) * lengths[batch[0]] > tokens or len(batch) == most):
             yield batch
             batch = []
         batch.append(i)
@@ -124,7 +131,7 @@ def score_candidates(
     bank: AdapterBank | None = None,
     routing: Routing | None = None,
     precision: str = "fp32",
-    batch: int = 64,
+    batch: int | None = None,
 ) -> NDArray[np.float64]:
     """The score of m candidates after one past, which is computed once, where the model can go on from it.
 
@@ -132,7 +139,7 @@ def score_candidates(
         past: tokens of the history, as `PromptEncoder.past_of` gives them.
         questions: m candidates' tokens, as `PromptEncoder.question` gives them.
         routing: of all candidates.
-        batch: candidates scored in one pass.
+        batch: candidates scored in one pass, at most; None = as many as are quick.
 
     Returns:
         (m,) scores, equal to scoring each prompt by itself.
@@ -146,20 +153,32 @@ def score_candidates(
     scores = np.empty(len(questions))
     with _using(bank, routing), autocast(device, precision):
         cache = reads(input_ids=torch.tensor([past], device=device), use_cache=True).past_key_values
-        branches = Branches(cache, min(batch, len(questions)), max(map(len, questions), default=0), way)
-        order = sorted(range(len(questions)), key=lambda i: len(questions[i]))
-        for low in range(0, len(order), batch):
-            chosen = order[low : low + batch]
-            size = len(chosen)
-            ids = torch.zeros(size, max(len(questions[i]) for i in chosen), dtype=torch.long)
-            for row, i in enumerate(chosen):
-                ids[row, : len(questions[i])] = torch.tensor(questions[i])
+        lengths, shared = [len(question) for question in questions], way == "shared"
+        most = batch or (len(questions) if shared else _CANDIDATES)
+        passes = list(_packed(lengths, _CANDIDATE_TOKENS if shared else _TOKENS, most))
+        branches = Branches(cache, max(map(len, passes), default=0), max(lengths, default=0), way)
+        for chosen in passes:
+            size, longest = len(chosen), lengths[chosen[0]]
+            ids = torch.tensor([(*questions[i], *(0,) * (longest - lengths[i])) for i in chosen])
             behind = branches.cache(size)
             hidden = reads(input_ids=ids.to(device), past_key_values=behind, use_cache=True).last_hidden_state
-            last = torch.tensor([len(questions[i]) - 1 for i in chosen], device=device)
+            last = torch.tensor([lengths[i] - 1 for i in chosen], device=device)
             logits = answer_logits(model, hidden[torch.arange(size, device=device), last], readout.tokens)
             scores[chosen] = readout.scores(logits, ())
     return scores
+
+
+@torch.inference_mode()
+def token_vectors(
+    model: torch.nn.Module, tokens: Sequence[int], *, bank: AdapterBank | None = None, routing: Routing | None = None
+) -> NDArray[np.float32]:
+    """(m, d): what the model looks up for m tokens, with what the adapters add to it."""
+    embedding: Any = cast(Any, model).get_input_embeddings()
+    with _using(bank, routing):
+        vectors: NDArray[np.float32] = (
+            embedding(torch.tensor([tokens]).to(embedding.weight.device))[0].float().cpu().numpy()
+        )
+    return vectors
 
 
 def prompt_windows(past: Tokens, questions: Sequence[Tokens]) -> list[Window]:

@@ -32,7 +32,7 @@ from server.run import Run, create_folder, find_run
 
 if TYPE_CHECKING:
     from fedrec.ensemble.evaluation import Evaluated
-    from fedrec.ensemble.ranking import Recommendation
+    from fedrec.ensemble.ranking import Ranking
 
 FILLED = "homes"
 _HOMES = "homes.json"
@@ -191,7 +191,7 @@ class SimulatedRun(Run):
         measured = measured_on(rows, evaluated(rows, share, self.config.seed))
         return Reference.of({**known.content(), "clients": map(asdict, facts_of_clients(rows)), **measured})
 
-    def recommend(self, user: str, top: int) -> tuple[str, list[Recommendation]]:
+    def recommend(self, user: str, top: int) -> tuple[str, Ranking]:
         """A user's client, and their `top` unseen items.
 
         Raises:

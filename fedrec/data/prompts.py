@@ -177,6 +177,10 @@ class PromptEncoder:
         """The tokens of one title and what asks about it; the next token is the answer."""
         return self.titles[item] + self.template.ask
 
+    def brief(self, item: int) -> Tokens:
+        """The question without the title's words: the item's own token, where it has one, and what asks about it."""
+        return self.titles[item][-1:] + self.template.ask
+
     def answered(self, item: int, label: int) -> Tokens:
         """A row of the past: the question with its answer."""
         return self.question(item) + (self.template.answers[label],) + self.template.after[label]

@@ -22,8 +22,18 @@ from fedrec.ensemble.aggregators.weights import restricted, row_weights_to_windo
 from fedrec.models.adapter import State
 from fedrec.models.adapter_bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import Base
+from fedrec.models.branching import continues
 from fedrec.models.item_rows import learnt_items
-from fedrec.scoring import Batches, by_length, prompt_windows, row_vectors, score_candidates, score_windows
+from fedrec.models.item_tokens import item_tokens
+from fedrec.scoring import (
+    Batches,
+    by_length,
+    prompt_windows,
+    row_vectors,
+    score_candidates,
+    score_windows,
+    token_vectors,
+)
 from fedrec.tasks.task import Readout
 
 
@@ -119,18 +129,22 @@ class ServedModel:
 
         Where the outputs of K passes are combined, each candidate is asked with the past before it.
         """
-        form = self._aggregator.form
-        if len(self.shards) > 1 and form not in ("ND", "D"):
+        if not self._one_pass:
             return self.scores(prompt_windows(past, questions), len(questions))
-        routing: Routing | None = Routed(0) if self.shards else None
-        if len(self.shards) > 1:
-            end = Window(np.array(past), np.array([len(past) - 1]), np.array([0], np.intp))
-            weights = self._weights([end], 1, by_length)[0] if past else np.zeros(0)
-            routing = Mixed(torch.from_numpy(weights).float(), "ND" if form == "ND" else "D")
-        base, bank = self._base, self._bank
+        base, bank, routing = self._base, self._bank, self._routing(past)
         return score_candidates(
             base.model, past, questions, self._readout, bank=bank, routing=routing, precision=base.precision
         )
+
+    @property
+    def knows_items(self) -> bool:
+        """Whether items have tokens of their own, and many of them can be asked about after one past, read once."""
+        model = self._base.model
+        return item_tokens(model) is not None and continues(model) and self._one_pass
+
+    def token_vectors(self, past: Tokens, tokens: Sequence[int]) -> NDArray[np.float32]:
+        """(m, d): what the model looks up for m tokens, with what adapters weighed for this past add to it."""
+        return token_vectors(self._base.model, tokens, bank=self._bank, routing=self._routing(past))
 
     def close(self) -> None:
         """Detach the adapters from the base model."""
@@ -148,6 +162,19 @@ class ServedModel:
         weights = np.zeros((n, len(self.shards)))
         weights[answered] = self._weigh(vectors)
         return weights
+
+    @property
+    def _one_pass(self) -> bool:
+        """Whether the shards answer in one pass, rather than in one each whose outputs are combined."""
+        return len(self.shards) < 2 or self._aggregator.form in ("ND", "D")
+
+    def _routing(self, past: Tokens) -> Routing | None:
+        """Of all candidates after a past."""
+        if len(self.shards) < 2:
+            return Routed(0) if self.shards else None
+        end = Window(np.array(past), np.array([len(past) - 1]), np.array([0], np.intp))
+        weights = self._weights([end], 1, by_length)[0] if past else np.zeros(0)
+        return Mixed(torch.from_numpy(weights).float(), "ND" if self._aggregator.form == "ND" else "D")
 
     def _pass(
         self, windows: Sequence[Window], n: int, routing: Routing | None, batches: Batches

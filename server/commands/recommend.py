@@ -37,7 +37,8 @@ def recommend(
         else:
             client, found = open_run(path).recommend_at(user, top)
     shown = [vars(item) for item in found]
-    write_result({"run": path.name, "user": user, "client": client, "items": shown}, json)
+    read = {"candidates": found.candidates, "read_in_full": found.read_in_full}
+    write_result({"run": path.name, "user": user, "client": client, **read, "items": shown}, json)
     if json == "-":
         return
     table = Table(title=f"for user {escape(clean(user))} of {escape(client)}", title_justify="left")
@@ -46,3 +47,6 @@ def recommend(
     for place, item in enumerate(found, 1):
         table.add_row(str(place), escape(clean(item.item)), escape(clean(item.title, 200)), f"{item.score:.3f}")
     terminal().print(table)
+    if found.read_in_full < found.candidates:
+        of = f"{found.read_in_full:,} of {found.candidates:,}"
+        terminal().print(f"{of} titles were read in full, the likeliest by their own tokens")

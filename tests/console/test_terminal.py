@@ -27,7 +27,7 @@ from fedrec.console.json_output import write_result
 from fedrec.console.terminal import Terminal
 from fedrec.console.visible import visible
 from fedrec.data.dataset import Catalogue, Interactions
-from fedrec.ensemble.ranking import Recommendation
+from fedrec.ensemble.ranking import Ranking, Recommendation
 from fedrec.errors import UsageError
 from tests.cli import ROOT
 
@@ -117,7 +117,9 @@ def test_recommended_titles_are_visible(tmp_path: Path, monkeypatch: pytest.Monk
     from server.simulated_run import SimulatedRun, create_run
 
     create_run(tmp_path / "run", RunConfig())
-    monkeypatch.setattr(SimulatedRun, "recommend", lambda *_: (NASTY, [Recommendation(NASTY, NASTY, 0.5)]))
+    monkeypatch.setattr(
+        SimulatedRun, "recommend", lambda *_: (NASTY, Ranking([Recommendation(NASTY, NASTY, 0.5)], 1, 1))
+    )
     app = Typer()
     app.command()(recommend)
     for options in ([], ["--json", "-"]):

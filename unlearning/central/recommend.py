@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from fedrec.data.ids import named
-from fedrec.ensemble.ranking import Recommendation, best_unseen
+from fedrec.ensemble.ranking import Ranking, best_unseen
 from fedrec.errors import UsageError, did_you_mean
 from unlearning.central.answering import AnsweringModel
 from unlearning.central.freshness import check_current
 from unlearning.central.model_folder import CENTRAL, ModelFolder
 
 
-def recommend(model: ModelFolder, user: str, top: int) -> tuple[str, list[Recommendation]]:
+def recommend(model: ModelFolder, user: str, top: int) -> tuple[str, Ranking]:
     """Who holds the user's rows, and the `top` unseen items.
 
     Raises:

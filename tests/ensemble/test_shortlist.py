@@ -1,0 +1,79 @@
+"""A large catalogue's shortlist, the likeliest by one token, holds the best of the full reading."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fedrec.data.dataset import Catalogue, Interactions
+from fedrec.ensemble.ranking import best_unseen
+from fedrec.ensemble.shortlist import Stages
+
+ITEMS, WORD, FIRST = 3000, 7, 100
+STAGES = Stages(whole=500, sample=300, own=900, full=200)
+
+
+class Answers:
+    """Items score by their vectors, and differently by a fifth of that when their titles are read."""
+
+    def __init__(self, knows_items: bool = True) -> None:
+        random = np.random.default_rng(3)
+        self.vectors = random.normal(size=(ITEMS, 8)).astype(np.float32)
+        self.own: NDArray[np.float64] = self.vectors @ random.normal(size=8)
+        self.whole = self.own + random.normal(0, 0.2 * self.own.std(), ITEMS)
+        self.knows_items = knows_items
+        self.asked: list[tuple[str, int]] = []
+
+    def token_vectors(self, _: Any, tokens: list[int]) -> NDArray[np.float32]:
+        return self.vectors[np.array(tokens) - FIRST]
+
+    def candidates(self, _: Any, questions: list[tuple[int, ...]]) -> NDArray[np.float64]:
+        brief = all(len(question) == 1 for question in questions)
+        self.asked.append(("own" if brief else "full", len(questions)))
+        items = np.array([question[-1] for question in questions]) - FIRST
+        return (self.own if brief else self.whole)[items]
+
+
+ENCODER = SimpleNamespace(
+    titles=[(WORD, FIRST + item) for item in range(ITEMS)],
+    past_of=lambda items, labels: (WORD, *items),
+    question=lambda item: (WORD, FIRST + item),
+    brief=lambda item: (FIRST + item,),
+)
+CATALOGUE = Catalogue(tuple(map(str, range(ITEMS))), ("a title",) * ITEMS)
+ROWS = cast(
+    Interactions,
+    SimpleNamespace(user=np.zeros(2, int), user_ids=("u",), item=np.array([5, 6]), label=np.array([1, 0])),
+)
+
+
+def ranked(answers: Answers, stages: Stages | None, top: int = 10) -> Any:
+    return best_unseen(cast(Any, answers), cast(Any, ENCODER), CATALOGUE, ROWS, "u", top, stages)
+
+
+def test_the_best_are_those_of_the_full_reading() -> None:
+    staged, whole = (ranked(Answers(), stages) for stages in (STAGES, None))
+    assert staged == whole
+    assert (staged.candidates, staged.read_in_full) == (ITEMS - 2, STAGES.full)
+    assert (whole.candidates, whole.read_in_full) == (ITEMS - 2, ITEMS - 2)
+
+
+def test_each_stage_reads_as_many_as_it_says() -> None:
+    answers = Answers()
+    ranked(answers, STAGES)
+    assert answers.asked == [("own", STAGES.sample), ("own", STAGES.own), ("full", STAGES.full)]
+
+
+@pytest.mark.parametrize(("knows", "whole"), [(False, STAGES.whole), (True, ITEMS)])
+def test_a_small_catalogue_and_items_without_tokens_are_read_in_full(knows: bool, whole: int) -> None:
+    answers = Answers(knows)
+    ranked(answers, Stages(whole=whole))
+    assert answers.asked == [("full", ITEMS - 2)]
+
+
+def test_no_fewer_are_read_than_are_to_be_shown() -> None:
+    assert len(ranked(Answers(), STAGES, top=700)) == 700
