@@ -196,6 +196,18 @@ def recommend_speed(result: dict[str, Any]) -> str:
     )
 
 
+def large_catalogue(result: dict[str, Any]) -> str:
+    agreement = " and ".join(f"{part:.0%} of the best {top}" for top, part in result["agreement"].items())
+    seconds = {key: result[f"{key}_seconds"] for key in ("staged", "staged_cpu", "in_full", "loading")}
+    return (
+        f"Over {result['titles']:,} titles, {result['read_in_full']:,} of them read in full, it takes "
+        f"{seconds['staged']:.1f} s after loading ({seconds['staged_cpu']:.1f} s of CPU time on {result['threads']} "
+        f"threads), reading all in full {seconds['in_full']:.0f} s, loading {seconds['loading']:.1f} s. Shown are "
+        f"{agreement} of the full reading ({len(result['people'])} people; {result['own_titles']:,} titles are a data "
+        "set's, the others made up of halves of theirs)."
+    )
+
+
 def _of(mine: int, most: int) -> str:
     return "" if mine == most else f" ({mine} seed{'s' if mine > 1 else ''})"
 
@@ -307,6 +319,7 @@ SECTIONS = {
     "movietweetings": strategies,
     "rounds_per_second": rounds_per_second,
     "recommend_speed": recommend_speed,
+    "large_catalogue": large_catalogue,
     "unlearning-ml-100k": unlearning,
     "unlearning-ml-1m-like": unlearning,
     "unlearning-ml-1m-like-users": unlearning,
