@@ -9,9 +9,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fedrec.config import load
 from fedrec.data.dataset import Catalogue, Interactions
+from fedrec.ensemble.aggregators.judged import Judged
 from fedrec.ensemble.ranking import best_unseen
+from fedrec.ensemble.served_model import ServedModel
 from fedrec.ensemble.shortlist import Stages
+from fedrec.models.adapter_bank import AdapterBank
+from fedrec.models.item_tokens import extended
+from fedrec.scoring import prompt_windows
+from fedrec.tasks.like import YesOrNo
+from tests.models.tiny import VOCABULARY, randomise, tiny_model
 
 ITEMS, WORD, FIRST = 3000, 7, 100
 STAGES = Stages(whole=500, sample=300, own=900, full=200)
@@ -77,3 +85,24 @@ def test_a_small_catalogue_and_items_without_tokens_are_read_in_full(knows: bool
 
 def test_no_fewer_are_read_than_are_to_be_shown() -> None:
     assert len(ranked(Answers(), STAGES, top=700)) == 700
+
+
+def test_what_is_shown_has_the_score_of_its_prompt_with_the_adapters_of_two_shards() -> None:
+    titles = tuple((5 + item, 6 + item % 3) for item in range(30))
+    model = extended(tiny_model("llama"), titles, 4)
+    config = load(None, {"lora.rank": 2, "items.rank": 4, "shards": 2, "aggregator": "average-nd"}, ())
+    with AdapterBank(model, config.lora, width=2) as bank:
+        adapters = dict(enumerate(randomise(bank)))
+    base = cast(Any, SimpleNamespace(model=model, precision="fp32"))
+    answers = ServedModel(base, config, YesOrNo((3, 4)), adapters, Judged.nobody(2))
+    whole = [(*title, VOCABULARY + item) for item, title in enumerate(titles)]
+    encoder = SimpleNamespace(
+        titles=whole, question=whole.__getitem__, brief=lambda item: whole[item][-1:], past_of=lambda *_: (7, 8, 9)
+    )
+    catalogue = Catalogue(tuple(map(str, range(30))), ("a title",) * 30)
+    best = best_unseen(answers, cast(Any, encoder), catalogue, ROWS, "u", 4, Stages(whole=2, sample=8, own=20, full=10))
+    alone = answers.scores(prompt_windows((7, 8, 9), whole), 30)
+    answers.close()
+    assert (best.candidates, best.read_in_full) == (28, 10)
+    assert [one.score for one in best] == pytest.approx([alone[int(one.item)] for one in best], abs=1e-6)
+    assert alone.std() > 1e-3
