@@ -17,7 +17,6 @@ from statistics import mean, median
 from typing import Annotated, Any
 
 import numpy as np
-import torch
 import typer
 
 from experiments.common import portable, run_command, write_result
@@ -31,7 +30,6 @@ from fedrec.ensemble.shortlist import Stages
 from fedrec.hardware import threads
 from fedrec.models.base import load_base
 from fedrec.parallel.worker_count import cores
-from fedrec.protocol.adapters import ITEMS_A
 from fedrec.tasks import encoder_of
 from server.simulated_run import SimulatedRun, open_run
 
@@ -53,11 +51,7 @@ def loaded(run: SimulatedRun, client: str, catalogue: Catalogue) -> tuple[Served
     """What the client answers with over that catalogue, its new items as nobody has met them; shards count equally."""
     base = with_items_of(load_base(str(run.config.base)), run.config, catalogue)
     encoder = encoder_of(run.config, catalogue, base)
-    adapters = {}
-    for shard, state in run.client(client).ensemble.adapters().items():
-        rows = torch.zeros(len(catalogue), state[ITEMS_A].shape[1])
-        rows[: len(run.catalogue)] = state[ITEMS_A]
-        adapters[shard] = {**state, ITEMS_A: rows}
+    adapters = run.client(client).ensemble.adapters()
     return ServedModel(base, run.config, encoder.readout, adapters, Judged.nobody(run.config.shards)), encoder
 
 
