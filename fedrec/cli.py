@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from typing import NoReturn
 
 import click
@@ -35,6 +36,7 @@ COMMANDS = {
 
 
 _SOON = 0.5  # seconds in which a stop is not worth a word
+_stopped_by: list[int] = [signal.SIGINT]
 
 
 class _Lazy(click.Group):
@@ -70,7 +72,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Exit 0 on success, 1 on failure, 2 on wrong use, 3 where a signer is unknown, 130 on Ctrl-C or SIGTERM.
+    """Exit 0 on success, 1 on failure, 2 on wrong use, 3 where a signer is unknown, 130 on Ctrl-C, 143 on SIGTERM.
 
     A failure is one line on standard error that names the mend.
     """
@@ -94,15 +96,16 @@ def main() -> None:
     except FedrecError as error:
         _fail(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _leave("stopped")
+        _leave("stopped; the same command again begins anew, or goes on where it can")
     except BrokenPipeError:
         sys.stderr.close()
     except OSError as error:
         _fail(os_fault(error), 1)
 
 
-def _stop(*_: object) -> NoReturn:
+def _stop(number: int, _: object) -> NoReturn:
     """Interrupt; say so where the end of what is at work is not there soon."""
+    _stopped_by.append(number)
     telling = threading.Timer(_SOON, say, ("fedrec: stopping",))
     telling.daemon = True
     telling.start()
@@ -119,15 +122,26 @@ def _leave(message: str) -> NoReturn:
     print(f"fedrec: {visible(message)}", file=sys.stderr)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(130)
+    os._exit(128 + _stopped_by[-1])
 
 
 def _with_help(error: click.ClickException) -> str:
     """What click says is wrong, and where to read what is right."""
     context = getattr(error, "ctx", None)
-    path = context.command_path if context else "fedrec"
+    path = context.command_path if context else _called(sys.argv[1:])
     message = error.format_message().replace(" (env var: 'None')", "").rstrip(".")  # typer 0.20 names a missing one
     return f"{message}; see `{path} --help`"
+
+
+def _called(words: Sequence[str]) -> str:
+    """The command that some words name, where click does not say: it leaves an option without its value to nobody."""
+    command: click.Command = cli
+    path = ["fedrec"]
+    for word in words:
+        if isinstance(command, click.Group):
+            found = command.get_command(click.Context(command, resilient_parsing=True), word)
+            command, path = (found, [*path, word]) if found else (command, path)
+    return " ".join(path)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ def test_every_example_of_the_page_runs(
     tmp_path: Path, ratings: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("fedrec.parallel.worker_count.cores", lambda: 1)  # processes are in server/test_modes.py
     shutil.copy(ratings, "ratings.csv")
     names: dict[str, Any] = {"BASE": str(tiny_base)}
     examples = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)

@@ -104,6 +104,8 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     ),
     "a place with other things": (2, ["simulate", "--out", "full"], "full is not empty"),
     "replacing what is no run": (2, ["simulate", "--out", "model", "--replace"], "model does not hold a run"),
+    "an option without its value": (2, ["evaluate", "--run"], "requires an argument; see `fedrec evaluate --help`"),
+    "one further inside": (2, ["forget", "submit", "--run"], "an argument; see `fedrec forget submit --help`"),
     "no runs to report": (2, ["report"], "no run under runs/"),
     "no runs to evaluate": (2, ["evaluate"], "no run under runs/"),
     "no such run": (2, ["evaluate", "nowhere"], "nowhere: no run there"),

@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import resource
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from fedrec.errors import UsageError
 from fedrec.models import embedded
-from tests.cli import FEDREC, ROOT, as_toml
+from tests.cli import as_toml, run
 from tests.conftest import Settings
-
-
-def run(*arguments: object, cwd: Path, limit: int | None = None, **environment: str | None) -> tuple[int, str, str]:
-    """`fedrec` in a process that can write `limit` bytes into a file, as on a full disk; None takes a variable away."""
-
-    def full() -> None:
-        if limit is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    changed = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "COLUMNS": "80", **environment}
-    done = subprocess.run(
-        [*FEDREC, *map(str, arguments)], cwd=cwd, preexec_fn=full, capture_output=True, timeout=240,
-        env={name: value for name, value in changed.items() if value is not None},
-    )  # fmt: skip
-    encoding = environment.get("PYTHONIOENCODING") or "utf-8"
-    return done.returncode, done.stdout.decode(encoding, "replace"), done.stderr.decode(encoding, "replace")
 
 
 def one_line(err: str) -> str:

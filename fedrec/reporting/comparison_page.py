@@ -11,13 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fedrec.files import finite
-from fedrec.registry import STRATEGIES
 from fedrec.reporting import comparison_figures, templating
-from fedrec.reporting.comparison_result import EXACTNESS, Standing, standings
+from fedrec.reporting.comparison_result import EXACTNESS, Standing, standings, without_federation
 from fedrec.reporting.formatting import clean, count, duration, milliseconds, number, percent, rounded, signed, size
 from fedrec.reporting.run_result import TRIVIAL
-
-_FEDERATED = ("strategy", "baselines", "shards", "seed", "clients", "federation", *STRATEGIES)  # no shard's training
 
 _Spell = Callable[[float | None], str]
 _Best = Callable[[Iterable[float]], float]
@@ -43,7 +40,7 @@ def render(result: dict[str, Any]) -> str:
         "inference": comparison_figures.inference(result),
     }
     content = {
-        "config": {key: value for key, value in result["config"].items() if key not in _FEDERATED},
+        "config": without_federation(result["config"], "shards", "seed"),
         "result": result,
         "methods": methods,
         "chosen": _chosen(methods),

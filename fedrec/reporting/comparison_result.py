@@ -8,9 +8,11 @@ A mean is unknown (None) where the value of any seed is: means over different se
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fedrec.registry import STRATEGIES
 from fedrec.reporting.formatting import labels
 
 EXACTNESS = {
@@ -27,6 +29,14 @@ EXACTNESS = {
 """What a claim is called and what it says, from the strongest to the weakest."""
 
 _FULL = {"rows_processed": "rows_full", "steps": "steps_full", "seconds": "seconds_full"}
+
+
+_FEDERATED = ("strategy", "baselines", "clients", "federation", *STRATEGIES)
+
+
+def without_federation(config: Mapping[str, Any], *more: str) -> dict[str, Any]:
+    """The settings that shards trained in one place depend on, without `more` of them that are told elsewhere."""
+    return {key: value for key, value in config.items() if key not in (*_FEDERATED, *more)}
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,13 @@ def number(value: float | None, digits: int = 4) -> str:
     return MISSING if value is None else f"{value:.{digits}f}"
 
 
+def apart(values: Sequence[float], digits: int = 3, most: int = 9) -> list[str]:
+    """Numbers with as few digits as tell different ones apart, `digits` at least and `most` at most."""
+    while digits < most and len({number(value, digits) for value in values}) < len({*values}):
+        digits += 1
+    return [number(value, digits) for value in values]
+
+
 def count(value: int | None) -> str:
     """A number of things, in groups of three digits."""
     return MISSING if value is None else f"{value:,}".replace(",", "\u202f")

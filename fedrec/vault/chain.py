@@ -38,6 +38,11 @@ class Link:
     sealed: bytes = b""
 
 
+def is_head(text: str) -> bool:
+    """Whether it is written as a head is."""
+    return len(text) == len(ORIGIN) and set(text) <= set("0123456789abcdef")
+
+
 def append(db: sqlite3.Connection, request: str, rows: int, tombstones: Iterable[Tombstone]) -> str:
     """Note what a request erased as the last link; its head."""
     number, previous = last(db)

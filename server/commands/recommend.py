@@ -24,7 +24,7 @@ def recommend(
     from fedrec.console.json_output import write_result
     from fedrec.console.progress import working
     from fedrec.console.terminal import terminal
-    from fedrec.reporting.formatting import clean
+    from fedrec.reporting.formatting import apart, clean
     from server.run import find_run_or_model
     from unlearning.central.model_folder import is_model
 
@@ -44,8 +44,9 @@ def recommend(
     table = Table(title=f"for user {escape(clean(user))} of {escape(client)}", title_justify="left")
     for name, justify in (("", "right"), ("item", "left"), ("title", "left"), ("score", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for place, item in enumerate(found, 1):
-        table.add_row(str(place), escape(clean(item.item)), escape(clean(item.title, 200)), f"{item.score:.3f}")
+    scores = apart([item.score for item in found])
+    for place, (item, score) in enumerate(zip(found, scores, strict=True), 1):
+        table.add_row(str(place), escape(clean(item.item)), escape(clean(item.title, 200)), score)
     terminal().print(table)
     if found.read_in_full < found.candidates:
         of = f"{found.read_in_full:,} of {found.candidates:,}"

@@ -105,6 +105,12 @@ def test_thresholds(tmp_path: Path) -> None:
     assert int(load(path, like_above=7).interactions.label.sum()) == 3
 
 
+@pytest.mark.parametrize("name", ["product_name", "Book Name", "recipe-title", "movieName"])
+def test_what_an_item_is_called_is_its_title(tmp_path: Path, name: str) -> None:
+    path = text(tmp_path / "a.csv", f"user,item,label,{name}\nA,X,1,Red storm\n")
+    assert load(path).catalogue.titles == ("Red storm",)
+
+
 def test_columns_by_option(tmp_path: Path) -> None:
     path = text(tmp_path / "a.csv", "who,what,user,label,title\nA,X,B,1,T\n")
     data = load(path, columns={"user": "who", "item": "what"})

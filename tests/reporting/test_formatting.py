@@ -11,6 +11,13 @@ from fedrec.reporting import formatting
 UNITS = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
 
 
+def test_numbers_that_differ_look_different_with_as_few_digits_as_that_takes():
+    assert formatting.apart([0.5, 0.25, 0.25]) == ["0.500", "0.250", "0.250"]
+    assert formatting.apart([0.70012, 0.7001, 0.1]) == ["0.70012", "0.70010", "0.10000"]
+    assert formatting.apart([0.7, 0.7 + 1e-15]) == ["0.700000000"] * 2
+    assert formatting.apart([]) == []
+
+
 @given(st.integers(0, 10**15))
 def test_a_size_reads_back_to_half_a_percent(count):
     value, unit = formatting.size(count).split()

@@ -123,10 +123,15 @@ def of(*users: str) -> list[Selection]:
     return [Selection(users=(user,)) for user in users]
 
 
-@pytest.mark.parametrize(("strategy", "shards"), [("fedavg", 1), ("fedavg", 4), ("pplr", 1), ("pplr", 4), ("pplr", 8)])
-@pytest.mark.parametrize("users", [("u07",), ("u01", "u05", "u07", "u12", "u20")], ids=["one", "five"])
+FIVE = ("u01", "u05", "u07", "u12", "u20")
+
+
+@pytest.mark.parametrize(
+    ("strategy", "shards", "users"),
+    [("fedavg", 1, FIVE), ("fedavg", 4, FIVE), ("pplr", 1, ("u07",)), ("pplr", 4, FIVE), ("pplr", 8, FIVE)],
+)
 def test_the_restored_federation_never_had_them(
-    tmp_path: Path, small: Settings, ratings: Path, users: tuple[str, ...], shards: int, strategy: str
+    tmp_path: Path, small: Settings, ratings: Path, strategy: str, shards: int, users: tuple[str, ...]
 ) -> None:
     settings = small(shards=shards, strategy=strategy, train__epochs=1)
     run = trained(tmp_path / "run", settings)
@@ -143,7 +148,7 @@ def test_the_restored_federation_never_had_them(
         assert all((getattr(ours, c) == getattr(others, c)).all() for c in ("user", "item", "label", "time", "split"))
 
 
-@pytest.mark.parametrize("shards", [1, 4, 8])
+@pytest.mark.parametrize("shards", [1, 4])
 def test_a_user_of_two_clients_is_gone_from_both(tmp_path: Path, small: Settings, ratings: Path, shards: int) -> None:
     settings = small(shards=shards, train__epochs=1)
     run = prepare(load(overrides=settings), tmp_path / "run")
@@ -187,7 +192,7 @@ def test_an_item_goes_from_every_client(tmp_path: Path, finished: Copy) -> None:
     assert run.catalogue.ids.index("i4") not in left
 
 
-@pytest.mark.parametrize("shards", [1, 4, 8])
+@pytest.mark.parametrize("shards", [1, 4])
 def test_a_whole_client_leaves(tmp_path: Path, small: Settings, shards: int) -> None:
     settings = small(shards=shards, train__epochs=1)
     run = trained(tmp_path / "run", settings)

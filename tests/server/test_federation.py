@@ -79,6 +79,16 @@ def test_clients_that_tell_less_of_their_scores_train_the_same_and_the_error_is_
     assert not any("over all rows" in note for note in plain["notes"])
 
 
+def test_too_few_nodes_are_one_clear_line_and_a_run_goes_on_with_enough(
+    tmp_path: Path, small: Settings, plain: dict[str, Any]
+) -> None:
+    run = made(tmp_path / "run", small())
+    with pytest.raises(FedrecError, match=r"has 3 clients but 2 nodes are connected: start 3 \(flwr run: "):
+        run_rounds(LocalGrid(client_app, run.nodes()[:2]), run)
+    run_rounds(LocalGrid(client_app, run.nodes()), run)
+    assert result_of(run)["adapter_hash"] == plain["adapter_hash"]
+
+
 @pytest.fixture(scope="module")
 def easy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A CSV of 150 people with 15 ratings each, who all like the same half of the titles, but for every 20th answer."""

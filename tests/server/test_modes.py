@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +26,7 @@ from server.simulated_run import SimulatedRun
 from server.training import run_rounds
 from server.transports.in_process import LocalGrid
 from server.transports.processes import ProcessGrid, SideBySide
-from tests.cli import as_sets, as_toml, ended, hash_of, here, run, start, until
+from tests.cli import as_sets, as_toml, ended, hash_of, here, start, until
 from tests.conftest import Settings
 from tests.server.flower import Flower
 from tests.server.test_federation import Dying, made, ran
@@ -57,12 +56,12 @@ def flower(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flower]:
 
 def test_processes_give_the_same_hash_and_the_same_look(tmp_path: Path, small: Settings, expected: str) -> None:
     shown = {}
-    for workers in (0, 2, 3):
+    for workers in (0, 2):
         folder = tmp_path / f"with-{workers}"
         out = here("simulate", "--workers", workers, "--out", folder, *as_sets(small()))
         assert hash_of(folder) == expected
         shown[workers] = re.sub(r" [\d.]+ (s|min)\b", "", " ".join(out.replace(folder.name, "").split()))
-    assert shown[0] == shown[2] == shown[3]
+    assert shown[0] == shown[2]
 
 
 def test_as_many_as_there_are_cores_is_the_default(
@@ -114,11 +113,11 @@ def test_a_run_begun_in_this_process_ends_with_processes(tmp_path: Path, small: 
     with pytest.raises(KeyboardInterrupt):
         run_rounds(LocalGrid(Dying(8), begun.nodes()), begun)  # type: ignore[arg-type]
     assert begun.rounds.last() == 0
-    assert run("simulate", "--resume", begun.folder, "--workers", 2, cwd=tmp_path)[0] == 0
+    here("simulate", "--resume", begun.folder, "--workers", 2)
     assert hash_of(begun.folder) == expected
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])  # Ctrl-C is in test_cli.py
 def test_a_stopped_run_leaves_no_process_behind_and_resumes(
     how: signal.Signals, tmp_path: Path, small: Settings, long: str
 ) -> None:
@@ -130,7 +129,7 @@ def test_a_stopped_run_leaves_no_process_behind_and_resumes(
     process.send_signal(how)
     code, _, err = ended(process)
     if how != signal.SIGKILL:
-        assert code == 130
+        assert code == 128 + how
         assert err == "fedrec: stopped; continue with `fedrec simulate --resume run`\n"
     assert [child.name() for child in psutil.wait_procs(family, timeout=60)[1]] == []
     assert not (tmp_path / "run" / "rounds" / "0001").exists()
@@ -145,7 +144,7 @@ def test_a_run_terminated_while_it_starts_leaves_no_process_behind(tmp_path: Pat
     family = parent.children(recursive=True)
     process.send_signal(signal.SIGTERM)
     code, _, err = ended(process)
-    assert code == 130
+    assert code == 143
     assert err.strip().startswith("fedrec: stopped")
     assert psutil.wait_procs(family, timeout=60)[1] == []
 
@@ -172,13 +171,7 @@ def _forked(pid: int) -> list[psutil.Process]:
 
 
 def test_flwr_run_gives_the_same_hash(flower: Flower, tmp_path: Path, small: Settings, expected: str) -> None:
-    """Even where it was begun with too few nodes, which is one clear line, soon."""
     config, folder = as_toml(small(), tmp_path / "run.toml"), tmp_path / "run"
-    began = time.monotonic()
-    told = flower.run(2, config=config, out=folder, homes=folder / "clients")
-    assert "the run has 3 clients but 2 nodes are connected: start 3 (flwr run: --federation-config num-sup" in told
-    assert "Traceback" not in told
-    assert time.monotonic() - began < 150
     told = flower.run(4, config=config, out=folder, homes=folder / "clients")  # a node too many does no harm
     assert hash_of(folder) == expected, told
     assert f"\nfedrec report {folder} writes the page" in told, "a bundle carries no templates"

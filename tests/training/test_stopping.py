@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedrec.config import TrainConfig
@@ -32,6 +32,7 @@ def loss(lesson: Lesson, state: State) -> float:
     return exam.loss
 
 
+@settings(max_examples=30)  # of a second each
 @given(st.floats(1e-4, 30.0), st.integers(1, 30), st.booleans(), st.integers(1, 3), st.integers(1, 9))
 def test_no_training_is_worse_than_none(rate: float, n: int, wrong: bool, epochs: int, batch: int) -> None:
     lesson = stopped(n, wrong)

@@ -15,6 +15,7 @@ from fedrec.data.dataset import TEST, TRAIN, Dataset
 from fedrec.files import read_json, write_json
 from fedrec.preparation import facts_of, measured_on
 from fedrec.protocol.adapters import model_hash
+from fedrec.reporting.comparison_result import without_federation
 from fedrec.reporting.run_page import write_report
 from unlearning.central.model import ShardedModel
 from unlearning.central.model_folder import CENTRAL, FACTS, RESULT, ModelFolder
@@ -61,7 +62,7 @@ def measure(model: ShardedModel) -> dict[str, Any]:
         "bytes_down": 0,
         "seconds": facts["seconds"],
         "adapter_hash": model_hash(list(model.ensemble.hashes().values())),
-        "config": model.config.model_dump(mode="json"),
+        "config": without_federation(model.config.model_dump(mode="json")),
         "notes": [*facts["notes"], *([_ERASED] if erased else [])],
         "baselines": [],
     }

@@ -25,6 +25,7 @@ def create(folder: Path, config: RunConfig, method: Method, replace: bool = Fals
 
     Raises:
         UsageError: something is there already.
+        Interrupted: stopped, and nothing of it is left.
     """
     if is_model(folder):
         if not replace:
@@ -33,12 +34,14 @@ def create(folder: Path, config: RunConfig, method: Method, replace: bool = Fals
         lock.empty(folder)
     if lock.content(folder):
         raise UsageError(f"{folder} is not empty: choose another --out")
-    dataset = load_dataset(config.data, config.seed)
-    config = with_base(config, *checked_base(config, dataset))
     try:
+        dataset = load_dataset(config.data, config.seed)
+        config = with_base(config, *checked_base(config, dataset))
         note_facts(ShardedModel.create(folder, config, method, dataset), dataset)
-    except BaseException:
+    except BaseException as error:
         lock.empty(folder)  # half made, it is none
+        if isinstance(error, KeyboardInterrupt):
+            raise Interrupted("stopped before there was a model; the same command again begins anew") from None
         raise
     return list(dataset.warnings)
 

@@ -22,6 +22,7 @@ from fedrec.data.selection import Selection, row_keys
 from fedrec.errors import UsageError
 from fedrec.files import read_json, write_json
 from fedrec.preparation import checked_base, facts_of
+from fedrec.reporting.comparison_result import without_federation
 from fedrec.tasks import encoder_of
 from fedrec.tasks.like import Like
 from unlearning.central.model import ShardedModel
@@ -95,7 +96,7 @@ def compare(
         "methods": rows,
         "originals": [row for row in originals if row],
         "inference": read_json(timed) if timed.exists() else [],
-        "config": plan.config.model_dump(mode="json"),
+        "config": without_federation(plan.config.model_dump(mode="json"), "shards", "seed"),
     }
     write_json(folder / RESULT, result)
     return result

@@ -1,4 +1,4 @@
-"""The methods that papers and the design propose, each a partition and an aggregator."""
+"""The methods that papers propose, and the strict ones of fedrec, each a partition and an aggregator."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ApaUser(Method):
 
 
 class Strict(Method):
-    """The design, section 1: a shard depends on public things and on who or what is sorted alone."""
+    """A shard depends on public things and on who or what is sorted alone."""
 
     by_user, by_row = "public+apa-nd", "public-row+apa-nd"
 

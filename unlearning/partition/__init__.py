@@ -26,7 +26,7 @@ class Partitioner:
         name: as the command line says it.
         unit: "user" keeps all rows of a user in one shard; "row" may spread them.
         strict: a unit's shard depends on public things and on the unit alone.
-        source: paper or section.
+        source: paper, or in words what is fedrec's own.
         place: (rows, shards, seed) to the (n,) int32 shard of each row.
     """
 
@@ -38,7 +38,11 @@ class Partitioner:
 
 
 SISA, RECERASER = "SISA, arXiv 1912.03817", "RecEraser, arXiv 2201.06820"
-GRAPHERASER, APA, DESIGN = "GraphEraser, arXiv 2103.14991", "APA, arXiv 2404.10327", "design, section 1"
+GRAPHERASER, APA, OWN = (
+    "GraphEraser, arXiv 2103.14991",
+    "APA, arXiv 2404.10327",
+    "fedrec: public things, or the unit alone",
+)
 
 PARTITIONERS: dict[str, Partitioner] = {
     partitioner.name: partitioner
@@ -52,9 +56,9 @@ PARTITIONERS: dict[str, Partitioner] = {
         Partitioner("blpa", "user", False, GRAPHERASER, grapheraser.blpa),
         Partitioner("semantic", "row", False, APA, semantic.semantic_rows),
         Partitioner("semantic-user", "user", False, APA, semantic.semantic_users),
-        Partitioner("public", "user", True, DESIGN, strict.public_users),
-        Partitioner("public-row", "row", True, DESIGN, strict.public_rows),
-        Partitioner("hash", "user", True, DESIGN, strict.hash_users),
-        Partitioner("hash-row", "row", True, DESIGN, strict.hash_rows),
+        Partitioner("public", "user", True, OWN, strict.public_users),
+        Partitioner("public-row", "row", True, OWN, strict.public_rows),
+        Partitioner("hash", "user", True, OWN, strict.hash_users),
+        Partitioner("hash-row", "row", True, OWN, strict.hash_rows),
     )
 }

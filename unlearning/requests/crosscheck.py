@@ -14,7 +14,7 @@ from unlearning.audit.chain import Line
 from unlearning.operators.registry import Operator, told
 from unlearning.requests.request import Request, Signature
 from unlearning.requests.signing import fingerprint
-from unlearning.requests.states import State
+from unlearning.requests.states import TERMINAL, State
 
 _SOON = timedelta(minutes=10)  # between a signature and its line
 
@@ -26,6 +26,11 @@ def by_request(lines: Iterable[Line]) -> dict[str, list[Line]]:
         if id := line["facts"].get("request"):
             found[id].append(line)
     return found
+
+
+def ended(lines: Iterable[Line]) -> set[str]:
+    """The requests that the log tells have ended."""
+    return {id for id, told in by_request(lines).items() if _states(told)[-1] in TERMINAL}
 
 
 def of_requests(

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from uuid import uuid4
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError
@@ -23,26 +23,15 @@ from unlearning.requests.admission import Rejected, check_amount, check_four_eye
 from unlearning.requests.batches import BATCHED, Batch, into_batches, is_due
 from unlearning.requests.database import Database
 from unlearning.requests.policy import Policy
-from unlearning.requests.reader import Reader, moment, one
+from unlearning.requests.reader import Reader, chain_ends, moment, one
 from unlearning.requests.request import Identity, Request, Signature
 from unlearning.requests.schema import IS_OPEN, links, requests
 from unlearning.requests.scope import described, scope_of, subject_of
-from unlearning.requests.signing import Authority, Origin, decision_message, fingerprint, signed_message
+from unlearning.requests.signing import Authority, OnEvent, Origin, Sign, decision_message, fingerprint, signed_message
 from unlearning.requests.states import TERMINAL, UNDONE, State
 from unlearning.requests.subjects import SubjectKeys
 from unlearning.requests.transitions import Decision
 from unlearning.requests.versions import bring_up
-
-OnEvent = Callable[[str, dict[str, Any]], object]
-"""Told what happens and what was rejected, in the words of `audit.fields.Facts`.
-
-It is told within the transaction: a crash can leave a line too many in an audit log, which the next start repeats, and
-never a change without its line. What it raises undoes the change.
-"""
-
-
-Sign = Callable[[bytes], bytes]
-"""Signs a message with an operator's private key, as `Ed25519PrivateKey.sign` does."""
 
 
 class Ledger(Reader):
@@ -52,15 +41,25 @@ class Ledger(Reader):
     """
 
     def __init__(
-        self, url: str, keys: SubjectKeys, policy: Policy, authority: Authority, on_event: OnEvent = lambda *_: None
+        self,
+        url: str,
+        keys: SubjectKeys,
+        policy: Policy,
+        authority: Authority,
+        on_event: OnEvent = lambda *_: None,
+        told_ended: Callable[[Sequence[str]], Sequence[str]] = lambda ids: ids,
     ) -> None:
+        """
+        Args:
+            told_ended: which of some requests have ended by what `on_event` was told: no edited state destroys a key.
+        """
         super().__init__(Database(url))
         self._keys, self._policy, self._authority, self._on_event = keys, policy, authority, on_event
         with self._database.writing() as connection:
             bring_up(connection)
             closed = requests.c.id.in_(keys.held() - set(persistence.read_ids(connection, IS_OPEN)))
             ended = persistence.read_ids(connection, closed, requests.c.state.in_(TERMINAL))
-            self._destroy(connection, ended)  # killed before their keys went, or those of their days
+            self._destroy(connection, told_ended(ended))  # killed before their keys went, or those of their days
 
     def close(self) -> None:
         """Let go of the database."""
@@ -248,7 +247,7 @@ class Ledger(Reader):
         """The keys of requests that have ended, and of the days of which none is open any more."""
         for id in ended:
             self._keys.destroy(id)
-        for day in persistence.ended_days(connection, self._keys.days()):
+        for day in persistence.ended_days(connection, self._keys.days(), self._keys.held()):
             self._keys.destroy_day(day)
 
     def unmarked(self) -> Iterator[tuple[str, str, str | None]]:
@@ -270,8 +269,7 @@ class Ledger(Reader):
     def extend_chain(self, client: str, told: Iterable[Link]) -> None:
         """Remember the erasures that a client tells of beyond those that are known."""
         with self._database.writing() as connection:
-            known = select(func.max(links.c.number)).where(links.c.client == client)
-            last = connection.execute(known).scalar() or 0
+            last, _ = chain_ends(connection).get(client, (0, ""))
             rows = [{"client": client, **vars(link)} for link in told if link.number > last]
             if rows:
                 connection.execute(insert(links), rows)

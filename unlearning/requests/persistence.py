@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import Any
@@ -106,10 +106,14 @@ def read_ids(connection: Connection, *conditions: ColumnElement[bool]) -> list[s
     return list(connection.execute(select(requests.c.id).where(*conditions).order_by(requests.c.id)).scalars())
 
 
-def ended_days(connection: Connection, days: set[date]) -> set[date]:
-    """Those of the days on which none was recorded that has not ended; none while one tells no day."""
+def ended_days(connection: Connection, days: set[date], held: Collection[str] = ()) -> set[date]:
+    """Those of the days on which none was recorded that has not ended; none while one tells no day.
+
+    Args:
+        held: requests whose keys are there still, whatever their state is called.
+    """
     columns = [requests.c.id, requests.c.recorded_at]
-    rows = [*cells(connection, columns, requests.c.state.not_in(TERMINAL))]
+    rows = [*cells(connection, columns, requests.c.state.not_in(TERMINAL) | requests.c.id.in_(held))]
     readable = [row for row in rows if not isinstance(row, Unreadable)]
     return days - {row["recorded_at"].date() for row in readable} if len(readable) == len(rows) else set()
 

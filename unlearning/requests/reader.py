@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, type_coerce
+from sqlalchemy.types import NULLTYPE
 
 from fedrec.errors import FedrecError, UsageError
-from fedrec.vault.chain import Link
+from fedrec.text import one_line
+from fedrec.vault.chain import Link, is_head
 from unlearning.requests import persistence
 from unlearning.requests.database import Database
 from unlearning.requests.persistence import Unreadable
@@ -19,7 +21,7 @@ from unlearning.requests.scope import Kind
 from unlearning.requests.states import OUT, State
 
 _BRIEF = [*(requests.c[name] for name in Brief._fields[:-2]), requests.c.scope]
-_LINK = (links.c.number, links.c.request, links.c.head, links.c.sealed)
+_LINK: list[Any] = [type_coerce(links.c[name], NULLTYPE) for name in ("number", "request", "head", "sealed")]
 
 
 class Reader:
@@ -83,15 +85,31 @@ class Reader:
         """A client's erasures as it told of them (`fedrec.vault.chain`), the first one first; tombstones sealed."""
         chosen = select(*_LINK).where(links.c.client == client).order_by(links.c.number)
         with self._database.reading() as connection:
-            return [Link(*row) for row in connection.execute(chosen)]
+            rows = connection.execute(chosen)
+            return [_link(client, number, request, head, sealed) for number, request, head, sealed in rows]
 
     def chain_ends(self) -> dict[str, tuple[int, str]]:
         """The number and head of each client's last erasure."""
-        last = select(links.c.client, func.max(links.c.number).label("number")).group_by(links.c.client).subquery()
-        here = (links.c.client == last.c.client) & (links.c.number == last.c.number)
         with self._database.reading() as connection:
-            found = connection.execute(select(links.c.client, links.c.number, links.c.head).join(last, here))
-            return {client: (number, head) for client, number, head in found}
+            return chain_ends(connection)
+
+
+def chain_ends(connection: Connection) -> dict[str, tuple[int, str]]:
+    """The number and head of each client's last erasure; FedrecError where a cell of them cannot be read."""
+    last = select(links.c.client, func.max(links.c.number).label("number")).group_by(links.c.client).subquery()
+    here = (links.c.client == last.c.client) & (links.c.number == last.c.number)
+    rows = connection.execute(select(links.c.client, *_LINK).join(last, here))
+    found = [(c, _link(c, number, request, head, sealed)) for c, number, request, head, sealed in rows]
+    return {client: (link.number, link.head) for client, link in found}
+
+
+def _link(client: Any, number: Any, request: Any, head: Any, sealed: Any) -> Link:
+    """A link from its cells, which somebody may have edited; FedrecError where they are none."""
+    texts = all(isinstance(each, str) for each in (client, request, head))
+    if not (texts and isinstance(number, int) and number > 0 and isinstance(sealed, bytes) and is_head(head)):
+        named = one_line(str(client).encode("ascii", "backslashreplace").decode())
+        raise FedrecError(f"client {named}: an erasure of its chain cannot be read; restore the ledger from a backup")
+    return Link(number, request, head, sealed)
 
 
 def one(connection: Connection, id: str) -> Request:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Protocol, TypedDict
@@ -13,6 +13,17 @@ from unlearning.certificates.signatures import Says
 from unlearning.operators.keys import Role
 from unlearning.requests.request import Request, Signature
 from unlearning.requests.transitions import Decision
+
+OnEvent = Callable[[str, dict[str, Any]], object]
+"""Told what happens and what was rejected, in the words of `audit.fields.Facts`.
+
+It is told within the transaction: a crash can leave a line too many in an audit log, which the next start repeats, and
+never a change without its line. What it raises undoes the change.
+"""
+
+
+Sign = Callable[[bytes], bytes]
+"""Signs a message with an operator's private key, as `Ed25519PrivateKey.sign` does."""
 
 
 class Authority(Protocol):

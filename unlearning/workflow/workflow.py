@@ -22,12 +22,13 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json
 from fedrec.settings import Section, validated
-from unlearning.audit.log import AuditLog
+from unlearning.audit.log import AuditLog, read
 from unlearning.certificates.signatures import Signed
 from unlearning.executor import TrainedModel
 from unlearning.operators.keyring import Keyring
 from unlearning.operators.keys import ROLES, Role, key_id
 from unlearning.operators.registry import Operator, Registry
+from unlearning.requests.crosscheck import ended
 from unlearning.requests.database import known_ids
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.policy import Policy
@@ -139,7 +140,19 @@ class Workflow:
             mend = f"restore it from a backup, or name the right one by --database or {LEDGER}"
             raise FedrecError(f"ledger {where}: {why}; {mend}")
         subjects = SubjectKeys(self.folder / "subjects")
-        return Ledger(self._database, subjects, self.rules.ledger, self.operators, self._note)
+        return Ledger(
+            self._database,
+            subjects,
+            self.rules.ledger,
+            self.operators,
+            self._note,
+            told_ended=self._ended,
+        )
+
+    def _ended(self, ids: Sequence[str]) -> Sequence[str]:
+        """Those of some requests of which the audit log tells that they have ended."""
+        told = ended(read(self.audit.path)) if ids else set()
+        return [id for id in ids if id in told]
 
     def _told(self) -> bool:
         """Whether a certificate or the audit log tells of a request."""

@@ -9,18 +9,21 @@ from pathlib import Path
 from fedrec.data.readers.sheet import listed
 from fedrec.errors import DataError, UsageError
 
+_ITEMS = (
+    "item", "item_id", "iid", "movie", "movie_id", "asin", "product_id", "game_id", "book_id", "anime_id", "isbn",
+    "business_id", "recipe_id", "song_id", "track_id", "artist_id",
+)  # fmt: skip
+_THINGS = [name.removesuffix("_id") for name in _ITEMS if name.endswith("_id")]
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "user": ("user", "user_id", "uid", "reviewer_id", "customer_id"),
-    "item": (
-        "item", "item_id", "iid", "movie", "movie_id", "asin", "product_id", "game_id", "book_id", "anime_id", "isbn",
-        "business_id", "recipe_id", "song_id", "track_id", "artist_id",
-    ),
+    "item": _ITEMS,
     "rating": ("rating", "stars", "score", "overall", "star_rating", "book_rating", "user_rating"),
     "label": ("label", "like", "liked"),
     "time": ("timestamp", "time", "unix_time", "unix_review_time", "review_date", "date"),
     "title": (
         "title", "name", "movie_title", "product_title", "book_title", "item_name", "item_title", "game_name",
         "track_name", "song_name", "artist_name", "anime_name",
+        *(f"{thing}_{called}" for thing in _THINGS for called in ("title", "name")),
     ),
     "split": ("split",),
     "client": ("client", "client_id"),

@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from fedrec.errors import FedrecError, UsageError
+from fedrec.errors import FedrecError, Interrupted, UsageError
 from server.commands.evaluate import evaluate
 from server.commands.forget import app as forget_app
 from server.commands.recommend import recommend
@@ -33,6 +33,18 @@ def train(settings: dict[str, Any], *arguments: object, fails: bool = False) -> 
     return ran
 
 
+def test_stopped_before_there_is_a_model_it_leaves_nothing_and_says_so(
+    tmp_path: Path, small: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("unlearning.central.train.ShardedModel.create", stop)
+    ran = train(small(), "--out", tmp_path / "model", fails=True)
+    assert isinstance(ran.exception, Interrupted) and "before there was a model" in str(ran.exception)
+    assert not (tmp_path / "model").exists()
+
+
 def forget(folder: Path, command: str, *arguments: object) -> Result:
     where = [] if command == "verify" else ["--run", str(folder)]
     ran = CliRunner().invoke(forget_app, [command, *map(str, arguments), *where])
@@ -47,6 +59,7 @@ def test_from_the_training_to_the_certificate(
     told = json.loads(train(settings, "--shards", 3, "--out", folder, "--json", "-").stdout)
     assert told["overall"]["auc"] > 0 and told["history"][0]["overall"]["auc"] > 0
     assert 0 <= told["overall"]["uauc_at_split"] <= 1 and told["history"][0]["overall"]["uauc_at_split"] is None
+    assert told["config"]["train"]["epochs"] == 1 and not {"federation", "clients", "pplr"} & told["config"].keys()
     assert told["clients"][0]["users"] == 24 and (folder / "report.html").exists()
     recommend("u07", run=folder, top=3, json="-")
     answer = json.loads(capsys.readouterr().out)

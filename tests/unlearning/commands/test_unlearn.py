@@ -171,6 +171,7 @@ def test_a_question_mark_shows_what_there_is_to_choose_from() -> None:
     assert shown.exit_code == 0
     for name in (*TABLE, *PARTITIONERS, *AGGREGATORS):
         assert name in shown.stdout
+    assert "section" not in shown.stdout  # of a document that nobody has
 
 
 def test_a_comparison_killed_in_a_deletion_starts_that_method_again(settings: list[str], tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from fedrec.errors import FedrecError
+from fedrec.vault.chain import Link
 from tests.unlearning.requests.office import NOW, Office
 
 CELLS = [
@@ -51,6 +53,23 @@ def test_a_row_that_cannot_be_read_stops_itself_alone(
     assert office.keys.days() == {NOW.date()}  # the other may be open
     office.ledger.close()
     assert opened().keys.days() == {NOW.date()}
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("cell", ["number = 'x'", "number = -1", "request = X'ff'", "head = 'x'", "sealed = 'x'"])
+def test_a_link_that_cannot_be_read_is_said_in_one_line(office: Office, cell: str) -> None:
+    good = Link(1, "a", "a" * 64, b"stones")
+    for client in ("edited", "other"):
+        office.ledger.extend_chain(client, [good])
+    assert office.ledger.chain("edited") == [good] and office.ledger.chain_ends()["edited"] == (1, "a" * 64)
+    with office.ledger._database.writing() as connection:
+        connection.execute(sa.text(f"UPDATE links SET {cell} WHERE client = 'edited'"))
+    said = "client edited: an erasure of its chain cannot be read; restore the ledger from a backup"
+    ledger = office.ledger
+    for ask in (partial(ledger.chain, "edited"), ledger.chain_ends, partial(ledger.extend_chain, "edited", [good])):
+        with pytest.raises(FedrecError, match=said):
+            ask()
+    assert office.ledger.chain("other") == [good]
 
 
 @pytest.mark.parametrize("mark", ["x", None, "1999-01-01:aa", "2026-02-30:aa"])

@@ -15,6 +15,7 @@ from server.commands.forget import app
 from server.simulated_run import SimulatedRun
 from tests.server.test_federated_executor import Copy, asked, execution, of, served
 from unlearning.requests.states import PATH, State
+from unlearning.requests.subjects import SubjectKeys
 from unlearning.requests.transitions import Decision
 from unlearning.workflow.findings import findings, refuse_unproved
 from unlearning.workflow.planning import impact
@@ -33,6 +34,24 @@ def handed_in(run: SimulatedRun, user: str) -> str:
     operator, _ = workflow.ensure_one()
     (selection,) = of(user)
     return workflow.submit(selection, client=None, channel="test", ground="17(1)(b)", requester=operator).id
+
+
+@pytest.mark.parametrize("state", ["refused", "cancelled", "closed"])
+def test_an_edited_end_destroys_no_key(tmp_path: Path, finished: Copy, state: str) -> None:
+    """What was really ended and killed before its key went, loses it at the next opening."""
+    run = finished(tmp_path / "run")
+    edited, ended, last = handed_in(run, "u07"), handed_in(run, "u11"), handed_in(run, "u01")
+    keys = SubjectKeys(run.folder / "erasure" / "subjects")
+    edit(run, edited, state=state)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SubjectKeys, "destroy", lambda *_: None)
+        for id_ in (ended, last):
+            Workflow(run).decide(id_, Decision("refused", "not you", "the authority"), "operator")
+    assert keys.held() == {edited, ended, last}
+    Workflow(run).ledger.close()
+    assert keys.held() == {edited} and keys.days()
+    edit(run, edited, state="received")
+    assert Workflow(run).ledger.selection(edited) == of("u07")[0]
 
 
 def test_an_approval_that_nobody_signed_is_not_carried_out(tmp_path: Path, finished: Copy) -> None:

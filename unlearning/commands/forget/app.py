@@ -33,11 +33,15 @@ def plan(given: Opened, id: RequestId) -> None:
     from fedrec.console.progress import working
     from fedrec.lock import only_writer
     from fedrec.reporting.formatting import duration
+    from unlearning.requests.states import TERMINAL
     from unlearning.workflow.findings import refuse_altered
     from unlearning.workflow.planning import changes, impact
 
     workflow = given.workflow
     request = workflow.ledger.get(workflow.named(id))
+    if request.state in TERMINAL:
+        told = command(f"forget show {request.id} --run", workflow.model.folder)
+        raise FedrecError(f"request {request.id} is {request.state}: there is nothing to plan; {told} tells of it")
     with working("asking the clients what they hold of it"), given.host.executor(workflow.ledger) as executor:
         try:
             executor.check_current()

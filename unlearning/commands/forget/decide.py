@@ -26,10 +26,14 @@ def approve(
     workflow, approver = given.workflow, given.acting(by, "approver")
     waiting = workflow.ledger.list(State.RECEIVED)
     ids = [workflow.named(id)] if id is not None else [request.id for request in waiting]
+    before = {each: workflow.ledger.get(each).approver for each in ids}
     approved = [workflow.approve(each, approver, identity) for each in ids]
     for request in approved:
-        alone = "" if request.four_eyes else " by the one operator there is"
-        given.say(f"{request.id}  {request.state.value}, approved{alone}")
+        if first := before[request.id]:
+            said = f"approved by {first} before: nothing changed"
+        else:
+            said = "approved" if request.four_eyes else "approved by the one operator there is"
+        given.say(f"{request.id}  {request.state.value}, {said}")
     if not approved:
         given.say("no request waits for approval")
     given.write(approved[0].public() if id else {"requests": [request.public() for request in approved]})
@@ -92,7 +96,12 @@ def _decide(given: Opened, id: str, by: str | None, **decision: Any) -> None:
     from unlearning.workflow.correspondence import DECISIONS, path_of
 
     workflow, decided = given.workflow, Decision(**decision)
-    request = workflow.decide(workflow.named(id), decided, given.acting(by, "approver"))
+    before = workflow.ledger.get(workflow.named(id))
+    request = workflow.decide(before.id, decided, given.acting(by, "approver"))
+    if request == before:
+        given.say(f"{request.id}  {request.state.value} before: nothing changed")
+        given.write(request.public())
+        return
     answer = f", to be answered by {request.due_at}" if request.state in OPEN else ""
     given.say(f"{request.id}  {request.state.value}{answer}")
     if decided.says in DECISIONS:

@@ -68,6 +68,7 @@ def test_from_the_request_to_the_certificate(run: SimulatedRun, forget: Forget, 
     assert 0 < outcome["withdrawn_seconds"] <= outcome["restored_seconds"]
     assert "1 closed" in forget("status").output
     assert "nothing to do" in forget("run").output
+    assert "is closed: there is nothing to plan" in said(forget("plan", request["id"], fails=True))
     assert outcome["certificate"] in forget("certificate", request["id"]).output.replace("\n", "")
 
     bundle = run.folder / "erasure" / "bundles" / request["id"]
@@ -118,9 +119,14 @@ def test_a_file_of_many_is_one_batch(run: SimulatedRun, forget: Forget, tmp_path
 def test_another_must_approve_where_there_are_two(forget: Forget) -> None:
     forget("keys", "--create", "anna")
     forget("keys", "--create", "ben")
+    forget("keys", "--create", "cleo")
     id_ = json.loads(forget("submit", "--user", "u05", "--by", "anna", "--json", "-").stdout)["id"]
     assert "anna" in said(forget("approve", id_, "--by", "anna", fails=True))
-    assert "identified" in forget("approve", id_, "--by", "ben").output
+    assert "identified, approved" in forget("approve", id_, "--by", "ben").output
+    again = forget("approve", id_, "--by", "cleo").output  # which counts for nothing
+    assert "approved by ben before: nothing changed" in again.replace("\n", " ")
+    forget("hold", id_, "--reason", "a", "--by", "ben")
+    assert "held before: nothing changed" in forget("hold", id_, "--reason", "b", "--by", "ben").output
     forget("keys", "--revoke", "ben")
     assert "revoked" in forget("keys").output
 
