@@ -272,10 +272,16 @@ def test_timelines_ask_every_answer_once_for_its_chance(world: World) -> None:
             assert batch.ids[row, column + 1 - len(question) : column + 1].tolist() == list(question)
 
 
-def test_it_learns_to_read_rows(world: World) -> None:
-    """A title, asked with nothing before it, that many have liked: more so, the higher the first number of its row."""
+def test_it_learns_to_read_rows(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A title, asked with nothing before it, that many have liked: more so, the higher the first number of its row.
+
+    Of people who agree, or so small a base would have to read for minutes.
+    """
+    agreeing = {"LEVEL": (0.4, 0.1), "MOOD": 0.0, "TASTES": (0.0,), "EFFECT": 2.0, "KNOWN": (1.0, 1.0)}
+    for name, value in agreeing.items():
+        monkeypatch.setattr(f"fedrec.data.imagined_cohort.{name}", value)
     catalogue = world.private.catalogue
-    recipe = replace(RECIPE, rank=2, imagined=300, timeline_lr=4e-3)
+    recipe = replace(RECIPE, rank=2, imagined=200, batch_tokens=512, timeline_lr=4e-3)
     base = load_base(str(ensure_embedded(catalogue, None, recipe)))
     encoder = PromptEncoder(base.tokenizer, catalogue.titles, PromptConfig(window=128), 128)
     no, yes = encoder.template.answers

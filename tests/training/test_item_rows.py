@@ -126,7 +126,7 @@ def test_killed_within_a_round_it_ends_the_same(tmp_path: Path) -> None:
 
 def test_an_item_that_nobody_has_met_is_what_its_title_says() -> None:
     """Items of two kinds of titles, one liked: those that came after training are told apart by their text."""
-    titles = tuple((3 + item % 2, 7 + item // 2) for item in range(16))
+    titles = tuple((3 + item % 2, 3 + item % 2, 7 + item // 2) for item in range(16))
     model = extended(tiny_model("llama"), titles, 4)
     outcome = train(with_item_rows(learning(model, list(range(8)), epochs=20, lr=5e-3)))
     assert outcome.state[ROWS].tolist() == list(range(8))

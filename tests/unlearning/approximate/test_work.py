@@ -32,7 +32,8 @@ from unlearning.methods.approximate import Approximate
 from unlearning.shards.training import Forgotten, Job, ShardTraining, Trained
 
 LORA = LoraConfig(rank=2)
-CONFIG = TrainConfig(lr=1e-2, item_lr=0.1, epochs=4, batch=4, warmup=0, precision="fp32", device="cpu", stop="never")
+CONFIG = TrainConfig(lr=1e-2, item_lr=1.0, item_prior=0.1, epochs=4, batch=4, warmup=0, precision="fp32", device="cpu")
+CONFIG = CONFIG.model_copy(update={"stop": "never"})
 MODEL: Any = extended(tiny_model("llama"), ((3, 5),) * 12, 4)
 INITIAL = initial_state(MODEL, LORA, 0)
 KEPT, SHARED, GONE = (0, 1, 2, 3), (4, 5), (6, 7, 8)
