@@ -56,7 +56,8 @@ def lesson(items: tuple[int, ...], n: int, seed: int) -> Lesson:
 def both(first: Lesson, second: Lesson) -> Lesson:
     behind = [replace(window, rows=window.rows + len(first.labels)) for window in second.windows]
     labels = np.concatenate([first.labels, second.labels])
-    return replace(first, windows=[*first.windows, *behind], labels=labels)
+    users = np.concatenate([first.users, second.users + len(first.users)])
+    return replace(first, windows=[*first.windows, *behind], labels=labels, users=users)
 
 
 RETAINED, FORGET = lesson(KEPT + SHARED, 24, 0), lesson(SHARED + GONE, 12, 1)
