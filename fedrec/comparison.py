@@ -46,6 +46,7 @@ def compare(
     unit: Unit = "user",
     forget: int | str = 1,
     seeds: Sequence[int] = (42,),
+    shadows: int = 0,
     base: str | None = None,
     settings: Mapping[str, Any] | None = None,
     sets: Sequence[str] = (),
@@ -64,6 +65,7 @@ def compare(
         shards, slices: of each method, where it has them.
         unit, forget: how many users or rows ("user", "row"), or what share of them ("20%"), are deleted, drawn by
             each seed.
+        shadows: models, trained together, for a likelihood-ratio attack (LiRA) on what was deleted.
         gpus: part of a GPU that a shard needs, with workers on Ray.
         latency: measure the time that an answer takes too.
         listener: whom to tell what is going on; otherwise as `simulate`.
@@ -89,6 +91,7 @@ def compare(
         unit=unit,
         forget=forget,
         seeds=tuple(seeds),
+        shadows=shadows,
     )
     where, told = workers_for(parse_workers(str(workers)), shards, gpus), listener or ComparisonListener()
     return Comparison(

@@ -49,6 +49,9 @@ TrainRows = Annotated[
     typer.Option(help="Keep only so many train rows, drawn by the seed.", min=1),
     StandsFor("data.train_rows"),
 ]
+ShadowModels = Annotated[
+    int, typer.Option(help="Shadow models for a likelihood-ratio attack on what was deleted; 0: none.", min=0, max=256)
+]
 Seeds = Annotated[str, typer.Option(help="Seeds; commas between.")]
 Latency = Annotated[bool, typer.Option("--latency", help="Measure the time that an answer takes too.")]
 Out = Annotated[
@@ -71,6 +74,7 @@ def compare(
     forget: Forget = "1",
     rows: TrainRows = None,
     seeds: Seeds = "42",
+    shadows: ShadowModels = 0,
     workers: Workers = "auto",
     gpus: Gpus = 0.0,
     latency: Latency = False,
@@ -105,6 +109,7 @@ def compare(
         unit=cast("Unit", unit),
         forget=wanted,
         seeds=chosen,
+        shadows=shadows,
         gpus=gpus,
         settings=given(compare, locals()),
         sets=set_ or (),

@@ -77,7 +77,8 @@ def compare(
         keep_base(folder, bench.base)
         with workers.crew(bench.base, bench.config.train) as crew:
             cache = ResultCache(crew)
-            forgetting = Forgetting(folder, seed, bench.deleted, cache, any(each.approximate for each in bench.methods))
+            scatters = any(each.approximate for each in bench.methods)
+            forgetting = Forgetting(folder, seed, bench.deleted, cache, scatters, plan.shadows)
             rows += _rows(folder, bench, cache, forgetting, listener)
             originals.append(forgetting.original())
     timed = folder / "inference.json"
@@ -113,10 +114,7 @@ def _rows(
         if not kept.exists():
             with listener.training(method.name, bench.config.seed) as on_step:
                 write_json(kept, bench.measure(method, folder / "models" / name, cache, forgetting, on_step))
-        row = {
-            "seconds_teachers": 0.0,
-            **read_json(kept),
-        }  # unknown to a comparison that was begun before there were any
+        row = read_json(kept)
         rows.append(row | beside(row, rows[0] if rows else row) | forgetting.of(method.name))
         listener.on_row(rows[-1])
     return rows

@@ -26,10 +26,13 @@ from fedrec.distances import DISTANCES
 from fedrec.ensemble.served_model import ServedModel
 from fedrec.files import replacing
 from fedrec.metrics import auc
+from fedrec.privacy.attacks.lira import confidence, likelihood_ratio
 from fedrec.privacy.attacks.membership import attack
 from fedrec.scoring import by_person
 from fedrec.tasks import task_of
+from fedrec.tasks.task import Encoder
 from unlearning.central.answering import AnsweringModel
+from unlearning.comparison.shadows import Shadows, shadows_of
 
 _ROWS = 4000  # deleted rows that are asked about, those of some people: enough for every figure
 
@@ -61,7 +64,7 @@ class DeletedRows:
         Args:
             gone: (n,) the rows that are deleted.
         """
-        self._rows, self._user, self._config = rows, rows.user, config
+        self._rows, self._user, self._gone, self._config = rows, rows.user, gone, config
         self._forgotten = of_some_people(rows, gone & (rows.split == TRAIN), _ROWS, config.seed)
         people = np.unique(rows.user[self._forgotten])
         self._unseen = (rows.split == TEST) & np.isin(rows.user, people)
@@ -89,13 +92,36 @@ class DeletedRows:
 
     def membership(self, found: Answered) -> dict[str, float | None]:
         """Of an attack by a threshold on the loss."""
-        familiar = [
-            task_of(self._config).log_likelihood(scores, self._labels[where])
-            for scores, where in ((found.forgotten, self._forgotten), (found.unseen, self._unseen))
-        ]
-        forgotten, unseen = familiar
+        return self._attacked("membership", *self._familiar(found))
+
+    def shadows(self, encoder: Encoder, count: int) -> tuple[Shadows, NDArray[np.bool_]]:
+        """As `shadows_of`; of the rows that are asked about, the deleted ones first."""
+        apart = self._forgotten | self._unseen
+        work, inside = shadows_of(self._rows, (self._gone, apart), encoder, self._config, count)
+        return work, np.concatenate([inside[:, self._forgotten], inside[:, self._unseen]], axis=1)
+
+    def likelihood_ratio(
+        self, found: Answered, shadows: Sequence[Answered], inside: NDArray[np.bool_]
+    ) -> dict[str, float | None]:
+        """Of an attack by a likelihood ratio.
+
+        Args:
+            inside: (K, n) which of these rows taught each shadow model, as `shadows` gives it.
+        """
+        confidences = np.stack([confidence(np.concatenate(self._familiar(each))) for each in (found, *shadows)])
+        ratio, count = likelihood_ratio(confidences[0], confidences[1:], inside), int(self._forgotten.sum())
+        return self._attacked("lira", ratio[:count], ratio[count:])
+
+    def _familiar(self, found: Answered) -> tuple[Scores, Scores]:
+        """The log-likelihood of what happened."""
+        task, places = task_of(self._config), (self._forgotten, self._unseen)
+        parts = zip((found.forgotten, found.unseen), places, strict=True)
+        forgotten, unseen = (task.log_likelihood(scores, self._labels[where]) for scores, where in parts)
+        return forgotten, unseen
+
+    def _attacked(self, name: str, forgotten: Scores, unseen: Scores) -> dict[str, float | None]:
         seen = attack(forgotten, unseen, (self._user[self._forgotten], self._user[self._unseen]))
-        return {f"membership_{name}": _known(value) for name, value in asdict(seen).items()}
+        return {f"{name}_{key}": _known(value) for key, value in asdict(seen).items()}
 
     def _right(self) -> NDArray[np.int8]:
         return np.asarray(self._labels[self._forgotten], np.int8)

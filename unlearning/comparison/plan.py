@@ -30,6 +30,7 @@ class Plan(Section):
     Attributes:
         config: of every model, resolved; its seed is replaced by each of `seeds`.
         methods: names as `method_named` reads them; retraining comes first by itself.
+        shadows: models for a likelihood-ratio attack.
         unit, forget: how many users or training rows, or what share of them, are deleted, drawn by the seed.
     """
 
@@ -40,6 +41,7 @@ class Plan(Section):
     unit: Unit
     forget: int | Share
     seeds: tuple[int, ...]
+    shadows: int = 0
 
     def model_post_init(self, _: Any) -> None:
         """A mistake in a method's name is told before anything is written."""

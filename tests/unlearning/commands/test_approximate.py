@@ -23,7 +23,20 @@ FIGURES = ("auc_after", "uauc_after", "uauc_at_split_after", "jsd", "half_jeffre
 def compared(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> tuple[dict[str, Any], str, Path]:
     out = tmp_path_factory.mktemp("compared")
     settings = as_sets(small(train__epochs=1, data__split="user-time", data__valid_fraction=0.2, items__rank=2))
-    how = ["--methods", CHOSEN, "--shards", "2", "--forget", "20%", "--out", str(out / "x"), "--json", str(out / "y")]
+    how = [
+        "--shadows",
+        "3",
+        "--methods",
+        CHOSEN,
+        "--shards",
+        "2",
+        "--forget",
+        "20%",
+        "--out",
+        str(out / "x"),
+        "--json",
+        str(out / "y"),
+    ]
     ran = CliRunner().invoke(app, ["compare", *settings, *how])
     assert ran.exit_code == 0, ran.output
     return json.loads((out / "y").read_text()), ran.stdout, out / "x"
@@ -38,6 +51,7 @@ def test_every_method_is_held_against_the_retrained_model(compared: tuple[dict[s
         assert all(row[key] is not None for key in FIGURES)
         assert row["jsd_scatter"] is not None and row["l2_scatter"] is not None
         assert 0 <= row["membership_auc_low"] <= row["membership_auc"] <= row["membership_auc_high"] <= 1
+        assert 0 <= row["lira_auc_low"] <= row["lira_auc"] <= row["lira_auc_high"] <= 1
     assert rows["retraining"]["jsd"] == rows["retraining"]["ks"] == 0
     assert {name: row["exact"] for name, row in rows.items() if name in ("retraining", "e2urec", "strict-hash")} == {
         "retraining": "strict",
