@@ -21,8 +21,8 @@ from fedrec.tasks.task import Task
 from server.run import Run
 
 _ITEM_ROWS = (
-    "item rows that clients send tell the server which titles their people met, and of one that a person met alone, "
-    "whether they liked it; items.share = none keeps them"
+    "item rows that clients send tell the server which titles their people met, how often and how they liked them; "
+    "items.share = none keeps them"
 )
 _NO_INTERVAL = "no interval of that AUC: of two clients each would hear the other's counts, and of more all must answer"
 _ERASED = "rows were erased after training: what rounds before the last had measured on them is left out"

@@ -117,8 +117,8 @@ def _some(arrays: Mapping[str, NDArray[Any]]) -> Model:
 
 class TrainAnswer(
     Answer,
-    reveals="adapters that the client's rows are in, as they are, and by their item rows which items those are of and "
-    "how they were liked; losses and counts of rows",
+    reveals="adapters that the client's rows are in, as they are, and by their item rows which items those are of, how "
+    "many and how they were liked; losses and counts of rows",
 ):
     """
     Attributes:
