@@ -52,7 +52,8 @@ def test_a_seed_gives_one_world(seed: int) -> None:
 
 
 def test_the_mean_number_of_rows_is_as_asked(world: World) -> None:
-    for people, count in ((world.private.interactions, 240), (world.cohort, 1200)):
+    for people, count in ((world.private.interactions, 240), (world.cohort, 3000)):
+        assert len(people.user_ids) == count
         assert len(people) / count == pytest.approx(40, rel=0.1)
 
 

@@ -81,7 +81,7 @@ def test_rows_score_as_prompts_by_themselves(
     assert len(known) > 20 and test[known].all()
     for row in known:
         first = np.flatnonzero(test & (rows.user == rows.user[row]))[0]
-        assert found[row] == pytest.approx(here.alone(int(row), int(first)), abs=1e-5)
+        assert found[row] == pytest.approx(here.alone(int(row), int(first)), abs=1e-4)  # adapters of noise are long
     assert found[known].std() > 1e-3
 
 
