@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
@@ -48,7 +50,7 @@ def test_it_runs_where_gradients_are_wanted_and_nowhere_else(monkeypatch: pytest
 
 
 def test_a_model_that_was_asked_for_another_attention_keeps_it() -> None:
-    model = AutoModelForCausalLM.from_config(FAMILIES["llama"], attn_implementation="eager")
+    model = AutoModelForCausalLM.from_config(copy.deepcopy(FAMILIES["llama"]), attn_implementation="eager")
     use_matmul_attention(model)
     assert model.config._attn_implementation == "eager"
 
