@@ -66,7 +66,10 @@ def files(run: Run) -> dict[str, Path]:
 def named(run: Run) -> list[str]:
     """What the audit names."""
     workflow = Workflow(run)
-    return [finding.about for finding in findings(workflow, here=stale_files(run, workflow.ledger))]
+    try:
+        return [finding.about for finding in findings(workflow, here=stale_files(run, workflow.ledger))]
+    except FedrecError as refused:  # a ledger of before any request, or of which the newest part is not written yet
+        return [str(refused)]
 
 
 def old(path: Path, before: Run, now: Run) -> bool:
