@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fedrec import cli
+from fedrec.errors import FedrecError
 from server.integrity.stale import stale_files
 from server.simulated_run import SimulatedRun as Run
 from server.simulated_run import open_run
