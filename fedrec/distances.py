@@ -14,10 +14,9 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import rel_entr
 
-Scores = NDArray[np.float64]
+from fedrec.metrics import Scores
 
 _LEAST = 1e-12  # as the published code has it
 

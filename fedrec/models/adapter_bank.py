@@ -161,6 +161,10 @@ class AdapterBank(nn.Module):
         """Every targeted layer's name and its stacked adapters."""
         yield from zip(self.layers, cast(Iterable[LoraStack], self._stacks), strict=True)
 
+    def layer_parameters(self) -> list[Tensor]:
+        """All adapters but their item rows."""
+        return list(self._stacks.parameters())
+
     def close(self) -> None:
         """Detach the bank from the model. Its adapters can still be read. Dropping the last reference does it too."""
         self._detach()

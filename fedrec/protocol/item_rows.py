@@ -9,13 +9,14 @@ catalogue. No row that it has is zero, so that one adapter has one form and one 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.protocol.adapters import ANSWERS, ITEMS_A, ROWS, State
 
+AnyNumber = TypeVar("AnyNumber", np.float32, np.int32)
 Items = NDArray[np.int32]
 """(m,) numbers of items, rising."""
 ItemAnswers = tuple[Items, NDArray[np.int32]]
@@ -46,14 +47,7 @@ def with_some(state: State, items: Items, rows: NDArray[np.float32]) -> State:
 
 def rows_of(state: State, items: Items) -> NDArray[np.float32]:
     """(m, r) an adapter's rows of these items, zero where it has none."""
-    own, rows = items_of(state), state[ITEMS_A]
-    found = np.zeros((len(items), rows.shape[1]), np.float32)
-    if len(items):
-        low, high = np.searchsorted(own, (items[0], items[-1] + 1))
-        place = np.searchsorted(items, own[low:high])
-        there = items[place] == own[low:high]
-        found[place[there]] = rows[low:high][there]
-    return found
+    return _told_of(items, items_of(state), state[ITEMS_A])
 
 
 def with_answers(state: State, answers: ItemAnswers) -> State:
@@ -63,12 +57,17 @@ def with_answers(state: State, answers: ItemAnswers) -> State:
 
 def counted(answers: ItemAnswers, items: Items) -> NDArray[np.int32]:
     """(m,) how many answers are about each of these items."""
-    met, counts = answers
-    found = np.zeros(len(items), np.int32)
-    place = np.searchsorted(items, met)
-    there = place < len(items)
-    there[there] = items[place[there]] == met[there]
-    found[place[there]] = counts[there]
+    return _told_of(items, *answers)
+
+
+def _told_of(items: Items, known: Items, values: NDArray[AnyNumber]) -> NDArray[AnyNumber]:
+    """(m, ...) of each item what is told of it in values (k, ...) of known items; zero of others."""
+    found = np.zeros((len(items), *values.shape[1:]), values.dtype)
+    if len(items):
+        low, high = np.searchsorted(known, (items[0], items[-1] + 1))
+        place = np.searchsorted(items, known[low:high])
+        there = items[place] == known[low:high]
+        found[place[there]] = values[low:high][there]
     return found
 
 

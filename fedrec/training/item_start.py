@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fedrec.models.adapter import to_arrays, to_state
 from fedrec.models.item_tokens import item_tokens
-from fedrec.protocol.item_rows import ItemAnswers, rows_of, with_some
+from fedrec.protocol.item_rows import ItemAnswers, Items, rows_of, with_some
 from fedrec.training.item_step import prior_of
 from fedrec.training.lesson import Lesson
 from fedrec.training.step import Learning
@@ -29,16 +29,14 @@ def with_item_rows(learning: Learning) -> Learning:
     lesson, tokens = learning.lesson, item_tokens(learning.model)
     if tokens is None or not lesson.windows or len(lesson.readout.tokens) != 2:
         return learning
-    found = _effects(lesson, tokens.first, tokens.count, prior_of(learning.config, lesson))
+    items, found = _effects(lesson, tokens.first, prior_of(learning.config, lesson))
     if lesson.round and lesson.clients > 1:
         return replace(learning, own=(found.own / lesson.clients).astype(np.float32))
-    items = np.flatnonzero(found.effect).astype(np.int32)
-    start = to_arrays(learning.start)
-    rows = rows_of(start, items)
-    rows[:, 0] = found.effect[items]
-    begun = with_some(start, items, rows)
-    own = found.own.astype(np.float32)
-    return replace(learning, start=to_state(begun), own=own)
+    told, start = found.effect != 0, to_arrays(learning.start)
+    rows = rows_of(start, items[told])
+    rows[:, 0] = found.effect[told]
+    begun = with_some(start, items[told], rows)
+    return replace(learning, start=to_state(begun), own=found.own.astype(np.float32))
 
 
 def answers_by_item(learning: Learning) -> ItemAnswers | None:
@@ -47,20 +45,22 @@ def answers_by_item(learning: Learning) -> ItemAnswers | None:
     if tokens is None or not lesson.windows:
         return None
     items, counts = np.unique(_asked(lesson, tokens.first), return_counts=True)
-    return items.astype(np.int32), counts.astype(np.int32)
+    return items, counts.astype(np.int32)
 
 
-def _asked(lesson: Lesson, first: int) -> NDArray[np.int64]:
+def _asked(lesson: Lesson, first: int) -> NDArray[np.int32]:
     """The item that each answer is about, window after window."""
     found = [window.ids[window.ids >= first][window.rows - window.first] for window in lesson.windows]
-    return np.concatenate(found) - first
+    return (np.concatenate(found) - first).astype(np.int32)
 
 
-def _effects(lesson: Lesson, first: int, count: int, prior: float) -> TitleEffects:
-    """Of the answers that the lesson asks for; `own` (n,) of all its rows, 0 where it does not ask."""
+def _effects(lesson: Lesson, first: int, prior: float) -> tuple[Items, TitleEffects]:
+    """The items (m,) of the answers that the lesson asks for, and what they tell: `effect` (m,) of those items alone,
+    however many the catalogue has; `own` (n,) of all the lesson's rows, 0 where it does not ask."""
     asked = np.concatenate([window.rows for window in lesson.windows])
     _, person = np.unique(lesson.users[asked], return_inverse=True)
-    found = title_effects(person, _asked(lesson, first), lesson.labels[asked].astype(bool), count, prior)
+    items, title = np.unique(_asked(lesson, first), return_inverse=True)
+    found = title_effects(person, title, lesson.labels[asked].astype(bool), len(items), prior)
     own = np.zeros(len(lesson.users))
     own[asked] = found.own
-    return replace(found, own=own)
+    return items, replace(found, own=own)

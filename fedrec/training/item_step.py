@@ -27,17 +27,24 @@ def hold_rows(bank: AdapterBank, config: TrainConfig) -> None:
         bank.items.A.requires_grad_(config.item_lr > 0)
 
 
+def shrink_of(config: TrainConfig, lesson: Lesson, steps: int) -> float:
+    """The part of the prior's precision that each of so many steps takes."""
+    return prior_of(config, lesson) * config.epochs / steps
+
+
 @torch.no_grad()
-def move_rows(bank: AdapterBank, pace: float, answers: Sequence[int], shrink: Sequence[float]) -> None:
+def move_rows(
+    bank: AdapterBank, config: TrainConfig, rate: float, answers: Sequence[int], shrink: Sequence[float]
+) -> None:
     """One step of a bank of K adapters, whose gradients are of the means of the losses.
 
     Args:
-        pace: learning rate.
-        answers: (K,) rows of each mean; shrink: (K,) of each prior's precision, the part of this step.
+        rate: the layers' learning rate; the rows' is in proportion.
+        answers: (K,) rows of each mean; shrink: (K,) `shrink_of` each.
     """
     if bank.items is None or (gradient := bank.items.A.grad) is None:
         return
-    rows = bank.items.A
+    rows, pace = bank.items.A, config.item_lr * rate / config.lr
     for k, (count, prior) in enumerate(zip(answers, shrink, strict=True)):
         rows[k].mul_(max(0.0, 1 - pace * prior))
         rows[k].sub_(torch.renorm(gradient[k] * count, 2, 0, _FARTHEST), alpha=pace)

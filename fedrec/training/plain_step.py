@@ -13,7 +13,7 @@ from fedrec.data.prompts import Window
 from fedrec.models.adapter import State
 from fedrec.models.adapter_bank import AdapterBank, Routed
 from fedrec.training.batches import batches
-from fedrec.training.item_step import hold_rows, move_rows, prior_of
+from fedrec.training.item_step import hold_rows, move_rows, shrink_of
 from fedrec.training.step import Learning, Step
 
 
@@ -31,9 +31,8 @@ class Plain(Step):
             self._anchors = [parameter.detach().clone() for parameter in self.parameters]
         self.bank.load(0, learning.start)
         self.bank.train()
-        config = learning.config
-        layers = layers_of(self.bank)
-        self.optimiser = torch.optim.AdamW(layers, lr=config.lr, weight_decay=config.weight_decay, fused=True)
+        config, self.layers = learning.config, self.bank.layer_parameters()
+        self.optimiser = torch.optim.AdamW(self.layers, lr=config.lr, weight_decay=config.weight_decay, fused=True)
 
     @property
     def steps(self) -> int:
@@ -49,9 +48,8 @@ class Plain(Step):
             group["lr"] = rate
         told = self.backward(batch)
         self._pull()
-        shrink = prior_of(config, self.learning.lesson) * config.epochs / self.steps
-        move_rows(self.bank, config.item_lr * rate / config.lr, [told[1]], [shrink])
-        torch.nn.utils.clip_grad_norm_(layers_of(self.bank), config.clip)
+        move_rows(self.bank, config, rate, [told[1]], [shrink_of(config, self.learning.lesson, self.steps)])
+        torch.nn.utils.clip_grad_norm_(self.layers, config.clip)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         return told
@@ -86,8 +84,3 @@ class Plain(Step):
             if parameter.grad is None:  # no token of this batch came by its layer, such as an expert
                 parameter.grad = torch.zeros_like(parameter)
             parameter.grad.add_(parameter.detach() - centre, alpha=self.learning.pull)
-
-
-def layers_of(bank: AdapterBank) -> list[Tensor]:
-    """What a bank learns by its optimiser: all but item rows (`fedrec.training.item_step`)."""
-    return [parameter for _, stack in bank.named_layers() for parameter in stack.parameters()]

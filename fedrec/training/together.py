@@ -18,9 +18,8 @@ from fedrec.data.prompts import Window
 from fedrec.models.adapter import State
 from fedrec.models.adapter_bank import AdapterBank, Routed
 from fedrec.training.batches import batches
-from fedrec.training.item_step import hold_rows, move_rows, prior_of
+from fedrec.training.item_step import hold_rows, move_rows, shrink_of
 from fedrec.training.loop import learning_rate
-from fedrec.training.plain_step import layers_of
 from fedrec.training.step import Learning, items_read
 
 
@@ -42,20 +41,17 @@ def train_together(learnings: Sequence[Learning]) -> list[State]:
         for slot, each in enumerate(learnings):
             bank.load(slot, each.start)
         bank.train()
-        config, layers = first.config, layers_of(bank)
+        config, layers = first.config, bank.layer_parameters()
         hold_rows(bank, config)
         optimiser = torch.optim.AdamW(layers, lr=config.lr, weight_decay=config.weight_decay, fused=True)
-        shrink = [
-            prior_of(config, each.lesson) * config.epochs / max(1, len(s))
-            for each, s in zip(learnings, schedules, strict=True)
-        ]
+        shrink = [shrink_of(config, each.lesson, max(1, len(s))) for each, s in zip(learnings, schedules, strict=True)]
         for number, turn in enumerate(zip_longest(*schedules, fillvalue=[])):
             rate = learning_rate(config, number, steps, 0, 1)
             for group in optimiser.param_groups:
                 group["lr"] = rate
             _losses(learnings, bank, turn).sum().backward()
             answers = [sum(len(window.rows) for window in batch) for batch in turn]
-            move_rows(bank, config.item_lr * rate / config.lr, answers, shrink)
+            move_rows(bank, config, rate, answers, shrink)
             _clip(layers, config.clip)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)

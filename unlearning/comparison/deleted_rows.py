@@ -25,7 +25,7 @@ from fedrec.data.selection import of_some_people
 from fedrec.distances import DISTANCES
 from fedrec.ensemble.served_model import ServedModel
 from fedrec.files import replacing
-from fedrec.metrics import auc
+from fedrec.metrics import Scores, auc
 from fedrec.privacy.attacks.lira import confidence, likelihood_ratio
 from fedrec.privacy.attacks.membership import attack
 from fedrec.scoring import by_person
@@ -35,8 +35,6 @@ from unlearning.central.answering import AnsweringModel
 from unlearning.comparison.shadows import Shadows, shadows_of
 
 _ROWS = 4000  # deleted rows that are asked about, those of some people: enough for every figure
-
-Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
