@@ -67,7 +67,7 @@ class DataConfig(Section):
 class ClientsConfig(Section):
     """Who holds which rows."""
 
-    count: int = Field(5, ge=1, le=10_000, description="number of clients")
+    count: int = Field(5, ge=1, le=10_000, description="number of clients; a column or homes have their own")
     by: Literal["hash", "column", "kmeans"] = Field(
         "hash", description="hash of the user id, the data's client column, or K-means on taste in public item vectors"
     )

@@ -164,7 +164,7 @@ class Federation:
         where = f"shard {shard}: " if self.config.shards > 1 else ""
         for client, reason in wild.items():
             collector.drop(client, where + reason)
-        prior = self.config.train.item_prior / (len(self.clients.nodes) * self.config.shards)
+        prior = self.config.train.item_prior / (self.config.clients.count * self.config.shards)
         return [
             Trained(
                 client=reply.client,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fedrec import hardware
 from fedrec.base_models.named import with_base, with_items_of
 from fedrec.base_models.recorded import find_base, record_base
-from fedrec.config import RunConfig
+from fedrec.config import RunConfig, parse
 from fedrec.data import client_partition
 from fedrec.data.dataset import Catalogue, Dataset, Interactions
 from fedrec.data.evaluation_sample import evaluated, share_in_round, share_of_people
@@ -73,6 +73,7 @@ def finish_all(runs: Sequence[SimulatedRun], warn: Warn = lambda warnings: None)
     base = with_items_of(base, config, dataset.catalogue)
     rows = dataset.interactions if filled else _partitioned(dataset, config, base)
     facts = _facts_of(rows)
+    runs = [_settled(run, _with_clients(run.config, len(facts))) for run in runs]
     initial, share = initial_state(base.model, config.lora, config.seed), share_of_people(rows, config.evaluate)
     shown = share_in_round(config.federation.rounds, config.federation.rounds, share, config.evaluate)
     known = facts_of(dataset, evaluated(rows, shown, config.seed)) | {"measured": share, "clients": map(asdict, facts)}
@@ -101,11 +102,21 @@ def _too_large(config: RunConfig, people: int, context: int) -> list[str]:
 
 
 def _settled(run: SimulatedRun, config: RunConfig) -> SimulatedRun:
-    """The run with what its base model decided."""
+    """The run with what its base model and its data decided."""
     if config == run.config:
         return run
     write_json(run.folder / "config.json", config.model_dump(mode="json"))
     return SimulatedRun(run.folder)
+
+
+def _with_clients(config: RunConfig, count: int) -> RunConfig:
+    """The configuration with as many clients as there are: a column of the data, or homes, may name any number.
+
+    Raises:
+        UsageError: too many.
+    """
+    clients = {**config.clients.model_dump(), "count": count}
+    return config if config.clients.count == count else parse({**config.model_dump(), "clients": clients})
 
 
 def _partitioned(dataset: Dataset, config: RunConfig, base: Base) -> Interactions:
