@@ -11,13 +11,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fedrec.data.title_effects import TitleEffects, title_effects
 from fedrec.models.adapter import to_arrays, to_state
 from fedrec.models.item_tokens import item_tokens
 from fedrec.protocol.item_rows import ItemAnswers, Items, rows_of, with_some
 from fedrec.training.item_step import prior_of
 from fedrec.training.lesson import Lesson
 from fedrec.training.step import Learning
-from fedrec.training.title_effects import TitleEffects, title_effects
 
 
 def with_item_rows(learning: Learning) -> Learning:

@@ -12,6 +12,7 @@ import torch
 
 from fedrec.config import LoraConfig, TrainConfig
 from fedrec.data.prompts import Window
+from fedrec.data.title_effects import title_effects
 from fedrec.models.adapter_bank import AdapterBank, Routed, initial_state, state_hash
 from fedrec.models.item_tokens import extended
 from fedrec.protocol.adapters import ITEMS_A, ITEMS_B, ROWS
@@ -21,7 +22,6 @@ from fedrec.training.lesson import Lesson, Validation
 from fedrec.training.loop import train
 from fedrec.training.step import Learning
 from fedrec.training.stopping import Stopping
-from fedrec.training.title_effects import title_effects
 from tests.models.tiny import VOCABULARY, tiny_model
 
 LORA = LoraConfig(rank=2)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from fedrec.training.title_effects import title_effects
+from fedrec.data.title_effects import title_effects
 
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 

@@ -30,7 +30,7 @@ class TitleEffects:
 
 
 def title_effects(
-    person: NDArray[np.int64], title: NDArray[np.int64], liked: NDArray[np.bool_], titles: int, prior: float
+    person: NDArray[np.integer], title: NDArray[np.integer], liked: NDArray[np.bool_], titles: int, prior: float
 ) -> TitleEffects:
     """Of n rows.
 
