@@ -8,7 +8,6 @@ is what stands around the training. Reading is held against pyarrow reading and 
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +16,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from experiments.common import run_command, write_result
+from experiments.common import run_command, workplace, write_result
 from experiments.watching import median_of, watched, watched_in_phases
 from fedrec.models.pretraining import new_llama, train_tokenizer
 
@@ -63,26 +62,28 @@ def main(
     workers: str = "auto",
 ) -> None:
     """Make the world, inspect it, and run one round over it."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    data, base, out = folder / "ratings.csv", folder / "base", folder / "run"
-    made_up(data, people, titles, rows)
-    tokenizer = train_tokenizer([f"{word} {thing} {n}" for n in range(20) for word in WORDS for thing in THINGS], 400)
-    new_llama(len(tokenizer), width=32, layers=2, context=512, seed=0).save_pretrained(base)
-    tokenizer.save_pretrained(base)
-    fedrec = (sys.executable, "-m", "fedrec")
-    alone, inspect = (sys.executable, "-c", ALONE, data), (*fedrec, "data", "inspect", data)
-    runs = [(watched(*alone), watched(*inspect, quiet=bool(turn))) for turn in range(TURNS)]
-    phases = {
-        name: median_of(each) for name, each in zip(("pyarrow alone", "inspect"), zip(*runs, strict=True), strict=True)
-    }
-    settings = ("--set", f"data.train_rows={learnt}", "--set", "lora.rank=4")
-    phases |= watched_in_phases(
-        {name: out / path for name, path in PHASES.items()},
-        *fedrec, "simulate", "--data", data, "--base", base, "--clients", clients, "--rounds", 1, "--out", out,
-        "--workers", workers, *settings,
-    )  # fmt: skip
-    phases["recommend"] = watched(*fedrec, "recommend", "--run", out, "--user", people // 2)
+    with workplace(folder, anew=True):
+        data, base, out = folder / "ratings.csv", folder / "base", folder / "run"
+        made_up(data, people, titles, rows)
+        tokenizer = train_tokenizer(
+            [f"{word} {thing} {n}" for n in range(20) for word in WORDS for thing in THINGS], 400
+        )
+        new_llama(len(tokenizer), width=32, layers=2, context=512, seed=0).save_pretrained(base)
+        tokenizer.save_pretrained(base)
+        fedrec = (sys.executable, "-m", "fedrec")
+        alone, inspect = (sys.executable, "-c", ALONE, data), (*fedrec, "data", "inspect", data)
+        runs = [(watched(*alone), watched(*inspect, quiet=bool(turn))) for turn in range(TURNS)]
+        phases = {
+            name: median_of(each)
+            for name, each in zip(("pyarrow alone", "inspect"), zip(*runs, strict=True), strict=True)
+        }
+        settings = ("--set", f"data.train_rows={learnt}", "--set", "lora.rank=4")
+        phases |= watched_in_phases(
+            {name: out / path for name, path in PHASES.items()},
+            *fedrec, "simulate", "--data", data, "--base", base, "--clients", clients, "--rounds", 1, "--out", out,
+            "--workers", workers, *settings,
+        )  # fmt: skip
+        phases["recommend"] = watched(*fedrec, "recommend", "--run", out, "--user", people // 2)
     world = {"people": people, "titles": titles, "rows": rows, "clients": clients, "learnt": learnt}
     for name, figures in phases.items():
         print(name, {key: round(value, 1) for key, value in figures.items()}, flush=True)

@@ -9,7 +9,6 @@ do here at once is measured beside them: two whole runs, each of one client afte
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -19,14 +18,14 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.common import run_command, write_result
+from experiments.common import run_command, workplace, write_result
 
 WAYS = ("0", "auto")
 
 
 def started(workers: str, out: Path, settings: tuple[str, ...]) -> subprocess.Popen[bytes]:
-    shutil.rmtree(out, ignore_errors=True)
-    command = (sys.executable, "-m", "fedrec", "simulate", "--rounds", "1", "--workers", workers, "--out", str(out))
+    command = [sys.executable, "-m", "fedrec", "simulate", "--rounds", "1", "--workers", workers]
+    command += ["--out", str(out), "--replace"]
     return subprocess.Popen([*command, *settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -55,17 +54,18 @@ def main(
 ) -> None:
     """Run both ways in turn, and write how many times as fast the second is."""
     settings = tuple(part for each in set_ or () for part in ("--set", each))
-    once("0", folder / "0", settings)  # builds the base where it is not cached
-    runs = [{way: once(way, folder / way, settings) for way in WAYS} for _ in range(turns)]
-    hashes = {run[way]["adapter_hash"] for run in runs for way in WAYS}
-    if len(hashes) > 1:
-        raise SystemExit(f"not the same adapters: {', '.join(sorted(hashes))}")
-    seconds = {
-        part: {way: median(run[way][part] for run in runs) for way in WAYS}
-        | {"ratio": median(run["0"][part] / run["auto"][part] for run in runs)}
-        for part in ("round", "whole")
-    }
-    ceiling = 2 * seconds["round"]["0"] / median(at_once(folder, settings) for _ in range(turns))
+    with workplace(folder):
+        once("0", folder / "0", settings)  # builds the base where it is not cached
+        runs = [{way: once(way, folder / way, settings) for way in WAYS} for _ in range(turns)]
+        hashes = {run[way]["adapter_hash"] for run in runs for way in WAYS}
+        if len(hashes) > 1:
+            raise SystemExit(f"not the same adapters: {', '.join(sorted(hashes))}")
+        seconds = {
+            part: {way: median(run[way][part] for run in runs) for way in WAYS}
+            | {"ratio": median(run["0"][part] / run["auto"][part] for run in runs)}
+            for part in ("round", "whole")
+        }
+        ceiling = 2 * seconds["round"]["0"] / median(at_once(folder, settings) for _ in range(turns))
     print(json.dumps(seconds), ceiling)
     write_result(
         "client_workers",

@@ -1,4 +1,4 @@
-"""What the benchmarks share: where a result goes and what it says of the machine, and a tiny base model.
+"""What the benchmarks share: where each works, where a result goes and what it says of the machine, a tiny base.
 
 Run them from the project's root, for example `python -m experiments.kill_and_resume`. A result goes under
 runs/experiments; with `--write` it replaces the one in experiments/results that README and docs show.
@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ import typer
 
 from fedrec.config import RunConfig, WorldConfig
 from fedrec.data.generated import make_world
+from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
+from fedrec.lock import empty, only_writer
 from fedrec.models.pretraining import new_llama, train_tokenizer
 
 COMMITTED, OWN = Path(__file__).parent / "results", Path("runs/experiments")
@@ -29,13 +33,37 @@ _folder = OWN
 
 
 def run_command(main: Callable[..., None]) -> None:
-    """A benchmark as a command: its arguments are its options, `--write` beside them."""
+    """A benchmark as a command: its arguments are its options, `--write` beside them. A FedrecError is one line."""
     app = typer.Typer(add_completion=False)
     app.command()(main)
     command = typer.main.get_command(app)
     help_ = "Replace the committed result in experiments/results; without it the result goes under runs/experiments."
     command.params.append(click.Option(["--write"], is_flag=True, expose_value=False, callback=_choose, help=help_))
-    command()
+    try:
+        command()
+    except FedrecError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+@contextmanager
+def workplace(folder: Path | None, *, anew: bool = False) -> Iterator[Path]:
+    """The folder of a run, or of several, which no other process changes meanwhile; None = a temporary one.
+
+    Args:
+        anew: what is there is thrown away.
+
+    Raises:
+        FedrecError: another process has it.
+    """
+    if folder is None:
+        with tempfile.TemporaryDirectory() as temporary:
+            yield Path(temporary)
+    else:
+        with only_writer(folder):
+            if anew:
+                empty(folder)
+            yield folder
 
 
 def writing() -> bool:

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from experiments.common import result_file, run_command, write_result, writing
+from experiments.common import result_file, run_command, workplace, write_result, writing
 
 COMMAND = ("simulate", "--strategy", "pplr,local", "--rounds", "3", "--out", "runs/demo", "--replace")
 PICTURE = Path("docs/report.png")
@@ -30,10 +30,12 @@ KEPT = (
 def main() -> None:
     """Run the demo; its result, and a picture of its page, which is docs/report.png."""
     fedrec = Path(sys.executable).with_name("fedrec")
-    shutil.rmtree(CACHE, ignore_errors=True)  # emptied before, kept after: the run reads its base model from there
-    began = time.monotonic()
-    subprocess.run([fedrec, *COMMAND], check=True, env={**os.environ, "FEDREC_CACHE": str(CACHE.resolve())})
-    seconds = time.monotonic() - began
+    with workplace(CACHE, anew=True):  # emptied before, kept after: the run reads its base model from there
+        began = time.monotonic()
+        done = subprocess.run([fedrec, *COMMAND], env={**os.environ, "FEDREC_CACHE": str(CACHE.resolve())})
+        seconds = time.monotonic() - began
+    if done.returncode:
+        raise SystemExit(done.returncode)
     result = json.loads(Path("runs/demo/result.json").read_text())
     best = result["best_possible_auc"]
     rows = [{key: one[key] for key in KEPT} for one in (result, *result["baselines"])]

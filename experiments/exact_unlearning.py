@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
-from experiments.common import last_result, run_command, write_result
+from experiments.common import last_result, run_command, workplace, write_result
 from fedrec import config as configuration
 from fedrec.console.terminal import terminal
 from fedrec.preparation import resolve
@@ -92,8 +92,9 @@ def main(
             seeds=tuple(map(int, seeds.split(","))),
         )
         folder = Path("runs/unlearning") / f"{name}-{number}"
-        claim(folder, plan, replace=False)
-        result = compare(folder, plan, workers_for(workers, number), listener)
+        with workplace(folder):
+            claim(folder, plan, replace=False)
+            result = compare(folder, plan, workers_for(workers, number), listener)
         found = {"methods": summary(result["methods"]), "runs": result["methods"]}
         tables = dict(sorted({**tables, str(number): found}.items(), key=lambda table: int(table[0])))
         write_result(name, {"trivial": result["trivial"], "settings": settings, "shards": tables})

@@ -18,7 +18,6 @@ import random
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -29,7 +28,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from experiments.common import run_command, tiny_base, write_result
+from experiments.common import run_command, tiny_base, workplace, write_result
 from experiments.erasing import asked, carried_out
 from experiments.kills import WORLD, kill_after, served, settings
 from fedrec.config import load
@@ -233,8 +232,7 @@ def main(
     """Kill, resume and compare."""
     torch.set_num_threads(1)
     chance = random.Random(seed)
-    with tempfile.TemporaryDirectory() as temporary:
-        place = folder or Path(temporary)
+    with workplace(folder) as place:
         base = tiny_base(place / "base", WORLD)
         load_base(str(base), device="cpu", precision="fp32")  # every fork has it
         began = time.monotonic()

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import gc
 import json
-import shutil
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from experiments.common import portable, run_command, write_result
+from experiments.common import portable, run_command, workplace, write_result
 from experiments.erasing import asked, carried_out, workflow_of
 from fedrec.config import load
 from server.launch import simulate
@@ -58,19 +57,18 @@ def main(
     """Train with each number of shards, forget, and write what it took."""
     found = []
     for number in map(int, shards.split(",")):
-        place = folder / str(number)
-        shutil.rmtree(place, ignore_errors=True)
         settings = {"shards": number, "clients.count": clients, "federation.rounds": rounds, "seed": 1}
-        run = prepare(load(overrides=settings, sets=tuple(set_ or ())), place)
-        trained: list[float] = []
-        simulate(run, on_round=lambda entry, trained=trained: trained.append(entry.seconds))
-        full = sum(trained[1:])
-        chosen = sorted(run.clients_of())[:: max(1, len(run.clients_of()) // users)][:users]
-        for user in chosen:
-            row = {"shards": number, "clients": clients, "full_training_seconds": full, **forget_one(run, user)}
-            row["of_full_over_shards"] = row["withdrawn_to_restored_seconds"] / (full / number)
-            found.append(row)
-            print(json.dumps(row), flush=True)
+        with workplace(folder / str(number), anew=True) as place:
+            run = prepare(load(overrides=settings, sets=tuple(set_ or ())), place)
+            trained: list[float] = []
+            simulate(run, on_round=lambda entry, trained=trained: trained.append(entry.seconds))
+            full = sum(trained[1:])
+            chosen = sorted(run.clients_of())[:: max(1, len(run.clients_of()) // users)][:users]
+            for user in chosen:
+                row = {"shards": number, "clients": clients, "full_training_seconds": full, **forget_one(run, user)}
+                row["of_full_over_shards"] = row["withdrawn_to_restored_seconds"] / (full / number)
+                found.append(row)
+                print(json.dumps(row), flush=True)
         write_result("forgetting", {"config": portable(run.config), "requests": found})
 
 

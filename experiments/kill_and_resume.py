@@ -15,7 +15,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +26,7 @@ from flwr.app import Message
 
 from clients.app import app as client_app
 from experiments.bad_replies import BAD_REPLIES, Arrays, Corrupting, Metrics, Wire
-from experiments.common import run_command, tiny_base, write_result
+from experiments.common import run_command, tiny_base, workplace, write_result
 from experiments.kills import WORLD, Settings, kill_after, served, settings
 from fedrec.config import RunConfig, load
 from fedrec.files import read_json
@@ -202,8 +201,7 @@ def main(
 ) -> None:
     """Kill, resume and compare; spoil replies and compare."""
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as temporary:
-        place = folder or Path(temporary)
+    with workplace(folder) as place:
         configured = settings(tiny_base(place / "base", WORLD))
         killed = kills(runs, seed, place, configured)
         replies = [row for s in ("pplr", "fedavg") for row in bad_replies(s, place / f"replies-{s}", configured)]

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from experiments.common import run_command, write_result
+from experiments.common import run_command, workplace, write_result
 from fedrec import config as configuration
 from fedrec.data.dataset import TRAIN
 from fedrec.metrics import auc
@@ -30,7 +30,16 @@ TRIVIAL = ("trivial", "trivial_uauc", "trivial_uauc_at_split")
 
 
 def run_one(folder: Path, settings: dict[str, Any], sets: tuple[str, ...]) -> dict[str, Any]:
-    """The result of one run, which is continued if it was begun."""
+    """The result of one run, which is continued if it was begun.
+
+    Raises:
+        FedrecError: another process has its folder.
+    """
+    with workplace(folder):
+        return _finished(folder, settings, sets)
+
+
+def _finished(folder: Path, settings: dict[str, Any], sets: tuple[str, ...]) -> dict[str, Any]:
     if (folder / "config.json").exists():
         run: SimulatedRun = finish(open_run(folder))
     else:

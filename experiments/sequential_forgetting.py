@@ -23,7 +23,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from experiments.common import portable, result_file, run_command, write_result
+from experiments.common import portable, result_file, run_command, workplace, write_result
 from experiments.erasing import asked, carried_out
 from experiments.kills import served
 from fedrec.config import RunConfig, load
@@ -40,11 +40,11 @@ SMALL_WORLD = {"data.world.users": 100}  # each one in a hundred
 
 def trained(config: RunConfig, folder: Path, gone: Sequence[str] = ()) -> SimulatedRun:
     """A run from scratch whose clients never trained on some users."""
-    shutil.rmtree(folder, ignore_errors=True)
-    run = prepare(config, folder)
-    for name in run.clients if gone else ():
-        run.client(name).vault.erase(Selection(users=tuple(gone)), "before-training")
-    simulate(run)
+    with workplace(folder, anew=True):
+        run = prepare(config, folder)
+        for name in run.clients if gone else ():
+            run.client(name).vault.erase(Selection(users=tuple(gone)), "before-training")
+        simulate(run)
     return run
 
 
@@ -68,8 +68,9 @@ def step(
         gone: they, and who went before.
     """
     before = auc_without(run, gone)
-    asked(run, going)
-    outcomes = carried_out(run, lambda text: None)
+    with workplace(run.folder):
+        asked(run, going)
+        outcomes = carried_out(run, lambda text: None)
     if unfinished := [outcome["state"] for outcome in outcomes if outcome["state"] != "closed"]:
         raise SystemExit(f"a request is {unfinished[0]}: {run.folder}")
     same = trained(run.config, folder / "same", gone)
@@ -127,6 +128,16 @@ def main(
     given = {key: value for key, value in named.items() if value is not None}
     world = SMALL_WORLD if data is None else {}
     config = load(overrides={**DEFAULTS, **world, **given}, sets=tuple(set_ or ()))
+    with workplace(folder):
+        result = measured(config, folder, steps, percent)
+    write_result("sequential_forgetting", result)
+    draw(result, result_file("sequential_forgetting.svg"))
+    if not result["equal_to_retrained_shards"]:
+        raise SystemExit(1)
+
+
+def measured(config: RunConfig, folder: Path, steps: int, percent: float) -> dict[str, Any]:
+    """What is left of the AUC after each step, and whether every step served what it should."""
     run = trained(config, folder / "run")
     write_json(run.folder / "erasure" / "policy.json", {"ledger": {"max_submissions_per_hour": 1_000_000}})
     original = SimulatedRun(folder / "original")
@@ -137,21 +148,17 @@ def main(
     leaving = random.Random(run.config.seed).sample(users, round(steps * percent / 100 * len(users)))
     first = auc_without(run, ())
     start = {"forgotten": first, "retrained": auc_without(alone, ()), "not_forgotten": first}
-    rows: list[dict[str, Any]] = [{"users_gone": 0, "of_shards": shards, **start}]
+    rows: list[dict[str, Any]] = [{"users_gone": 0, "of_shards": config.shards, **start}]
     for going in np.array_split(np.array(leaving), steps):
         gone = leaving[: rows[-1]["users_gone"] + len(going)]
         rows.append(step(run, original, going.tolist(), gone, folder))
         print(json.dumps(rows[-1]), flush=True)
-    result = {
+    return {
         "users": len(users),
         "equal_to_retrained_shards": all(row["equal_to_retrained_shards"] for row in rows[1:]),
         "steps": rows,
         "config": portable(run.config),
     }
-    write_result("sequential_forgetting", result)
-    draw(result, result_file("sequential_forgetting.svg"))
-    if not result["equal_to_retrained_shards"]:
-        raise SystemExit(1)
 
 
 if __name__ == "__main__":
