@@ -16,6 +16,7 @@ class Approach(Protocol):
         alone: passes over the rows to be forgotten, by themselves, that come first.
         paired: passes over them, after that, with as many retained windows in every step.
         pace: the learning rates, as a multiple of those of training.
+        item_rows: whether titles' effects of the answers to be forgotten are taken off the rows at the start.
         start: the original, or that without a share of what the rows to be forgotten teach alone.
         share: that share; None = fitted.
         augmenting: passes over the rows to be forgotten that make the augmented teacher of the original.
@@ -32,6 +33,9 @@ class Approach(Protocol):
 
     @property
     def pace(self) -> float: ...
+
+    @property
+    def item_rows(self) -> Literal["reset", "kept"]: ...
 
     @property
     def start(self) -> Literal["original", "subtracted"]: ...

@@ -1,7 +1,9 @@
 """What an adapter forgets and what it keeps, as one lesson: retained rows first, those to be forgotten behind them.
 
 Item rows are part of it. A row that only forgotten people taught begins and stays as the initial adapter has it
-(it has none), where retraining without them leaves it; the student has no such row that could move.
+(it has none), where retraining without them leaves it; the student has no such row that could move. Other rows are
+reset (`unlearning.approximate.item_rows`). A retained answer is asked without its own share of its row, as in training;
+one that is to be forgotten is asked as anybody would ask it.
 """
 
 from __future__ import annotations
@@ -18,8 +20,10 @@ from fedrec.data.prompts import Window
 from fedrec.models.adapter import State, to_arrays, to_state
 from fedrec.protocol.adapters import ITEMS_A, ROWS
 from fedrec.protocol.item_rows import rows_of, with_some
+from fedrec.training.item_start import titles_told
 from fedrec.training.lesson import Lesson
 from fedrec.training.step import Learning, items_read
+from unlearning.approximate.item_rows import reset_rows
 from unlearning.shards.training import Forgotten, ShardTraining
 
 
@@ -30,12 +34,14 @@ class Forgetting(Learning):
     Attributes:
         first: the rows from this one on are to be forgotten.
         initial: an adapter that learnt nothing.
-        original: the adapter with all it has learnt; `start` is that without the rows of lost items.
+        original: what teachers are made of: `start`, or, where rows are not reset, the adapter with all it has learnt.
+        reset: whether titles' effects are those of the retained answers.
     """
 
     first: int
     initial: State
     original: State
+    reset: bool
 
     def forgets(self, window: Window) -> bool:
         return bool(window.rows[0] >= self.first)
@@ -55,12 +61,13 @@ class Forgetting(Learning):
 
 
 def forgetting(
-    model: torch.nn.Module, training: ShardTraining, forgotten: Forgotten, settings: TrainConfig
+    model: torch.nn.Module, training: ShardTraining, forgotten: Forgotten, settings: TrainConfig, reset: bool = True
 ) -> Forgetting:
     """
     Args:
         training: of the shard from the retained rows.
         settings: of the unlearning.
+        reset: take titles' effects of the answers to be forgotten off the rows.
     """
     kept, gone = training.job.lessons[-1], forgotten.lesson
     first = len(kept.labels)
@@ -76,9 +83,26 @@ def forgetting(
         clients=kept.clients,
         shards=kept.shards,
     )
-    start = without_lost_items(forgotten.adapter, training.start, items_read(model, kept.windows))
+    every = Learning(model, training.lora, forgotten.adapter, lesson, training.settings)
+    told, left = titles_told(every), titles_told(replace(every, lesson=replace(lesson, windows=kept.windows)))
+    adapter, own = forgotten.adapter, None
+    if told is not None and left is not None:
+        if reset:
+            adapter = reset_rows(adapter, (told[0], told[1].effect), (left[0], left[1].effect))
+        own = (left if reset else told)[1].own.astype(np.float32)
+        own[first:] = 0
+    start = without_lost_items(adapter, training.start, items_read(model, kept.windows))
     return Forgetting(
-        model, training.lora, start, lesson, settings, first=first, initial=training.start, original=forgotten.adapter
+        model,
+        training.lora,
+        start,
+        lesson,
+        settings,
+        own=own,
+        first=first,
+        initial=training.start,
+        original=start if reset else adapter,
+        reset=reset,
     )
 
 

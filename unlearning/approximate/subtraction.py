@@ -18,6 +18,7 @@ from torch import Tensor
 from fedrec.models.adapter import State, to_arrays, to_state
 from fedrec.protocol.adapters import ITEMS_A, ITEMS_B
 from fedrec.protocol.item_rows import rows_of, union, with_rows
+from fedrec.training.item_start import with_item_rows
 from fedrec.training.loop import Outcome, train
 from fedrec.training.step import Learning, items_read
 from unlearning.approximate.lesson import Forgetting, without_lost_items
@@ -28,10 +29,15 @@ _UNFITTED = 0.2
 
 
 def learnt_alone(learning: Forgetting) -> Outcome:
-    """What the initial adapter learns from the rows to be forgotten, as it was trained."""
+    """What the initial adapter learns from the rows to be forgotten, as it was trained; where rows are reset without
+    the titles' effects that they began with, which are gone already."""
     lesson = replace(learning.lesson, windows=learning.forgotten)
     config = learning.config.model_copy(update={"stop": "never"})
-    return train(Learning(learning.model, learning.lora, learning.initial, lesson, config))
+    begun = with_item_rows(Learning(learning.model, learning.lora, learning.initial, lesson, config))
+    outcome = train(begun)
+    if not learning.reset or ITEMS_A not in begun.start:
+        return outcome
+    return replace(outcome, state={**outcome.state, **_item_rows(outcome.state, begun.start, 1.0)})
 
 
 def subtracted(learning: Forgetting, alone: State, share: float | None) -> State:

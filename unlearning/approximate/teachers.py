@@ -50,7 +50,10 @@ class Teachers:
         if not windows:
             return
         slots = torch.arange(len(self.names)).repeat_interleave(len(windows))
-        logits = self.learning.logits(windows * len(self.names), bank, Routed(slots))
+        own = self.learning.own_parts(windows)
+        if own is not None:  # an adapter that learnt nothing has no share of any answer
+            own = torch.cat([own * (name != "initial") for name in self.names])
+        logits = self.learning.logits(windows * len(self.names), bank, Routed(slots), own)
         rows = [len(window.rows) for window in windows]
         by_teacher = logits.view(len(self.names), sum(rows), -1)
         for window, answers in zip(windows, by_teacher.split(rows, 1), strict=True):

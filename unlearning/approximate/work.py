@@ -46,7 +46,8 @@ class Unlearning:
     def run(self, model: torch.nn.Module, on_step: Callable[[int, int], None]) -> Trained:
         """What teachers and the start learn counts: rows, steps, and seconds."""
         approach, settings = self.approach, self.training.settings
-        learning = forgetting(model, self.training, self.forgotten, at_pace(settings, approach.pace))
+        pace, reset = at_pace(settings, approach.pace), approach.item_rows == "reset"
+        learning = forgetting(model, self.training, self.forgotten, pace, reset)
         known: dict[Teacher, State] = {"original": learning.original, "initial": learning.initial}
         done, began = [], time.perf_counter()
         if "augmented" in approach.teachers:
@@ -81,7 +82,7 @@ def augmented(learning: Forgetting, settings: TrainConfig, approach: Approach) -
     lesson = some_of(learning.lesson, windows, max(1, round(min(approach.augmenting, 1.0) * len(windows))))
     passes = max(1, round(approach.augmenting))
     config = at_pace(settings, approach.augmenting_pace).model_copy(update={"epochs": passes, "stop": "never"})
-    return train(Learning(learning.model, learning.lora, learning.original, lesson, config))
+    return train(Learning(learning.model, learning.lora, learning.original, lesson, config, own=learning.own))
 
 
 def at_pace(settings: TrainConfig, pace: float) -> TrainConfig:

@@ -231,7 +231,9 @@ class ShardedModel(AnsweringModel):
         withdrawn = time.perf_counter() - began
         self.answers = self.answers.learned_again()
         forgotten, gone = self.lessons(selection), self.interactions.take(self._selected(selection))
+        people = self.interactions.user_ids
         deleted = self.erase(selection, uuid.uuid4().hex)
+        forgotten = {shard: each.numbered(people, self.interactions.user_ids) for shard, each in forgotten.items()}
         cost = self.train(workers, on_step, forgotten)
         self.encoder = self.method.reading(self.encoder, gone, self.interactions, self.config.seed)
         return Deletion(deleted, touched, cost, withdrawn, time.perf_counter() - began)

@@ -19,6 +19,7 @@ from fedrec.models.adapter import State, initial_state
 from fedrec.privacy.attacks.lira import halves
 from fedrec.tasks import task_of
 from fedrec.tasks.task import Encoder
+from fedrec.training.item_start import with_item_rows
 from fedrec.training.lesson import Lesson
 from fedrec.training.step import Learning
 from fedrec.training.together import train_together
@@ -45,7 +46,8 @@ class Shadows:
     def run(self, model: torch.nn.Module, on_step: Callable[[int, int], None]) -> list[State]:
         starts = [initial_state(model, self.lora, seed) for seed in self.seeds]
         told = zip(starts, self.lessons, strict=True)
-        return train_together([Learning(model, self.lora, start, lesson, self.settings) for start, lesson in told])
+        learnings = [Learning(model, self.lora, start, lesson, self.settings) for start, lesson in told]
+        return train_together([with_item_rows(each) for each in learnings])
 
 
 def shadows_of(

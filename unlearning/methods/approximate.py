@@ -28,6 +28,9 @@ class Approximate(Method):
     alone: float = Field(0.0, ge=0, description="passes over the forgotten rows by themselves, first")
     paired: float = Field(1.0, ge=0, description="passes over them with as many retained windows beside")
     pace: float = Field(1.0, gt=0, description="learning rates as a multiple of training's")
+    item_rows: Literal["reset", "kept"] = Field(
+        "reset", description="reset = titles' effects are those of the retained answers, exactly; kept = as published"
+    )
     start: Literal["original", "subtracted"] = Field("original", description="the adapter it begins with")
     share: float | None = Field(None, ge=0, description="of what is subtracted; none = fitted on validation rows")
     augmenting: float = Field(0.0, ge=0, description="passes over the forgotten rows that make the augmented teacher")

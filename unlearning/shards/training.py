@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from fedrec.config import LoraConfig, RunConfig, TrainConfig
@@ -71,6 +72,13 @@ class Forgotten:
 
     adapter: State
     lesson: Lesson
+
+    def numbered(self, before: Sequence[str], now: Sequence[str]) -> Forgotten:
+        """The same among rows whose people (ids) are numbered anew: who is still there has the new number, others one
+        behind those."""
+        new = {user: number for number, user in enumerate(now)}
+        numbers = np.array([new.get(user, len(now) + old) for old, user in enumerate(before)], np.int32)
+        return replace(self, lesson=replace(self.lesson, users=numbers[self.lesson.users]))
 
 
 def make_jobs(

@@ -17,6 +17,7 @@ from fedrec.models.item_tokens import extended
 from fedrec.protocol.adapters import ITEMS_A, ITEMS_B, ROWS
 from fedrec.protocol.item_rows import rows_of
 from fedrec.tasks.like import YesOrNo
+from fedrec.training.item_start import with_item_rows
 from fedrec.training.lesson import Lesson, Validation
 from fedrec.training.loop import train
 from fedrec.training.step import Learning
@@ -41,27 +42,31 @@ KEPT, SHARED, GONE = (0, 1, 2, 3), (4, 5), (6, 7, 8)
 
 
 def lesson(items: tuple[int, ...], n: int, seed: int) -> Lesson:
-    """Windows of two items; whether the second is liked is known by its row alone."""
+    """Each person's window of two items; whether the second is liked is known by its row alone."""
     random = np.random.default_rng(seed)
     windows, labels = [], []
-    for row in range(n):
+    for person in range(n):
         first, second = random.choice(items, 2, replace=False)
         ids = np.array([5, VOCABULARY + first, 6, VOCABULARY + second])
-        windows.append(Window(ids, np.array([3]), np.array([row])))
-        labels.append(int(second) % 2)
-    users = np.arange(n, dtype=np.int32)
+        windows.append(Window(ids, np.array([3]), np.array([2 * person + 1]), 2 * person))
+        labels += [0, int(second) % 2]
+    users = np.repeat(np.arange(n, dtype=np.int32), 2) + 100 * seed
     return Lesson(windows, np.array(labels, np.int8), users, YesOrNo((1, 2)), (1, "shard", 0, 0), 0, 1)
 
 
 def both(first: Lesson, second: Lesson) -> Lesson:
-    behind = [replace(window, rows=window.rows + len(first.labels)) for window in second.windows]
-    labels = np.concatenate([first.labels, second.labels])
-    users = np.concatenate([first.users, second.users + len(first.users)])
-    return replace(first, windows=[*first.windows, *behind], labels=labels, users=users)
+    behind = len(first.labels)
+    moved = [replace(each, rows=each.rows + behind, first=each.first + behind) for each in second.windows]
+    labels, users = np.concatenate([first.labels, second.labels]), np.concatenate([first.users, second.users])
+    return replace(first, windows=[*first.windows, *moved], labels=labels, users=users)
+
+
+def trained(of: Lesson) -> State:
+    return train(with_item_rows(Learning(MODEL, LORA, INITIAL, of, CONFIG))).state
 
 
 RETAINED, FORGET = lesson(KEPT + SHARED, 24, 0), lesson(SHARED + GONE, 12, 1)
-ORIGINAL: State = train(Learning(MODEL, LORA, INITIAL, both(RETAINED, FORGET), CONFIG)).state
+ORIGINAL = trained(both(RETAINED, FORGET))
 TRAINING = ShardTraining(Job(0, (RETAINED,), ("digest",)), 0, INITIAL, LORA, CONFIG)
 FORGOTTEN = Forgotten(ORIGINAL, FORGET)
 
@@ -89,10 +94,33 @@ def test_equal_work_gives_equal_adapters_and_another_seed_another() -> None:
 
 
 def test_item_rows_that_only_forgotten_people_taught_are_where_retraining_leaves_them() -> None:
-    retrained = train(Learning(MODEL, LORA, INITIAL, RETAINED, CONFIG)).state
+    retrained = trained(RETAINED)
     found = unlearn(method()).states[-1]
     assert {*GONE} < {*ORIGINAL[ROWS].tolist()}
     assert found[ROWS].tolist() == retrained[ROWS].tolist() == [*KEPT, *SHARED]
+
+
+def test_titles_effects_are_those_of_the_retained_answers_alone() -> None:
+    """Also where a person has answers of both kinds."""
+    shared = replace(FORGET, users=np.where(FORGET.users < 104, FORGET.users - 100, FORGET.users))
+    for gone in (FORGET, shared):
+        begun, without = (
+            with_item_rows(Learning(MODEL, LORA, INITIAL, each, CONFIG)) for each in (both(RETAINED, gone), RETAINED)
+        )
+        learning = forgetting(MODEL, TRAINING, Forgotten(begun.start, gone), CONFIG)
+        assert learning.start[ROWS].tolist() == without.start[ROWS].tolist()
+        torch.testing.assert_close(learning.start[ITEMS_A], without.start[ITEMS_A], rtol=0, atol=2e-6)
+        assert learning.own is not None and without.own is not None
+        np.testing.assert_allclose(learning.own, np.pad(without.own, (0, len(gone.labels))), rtol=1e-6)
+        assert learning.original is learning.start
+    published = forgetting(MODEL, TRAINING, FORGOTTEN, CONFIG, reset=False)
+    assert published.original is ORIGINAL
+    np.testing.assert_array_equal(published.start[ITEMS_A], rows_of(to_arrays(ORIGINAL), np.array([*KEPT, *SHARED])))
+
+
+def test_people_keep_their_number_or_get_one_that_nobody_has() -> None:
+    told = Forgotten(ORIGINAL, replace(FORGET, users=np.array([0, 1, 2, 2], np.int32)))
+    assert told.numbered(("a", "b", "c"), ("b", "d")).lesson.users.tolist() == [2, 0, 4, 4]
 
 
 def test_it_forgets_and_keeps_what_others_taught() -> None:
@@ -123,8 +151,8 @@ def test_teachers_answer_in_one_pass_what_each_says_alone(monkeypatch: pytest.Mo
     again = together.answers(windows[2:5])
     assert passes == [20], "once for both, and never again"
     for name, adapter in (("original", ORIGINAL), ("initial", INITIAL)):
-        alone = Teachers(learning, {"original": adapter})
-        torch.testing.assert_close(found[name], alone.answers(windows)["original"])
+        alone = Teachers(learning, {name: adapter})
+        torch.testing.assert_close(found[name], alone.answers(windows)[name])
         assert torch.equal(again[name], found[name][2:5])
         alone.close()
     together.close()
@@ -164,7 +192,7 @@ def test_where_the_rows_are_not_known_it_is_trained_anew() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_a_difference_of_adapters_is_the_nearest_of_their_rank(share: float) -> None:
-    other = train(Learning(MODEL, LORA, INITIAL, FORGET, CONFIG)).state
+    other = trained(FORGET)
     left = difference(ORIGINAL, other, share)
     assert {name: tensor.shape for name, tensor in left.items()} == {n: t.shape for n, t in ORIGINAL.items()}
     for name in (name for name in ORIGINAL if name.endswith(".A") and name != ITEMS_A):
