@@ -178,6 +178,20 @@ def trusted(folder):
     return {key_id(public): public for public in (keys.public(path.stem) for path in keys.folder.glob("*.pub"))}
 
 
+def altered(name, key, value):
+    """For `made(change=…)`: a file of the evidence with another value."""
+
+    def change(parts):
+        parts[name] = {**parts[name], key: value}
+
+    return change
+
+
+def failed(verdict):
+    """Names of the checks that did."""
+    return [check.name for check in verdict.checks if not check.ok]
+
+
 def _audited(path, plan, approval, plan_first, approved_first):
     """The excerpt of a log, written as of the day of the work: out of use after 0.125 s, and back after 42 s."""
     approved = {"signature": sha256(bytes.fromhex(approval["signature"])).hexdigest(), "state": "identified"}
