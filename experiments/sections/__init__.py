@@ -1,0 +1,1 @@
+"""The sections of README and docs/ that results fill: each function makes one of a result's content."""
