@@ -1,7 +1,8 @@
-"""What approximate methods have in common: one shard, which is changed instead of trained anew."""
+"""What approximate methods have in common: one shard that is not trained anew, and, of most, a loss that changes it."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field
@@ -16,13 +17,22 @@ from unlearning.shards.training import Forgotten, ShardTraining, Trained
 
 
 class Approximate(Method):
+    """It has one shard forget without training it anew."""
+
+    approximate = True
+    by_user, by_row = "hash+average-nd", "hash+average-nd"
+
+    @classmethod
+    def make(cls, name: str, pair: str, shards: int, slices: int, aggregation: AggregationConfig) -> Self:
+        return super().make(name, pair, 1, 1, aggregation)
+
+
+class FineTuning(Approximate):
     """A loss and its schedule; an `Approach`. A class of its own gives both, and its weights as settings.
 
     Where the rows to be forgotten are no longer known, or none are left, the shard is trained anew.
     """
 
-    approximate = True
-    by_user, by_row = "hash+average-nd", "hash+average-nd"
     teachers: ClassVar[tuple[Teacher, ...]] = ()
 
     alone: float = Field(0.0, ge=0, description="passes over the forgotten rows by themselves, first")
@@ -36,14 +46,10 @@ class Approximate(Method):
     augmenting: float = Field(0.0, ge=0, description="passes over the forgotten rows that make the augmented teacher")
     augmenting_pace: float = Field(1.0, gt=0, description="learning rates of these, as a multiple of training's")
 
-    @classmethod
-    def make(cls, name: str, pair: str, shards: int, slices: int, aggregation: AggregationConfig) -> Self:
-        return super().make(name, pair, 1, 1, aggregation)
-
     def work(self, training: ShardTraining, forgotten: Forgotten | None) -> Work[Trained]:
         known = forgotten is not None and forgotten.lesson.windows and training.job.windows
         return Unlearning(self, training, forgotten) if known and forgotten is not None else training
 
+    @abstractmethod
     def loss(self, forget: Answers, retain: Answers | None) -> Tensor:
         """What a step makes small; without retained rows where those to be forgotten are by themselves."""
-        raise NotImplementedError

@@ -16,10 +16,10 @@ from pydantic import Field
 from torch import Tensor
 
 from unlearning.approximate.answers import Answers, Teacher
-from unlearning.methods.approximate import Approximate
+from unlearning.methods.approximate import FineTuning
 
 
-class BadTeacher(Approximate):
+class BadTeacher(FineTuning):
     teachers: ClassVar[tuple[Teacher, ...]] = ("original", "initial")
 
     bad: Literal["uniform", "initial"] = Field("uniform", description="the teacher that knows nothing")

@@ -18,10 +18,10 @@ from pydantic import Field
 from torch import Tensor
 
 from unlearning.approximate.answers import Answers, Teacher
-from unlearning.methods.approximate import Approximate
+from unlearning.methods.approximate import FineTuning
 
 
-class E2URec(Approximate):
+class E2URec(FineTuning):
     """Two teachers, two phases. The settings are those of the published script but for the schedule."""
 
     teachers: ClassVar[tuple[Teacher, ...]] = ("original", "augmented")

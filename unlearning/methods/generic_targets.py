@@ -14,11 +14,11 @@ from pydantic import Field
 from torch import Tensor
 
 from unlearning.approximate.answers import Answers, Teacher
-from unlearning.methods.approximate import Approximate
+from unlearning.methods.approximate import FineTuning
 from unlearning.methods.e2urec import forgetting_teacher
 
 
-class GenericTargets(Approximate):
+class GenericTargets(FineTuning):
     teachers: ClassVar[tuple[Teacher, ...]] = ("original", "augmented")
 
     alone: float = 1.0

@@ -9,10 +9,10 @@ from pydantic import Field
 from torch import Tensor
 
 from unlearning.approximate.answers import Answers
-from unlearning.methods.approximate import Approximate
+from unlearning.methods.approximate import FineTuning
 
 
-class GradientAscent(Approximate):
+class GradientAscent(FineTuning):
     alone: float = 1.0
     paired: float = 0.0
     ceiling: float | None = Field(None, gt=0, description="nats from which on a row is wrong enough; none = never")

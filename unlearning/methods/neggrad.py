@@ -9,11 +9,11 @@ from pydantic import Field
 from torch import Tensor
 
 from unlearning.approximate.answers import Answers
-from unlearning.methods.approximate import Approximate
+from unlearning.methods.approximate import FineTuning
 from unlearning.methods.gradient_ascent import ascent
 
 
-class NegGrad(Approximate):
+class NegGrad(FineTuning):
     weight: float = Field(0.2, ge=0, description="of forgetting")
     ceiling: float | None = Field(None, gt=0, description="nats from which on a row is wrong enough; none = never")
 

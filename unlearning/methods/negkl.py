@@ -14,11 +14,11 @@ from pydantic import Field
 from torch import Tensor
 
 from unlearning.approximate.answers import Answers, Teacher
-from unlearning.methods.approximate import Approximate
+from unlearning.methods.approximate import FineTuning
 from unlearning.methods.e2urec import remembering
 
 
-class NegKL(Approximate):
+class NegKL(FineTuning):
     teachers: ClassVar[tuple[Teacher, ...]] = ("original",)
 
     weight: float = Field(0.5, ge=0, description="of forgetting")

@@ -7,10 +7,10 @@ from typing import Literal
 from torch import Tensor
 
 from unlearning.approximate.answers import Answers
-from unlearning.methods.approximate import Approximate
+from unlearning.methods.approximate import FineTuning
 
 
-class Subtract(Approximate):
+class Subtract(FineTuning):
     """No step of training follows; with `paired` there would be, on the retained rows alone."""
 
     paired: float = 0.0

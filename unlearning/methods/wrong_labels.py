@@ -15,10 +15,10 @@ from pydantic import Field
 from torch import Tensor
 
 from unlearning.approximate.answers import Answers
-from unlearning.methods.approximate import Approximate
+from unlearning.methods.approximate import FineTuning
 
 
-class RandomLabels(Approximate):
+class RandomLabels(FineTuning):
     least: ClassVar[int] = 0
     """By how much at least the drawn answer is moved on from the right one."""
 

@@ -14,12 +14,11 @@ from torch.nn.functional import cross_entropy
 from fedrec.tasks.like import YesOrNo
 from unlearning.approximate.answers import Answers
 from unlearning.methods import METHODS, method_named
-from unlearning.methods.approximate import Approximate
+from unlearning.methods.approximate import FineTuning
 from unlearning.methods.e2urec import forgetting_teacher, remembering
 from unlearning.methods.wrong_labels import moved
 
-APPROXIMATE = [name for name in METHODS if issubclass(METHODS.load(name), Approximate)]
-WITHOUT_STEPS = ("subtract", "in-context")
+FINE_TUNING = [name for name in METHODS if issubclass(METHODS.load(name), FineTuning) and name != "subtract"]
 
 
 def logits(seed: int, rows: int = 6, answers: int = 2) -> Tensor:
@@ -32,9 +31,9 @@ def said(seed: int, rows: int = 6, student: Tensor | None = None) -> Answers:
     return Answers(own.requires_grad_(), torch.arange(rows) % 2, YesOrNo((1, 2)), teachers)
 
 
-def method(name: str, **settings: Any) -> Approximate:
+def method(name: str, **settings: Any) -> FineTuning:
     made = method_named(name, 1)
-    assert isinstance(made, Approximate)
+    assert isinstance(made, FineTuning)
     return made.model_copy(update=settings)
 
 
@@ -140,7 +139,7 @@ def test_generic_targets_are_the_likeliest_answers_of_the_forgetting_teacher() -
     torch.testing.assert_close(method("generic-targets").loss(forget, None), cross_entropy(forget.student, target))
 
 
-@pytest.mark.parametrize("name", [name for name in APPROXIMATE if name not in WITHOUT_STEPS])
+@pytest.mark.parametrize("name", FINE_TUNING)
 def test_every_loss_is_finite_and_moves_the_student_alone(name: str) -> None:
     forget, retain = said(1), said(2)
     method(name).loss(forget, retain).backward()

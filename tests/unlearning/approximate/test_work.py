@@ -29,7 +29,7 @@ from unlearning.approximate.stopping import ForgettingStopping
 from unlearning.approximate.subtraction import difference
 from unlearning.approximate.teachers import Teachers
 from unlearning.methods import method_named
-from unlearning.methods.approximate import Approximate
+from unlearning.methods.approximate import FineTuning
 from unlearning.shards.training import Forgotten, Job, ShardTraining, Trained
 
 LORA = LoraConfig(rank=2)
@@ -71,13 +71,13 @@ TRAINING = ShardTraining(Job(0, (RETAINED,), ("digest",)), 0, INITIAL, LORA, CON
 FORGOTTEN = Forgotten(ORIGINAL, FORGET)
 
 
-def method(name: str = "e2urec", **settings: Any) -> Approximate:
+def method(name: str = "e2urec", **settings: Any) -> FineTuning:
     made = method_named(name, 1)
-    assert isinstance(made, Approximate)
+    assert isinstance(made, FineTuning)
     return made.model_copy(update=settings)
 
 
-def unlearn(chosen: Approximate, training: ShardTraining = TRAINING) -> Trained:
+def unlearn(chosen: FineTuning, training: ShardTraining = TRAINING) -> Trained:
     return chosen.work(training, FORGOTTEN).run(MODEL, lambda *_: None)
 
 
