@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, cast
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from fedrec.models.adapter import layer_shape
 from fedrec.models.body import hidden_states
 
 _TRIED: WeakKeyDictionary[nn.Module, dict[tuple[str, ...], dict[str, str]]] = WeakKeyDictionary()
+_PARTS: WeakSet[nn.Module] = WeakSet()
 _PAST = "the model uses its weights without the layer"
 _IDLE = "no token comes by it"
 _FLAT = "nothing is learnt of its output"
@@ -44,12 +45,17 @@ def unreached(model: nn.Module, layers: tuple[str, ...]) -> dict[str, str]:
 
     A layer that made-up tokens do not come by is let be where a sibling is called: they are experts.
     """
-    if not isinstance(model, PreTrainedModel):  # layers alone read no tokens
+    if not isinstance(model, PreTrainedModel) or model in _PARTS:  # layers alone read no tokens
         return {}
     known = _TRIED.setdefault(model, {})
     if layers not in known:
         known[layers] = _wrong(model, layers)
     return known[layers]
+
+
+def take_as_reached(part: nn.Module) -> None:
+    """Try nothing out of a model that is a part of another, which was tried out whole."""
+    _PARTS.add(part)
 
 
 def refusal(wrong: Mapping[str, str], layers: Iterable[str]) -> str:

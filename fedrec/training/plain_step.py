@@ -49,8 +49,7 @@ class Plain(Step):
         told = self.backward(batch)
         self._pull()
         move_rows(self.bank, config, rate, [told[1]], [shrink_of(config, self.learning.lesson, self.steps)])
-        torch.nn.utils.clip_grad_norm_(self.layers, config.clip)
-        self.optimiser.step()
+        self.clip_and_step(rate)
         self.optimiser.zero_grad(set_to_none=True)
         return told
 
@@ -59,6 +58,11 @@ class Plain(Step):
         mean, rows = self.learning.loss(batch, self.bank, Routed(0)), sum(len(window.rows) for window in batch)
         mean.backward()
         return mean.item() * rows, rows
+
+    def clip_and_step(self, rate: float) -> None:
+        """Move the layers by their gradients, no longer than they may be, at the rate that the optimiser has."""
+        torch.nn.utils.clip_grad_norm_(self.layers, self.learning.config.clip)
+        self.optimiser.step()
 
     def state(self) -> State:
         return self.bank.state(0)

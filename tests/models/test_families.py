@@ -24,6 +24,8 @@ from fedrec.models.base import pack, unpack
 from fedrec.models.body import hidden_states
 from fedrec.models.causality import fault_of
 from fedrec.models.head import answer_logits
+from fedrec.models.split import SplitPlan
+from fedrec.models.split import fault_of as fault_of_split
 from fedrec.models.targets import check_targets
 from fedrec.scoring import score_candidates
 from fedrec.tasks.like import YesOrNo
@@ -52,6 +54,21 @@ NOT_TINY = {
     "xlstm": "its kernels take no small sizes",
 }
 UNTEACHABLE = {"reformer": "nothing is learnt of its output); choose another base model"}
+UNSPLIT = {
+    "fuyu": "no list of three blocks",
+    "gemma3n_text": "needs more than states",  # what each token adds in every block
+    "gemma4": "needs more than the states",
+    "gemma4_text": "needs more than the states",
+    "got_ocr2": "no list of three blocks",
+    "hy_v4": "needs more than states",  # blocks that take over an earlier one's choice of tokens
+    "inkling2_text": "needs more than the states",
+    "mllama": "leaves out the first block of the tail",
+    "reformer": "needs more than states",  # two streams
+    "xmod": "needs more than states",
+    "zamba": "needs more than the states",  # the embeddings, in blocks that share their weights
+    "zamba2": "needs more than the states",
+    "zaya": "needs more than the states",
+}
 ANSWERS = (7, 31)
 PAST = 3 * WINDOW + 1
 SCALE = 1.5  # alpha / rank
@@ -164,6 +181,16 @@ def test_each_row_has_its_own_adapter(accepted: PreTrainedModel) -> None:
 def test_a_packed_model_is_the_model(accepted: PreTrainedModel) -> None:
     with torch.no_grad():
         close(hidden_states(unpack(pack(accepted), "cpu"), IDS), hidden_states(accepted, IDS))
+
+
+def test_split_it_reads_as_whole_or_is_refused(accepted: PreTrainedModel, request: pytest.FixtureRequest) -> None:
+    fault = fault_of_split(accepted, SplitPlan(1, 1))
+    reason = UNSPLIT.get(request.node.callspec.params["model"])
+    if reason is None:
+        assert fault is None
+    else:
+        assert reason in str(fault)
+        assert "\n" not in str(fault)
 
 
 def bank_of(model: PreTrainedModel, learnt: bool = True) -> AdapterBank:

@@ -44,6 +44,16 @@ def tiny_model(family: str) -> PreTrainedModel:
         return AutoModelForCausalLM.from_config(copy.deepcopy(FAMILIES[family])).eval()
 
 
+def deep_model(family: str, blocks: int) -> PreTrainedModel:
+    """As `tiny_model`, with so many blocks."""
+    config = copy.deepcopy(FAMILIES[family])
+    config.num_hidden_layers = blocks
+    config.layer_types = None if getattr(config, "layer_types", None) is None else config.layer_types[:1] * blocks
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return AutoModelForCausalLM.from_config(config).eval()
+
+
 def tiny_ids(rows: int = 3, length: int = 7) -> torch.Tensor:
     return torch.randint(VOCABULARY, (rows, length), generator=torch.Generator().manual_seed(1))
 

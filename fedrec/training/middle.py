@@ -1,0 +1,202 @@
+"""The middle of a split model as it is trained: one client's adapter of it, and the optimiser of that.
+
+    forward    states before block k           →  states before block n - m
+    backward   dL/d(states before block n-m)   →  dL/d(states before block k), |gradient of the adapter|^2
+    step       rate, clip                      →  AdamW by clip times the gradient
+
+Whole and split, a gradient is clipped by the norm of all of it: the client adds up both parts' and says the factor.
+
+It lives as long as a client trains one adapter in one round, and no longer: the adapter comes with the client at the
+beginning and goes back to it at the end, as the middle of the adapter it sends in. So whoever computes the middle keeps
+nothing of anybody between rounds, and an erasure finds a person's traces where they were without a split: with the
+client, in the rounds' adapters and in what is made of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from fedrec.config import LoraConfig
+from fedrec.hardware import autocast
+from fedrec.models.adapter import State
+from fedrec.models.adapter_bank import AdapterBank, Routed
+from fedrec.models.banks_in_use import using
+from fedrec.models.split import Middle
+
+
+@dataclass(frozen=True)
+class Begin:
+    """What the middle is told of a training, once.
+
+    Attributes:
+        start: the middle's part of an adapter; anchor: what it is pulled towards (FedProx), by the weight `pull`.
+        lora: its targets are the layers of `start`.
+        weight_decay: of AdamW; precision: fp32 or bf16; seed: of dropout.
+    """
+
+    start: State
+    lora: LoraConfig
+    weight_decay: float = 0.0
+    precision: str = "fp32"
+    seed: int = 0
+    pull: float = 0.0
+    anchor: State | None = None
+
+
+class Session(Protocol):
+    """A middle, wherever it is computed. States and gradients are packed: (n, ...), the rows of a batch behind each
+    other without padding, as `lengths` says, which sum to n."""
+
+    def forward(self, lengths: Sequence[int], states: Tensor, learn: bool) -> Tensor:
+        """The states before the tail; with `learn`, `backward` may follow."""
+
+    def backward(self, gradient: Tensor, wanted: bool) -> Tensor | None:
+        """The gradient of the states that came last; None unless it is wanted."""
+
+    @property
+    def squared_norm(self) -> float:
+        """Of the adapter's gradient, once there is one."""
+
+    def step(self, rate: float, clip: float) -> None:
+        """Change the adapter, by so much of the gradient."""
+
+    def state(self) -> State:
+        """The middle's part of the adapter as it is now."""
+
+    def close(self) -> None:
+        """Forget it all."""
+
+
+class Link(Protocol):
+    """Who computes the middle."""
+
+    def open(self, begin: Begin) -> Session:
+        """A session of one's own."""
+
+
+class MiddleHere:
+    """Sessions in this process."""
+
+    def __init__(self, middle: Middle) -> None:
+        self.middle = middle
+
+    def open(self, begin: Begin) -> MiddleSession:
+        return MiddleSession(self.middle, begin)
+
+
+class MiddleSession:
+    """A client's middle, computed here."""
+
+    def __init__(self, middle: Middle, begin: Begin) -> None:
+        """
+        Raises:
+            UsageError, FedrecError: the adapter does not fit the middle's layers.
+        """
+        self.middle, self.begin = middle, begin
+        self.bank = AdapterBank(middle.layers, begin.lora)
+        parameters = self.bank.layer_parameters()
+        self._anchors: list[Tensor] = []
+        if begin.pull:
+            self.bank.load(0, begin.anchor or begin.start)
+            self._anchors = [parameter.detach().clone() for parameter in parameters]
+        self.bank.load(0, begin.start)
+        self.optimiser = torch.optim.AdamW(parameters, weight_decay=begin.weight_decay, fused=True)
+        self._graph: tuple[Tensor, Tensor] | None = None
+        self._forwards = 0
+
+    def forward(self, lengths: Sequence[int], states: Tensor, learn: bool) -> Tensor:
+        """As `Session.forward`; ValueError if the lengths are not those of the states."""
+        if sum(lengths) != len(states) or min(lengths, default=0) < 1:
+            raise ValueError(f"{len(states)} states of rows of {sum(lengths)}")
+        self._graph = None
+        self.bank.train(learn)
+        given = states.detach().requires_grad_(learn)
+        computing = autocast(given.device, self.begin.precision)
+        with torch.set_grad_enabled(learn), self._randomly(learn), using({}), self.bank.use(Routed(0)), computing:
+            made = packed(self.middle(padded(given, lengths)), lengths)
+        if learn:
+            self._graph = given, made
+        return made.detach()
+
+    def backward(self, gradient: Tensor, wanted: bool) -> Tensor | None:
+        """As `Session.backward`; ValueError without such a forward before it."""
+        if self._graph is None or gradient.shape != self._graph[1].shape:
+            raise ValueError("a gradient of no forward")
+        given, made = self._graph
+        self._graph = None
+        self.optimiser.zero_grad(set_to_none=True)
+        parameters = self.bank.layer_parameters()
+        with torch.enable_grad():
+            torch.autograd.backward(made, gradient, inputs=[*parameters, *([given] if wanted else [])])
+        for parameter, centre in zip(parameters, self._anchors, strict=False):
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            parameter.grad.add_(parameter.detach() - centre, alpha=self.begin.pull)
+        return given.grad
+
+    @property
+    def squared_norm(self) -> float:
+        return squared_norm(self.bank.layer_parameters())
+
+    def step(self, rate: float, clip: float) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        scale_gradients(self.bank.layer_parameters(), clip)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+
+    def state(self) -> State:
+        return self.bank.state(0)
+
+    def close(self) -> None:
+        self._graph = None
+        self.bank.close()
+
+    @contextmanager
+    def _randomly(self, learn: bool) -> Iterator[None]:
+        """Dropout by the session's own seed, so that it depends on nobody else who computes here."""
+        if not learn or not self.begin.lora.dropout:
+            yield
+            return
+        self._forwards += 1
+        digest = hashlib.sha256(f"{self.begin.seed}:{self._forwards}".encode()).digest()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int.from_bytes(digest[:7], "big"))
+            yield
+
+
+def packed(states: Tensor, lengths: Sequence[int]) -> Tensor:
+    """(n, ...) of (b, t, ...): what is no padding."""
+    return states[_inside(lengths, states.shape[1], states.device)]
+
+
+def padded(states: Tensor, lengths: Sequence[int], to: int | None = None) -> Tensor:
+    """(b, t, ...) of (n, ...), with zeros behind each row; t is the longest row's, or as given."""
+    inside = _inside(lengths, to or max(lengths), states.device)
+    whole = states.new_zeros(*inside.shape, *states.shape[1:])
+    return whole.index_put((inside,), states)
+
+
+def squared_norm(parameters: Sequence[Tensor]) -> float:
+    """Of all their gradients together."""
+    norms = [each.grad.norm() for each in parameters if each.grad is not None]
+    return float(torch.stack(norms).double().square().sum()) if norms else 0.0
+
+
+def scale_gradients(parameters: Sequence[Tensor], factor: float) -> None:
+    """Multiply their gradients."""
+    for each in parameters:
+        if each.grad is not None:
+            each.grad.mul_(factor)
+
+
+def _inside(lengths: Sequence[int], t: int, device: torch.device) -> Tensor:
+    """(b, t) whether a row reaches there."""
+    return torch.arange(t, device=device) < torch.tensor(lengths, device=device)[:, None]
