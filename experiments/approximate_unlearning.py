@@ -1,6 +1,6 @@
 """E2URec's protocol (arXiv 2403.03536): a fifth of the people is forgotten by each approximate method.
 
-    python -m experiments.approximate_unlearning --data ../shared/data/ml-1m-like --base runs/bases/film
+    python -m experiments.approximate_unlearning --data ../shared/data/ml-1m-like
     python -m experiments.approximate_unlearning --methods e2urec,e2urec:start=subtracted --seeds 1
 
 A row a method: AUC and UAUC at the split less those of retraining, distances on the deleted rows in units of what

@@ -1,7 +1,7 @@
 """Making a small language model from nothing: a tokenizer, a Llama, batches of text and of timelines, one loop.
 
-Used for the embedded base model, and by experiments that build a better one from public film data. The loss is a
-mean of next-token cross-entropies: of every token of a text, and in a timeline of the answers alone.
+Used for the embedded base model, and for the tiny ones of experiments. The loss is a mean of next-token
+cross-entropies: of every token of a text, and in a timeline of the answers alone.
 """
 
 from __future__ import annotations
