@@ -24,18 +24,15 @@ from server.commands.forget import app
 from server.federated_executor import FederatedExecutor
 from server.launch import simulate
 from server.prepare import prepare
-from server.simulated_run import SimulatedRun, open_run
+from server.simulated_run import SimulatedRun
 from server.transports.in_process import LocalGrid
 from tests.conftest import Settings
-from unlearning.certificates.chain import verify_chain
 from unlearning.certificates.verify import verify_certificate
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.workflow import Workflow
 
 Copy = Callable[[Path], SimulatedRun]
 Served = dict[str, list[str]]
-
-
 _KEPT = TemporaryDirectory()
 _TRAINED: dict[str, Path] = {}
 
@@ -275,67 +272,6 @@ def test_what_was_erased_does_not_come_back(tmp_path: Path, finished: Copy) -> N
         run.homes[name].write_interactions(rows, run.catalogue)
     assert "u07" not in run.clients_of()
     assert sum(stone.refused for name in run.clients for stone in run.client(name).vault.tombstones()) == 12
-
-
-STEPS = [
-    "executor.withdraw", "executor.erase", "executor.retrain", "executor.rehearse", "executor.serve",
-    "executor.measure", "executor.discard_erased",
-    "proof.measured", "proof.certify", "workflow.ledger.destroy_subject",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("step", STEPS)
-def test_killed_anywhere_it_ends_the_same(
-    tmp_path: Path, finished: Copy, forgotten: Served, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
-) -> None:
-    run = finished(tmp_path / "run")
-    ids = asked(run, *of("u07", "u11"))
-    broken = execution(run)
-    where: Any = __import__("unlearning.workflow.proof", fromlist=["x"]) if step.startswith("proof") else broken
-    *path, name = step.split(".")
-    for part in path if not step.startswith("proof") else []:
-        where = getattr(where, part)
-    real = getattr(where, name)
-
-    def killed(*arguments: Any, **named: Any) -> None:
-        if after:
-            real(*arguments, **named)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(where, name, killed)
-        with pytest.raises(KeyboardInterrupt):
-            broken.run()
-    again = execution(open_run(run.folder))
-    again.run()
-    workflow = again.workflow
-    assert [workflow.ledger.get(id_).state.value for id_ in ids] == ["closed", "closed"]
-    assert workflow.audit.path.exists()
-    assert served(run) == forgotten
-    for id_ in ids:
-        assert verified(workflow, id_)
-    assert verify_chain(workflow.certificates, trusted=workflow.operators.publics()).ok
-    assert again.run() == []
-
-
-def test_an_over_forgotten_or_remembering_model_is_not_published(
-    tmp_path: Path, finished: Copy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = finished(tmp_path / "run")
-    (id_,) = asked(run, *of("u07"))
-    bad = execution(run)
-    rehearse = bad.executor.rehearse
-
-    def far_off(*arguments: Any) -> Any:
-        found = rehearse(*arguments)
-        return type(found)([-9.0] * 40, [-0.1] * 400, found.utility)
-
-    monkeypatch.setattr(bad.executor, "rehearse", far_off)
-    (outcome,) = bad.run()
-    assert outcome["state"] == "failed"
-    assert "over-forgotten" in Workflow(run).ledger.get(id_).reasons["failed"]
-    assert any(len(run.client(name).ensemble.hashes()) < run.config.shards for name in run.clients)
 
 
 def test_a_run_that_is_not_finished_cannot_forget(tmp_path: Path, small: Settings) -> None:

@@ -1,4 +1,4 @@
-"""The whole federation in this process: every strategy, faults, partial participation, kill and resume."""
+"""The whole federation in this process: every strategy, faults, partial participation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flwr.app import Context, Message
 
 from clients.app import app as client_app
 from clients.client import Client
@@ -225,50 +224,16 @@ def test_partial_participation_and_k_of_n(tmp_path: Path, small: Settings) -> No
         assert not entry["dropped"]
 
 
-class Dead(Exception):
-    pass
-
-
-class Dying:
-    """The real client app in a process that dies at its n-th message."""
-
-    def __init__(self, alive: int) -> None:
-        self.alive = alive
-
-    def __call__(self, message: Message, context: Context) -> Message:
-        self.alive -= 1
-        if self.alive < 0:
-            raise KeyboardInterrupt
-        return client_app(message, context)
-
-
-@pytest.fixture(scope="module", params=["pplr", "ditto"])
-def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, small: Settings) -> dict[str, Any]:
-    """What a run of a strategy gives that nothing stops."""
-    return ran(tmp_path_factory.mktemp("whole") / "run", small(strategy=request.param))
-
-
-@pytest.mark.parametrize("alive", [0, 3, 5, 7, 10, 13])
-def test_a_killed_run_resumes_to_the_same_hash(
-    whole: dict[str, Any], alive: int, tmp_path: Path, small: Settings
-) -> None:
-    strategy = whole["strategy"]
-    run = made(tmp_path / "killed", small(strategy=strategy))
-    with pytest.raises(KeyboardInterrupt):
-        run_rounds(LocalGrid(Dying(alive), run.nodes()), run)  # type: ignore[arg-type]
-    again = open_run(run.folder)
-    simulate(prepare.finish(again))
-    assert result_of(again)["adapter_hash"] == whole["adapter_hash"]
-    simulate(again)  # a finished run has nothing left to do
-    assert result_of(again)["adapter_hash"] == whole["adapter_hash"]
-
-
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_clients_by_taste_in_both_precisions(precision: str, tmp_path: Path, small: Settings) -> None:
     run = made(tmp_path / "run", small(clients__by="kmeans", clients__count=2, train__precision=precision))
     simulate(run)
     tastes = [{int(user[1:]) % 2 for user in run.rows_of(name).user_ids} for name in run.clients]
     assert tastes in ([{0}, {1}], [{1}, {0}])  # the people who like what the others do not
+
+
+class Dead(Exception):
+    pass
 
 
 def test_preparation_killed_in_the_middle_is_done_again(

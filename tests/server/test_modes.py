@@ -29,7 +29,8 @@ from server.transports.processes import ProcessGrid, SideBySide
 from tests.cli import as_sets, as_toml, ended, hash_of, here, start, until
 from tests.conftest import Settings
 from tests.server.flower import Flower
-from tests.server.test_federation import Dying, made, ran
+from tests.server.test_federation import made, ran
+from tests.server.test_federation_killed import Dying
 
 pytestmark = pytest.mark.slow
 LONG = {"train__epochs": 6, "train__batch": 1, "federation__rounds": 1}  # enough to be stopped

@@ -78,8 +78,6 @@ def _config(**changes):
 
 
 BEFORE = {"client-0": "aa" * 32, "client-1": "ac" * 32}
-
-
 AFTER = {**BEFORE, "client-0": "bb" * 32}
 
 

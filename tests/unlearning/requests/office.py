@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter
@@ -23,6 +24,7 @@ from unlearning.requests.states import PATH, State
 from unlearning.requests.subjects import SubjectKeys
 from unlearning.requests.transitions import Decision
 
+PERSON = "Zacharias-4711"
 NOW = datetime(2026, 1, 31, 22, 30, tzinfo=UTC)
 PLAN = {"rounds": 3, "path": "exact", "shards": [0, 2]}
 
@@ -108,3 +110,15 @@ class Office:
             elif state is not State.RECEIVED:
                 request = self.ledger.advance(request.id, state)
         return request
+
+
+def dumped(url: str) -> str:
+    """Everything in the database's tables, bytes as hexadecimal."""
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    tables = sa.MetaData()
+    tables.reflect(engine)
+    with engine.connect() as connection:
+        rows = [row for table in tables.sorted_tables for row in connection.execute(sa.select(table))]
+    engine.dispose()
+    assert rows
+    return "\n".join(value.hex() if isinstance(value, bytes) else str(value) for row in rows for value in row)

@@ -1,4 +1,4 @@
-"""Batches that are broken off between two effects, that fail beside others, and that are trained a second time."""
+"""Batches that are broken off between two effects, that fail beside others, and that follow each other."""
 
 from __future__ import annotations
 
@@ -17,16 +17,7 @@ from fedrec.vault.vault import Vault
 from server.federated_executor import FederatedExecutor
 from server.rounds import Rounds
 from server.simulated_run import SimulatedRun, open_run
-from tests.server.test_federated_executor import (
-    Copy,
-    Served,
-    asked,
-    execution,
-    naming,
-    of,
-    served,
-    verified,
-)
+from tests.server.test_federated_executor import Copy, Served, asked, execution, naming, of, served, verified
 from unlearning.audit.log import read
 from unlearning.certificates.chain import verify_chain
 from unlearning.certificates.times import times
@@ -142,67 +133,6 @@ def test_what_failed_stays_withdrawn_while_others_are_published(
     assert {hash_ for hashes in before.values() for hash_ in hashes}.isdisjoint(
         {hash_ for hashes in served(run).values() for hash_ in hashes}
     )
-
-
-def test_a_second_training_gives_the_same(tmp_path: Path, finished: Copy, forgotten: Served) -> None:
-    run = finished(tmp_path / "run")
-    ids = asked(run, *of("u07", "u11"))
-    workflow = executed_again(run, rederive=True).workflow
-    assert served(run) == forgotten
-    for id_ in ids:
-        certificate = json.loads((workflow.certificates / f"{id_}.json").read_bytes())["certificate"]
-        assert certificate["unequal_adapters"] == report_of(workflow, id_).measures.unequal_adapters == 0
-        assert verified(workflow, id_)
-    assert not list(run.folder.rglob("again"))
-
-
-def test_a_retraining_that_a_second_one_does_not_give_is_not_served(
-    tmp_path: Path, finished: Copy, forgotten: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = finished(tmp_path / "run")
-    ids = asked(run, *of("u07", "u11"))
-    bad = replace(execution(run), rederive=True)
-    retrain = bad.executor.retrain
-
-    def corrupted(shards: Any, folder: Path, *how: Any) -> dict[str, Model]:
-        models = retrain(shards, folder, *how)
-        if folder.name == "rounds":
-            next(iter(models[run.clients[0]][0].values()))[0, 0] += 1e-4
-            Rounds(folder).write(models, Rounds(folder).entry(2))
-        return models
-
-    monkeypatch.setattr(bad.executor, "retrain", corrupted)
-    outcomes = bad.run()
-    assert {outcome["state"] for outcome in outcomes} == {"failed"}
-    assert "unlike the re-derived: 1" in bad.workflow.ledger.get(ids[0]).reasons["failed"]
-    assert withdrawn(run) == {shard for outcome in outcomes for shard in outcome["shards"]}
-    for id_ in ids:
-        bad.workflow.decide(id_, Decision("released"), bad.signer)
-    executed_again(run, rederive=True)
-    assert served(run) == forgotten
-
-
-def test_killed_in_the_second_training(
-    tmp_path: Path, finished: Copy, forgotten: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = finished(tmp_path / "run")
-    (id_, _) = asked(run, *of("u07", "u11"))
-    broken = replace(execution(run), rederive=True)
-    retrain = broken.executor.retrain
-
-    def killed(shards: Any, folder: Path, *how: Any) -> dict[str, Model]:
-        models = retrain(shards, folder, *how)
-        if folder.name != "rounds":
-            raise KeyboardInterrupt
-        return models
-
-    monkeypatch.setattr(broken.executor, "retrain", killed)
-    with pytest.raises(KeyboardInterrupt):
-        broken.run()
-    workflow = executed_again(run, rederive=True).workflow
-    assert served(run) == forgotten
-    assert report_of(workflow, id_).measures.unequal_adapters == 0
-    assert not list(run.folder.rglob("again"))
 
 
 def test_the_second_of_two_batches_begins_with_what_the_first_one_left(tmp_path: Path, finished: Copy) -> None:
