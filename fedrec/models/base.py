@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import warnings
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
@@ -71,24 +72,11 @@ def load_base(name: str, *, revision: str | None = None, device: str = "cpu", pr
 
 @lru_cache(maxsize=2)
 def _load(name: str, revision: str | None, device: str, precision: str, _: tuple[Stamp, ...]) -> Base:
-    from transformers.utils import logging as transformers_logging
-
     from fedrec.models.attention import use_matmul_attention
     from fedrec.models.branching import continues
     from fedrec.models.causality import fault_of
 
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it warns of every retry
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    local = Path(name).is_dir()
-    if not local and (name.startswith((".", "/", "~")) or name.count("/") > 1):
-        raise FedrecError(f"--base {name}: no such folder")
-    try:
-        model, tokenizer = _read(name, local, revision)
-    except FedrecError:
-        raise
-    except Exception as error:  # the hub, safetensors, tokenizers and the model's own code raise what they like
-        raise FedrecError(f"--base {name}: {_mend(name, local, error)}") from None
+    model, tokenizer = read(name, revision)
     model.to(torch_device(device)).eval().requires_grad_(False)
     use_matmul_attention(model)
     if (fault := fault_of(model)) is not None:
@@ -97,11 +85,42 @@ def _load(name: str, revision: str | None, device: str, precision: str, _: tuple
     if precision == "auto":
         precision = precision_for(model, torch_device(device))
     if precision == "bf16":
-        _halve(model)
+        halve(model)
+    return base_of_files(name, revision, model, tokenizer, precision)
+
+
+def base_of_files(name: str, revision: str | None, model: Any, tokenizer: Any, precision: str) -> Base:
+    """What was read of a base by its name, as one."""
     there = folder_of(name, revision)
     assert there is not None
+    local = Path(name).is_dir()
     shown, source, revision = (there.name, str(there), None) if local else (name, name, there.name)
     return Base(shown, source, revision, model, tokenizer, context_of(model.config), precision)
+
+
+def read(name: str, revision: str | None, part: Callable[[Any], Any] | None = None) -> tuple[Any, Any]:
+    """Model and tokenizer as their files have them: every weight is from there, and no code is.
+
+    Args:
+        part: the class to make of a configuration, of whose weights alone the files are read; none = the whole model's.
+
+    Raises:
+        FedrecError: missing, gated, broken, incomplete, an adapter, or in need of code of its own, which never runs.
+    """
+    from transformers.utils import logging as transformers_logging
+
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it warns of every retry
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    local = Path(name).is_dir()
+    if not local and (name.startswith((".", "/", "~")) or name.count("/") > 1):
+        raise FedrecError(f"--base {name}: no such folder")
+    try:
+        return _read(name, local, revision, part)
+    except FedrecError:
+        raise
+    except Exception as error:  # the hub, safetensors, tokenizers and the model's own code raise what they like
+        raise FedrecError(f"--base {name}: {_mend(name, local, error)}") from None
 
 
 def context_of(config: Any) -> int:
@@ -182,8 +201,7 @@ def unpack(packed: Packed, device: str) -> Any:
     return model
 
 
-def _read(name: str, local: bool, revision: str | None) -> tuple[Any, Any]:
-    """Model and tokenizer as their files have them: every weight is from there, and no code is."""
+def _read(name: str, local: bool, revision: str | None, part: Callable[[Any], Any] | None) -> tuple[Any, Any]:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
     from transformers.utils.peft_utils import find_adapter_config_file
 
@@ -193,7 +211,10 @@ def _read(name: str, local: bool, revision: str | None) -> tuple[Any, Any]:
     config = AutoConfig.from_pretrained(name, **found)
     config._attn_implementation = None  # transformers' own choice; a named one may be code from the hub
     tokenizer = AutoTokenizer.from_pretrained(name, **found)
-    loaded: Any = AutoModelForCausalLM.from_pretrained(
+    kind: Any = AutoModelForCausalLM if part is None else part(config)
+    if part is not None:
+        found["use_safetensors"] = True  # other files are read as a whole
+    loaded: Any = kind.from_pretrained(
         name, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **found
     )  # told which weights do not fit, rather than that some do not
     model, loading = loaded
@@ -214,7 +235,7 @@ def _is_adapter(name: str, description: Any) -> FedrecError:
     return FedrecError(f"--base {name}: it holds an adapter{over}, not a model: {mend}")
 
 
-def _halve(model: Any) -> None:
+def halve(model: Any) -> None:
     """Linear weights of the body in bf16; embeddings, norms and the head stay as they are."""
     from fedrec.models.body import body
 

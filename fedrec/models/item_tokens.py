@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -134,25 +135,52 @@ def _with_items(same: _Same, items: Items) -> Base:
 @torch.no_grad()
 def extended(model: Any, titles: tuple[Tokens, ...], rank: int) -> Any:
     """A model with one more token for each title; on a CPU all but the embedding is the model's own memory."""
-    embedding = model.get_input_embeddings()
-    layer = next(name for name, module in model.named_modules() if module is embedding)
-    weight = embedding.weight
-    usual = float(weight.float().norm(dim=-1).median())
-    rows = torch.cat([weight, content_rows(weight, titles, usual).to(weight)]).cpu().numpy()
-    noted = ItemTokens(layer, len(weight), len(titles), weight.shape[1], rank, usual)
+    noted, rows = _noted_rows(model, titles, rank)
     bare = pack(model)
     bare.config.get_text_config(decoder=True).vocab_size = len(rows)
     setattr(bare.config, _NOTED, asdict(noted))
     with torch.device("meta"):
         longer = bare.kind._from_config(bare.config).state_dict()
-    words = bare.arrays[f"{layer}.weight"]
+    words = bare.arrays[f"{noted.layer}.weight"]
     arrays = {
         name: rows if array is words else _longer(array, tuple(longer.get(name, array).shape))
         for name, array in bare.arrays.items()
     }
-    whole = unpack(replace(bare, arrays=arrays), str(weight.device))
+    whole = unpack(replace(bare, arrays=arrays), str(model.device))
     continues_like(whole, model)
     return whole
+
+
+def _noted_rows(model: Any, titles: tuple[Tokens, ...], rank: int) -> tuple[ItemTokens, NDArray[Any]]:
+    """What is noted of an extended model, and all rows of its embedding."""
+    embedding = model.get_input_embeddings()
+    layer = next(name for name, module in model.named_modules() if module is embedding)
+    weight = embedding.weight
+    usual = float(weight.float().norm(dim=-1).median())
+    rows = torch.cat([weight, content_rows(weight, titles, usual).to(weight)]).cpu().numpy()
+    return ItemTokens(layer, len(weight), len(titles), weight.shape[1], rank, usual), rows
+
+
+@torch.no_grad()
+def extend_part(base: Base, items: Items) -> Base:
+    """A client's part of a base with a token for each item. Its model itself becomes longer, and is not tried out: it
+    is nobody else's, and the whole was tried."""
+    model = base.model
+    embedding = model.get_input_embeddings()
+    words = embedding.weight
+    noted, rows = _noted_rows(model, encode_titles(base.tokenizer, items.titles, items.title_tokens), items.rank)
+    model.config.get_text_config(decoder=True).vocab_size = len(rows)
+    setattr(model.config, _NOTED, asdict(noted))
+    with torch.device("meta"):
+        longer = type(model)._from_config(deepcopy(model.config)).state_dict()
+    for name, weight in list(model.named_parameters(remove_duplicate=False)):
+        shape = tuple(longer[name].shape)
+        if weight is words or weight.shape != shape:
+            more = rows if weight is words else _longer(weight.cpu().numpy(), shape)
+            place, _, own = name.rpartition(".")
+            setattr(model.get_submodule(place), own, nn.Parameter(torch.from_numpy(more).to(words.device), False))
+    model.tie_weights()
+    return replace(base, items=items)
 
 
 @torch.no_grad()
