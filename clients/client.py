@@ -34,14 +34,16 @@ from fedrec.files import replacing, storing
 from fedrec.models.adapter import State
 from fedrec.models.base import Base
 from fedrec.privacy.disclosure import ScoredRows
-from fedrec.protocol.adapters import Model, from_arrays, to_arrays
+from fedrec.protocol.adapters import ROWS, Model, from_arrays, to_arrays
 from fedrec.protocol.answers import InventoryAnswer, Measures, TrainAnswer
+from fedrec.protocol.item_precision import without_known
 from fedrec.protocol.item_rows import ItemAnswers, with_answers
 from fedrec.strategies import strategy_of
 from fedrec.strategies.strategy import Learnt
 from fedrec.tasks import encoder_of, task_of
 from fedrec.tasks.task import Encoder
 from fedrec.training.item_start import answers_by_item, with_item_rows
+from fedrec.training.item_mean import from_mean, towards_all
 from fedrec.training.lesson import Lesson, Validation
 from fedrec.training.loop import train
 from fedrec.training.step import Learning
@@ -137,7 +139,8 @@ class Client:
         """Serve the model of round `number`, which has these shards, or what the strategy serves in its place."""
         learner = _Learner(self, number, tuple(shards))
         own = own_items(self, learner)
-        served = strategy_of(self.config).served(learner, own.added(model, number) if own else model)
+        bare = [without_known(state)[0] for state in model]
+        served = strategy_of(self.config).served(learner, own.added(bare, number) if own else bare)
         with replacing(self.store.folder / PUBLISHED) as partial, storing(partial):
             save_file(to_arrays(model), partial, {"round": str(number)})
         adapters = dict(zip(shards, _tensors(served), strict=True))
@@ -272,7 +275,7 @@ class _Learner:
 
     def learn(self, start: Model, *, anchor: Model | None = None, pull: float = 0.0, role: str = "") -> Learnt:
         client, config, number = self.client, self.client.config, self.round
-        prefix = f"{role}-" if role else ""
+        prefix, alone = f"{role}-" if role else "", bool(role) or self.client.averaged == 1
         rows, place = client.train_rows()
         everything, task = client.interactions, task_of(config)
         read, shard_of_row = teaches(everything, config.train), client.shard_of_users()[everything.user]
@@ -284,17 +287,24 @@ class _Learner:
             lesson = Lesson(
                 client.encoder.windows(rows, place == shard), task.labels(rows), rows.user,
                 client.encoder.readout, (config.seed, prefix + client.name, shard, number), number - 1,
-                config.federation.rounds, client.validation(shard), clients=client.averaged, shards=config.shards,
+                config.federation.rounds, client.validation(shard), clients=1 if alone else client.averaged, shards=config.shards,
             )  # fmt: skip
-            begin, towards = _tensors([state, centre])
+            (bare, known), (apart, _) = without_known(state), without_known(centre)
+            begin, towards = _tensors([bare, apart])
             learning = Learning(client.base.model, config.lora, begin, lesson, config.train, pull, towards)
             checkpoint = client.store.folder / "training" / f"{prefix}shard-{shard}.pt"
             used = everything.take(read & (shard_of_row == shard))
             client.store.home.record_use(client.store.id, shard, number, used, client.catalogue)
+            begun = learning
+            if known is not None:
+                begun = from_mean(learning, known)
+            elif alone or not len(bare.get(ROWS, ())):
+                begun = with_item_rows(learning)
             with bar(f"{client.name} round {number}") as tick:
-                outcome = train(with_item_rows(learning), checkpoint=checkpoint, on_step=tick)
+                outcome = train(begun, checkpoint=checkpoint, on_step=tick)
             checkpoint.unlink(missing_ok=True)
-            trained.append({name: tensor.numpy() for name, tensor in outcome.state.items()})
+            sent = outcome.state if known is None else towards_all(begun, outcome.state, config.federation.fraction)
+            trained.append({name: tensor.numpy() for name, tensor in sent.items()})
             losses.append(outcome.loss)
             counts.append(outcome.rows // config.train.epochs)
             answers.append(answers_by_item(learning))

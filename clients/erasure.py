@@ -14,6 +14,7 @@ from fedrec.files import sync
 from fedrec.models.adapter import State, to_state
 from fedrec.protocol.adapters import Model
 from fedrec.protocol.answers import RehearseAnswer
+from fedrec.protocol.item_precision import without_known
 from fedrec.vault.chain import Link
 
 
@@ -69,7 +70,7 @@ def serve(client: Client, model: Model, shards: Sequence[int]) -> None:
 
 
 def _states(client: Client, model: Model, shards: Sequence[int]) -> dict[int, State]:
-    whole = client.with_own_items(model, shards)
+    whole = client.with_own_items([without_known(state)[0] for state in model], shards)
     return {shard: to_state(state) for shard, state in zip(shards, whole, strict=True)}
 
 

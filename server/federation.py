@@ -16,10 +16,10 @@ from fedrec.data.evaluation_sample import share_in_round
 from fedrec.errors import FedrecError, command
 from fedrec.protocol.adapters import ITEMS_A, Model, State, digest_of, size_of
 from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
+from fedrec.protocol.item_precision import Precision
 from fedrec.protocol.item_rows import without_answers
 from fedrec.protocol.questions import Evaluate, Train
 from fedrec.strategies import balance, strategy_of
-from fedrec.strategies.averaging import Precision
 from fedrec.strategies.columns import distance
 from fedrec.strategies.strategy import Trained
 from fedrec.tasks import task_of

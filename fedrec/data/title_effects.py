@@ -39,22 +39,47 @@ def title_effects(
         prior: precision of b's prior. Means over K groups of people, each with a Kth of the precision, come near b of
             them all (consensus Monte Carlo, Scott et al. 2016: the prior is shared out among the groups).
     """
-    persons = int(person.max(initial=-1)) + 1
-    a, b, c = np.zeros(persons), np.zeros(titles), 0.0
-
-    def odds() -> tuple[Values, Values]:
-        p = 1 / (1 + np.exp(-(c + a[person] + b[title])))
-        return liked - p, p * (1 - p)
-
+    people, b = _People(person, liked), np.zeros(titles)
     for _ in range(_SWEEPS):
         before = b
-        rest, weight = odds()
-        c += (rest.sum() - c) / (weight.sum() + 1)
-        rest, weight = odds()
-        a = a + (np.bincount(person, rest, persons) - _PERSON * a) / (np.bincount(person, weight, persons) + _PERSON)
-        rest, weight = odds()
+        people.fit(b[title])
+        rest, weight = people.odds(b[title])
         b = b + (np.bincount(title, rest, titles) - prior * b) / (np.bincount(title, weight, titles) + prior)
         if np.abs(b - before).max() < _CLOSE:
             break
-    rest, weight = odds()
+    rest, weight = people.odds(b[title])
     return TitleEffects(b, rest / (np.bincount(title, weight, titles)[title] + prior - weight))
+
+
+def unexplained(person: NDArray[np.integer], liked: NDArray[np.bool_], effect: Values) -> Values:
+    """(n,) 1 or 0 less the probability of a like, of n rows whose titles have these effects (n,); c and a are fitted.
+
+    Its sum over a title's rows is the gradient of their log-likelihood by the title's effect.
+    """
+    people = _People(person, liked)
+    for _ in range(_SWEEPS):
+        before = people.a
+        people.fit(effect)
+        if np.abs(people.a - before).max(initial=0) < _CLOSE:
+            break
+    return people.odds(effect)[0]
+
+
+class _People:
+    """c and a."""
+
+    def __init__(self, person: NDArray[np.integer], liked: NDArray[np.bool_]) -> None:
+        self.person, self.liked, self.count = person, liked, int(person.max(initial=-1)) + 1
+        self.c, self.a = 0.0, np.zeros(self.count)
+
+    def odds(self, b: Values) -> tuple[Values, Values]:
+        """What is unexplained of each row whose title has b (n,), and the information in it."""
+        p = 1 / (1 + np.exp(-(self.c + self.a[self.person] + b)))
+        return self.liked - p, p * (1 - p)
+
+    def fit(self, b: Values) -> None:
+        """A step of Newton's each."""
+        rest, weight = self.odds(b)
+        self.c += (rest.sum() - self.c) / (weight.sum() + 1)
+        rest, weight = (np.bincount(self.person, each, self.count) for each in self.odds(b))
+        self.a = self.a + (rest - _PERSON * self.a) / (weight + _PERSON)

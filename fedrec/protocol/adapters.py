@@ -19,8 +19,10 @@ ITEMS_A, ITEMS_B, ROWS = ITEM_ROWS = ("items.A", "items.B", "items.rows")
 """The tensors of an adapter's item rows, where it has such; `fedrec.protocol.item_rows` has their form."""
 ANSWERS = "items.answers"
 """Beside them in what a client sends: (m,) int32 of how many of its rows each was learnt."""
+KNOWN = "items.known"
+"""Beside them in what the server sends: (m,) float32, the precision of each, with the receiver's own part at full."""
 
-_KEY = re.compile(r"shard/(0|[1-9][0-9]{0,5})/(.+\.[AB]|items\.(?:rows|answers))")
+_KEY = re.compile(r"shard/(0|[1-9][0-9]{0,5})/(.+\.[AB]|items\.(?:rows|answers|known))")
 
 
 def to_arrays(model: Sequence[Mapping[str, NDArray[np.float32]]]) -> dict[str, NDArray[np.float32]]:
@@ -55,10 +57,11 @@ def size_of(arrays: Mapping[str, NDArray[np.float32]]) -> int:
 def digest_of(state: Mapping[str, NDArray[np.float32]]) -> str:
     """SHA-256 (hex) of an adapter: of every key, shape and little-endian content, in sorted key order.
 
-    Numbers are fp32, but for those of the items that it has rows of, which are int32.
+    Numbers are fp32, but for those of the items that it has rows of, which are int32. What is known of the rows stands
+    beside an adapter, and is no part of it.
     """
     digest = hashlib.sha256()
-    for key in sorted(state):
+    for key in sorted(state.keys() - {KNOWN}):
         digest.update(f"{key} {state[key].shape}\n".encode())
         digest.update(np.asarray(state[key], dtype="<i4" if key == ROWS else "<f4").tobytes())
     return digest.hexdigest()

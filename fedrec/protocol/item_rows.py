@@ -47,7 +47,7 @@ def with_some(state: State, items: Items, rows: NDArray[np.float32]) -> State:
 
 def rows_of(state: State, items: Items) -> NDArray[np.float32]:
     """(m, r) an adapter's rows of these items, zero where it has none."""
-    return _told_of(items, items_of(state), state[ITEMS_A])
+    return told_of(items, items_of(state), state[ITEMS_A])
 
 
 def with_answers(state: State, answers: ItemAnswers) -> State:
@@ -57,10 +57,10 @@ def with_answers(state: State, answers: ItemAnswers) -> State:
 
 def counted(answers: ItemAnswers, items: Items) -> NDArray[np.int32]:
     """(m,) how many answers are about each of these items."""
-    return _told_of(items, *answers)
+    return told_of(items, *answers)
 
 
-def _told_of(items: Items, known: Items, values: NDArray[AnyNumber]) -> NDArray[AnyNumber]:
+def told_of(items: Items, known: Items, values: NDArray[AnyNumber]) -> NDArray[AnyNumber]:
     """(m, ...) of each item what is told of it in values (k, ...) of known items; zero of others."""
     found = np.zeros((len(items), *values.shape[1:]), values.dtype)
     if len(items):
@@ -73,11 +73,13 @@ def _told_of(items: Items, known: Items, values: NDArray[AnyNumber]) -> NDArray[
 
 def without_answers(state: State) -> tuple[State, ItemAnswers | None]:
     """The adapter of `with_answers`, and what it was given; None where there is nothing."""
-    found = state.get(ANSWERS)
-    if found is None:
-        return state, None
-    bare = {key: array for key, array in state.items() if key != ANSWERS}
-    return bare, (items_of(state), cast(NDArray[np.int32], found))
+    bare, found = parted(state, ANSWERS)
+    return bare, None if found is None else (items_of(state), cast(NDArray[np.int32], found))
+
+
+def parted(state: State, beside: str) -> tuple[State, NDArray[np.float32] | None]:
+    """An adapter without what stands beside it, and that."""
+    return {key: array for key, array in state.items() if key != beside}, state.get(beside)
 
 
 def union(states: Iterable[State]) -> Items:

@@ -10,56 +10,47 @@ of the clients (by name, not by arrival), and the result is the same to the last
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.protocol.adapters import ITEMS_A, ROWS, State
-from fedrec.protocol.item_rows import ItemAnswers, Items, counted, rows_of, union, with_rows
-
-_ANSWER = 0.2  # information in an answer about its log-odds: p (1 - p)
-
-
-@dataclass(frozen=True)
-class Precision:
-    """How much a state knows of items: rows with a normal prior, of which it has a part, and answers.
-
-    Attributes:
-        met: items, and how many answers are about each.
-        prior: precision of its part of the prior; it knows as much of items that it has not met.
-    """
-
-    met: ItemAnswers
-    prior: float
-
-    def of(self, items: Items) -> NDArray[np.float64]:
-        """(m,) of some items."""
-        return np.asarray(_ANSWER * counted(self.met, items) + self.prior, np.float64)
-
+from fedrec.protocol.adapters import ITEMS_A, KNOWN, ROWS, State
+from fedrec.protocol.item_precision import Precision, with_known
+from fedrec.protocol.item_rows import Items, rows_of, union, with_rows
 
 Precisions = Sequence[Precision | None]
 """Of each state; None where rows are averaged like everything else."""
 
 
-def weighted_sum(states: Sequence[State], weights: NDArray[np.float64], known: Precisions = ()) -> State:
+def weighted_sum(
+    states: Sequence[State],
+    weights: NDArray[np.float64],
+    known: Precisions = (),
+    trust: NDArray[np.float64] | None = None,
+) -> State:
     """sum_j weights[j] * states[j], as new arrays.
 
     Args:
         states: n >= 1 states with the same keys and shapes, but for their item rows.
         weights: (n,); with weights >= 0 that sum to 1, equal states give that same state bit for bit, and every value
             lies between the smallest and the largest of its n sources.
-        known: weights of an item's rows are these times how much each knows of it, made to sum to the same: the mean
-            of normal posteriors whose product is wanted (consensus Monte Carlo, Scott et al. 2016).
+        known: weights of an item's rows are how much each knows of it, times `trust`, made to sum to the same: the mean
+            of normal posteriors whose product is wanted (consensus Monte Carlo, Scott et al. 2016). The sum has their
+            precision beside it.
+        trust: (n,) how much of that counts; none = all.
     """
-    keys = [key for key in states[0] if key not in (ITEMS_A, ROWS)]
+    keys = [key for key in states[0] if key not in (ITEMS_A, ROWS, KNOWN)]
     total: State = {key: _sum((state[key] for state in states), weights) for key in keys}
     if ITEMS_A not in states[0]:
         return total
     items = union(states)
-    precision = precisions(known, items)
-    shares = weights if precision is None else _by_precision(weights, precision)
-    return with_rows(total, items, _sum((rows_of(state, items) for state in states), shares))
+    rows, precision = (rows_of(state, items) for state in states), precisions(known, items)
+    if precision is None:
+        return with_rows(total, items, _sum(rows, weights))
+    counting = precision if trust is None else trust[:, None] * precision
+    shares = counting * (weights.sum() / counting.sum(0))
+    mean = with_rows(total, items, _sum(rows, shares[..., None]))
+    return with_known(mean, (items, counting.sum(0).astype(np.float32)))
 
 
 def precisions(known: Precisions, items: Items) -> NDArray[np.float64] | None:
@@ -79,12 +70,6 @@ def _sum(values: Iterable[NDArray[np.float32]], weights: NDArray[np.float64]) ->
             total += term
     assert total is not None
     return total.astype(np.float32)
-
-
-def _by_precision(weights: NDArray[np.float64], precision: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, items, 1) the weights of each item's row."""
-    of_row = weights[:, None] * precision
-    return np.asarray((of_row * (weights.sum() / of_row.sum(0)))[..., None])
 
 
 def weighted_mean(states: Sequence[State], examples: Sequence[int], known: Precisions = ()) -> State:

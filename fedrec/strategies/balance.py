@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from fedrec.protocol.adapters import ITEMS_A, ROWS, State
+from fedrec.protocol.adapters import ITEMS_A, KNOWN, ROWS, State
+from fedrec.protocol.item_precision import with_known
 from fedrec.protocol.item_rows import rows_of, with_rows
 from fedrec.protocol.item_rows import union as items_of_any
 from fedrec.strategies.averaging import Precisions, precisions, weighted_sum
@@ -105,9 +106,9 @@ def mix(states: Sequence[State], weights: Matrix, known: Precisions = ()) -> lis
     The authors' code writes averages in place, so that later clients mix already mixed states; this does not.
     """
     if len(states) <= _FEW:
-        return [weighted_sum(states, row, known) for row in weights]
+        return [weighted_sum(states, row, known, trust) for row, trust in zip(weights, trust_of(weights), strict=True)]
     mixed: list[State] = [{} for _ in states]
-    for key in sorted(states[0].keys() - {ITEMS_A, ROWS}):
+    for key in sorted(states[0].keys() - {ITEMS_A, ROWS, KNOWN}):
         stacked = np.stack([state[key].ravel() for state in states]).astype(np.float64)
         for state, row in zip(mixed, _product(weights, stacked).astype(np.float32), strict=True):
             state[key] = row.reshape(states[0][key].shape)
@@ -116,28 +117,31 @@ def mix(states: Sequence[State], weights: Matrix, known: Precisions = ()) -> lis
 
 def _with_item_rows(mixed: Sequence[State], states: Sequence[State], weights: Matrix, known: Precisions) -> list[State]:
     """The mixed states with their item rows, too."""
-    items, rank = items_of_any(states), states[0][ITEMS_A].shape[1]
+    items, rank, trust = items_of_any(states), states[0][ITEMS_A].shape[1], trust_of(weights)
     every = [np.empty((len(items), rank), np.float32) for _ in states]
+    sure = np.zeros((len(states), len(items)), np.float32)
     low = 0
     for part in in_parts(states):
-        rows, precision = (
-            np.stack([rows_of(state, part) for state in states]).astype(np.float64),
-            precisions(known, part),
-        )
+        here, precision = slice(low, low + len(part)), precisions(known, part)
+        rows = np.stack([rows_of(state, part) for state in states]).astype(np.float64)
         if precision is None:
             value = _product(weights, rows.reshape(len(rows), -1)).reshape(rows.shape)
-        else:
-            value = _by_precision(rows, weights, precision)
+        else:  # as `weighted_sum` has it for each row of weights
+            value = _product(trust, (rows * precision[..., None]).reshape(len(rows), -1)).reshape(rows.shape)
+            total = _product(trust, precision)
+            value *= (weights.sum(1)[:, None] / total)[..., None]
+            sure[:, here] = total
         for own, new in zip(every, value, strict=True):
-            own[low : low + len(part)] = new
+            own[here] = new
         low += len(part)
-    return [with_rows(state, items, own) for state, own in zip(mixed, every, strict=True)]
+    found = [with_rows(state, items, own) for state, own in zip(mixed, every, strict=True)]
+    return [with_known(state, (items, own)) for state, own in zip(found, sure, strict=True)] if any(known) else found
 
 
-def _by_precision(rows: NDArray[np.float64], weights: Matrix, precision: Matrix) -> NDArray[np.float64]:
-    """As `weighted_sum` has it for each row of weights (n, n), of (n, items, r) that are as sure as (n, items)."""
-    value = _product(weights, (rows * precision[..., None]).reshape(len(rows), -1)).reshape(rows.shape)
-    return np.asarray(value * (weights.sum(1)[:, None] / _product(weights, precision))[..., None])
+def trust_of(weights: Matrix) -> Matrix:
+    """(n, n) how much of what each knows counts for a client, whose own counts in full, from the mixing weights."""
+    own = weights.diagonal()
+    return np.asarray(weights / np.where(own > 0, own, 1)[:, None])
 
 
 def _product(a: Matrix, b: Matrix) -> Matrix:

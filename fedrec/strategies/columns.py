@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.protocol.adapters import ITEMS_A, ROWS, State
+from fedrec.protocol.adapters import ITEMS_A, KNOWN, ROWS, State
 from fedrec.protocol.item_rows import Items, rows_of, union
 
 _NUMBERS = 5_000_000  # of item rows at once
@@ -15,7 +15,7 @@ _NUMBERS = 5_000_000  # of item rows at once
 
 def columns(states: Sequence[State]) -> Iterator[NDArray[np.float32]]:
     """All numbers of n states as matrices (n, ·): first those of sorted keys that are no item rows, then item rows."""
-    keys = sorted(states[0].keys() - {ITEMS_A, ROWS})
+    keys = sorted(states[0].keys() - {ITEMS_A, ROWS, KNOWN})
     yield np.stack([np.concatenate([state[key].ravel() for key in keys]) for state in states])
     for items in in_parts(states):
         yield np.stack([rows_of(state, items).ravel() for state in states])

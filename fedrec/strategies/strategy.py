@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedrec.protocol.adapters import Model, State
+from fedrec.protocol.item_precision import Precision
 from fedrec.protocol.item_rows import ItemAnswers
 from fedrec.settings import Section
-from fedrec.strategies.averaging import Precision
 
 
 @dataclass(frozen=True)

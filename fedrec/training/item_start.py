@@ -6,7 +6,7 @@ answer, and no new answer is so easy.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,17 +21,11 @@ from fedrec.training.step import Learning
 
 
 def with_item_rows(learning: Learning) -> Learning:
-    """The learning with its items' rows begun.
-
-    An adapter of one's own has them of these answers whenever it learns. One that is averaged with others' brings its
-    own in the first round; later it starts with the mean, in which it has its share.
-    """
+    """The learning with its items' rows begun, as every adapter that nobody else's rows are in has them."""
     if (told := titles_told(learning)) is None:
         return learning
-    lesson, (items, found) = learning.lesson, told
-    if lesson.round and lesson.clients > 1:
-        return replace(learning, own=(found.own / lesson.clients).astype(np.float32))
-    met, start = found.effect != 0, to_arrays(learning.start)
+    (items, found), start = told, to_arrays(learning.start)
+    met = found.effect != 0
     rows = rows_of(start, items[met])
     rows[:, 0] = found.effect[met]
     begun = with_some(start, items[met], rows)
@@ -44,17 +38,40 @@ def titles_told(learning: Learning) -> tuple[Items, TitleEffects] | None:
 
     None where items have no rows, nothing is asked, or there are more answers than two.
     """
+    if (told := told_answers(learning)) is None:
+        return None
+    prior = prior_of(learning.config, learning.lesson)
+    found = title_effects(told.person, told.title, told.liked, len(told.items), prior)
+    own = np.zeros(len(learning.lesson.users))
+    own[told.rows] = found.own
+    return told.items, replace(found, own=own)
+
+
+@dataclass(frozen=True)
+class Told:
+    """The k answers that a lesson asks for.
+
+    Attributes:
+        rows: (k,) which of the lesson's rows they are.
+        person: (k,) whose, from 0; title: (k,) about which of the items (m,); liked: (k,).
+    """
+
+    rows: NDArray[np.intp]
+    person: NDArray[np.intp]
+    title: NDArray[np.intp]
+    liked: NDArray[np.bool_]
+    items: Items
+
+
+def told_answers(learning: Learning) -> Told | None:
+    """None as `titles_told`."""
     lesson, tokens = learning.lesson, item_tokens(learning.model)
     if tokens is None or not lesson.windows or len(lesson.readout.tokens) != 2:
         return None
-    asked = np.concatenate([window.rows for window in lesson.windows])
-    _, person = np.unique(lesson.users[asked], return_inverse=True)
+    rows = np.concatenate([window.rows for window in lesson.windows])
+    _, person = np.unique(lesson.users[rows], return_inverse=True)
     items, title = np.unique(_asked(lesson, tokens.first), return_inverse=True)
-    liked, prior = lesson.labels[asked].astype(bool), prior_of(learning.config, lesson)
-    found = title_effects(person, title, liked, len(items), prior)
-    own = np.zeros(len(lesson.users))
-    own[asked] = found.own
-    return items, replace(found, own=own)
+    return Told(rows, person, title, lesson.labels[rows].astype(bool), items)
 
 
 def answers_by_item(learning: Learning) -> ItemAnswers | None:

@@ -51,6 +51,7 @@ class Learning:
     def digest(self) -> str:
         """SHA-256 of all of it but the model: what a checkpoint goes on with."""
         digest = hashlib.sha256(f"{self.lesson.digest(self.config)} {self.pull}".encode())
+        digest.update(b"" if self.own is None else self.own.tobytes())
         for state in (self.start, self.anchor or {}):
             for name in sorted(state):
                 digest.update(state[name].numpy().tobytes())

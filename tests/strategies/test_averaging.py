@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fedrec.protocol.adapters import State
+from fedrec.protocol.adapters import KNOWN, State
+from fedrec.protocol.item_precision import Precision
 from fedrec.protocol.item_rows import items_of, rows_of, with_rows
 from fedrec.strategies import columns
-from fedrec.strategies.averaging import Precision, weighted_mean, weighted_sum
-from fedrec.strategies.balance import mix
+from fedrec.strategies.averaging import weighted_mean, weighted_sum
+from fedrec.strategies.balance import mix, trust_of
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 COUNTS = st.integers(0, 10_000)
@@ -112,7 +113,7 @@ def test_means_by_answers_are_what_all_answers_give(data: st.DataObject, clients
 
 @given(st.data(), STATES)
 def test_where_everybody_knows_as_much_it_is_the_mean(data: st.DataObject, states: list[State]) -> None:
-    examples = data.draw(st.lists(st.integers(1, 100), min_size=len(states), max_size=len(states)))
+    examples = [data.draw(st.integers(1, 100))] * len(states)
     items = [with_rows({}, EVERY[:2], each["layer.A"]) for each in states]
     plain, known = (weighted_mean(items, examples, each) for each in ((), [knows([0, 1], [3, 3])] * len(items)))
     np.testing.assert_allclose(rows_of(known, EVERY), rows_of(plain, EVERY), rtol=1e-5, atol=1e-30)
@@ -131,7 +132,8 @@ def test_item_rows_of_many_clients_are_mixed_as_those_of_few(numbers: int, monke
     known = [knows(each, random.integers(1, 9, len(each))) for each in met]
     weights = random.random((70, 70)) * (random.random((70, 70)) < 0.1) + np.eye(70)
     weights /= weights.sum(1, keepdims=True)
-    for mixed, row in zip(mix(states, weights, known), weights, strict=True):
-        expected = weighted_sum(states, row, known)
+    for mixed, row, trust in zip(mix(states, weights, known), weights, trust_of(weights), strict=True):
+        expected = weighted_sum(states, row, known, trust)
         assert items_of(mixed).tolist() == items_of(expected).tolist()
         np.testing.assert_allclose(mixed["items.A"], expected["items.A"], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(mixed[KNOWN], expected[KNOWN], rtol=1e-5)
