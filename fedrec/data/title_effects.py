@@ -81,5 +81,6 @@ class _People:
         """A step of Newton's each."""
         rest, weight = self.odds(b)
         self.c += (rest.sum() - self.c) / (weight.sum() + 1)
-        rest, weight = (np.bincount(self.person, each, self.count) for each in self.odds(b))
-        self.a = self.a + (rest - _PERSON * self.a) / (weight + _PERSON)
+        rest, weight = self.odds(b)
+        gradient = np.bincount(self.person, rest, self.count) - _PERSON * self.a
+        self.a = self.a + gradient / (np.bincount(self.person, weight, self.count) + _PERSON)
