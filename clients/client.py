@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from clients.client_run import PUBLISHED, ClientRun
+from clients.learner import Learner
 from clients.lineage import teaches
 from clients.own_items import own_items, stay
 from fedrec import hardware
 from fedrec.config import RunConfig, Sharing
-from fedrec.console.progress import bar, working
+from fedrec.console.progress import working
 from fedrec.data.dataset import HISTORY, TEST, TRAIN, VALID, Catalogue, Interactions
 from fedrec.data.evaluation_sample import evaluated, ranked_at_split
 from fedrec.data.user_hash import drawn, numbered, shard_of
@@ -34,19 +33,15 @@ from fedrec.files import replacing, storing
 from fedrec.models.adapter import State
 from fedrec.models.base import Base
 from fedrec.privacy.disclosure import ScoredRows
-from fedrec.protocol.adapters import ROWS, Model, from_arrays, to_arrays
+from fedrec.protocol.adapters import Model, to_arrays
 from fedrec.protocol.answers import InventoryAnswer, Measures, TrainAnswer
 from fedrec.protocol.item_precision import without_known
-from fedrec.protocol.item_rows import ItemAnswers, with_answers
+from fedrec.protocol.item_rows import with_answers
 from fedrec.strategies import strategy_of
 from fedrec.strategies.strategy import Learnt
 from fedrec.tasks import encoder_of, task_of
 from fedrec.tasks.task import Encoder
-from fedrec.training.item_start import answers_by_item, with_item_rows
-from fedrec.training.item_mean import from_mean, towards_all
-from fedrec.training.lesson import Lesson, Validation
-from fedrec.training.loop import train
-from fedrec.training.step import Learning
+from fedrec.training.lesson import Validation
 from fedrec.vault.vault import Vault
 
 
@@ -120,7 +115,7 @@ class Client:
             model: the adapters to start from, one of each of those shards; none = those published last, of all shards.
         """
         self._agrees()
-        learner = _Learner(self, number, tuple(shards))
+        learner = Learner(self, number, tuple(shards))
         received, own = model or self._published(number - 1), own_items(self, learner)
         learnt = strategy_of(self.config).train(learner, own.added(received, number - 1) if own else received)
         adapters = own.taken(learnt.model) if own else self._with_answers(learnt)
@@ -137,7 +132,7 @@ class Client:
 
     def serve(self, number: int, model: Model, shards: Sequence[int]) -> None:
         """Serve the model of round `number`, which has these shards, or what the strategy serves in its place."""
-        learner = _Learner(self, number, tuple(shards))
+        learner = Learner(self, number, tuple(shards))
         own = own_items(self, learner)
         bare = [without_known(state)[0] for state in model]
         served = strategy_of(self.config).served(learner, own.added(bare, number) if own else bare)
@@ -155,7 +150,7 @@ class Client:
     def with_own_items(self, model: Model, shards: Sequence[int]) -> Model:
         """Adapters of the last round with the item rows that stay here, where there are such."""
         last = self.config.federation.rounds
-        own = own_items(self, _Learner(self, last, tuple(shards)))
+        own = own_items(self, Learner(self, last, tuple(shards)))
         return own.added(model, last) if own else model
 
     def judged_by(self, adapters: Mapping[int, State]) -> Judgement:
@@ -263,67 +258,6 @@ class Client:
             return np.zeros(len(rows), bool)
         judging: NDArray[np.bool_] = drawn(rows, config.aggregation.validation, config.seed) & (rows.split == VALID)
         return judging
-
-
-@dataclass(frozen=True)
-class _Learner:
-    """A client in one round, as a strategy's half has to do with it; the shards that were asked for."""
-
-    client: Client
-    round: int
-    shards: tuple[int, ...]
-
-    def learn(self, start: Model, *, anchor: Model | None = None, pull: float = 0.0, role: str = "") -> Learnt:
-        client, config, number = self.client, self.client.config, self.round
-        prefix, alone = f"{role}-" if role else "", bool(role) or self.client.averaged == 1
-        rows, place = client.train_rows()
-        everything, task = client.interactions, task_of(config)
-        read, shard_of_row = teaches(everything, config.train), client.shard_of_users()[everything.user]
-        trained: Model = []
-        losses: list[float] = []
-        counts: list[int] = []
-        answers: list[ItemAnswers | None] = []
-        for shard, state, centre in zip(self.shards, start, anchor or start, strict=True):
-            lesson = Lesson(
-                client.encoder.windows(rows, place == shard), task.labels(rows), rows.user,
-                client.encoder.readout, (config.seed, prefix + client.name, shard, number), number - 1,
-                config.federation.rounds, client.validation(shard), clients=1 if alone else client.averaged, shards=config.shards,
-            )  # fmt: skip
-            (bare, known), (apart, _) = without_known(state), without_known(centre)
-            begin, towards = _tensors([bare, apart])
-            learning = Learning(client.base.model, config.lora, begin, lesson, config.train, pull, towards)
-            checkpoint = client.store.folder / "training" / f"{prefix}shard-{shard}.pt"
-            used = everything.take(read & (shard_of_row == shard))
-            client.store.home.record_use(client.store.id, shard, number, used, client.catalogue)
-            begun = learning
-            if known is not None:
-                begun = from_mean(learning, known)
-            elif alone or not len(bare.get(ROWS, ())):
-                begun = with_item_rows(learning)
-            with bar(f"{client.name} round {number}") as tick:
-                outcome = train(begun, checkpoint=checkpoint, on_step=tick)
-            checkpoint.unlink(missing_ok=True)
-            sent = outcome.state if known is None else towards_all(begun, outcome.state, config.federation.fraction)
-            trained.append({name: tensor.numpy() for name, tensor in sent.items()})
-            losses.append(outcome.loss)
-            counts.append(outcome.rows // config.train.epochs)
-            answers.append(answers_by_item(learning))
-        return Learnt(trained, tuple(losses), tuple(counts), tuple(answers))
-
-    def keep(self, role: str, model: Model) -> None:
-        with replacing(self._path(role, self.round)) as partial, storing(partial):
-            save_file(to_arrays(model), partial)
-        for path in self.client.store.folder.glob(f"{role}-*.safetensors"):
-            if path < self._path(role, self.round - 1):  # a resumed round starts from the one before
-                path.unlink()
-
-    def kept(self, role: str, upto: int) -> Model | None:
-        found = sorted(self.client.store.folder.glob(f"{role}-*.safetensors"))
-        found = [path for path in found if path <= self._path(role, upto)]
-        return from_arrays(load_file(found[-1])) if found else None
-
-    def _path(self, role: str, number: int) -> Path:
-        return self.client.store.folder / f"{role}-{number:04d}.safetensors"
 
 
 def _tensors(model: Model) -> list[dict[str, torch.Tensor]]:

@@ -16,7 +16,7 @@ from fedrec.protocol import answers
 from fedrec.protocol.adapters import Model
 from fedrec.protocol.record import Adapters, AsArrays, Finite, Hash, Record, Text, Whole, one_each
 
-_ADAPTERS = "adapters that other clients' rows are in"
+_ADAPTERS = "adapters that other clients' rows are in, and of how many answers about an item all of them know"
 _SELECTION = "whom or what somebody wants forgotten, to the clients concerned"
 
 

@@ -94,15 +94,6 @@ def test_rows_begin_with_their_titles_effects(round_: int, clients: int, shards:
     assert not begun.own[::6].any()  # the past is not asked
 
 
-def test_one_of_several_that_are_averaged_begins_once_and_has_its_share_later() -> None:
-    first = with_item_rows(learning(lesson(people(), clients=3)))
-    told = learning(lesson(people(), clients=3, round=1))
-    later = with_item_rows(told)
-    assert later.start is told.start
-    assert first.own is not None and later.own is not None
-    np.testing.assert_allclose(later.own, first.own / 3, rtol=1e-6)
-
-
 def test_what_has_no_titles_effects_is_left_alone() -> None:
     told = lesson(people())
     several = learning(replace(told, readout=YesOrNo((1, 2, 3))))  # type: ignore[arg-type]

@@ -1,0 +1,96 @@
+"""A client in one round: what a strategy's half there trains with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safetensors.numpy import load_file, save_file
+
+from clients.lineage import teaches
+from fedrec.console.progress import bar
+from fedrec.files import replacing, storing
+from fedrec.models.adapter import to_state
+from fedrec.protocol.adapters import ROWS, Model, from_arrays, to_arrays
+from fedrec.protocol.item_precision import Known, without_known
+from fedrec.protocol.item_rows import ItemAnswers
+from fedrec.strategies.strategy import Learnt
+from fedrec.tasks import task_of
+from fedrec.training.item_mean import from_mean, towards_all
+from fedrec.training.item_start import answers_by_item, with_item_rows
+from fedrec.training.lesson import Lesson
+from fedrec.training.loop import train
+from fedrec.training.step import Learning
+
+if TYPE_CHECKING:
+    from clients.client import Client
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A client in one round, as a strategy's half has to do with it; the shards that were asked for."""
+
+    client: Client
+    round: int
+    shards: tuple[int, ...]
+
+    def learn(self, start: Model, *, anchor: Model | None = None, pull: float = 0.0, role: str = "") -> Learnt:
+        client, config, number = self.client, self.client.config, self.round
+        prefix, clients = f"{role}-" if role else "", 1 if role else client.averaged
+        rows, place = client.train_rows()
+        everything, task = client.interactions, task_of(config)
+        read, shard_of_row = teaches(everything, config.train), client.shard_of_users()[everything.user]
+        trained: Model = []
+        losses: list[float] = []
+        counts: list[int] = []
+        answers: list[ItemAnswers | None] = []
+        for shard, state, centre in zip(self.shards, start, anchor or start, strict=True):
+            lesson = Lesson(
+                client.encoder.windows(rows, place == shard), task.labels(rows), rows.user,
+                client.encoder.readout, (config.seed, prefix + client.name, shard, number), number - 1,
+                config.federation.rounds, client.validation(shard), clients=clients,
+                shards=config.shards,
+            )  # fmt: skip
+            (begin, known), (towards, _) = without_known(state), without_known(centre)
+            learning = Learning(
+                client.base.model, config.lora, to_state(begin), lesson, config.train, pull, to_state(towards)
+            )
+            checkpoint = client.store.folder / "training" / f"{prefix}shard-{shard}.pt"
+            used = everything.take(read & (shard_of_row == shard))
+            client.store.home.record_use(client.store.id, shard, number, used, client.catalogue)
+            begun = _begun(learning, known)
+            with bar(f"{client.name} round {number}") as tick:
+                outcome = train(begun, checkpoint=checkpoint, on_step=tick)
+            checkpoint.unlink(missing_ok=True)
+            mean = clients > 1 and known is not None
+            sent = towards_all(begun, outcome.state, config.federation.fraction) if mean else outcome.state
+            trained.append({name: tensor.numpy() for name, tensor in sent.items()})
+            losses.append(outcome.loss)
+            counts.append(outcome.rows // config.train.epochs)
+            answers.append(answers_by_item(learning))
+        return Learnt(trained, tuple(losses), tuple(counts), tuple(answers))
+
+    def keep(self, role: str, model: Model) -> None:
+        with replacing(self._path(role, self.round)) as partial, storing(partial):
+            save_file(to_arrays(model), partial)
+        for path in self.client.store.folder.glob(f"{role}-*.safetensors"):
+            if path < self._path(role, self.round - 1):  # a resumed round starts from the one before
+                path.unlink()
+
+    def kept(self, role: str, upto: int) -> Model | None:
+        found = sorted(self.client.store.folder.glob(f"{role}-*.safetensors"))
+        found = [path for path in found if path <= self._path(role, upto)]
+        return from_arrays(load_file(found[-1])) if found else None
+
+    def _path(self, role: str, number: int) -> Path:
+        return self.client.store.folder / f"{role}-{number:04d}.safetensors"
+
+
+def _begun(learning: Learning, known: Known | None) -> Learning:
+    """The learning with its items' rows as they are to begin; in a mean of unknown precision they stay."""
+    lesson = learning.lesson
+    if lesson.clients > 1 and known is not None:
+        return from_mean(learning, known)
+    fresh = lesson.clients == 1 or not len(learning.start.get(ROWS, ()))
+    return with_item_rows(learning) if fresh else learning
