@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from safetensors.numpy import load_file, save_file
 
 from clients.lineage import teaches
+from clients.split_layers import train_by
 from fedrec.console.progress import bar
 from fedrec.files import replacing, storing
 from fedrec.models.adapter import to_state
@@ -20,7 +21,6 @@ from fedrec.tasks import task_of
 from fedrec.training.item_mean import from_mean, towards_all
 from fedrec.training.item_start import answers_by_item, with_item_rows
 from fedrec.training.lesson import Lesson
-from fedrec.training.loop import train
 from fedrec.training.step import Learning
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Learner:
             client.store.home.record_use(client.store.id, shard, number, used, client.catalogue)
             begun = _begun(learning, known)
             with bar(f"{client.name} round {number}") as tick:
-                outcome = train(begun, checkpoint=checkpoint, on_step=tick)
+                outcome = train_by(config.split, begun, checkpoint, tick)
             checkpoint.unlink(missing_ok=True)
             mean = clients > 1 and known is not None
             sent = towards_all(begun, outcome.state, config.federation.fraction) if mean else outcome.state

@@ -141,6 +141,17 @@ class TrainConfig(Section):
     checkpoint_seconds: float = Field(30.0, ge=0, description="time between checkpoints within a round")
 
 
+class SplitConfig(Section):
+    """Layers that the server computes when a client trains: those between its first blocks and its last ones."""
+
+    head: int = Field(0, ge=0, description="a client's first blocks; 0 = it has them all")
+    tail: int = Field(1, ge=1, description="a client's last blocks, before the LM head")
+    over: Literal["process"] = Field("process", description="process = the middle is computed where the client is")
+    wire: Literal["fp32", "bf16", "fp16", "int8"] = Field(
+        "fp32", description="how states and their gradients travel; fp16 and int8 with a scale for each token"
+    )
+
+
 class FederationConfig(Section):
     """Rounds, participation and what a reply must look like."""
 
@@ -199,6 +210,7 @@ class RunConfig(Section):
     lora: LoraConfig = LoraConfig()
     items: ItemTokensConfig = ItemTokensConfig()
     train: TrainConfig = TrainConfig()
+    split: SplitConfig = SplitConfig()
     federation: FederationConfig = FederationConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     aggregator: Literal["apa-nd", "apa-d", "average-nd", "average-d"] = Field(
@@ -216,6 +228,8 @@ class RunConfig(Section):
         names = (self.strategy, *self.baselines)
         if twice := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"strategy {twice[0]} is named twice")
+        if self.split.head and self.train.step != "plain":
+            raise ValueError(f"split.head = {self.split.head}: train.step = {self.train.step} has no split; use plain")
         if not STRATEGIES.load(self.strategy).pools:
             return self
         if self.baselines:

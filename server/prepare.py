@@ -23,6 +23,7 @@ from fedrec.models.adapter import initial_state
 from fedrec.models.base import Base
 from fedrec.models.item_tokens import item_tokens
 from fedrec.models.peft_folder import save_peft
+from fedrec.models.split import SplitPlan, check_split
 from fedrec.models.vectors import item_vectors
 from fedrec.preparation import checked_base, facts_of, resolve
 from server.reference import ClientFacts, Reference, facts_of_clients, rows_by_client
@@ -68,6 +69,8 @@ def finish_all(runs: Sequence[SimulatedRun], warn: Warn = lambda warnings: None)
     dataset = runs[0].gathered() if filled else load_dataset(config.data, config.seed)
     warn(dataset.warnings)
     named, base = checked_base(config, dataset)
+    if config.split.head:
+        check_split(base.model, SplitPlan(config.split.head, config.split.tail))
     runs = [_settled(run, with_base(run.config, named, base)) for run in runs]
     hardware.use_threads(runs[0].config.train)
     base = with_items_of(base, config, dataset.catalogue)

@@ -155,6 +155,17 @@ def fault_of(model: Any, plan: SplitPlan) -> str | None:
     return None if probe_tokens.same(whole, split) else "its middle needs more than the states that come to it"
 
 
+def check_split(model: Any, plan: SplitPlan) -> None:
+    """Refuse a plan by which a model cannot be split.
+
+    Raises:
+        UsageError: in one line.
+    """
+    if (fault := fault_of(model, plan)) is not None:
+        told = f"split.head = {plan.head}, split.tail = {plan.tail}: {fault}"
+        raise UsageError(f"{told}; choose others, or split.head = 0 for clients with all blocks")
+
+
 def _as_it_is(states: Tensor) -> Tensor:
     return states
 

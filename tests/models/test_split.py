@@ -9,14 +9,14 @@ from fedrec.config import LoraConfig
 from fedrec.errors import UsageError
 from fedrec.models.adapter_bank import AdapterBank
 from fedrec.models.body import hidden_states
-from fedrec.models.split import SplitPlan, client_part, computed_by, server_part
+from fedrec.models.split import SplitPlan, check_split, client_part, computed_by, server_part
 from tests.models.tiny import close, deep_model, logits, tiny_ids
 
 
 @pytest.mark.parametrize(("head", "tail"), [(0, 1), (1, 0), (3, 2), (9, 9)])
 def test_plans_that_leave_a_part_empty_are_refused(head: int, tail: int) -> None:
-    with pytest.raises(UsageError, match=r"split\.head"):
-        SplitPlan(head, tail).middle(5)
+    with pytest.raises(UsageError, match=f"split.head = {head}, split.tail = {tail}: .* choose others"):
+        check_split(deep_model("llama", 5), SplitPlan(head, tail))
 
 
 def test_each_part_has_adapters_of_its_own_layers_and_the_model_stays_as_it_is() -> None:

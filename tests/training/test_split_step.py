@@ -16,12 +16,14 @@ from fedrec.models.adapter_bank import initial_state
 from fedrec.models.item_tokens import extended
 from fedrec.models.split import SplitPlan, server_part
 from fedrec.protocol.adapters import ITEMS_A
+from fedrec.training.coded import Coded
 from fedrec.training.item_start import with_item_rows
 from fedrec.training.lesson import Validation
 from fedrec.training.loop import train
 from fedrec.training.middle import MiddleHere
 from fedrec.training.plain_step import Plain
 from fedrec.training.split_step import SplitLearning, SplitStep, SplitStopping, split
+from fedrec.training.state_bytes import Wire
 from fedrec.training.step import Learning
 from tests.models.tiny import FAMILIES, deep_model
 from tests.training.test_item_rows import CONFIG, lesson
@@ -105,6 +107,13 @@ def test_a_gradient_is_sent_down_where_something_learns_there(
     step.session.backward = lambda gradient, below: asked.append(below) or backward(gradient, below)  # type: ignore
     step.backward(told.lesson.windows[:2])
     assert asked == [wanted]
+
+
+@pytest.mark.parametrize(("wire", "apart"), [("fp32", 1e-5), ("bf16", 1e-3), ("fp16", 1e-4), ("int8", 1e-3)])
+def test_what_the_wire_loses_makes_little_difference(wire: Wire, apart: float) -> None:
+    told, plan = learning("llama", stop="never", epochs=1, lr=5e-4), SplitPlan(1, 1)
+    link = Coded(MiddleHere(server_part(told.model, plan)), wire)
+    assert train(split(told, plan, link), step=SplitStep).loss == pytest.approx(train(told).loss, abs=apart)
 
 
 def test_dropout_is_the_same_each_time_and_nobody_elses_business() -> None:

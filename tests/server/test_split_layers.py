@@ -1,0 +1,53 @@
+"""A federation whose clients have a part of the layers: the same results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fedrec.errors import UsageError
+from server.simulated_run import open_run
+from tests.conftest import TITLES, Settings
+from tests.server.test_federation import made, ran
+
+
+@pytest.fixture(scope="module")
+def deep_base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """As `tiny_base`, of four layers."""
+    from fedrec.models.pretraining import new_llama, train_tokenizer
+
+    folder = tmp_path_factory.mktemp("deep")
+    tokenizer = train_tokenizer(TITLES * 3, 360)
+    new_llama(len(tokenizer), 32, 4, 512, 0).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def model_of(folder: Path) -> list[dict[str, np.ndarray]]:
+    """The adapters of all shards that client-1 was sent last."""
+    model = open_run(folder).client("client-1").published(1)
+    assert model is not None
+    return model
+
+
+def test_a_federation_of_split_clients_has_the_results_of_whole_ones(
+    tmp_path: Path, small: Settings, deep_base: str
+) -> None:
+    settings = {"base": deep_base, "items__rank": 2, "shards": 2, "train__epochs": 1, "federation__rounds": 1}
+    whole = ran(tmp_path / "whole", small(**settings))
+    split = ran(tmp_path / "split", small(**settings, split__head=1))
+    assert split["history"][-1]["train_loss"] == pytest.approx(whole["history"][-1]["train_loss"], abs=1e-5)
+    for one, two in zip(model_of(tmp_path / "split"), model_of(tmp_path / "whole"), strict=True):
+        assert one.keys() == two.keys()
+        for name in one:
+            np.testing.assert_allclose(one[name], two[name], rtol=1e-4, atol=1e-5)
+
+
+def test_a_split_that_the_base_does_not_allow_is_refused_before_anything_is_made(
+    tmp_path: Path, small: Settings, deep_base: str
+) -> None:
+    with pytest.raises(UsageError, match=r"split\.head = 3, split\.tail = 1: the model has 4 blocks"):
+        made(tmp_path / "run", small(base=deep_base, split__head=3))
+    assert not (tmp_path / "run").exists()
