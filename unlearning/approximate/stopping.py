@@ -17,8 +17,8 @@ from fedrec.training.step import Learning
 from fedrec.training.stopping import Stopping, mean_loss
 from unlearning.approximate.lesson import Forgetting, some_of
 
-_LOOKS = 4
-_WINDOWS = 64  # of each kind that are looked at: thousands of rows, and no dearer where there are millions
+_LOOKS = 2
+_WINDOWS = 24  # of each kind that are looked at: a thousand rows, and no dearer where there are millions
 
 
 class ForgettingStopping(Stopping):

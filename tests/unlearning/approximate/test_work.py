@@ -132,7 +132,8 @@ def test_it_forgets_and_keeps_what_others_taught() -> None:
 
 
 def test_teachers_cost_time_and_are_counted() -> None:
-    with_teacher, without = unlearn(method()), unlearn(method("neggrad"))
+    whole = method(augmenting=1.0, alone=1.0, paired=1.0)
+    with_teacher, without = unlearn(whole), unlearn(method("neggrad"))
     assert with_teacher.seconds_teachers > 0 == without.seconds_teachers
     assert with_teacher.steps == 3 + 3 + 3  # the augmented teacher's, forgotten rows alone, both
     assert with_teacher.rows == 12 + 12 + 24
