@@ -45,6 +45,7 @@ def compare(
     slices: int = 1,
     unit: Unit = "user",
     forget: int | str = 1,
+    requests: int = 1,
     seeds: Sequence[int] = (42,),
     shadows: int = 0,
     base: str | None = None,
@@ -65,6 +66,7 @@ def compare(
         shards, slices: of each method, where it has them.
         unit, forget: how many users or rows ("user", "row"), or what share of them ("20%"), are deleted, drawn by
             each seed.
+        requests: in how many requests, one after another, approximate methods forget them; exact ones do at once.
         shadows: models, trained together, for a likelihood-ratio attack (LiRA) on what was deleted.
         gpus: part of a GPU that a shard needs, with workers on Ray.
         latency: measure the time that an answer takes too.
@@ -90,6 +92,7 @@ def compare(
         slices=slices,
         unit=unit,
         forget=forget,
+        requests=requests,
         seeds=tuple(seeds),
         shadows=shadows,
     )

@@ -44,6 +44,9 @@ Shards = Annotated[int, typer.Option(help="Shards, each trained alone.", min=1, 
 Slices = Annotated[int, typer.Option(help="Slices of a shard, with a checkpoint after each.", min=1, max=64)]
 Deleted = Annotated[str, typer.Option(help="What is deleted: row or user.")]
 Forget = Annotated[str, typer.Option(help="How many of them, or a share such as 20%, drawn by the seed.")]
+Requests = Annotated[
+    int, typer.Option(help="In how many requests, one after another, approximate methods forget them.", min=1)
+]
 TrainRows = Annotated[
     int | None,
     typer.Option(help="Keep only so many train rows, drawn by the seed.", min=1),
@@ -72,6 +75,7 @@ def compare(
     slices: Slices = 1,
     unit: Deleted = "user",
     forget: Forget = "1",
+    requests: Requests = 1,
     rows: TrainRows = None,
     seeds: Seeds = "42",
     shadows: ShadowModels = 0,
@@ -108,6 +112,7 @@ def compare(
         slices=slices,
         unit=cast("Unit", unit),
         forget=wanted,
+        requests=requests,
         seeds=chosen,
         shadows=shadows,
         gpus=gpus,

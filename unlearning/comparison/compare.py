@@ -25,7 +25,7 @@ from fedrec.preparation import checked_base, facts_of
 from fedrec.reporting.comparison_result import without_federation
 from fedrec.tasks import encoder_of
 from fedrec.tasks.like import Like
-from unlearning.central.model import ShardedModel
+from unlearning.central.model import Deletion, ShardedModel, TrainingCost
 from unlearning.central.model_folder import is_model
 from unlearning.comparison.deleted_rows import DeletedRows
 from unlearning.comparison.exactness import exactness
@@ -91,6 +91,7 @@ def compare(
         "unit": plan.unit,
         "forget": len(bench.selection.users or bench.selection.rows),
         "forget_share": None if isinstance(plan.forget, int) else plan.forget,
+        "requests": plan.requests,
         "seeds": list(plan.seeds),
         "shards": plan.shards,
         "slices": plan.slices,
@@ -134,6 +135,7 @@ class Bench:
         self.encoder = encoder_of(self.config, self.dataset.catalogue, self.base)
         self.vectors = fill_vectors(self.base, self.encoder, self.dataset.interactions)
         self.selection = draw(self.dataset, plan.unit, plan.forget, seed)
+        self.requests = in_requests(self.selection, plan.requests)
         self.methods = [plan.method(name) for name in dict.fromkeys((RETRAINING, *plan.methods))]
         rows = self.dataset.interactions
         gone = self.selection.mask(rows, self.dataset.catalogue)
@@ -152,7 +154,8 @@ class Bench:
         first = _measured(model, ~gone)
         if method.name == RETRAINING:
             forgetting.note(ORIGINAL, model)
-        deletion = model.forget(self.selection, cache, on_step)
+        requests = self.requests if method.approximate else (self.selection,)
+        deletion = in_all([model.forget(request, cache, on_step) for request in requests])
         deleting = deletion.seconds + cache.spared()
         forgetting.note(method.name, model)
         second = _measured(model, at_split=model.scores_at_split(last=True))
@@ -226,6 +229,34 @@ def draw(dataset: Dataset, unit: Unit, wanted: int | Share, seed: int) -> Select
     if unit == "user":
         return Selection(users=tuple(sorted(rows.user_ids[user] for user in chosen)))
     return Selection(rows=tuple(sorted(row_keys(rows.take(np.sort(chosen)), dataset.catalogue))))
+
+
+def in_requests(selection: Selection, count: int) -> tuple[Selection, ...]:
+    """Its users or rows in so many requests of about equal size.
+
+    Raises:
+        UsageError: there are fewer of them.
+    """
+    named = selection.users or selection.rows
+    if count > len(named):
+        raise UsageError(f"--requests {count}: only {len(named)} to forget; forget more, or in fewer requests")
+    parts = [tuple(part.tolist()) for part in np.array_split(np.array(named, dtype=object), count)]
+    return tuple(Selection(users=part) if selection.users else Selection(rows=part) for part in parts)
+
+
+def in_all(deletions: Sequence[Deletion]) -> Deletion:
+    """One deletion after another, as one; nothing was served that saw its rows at most so long after a request."""
+    costs = [each.cost for each in deletions]
+    shards = tuple(sorted({shard for each in deletions for shard in each.shards}))
+    rows, steps = sum(cost.rows for cost in costs), sum(cost.steps for cost in costs)
+    seconds, teachers = sum(cost.seconds for cost in costs), sum(cost.seconds_teachers for cost in costs)
+    return Deletion(
+        rows=sum(each.rows for each in deletions),
+        shards=shards,
+        cost=TrainingCost(shards, rows, steps, seconds, teachers),
+        withdrawn_seconds=max(each.withdrawn_seconds for each in deletions),
+        seconds=sum(each.seconds for each in deletions),
+    )
 
 
 def _measured(

@@ -32,6 +32,8 @@ class Plan(Section):
         methods: names as `method_named` reads them; retraining comes first by itself.
         shadows: models for a likelihood-ratio attack.
         unit, forget: how many users or training rows, or what share of them, are deleted, drawn by the seed.
+        requests: in how many requests, one after another, approximate methods forget them; exact ones, of which as much
+            is left either way, at once.
     """
 
     config: SerializeAsAny[RunConfig]
@@ -42,6 +44,7 @@ class Plan(Section):
     forget: int | Share
     seeds: tuple[int, ...]
     shadows: int = 0
+    requests: int = 1
 
     def model_post_init(self, _: Any) -> None:
         """A mistake in a method's name is told before anything is written."""

@@ -32,6 +32,8 @@ def compared(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> tuple
         "2",
         "--forget",
         "20%",
+        "--requests",
+        "2",
         "--out",
         str(out / "x"),
         "--json",
@@ -46,7 +48,7 @@ def test_every_method_is_held_against_the_retrained_model(compared: tuple[dict[s
     result, shown, _ = compared
     rows = {row["name"]: row for row in result["methods"]}
     assert list(rows) == ["retraining", *CHOSEN.split(",")]
-    assert (result["forget"], result["forget_share"]) == (5, "20%")
+    assert (result["forget"], result["forget_share"], result["requests"]) == (5, "20%", 2)
     for row in rows.values():
         assert all(row[key] is not None for key in FIGURES)
         assert row["jsd_scatter"] is not None and row["l2_scatter"] is not None
