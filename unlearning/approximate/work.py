@@ -86,5 +86,5 @@ def augmented(learning: Forgetting, settings: TrainConfig, approach: Approach) -
 
 
 def at_pace(settings: TrainConfig, pace: float) -> TrainConfig:
-    """The settings with learning rates that many times as high."""
-    return settings.model_copy(update={"lr": settings.lr * pace, "item_lr": settings.item_lr * pace})
+    """The settings with learning rates that many times as high, from the first step on: there may be few of them."""
+    return settings.model_copy(update={"lr": settings.lr * pace, "item_lr": settings.item_lr * pace, "warmup": 0})

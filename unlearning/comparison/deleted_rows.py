@@ -10,6 +10,7 @@ is what the same attack finds of the retrained model.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -26,23 +27,27 @@ from fedrec.distances import DISTANCES
 from fedrec.ensemble.served_model import ServedModel
 from fedrec.files import replacing
 from fedrec.metrics import Scores, auc
+from fedrec.models.adapter import State
 from fedrec.privacy.attacks.lira import confidence, likelihood_ratio
 from fedrec.privacy.attacks.membership import attack
 from fedrec.scoring import by_person
 from fedrec.tasks import task_of
 from fedrec.tasks.task import Encoder
 from unlearning.central.answering import AnsweringModel
+from unlearning.comparison.relearning import relearning
 from unlearning.comparison.shadows import Shadows, shadows_of
+from unlearning.comparison.subgroups import subgroups
 
 _ROWS = 4000  # deleted rows that are asked about, those of some people: enough for every figure
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A model's scores of the deleted rows, and of the others."""
+    """A model's scores of the deleted rows, and of the others; and how fast it relearns, NaN of several adapters."""
 
     forgotten: Scores
     unseen: Scores
+    relearning: float = math.nan
 
     def save(self, path: Path) -> None:
         with replacing(path) as partial, partial.open("wb") as file:
@@ -51,7 +56,7 @@ class Answered:
     @classmethod
     def read(cls, path: Path) -> Answered:
         with np.load(path) as kept:
-            return cls(kept["forgotten"], kept["unseen"])
+            return cls(kept["forgotten"], kept["unseen"], float(kept["relearning"]))
 
 
 class DeletedRows:
@@ -67,25 +72,42 @@ class DeletedRows:
         people = np.unique(rows.user[self._forgotten])
         self._unseen = (rows.split == TEST) & np.isin(rows.user, people)
         self._labels = task_of(config).labels(rows)
+        self._groups = subgroups(rows, self._forgotten)
 
-    def asked(self, model: AnsweringModel, answers: ServedModel | None = None) -> Answered:
-        """What a model says of them as it is served, or would by other answers of its."""
+    def asked(
+        self, model: AnsweringModel, answers: ServedModel | None = None, adapter: State | None = None
+    ) -> Answered:
+        """What a model says of them as it is served, or would by other answers of its.
+
+        Args:
+            adapter: its one adapter, if it is to relearn them.
+        """
         windows = model.encoder.windows(self._rows, self._forgotten | self._unseen)
         scores = (answers or model.answers).scores(windows, len(self._rows), by_person(self._user))
-        return Answered(scores[self._forgotten], scores[self._unseen])
+        again = math.nan if adapter is None else relearning(model, adapter, self._rows, self._forgotten)
+        return Answered(scores[self._forgotten], scores[self._unseen], again)
 
     def figures(self, found: Answered, retrained: Answered, scatter: Sequence[Answered]) -> dict[str, Any]:
         """A distance to the retrained model has `…_scatter`, the same in units of the scatter; None of no scatter.
+        Those of a subgroup's rows have its name before them; `relearning_less` is the difference to the retrained one.
 
         Args:
             scatter: further retrained models.
         """
         told: dict[str, Any] = {}
-        for name, distance in DISTANCES.items():
-            told[name] = distance(found.forgotten, retrained.forgotten)
-            pairs = [distance(a.forgotten, b.forgotten) for a, b in combinations((retrained, *scatter), 2)]
-            unit = float(np.mean(pairs)) if pairs else 0.0
-            told[f"{name}_scatter"] = told[name] / unit if unit else None
+        everybody, models = np.ones(len(found.forgotten), bool), (retrained, *scatter)
+        for group, rows in {"": everybody, **self._groups}.items():
+            for name, distance in DISTANCES.items():
+                value = distance(found.forgotten[rows], retrained.forgotten[rows])
+                pairs = [distance(a.forgotten[rows], b.forgotten[rows]) for a, b in combinations(models, 2)]
+                key = f"{group}_{name}".lstrip("_")
+                told |= {key: value, f"{key}_scatter": _in_units(value, pairs)}
+        less, pairs = (
+            found.relearning - retrained.relearning,
+            [a.relearning - b.relearning for a, b in combinations(models, 2)],
+        )
+        told |= {"relearning": _known(found.relearning), "relearning_less": _known(less)}
+        told["relearning_scatter"] = _in_units(less, [abs(pair) for pair in pairs])
         return told | self.membership(found) | {"forgotten_auc": _known(auc(found.forgotten, self._right()))}
 
     def membership(self, found: Answered) -> dict[str, float | None]:
@@ -123,6 +145,12 @@ class DeletedRows:
 
     def _right(self) -> NDArray[np.int8]:
         return np.asarray(self._labels[self._forgotten], np.int8)
+
+
+def _in_units(value: float, scatter: Sequence[float]) -> float | None:
+    """A distance in units of the mean of others; None where there are none, or it is unknown."""
+    unit = float(np.mean(scatter)) if scatter else 0.0
+    return _known(value / unit) if unit else None
 
 
 def _known(value: float) -> float | None:

@@ -42,8 +42,10 @@ class Forgetting:
         self._seed, self._rows, self._workers, self._scatters, self._count = seed, rows, workers, scatters, shadows
 
     def note(self, name: str, model: ShardedModel) -> None:
-        """Keep what a model says now."""
-        self._rows.asked(model).save(self._path(name))
+        """Keep what a model says now, and of one adapter beside approximate methods how fast it relearns."""
+        alone = self._scatters and model.method.shards == 1
+        adapter = model.ensemble.adapters().get(0) if alone else None
+        self._rows.asked(model, adapter=adapter).save(self._path(name))
 
     def of(self, name: str) -> dict[str, Any]:
         """The figures of a method whose deletion is done; retraining's is, before any other."""
@@ -83,7 +85,7 @@ class Forgetting:
             todo = [_with_seed(model, model.training(job), number) for number in missing for job in model.jobs()]
             with self._workers.crew(model.base, model.config.train) as crew:
                 for done in crew.run(todo):
-                    self._ask(done.states[-1], missing[done.shard])
+                    self._ask(done.states[-1], missing[done.shard], relearns=True)
         return [Answered.read(path) for path in paths]
 
     @cached_property
@@ -103,10 +105,10 @@ class Forgetting:
     def _reference(self) -> ShardedModel:
         return ShardedModel(self._models / f"{self._seed}-{RETRAINING}")
 
-    def _ask(self, state: State, path: Path) -> None:
-        """Keep what a model of this one adapter says."""
+    def _ask(self, state: State, path: Path, relearns: bool = False) -> None:
+        """Keep what a model of this one adapter says, and how fast it relearns."""
         answers = self._reference.answers_of({0: state})
-        self._rows.asked(self._reference, answers).save(path)
+        self._rows.asked(self._reference, answers, state if relearns else None).save(path)
         answers.close()
 
 

@@ -52,9 +52,11 @@ def test_every_method_is_held_against_the_retrained_model(compared: tuple[dict[s
     for row in rows.values():
         assert all(row[key] is not None for key in FIGURES)
         assert row["jsd_scatter"] is not None and row["l2_scatter"] is not None
+        assert row["heavy_jsd_scatter"] is not None and row["rare_l2"] is not None
         assert 0 <= row["membership_auc_low"] <= row["membership_auc"] <= row["membership_auc_high"] <= 1
         assert 0 <= row["lira_auc_low"] <= row["lira_auc"] <= row["lira_auc_high"] <= 1
-    assert rows["retraining"]["jsd"] == rows["retraining"]["ks"] == 0
+    assert rows["retraining"]["jsd"] == rows["retraining"]["ks"] == rows["retraining"]["relearning_less"] == 0
+    assert rows["e2urec"]["relearning_scatter"] is not None and rows["strict-hash"]["relearning"] is None
     assert {name: row["exact"] for name, row in rows.items() if name in ("retraining", "e2urec", "strict-hash")} == {
         "retraining": "strict",
         "e2urec": "no",
