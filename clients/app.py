@@ -94,7 +94,7 @@ def inform(client: Client, question: q.Inform) -> a.Done:
 @answers(q.Train)
 def train(client: Client, question: q.Train) -> a.TrainAnswer:
     """Train the adapters of the shards that are asked for, each on this client's rows of it."""
-    return client.train(question.round, question.adapters, question.shards)
+    return client.train(question.round, question.adapters, question.shards, question.layers)
 
 
 @answers(q.Evaluate)

@@ -37,6 +37,7 @@ from fedrec.protocol.adapters import Model, to_arrays
 from fedrec.protocol.answers import InventoryAnswer, Measures, TrainAnswer
 from fedrec.protocol.item_precision import without_known
 from fedrec.protocol.item_rows import with_answers
+from fedrec.protocol.layers import Ticket
 from fedrec.strategies import strategy_of
 from fedrec.strategies.strategy import Learnt
 from fedrec.tasks import encoder_of, task_of
@@ -108,14 +109,15 @@ class Client:
         counts = np.bincount(place[place >= 0], minlength=self.config.shards)
         return InventoryAnswer(client=self.name, users=len(rows.user_ids), examples=tuple(counts.tolist()))
 
-    def train(self, number: int, model: Model, shards: Sequence[int]) -> TrainAnswer:
+    def train(self, number: int, model: Model, shards: Sequence[int], layers: Ticket | None = None) -> TrainAnswer:
         """Round `number` (from 1): the adapters of some shards learn from this client's rows of each.
 
         Args:
             model: the adapters to start from, one of each of those shards; none = those published last, of all shards.
+            layers: how to reach who computes the middle of the model, where that is somebody else.
         """
         self._agrees()
-        learner = Learner(self, number, tuple(shards))
+        learner = Learner(self, number, tuple(shards), layers)
         received, own = model or self._published(number - 1), own_items(self, learner)
         learnt = strategy_of(self.config).train(learner, own.added(received, number - 1) if own else received)
         adapters = own.taken(learnt.model) if own else self._with_answers(learnt)

@@ -16,6 +16,7 @@ from fedrec.models.adapter import to_state
 from fedrec.protocol.adapters import ROWS, Model, from_arrays, to_arrays
 from fedrec.protocol.item_precision import Known, without_known
 from fedrec.protocol.item_rows import ItemAnswers
+from fedrec.protocol.layers import Ticket
 from fedrec.strategies.strategy import Learnt
 from fedrec.tasks import task_of
 from fedrec.training.item_mean import from_mean, towards_all
@@ -34,6 +35,7 @@ class Learner:
     client: Client
     round: int
     shards: tuple[int, ...]
+    layers: Ticket | None = None
 
     def learn(self, start: Model, *, anchor: Model | None = None, pull: float = 0.0, role: str = "") -> Learnt:
         client, config, number = self.client, self.client.config, self.round
@@ -61,7 +63,7 @@ class Learner:
             client.store.home.record_use(client.store.id, shard, number, used, client.catalogue)
             begun = _begun(learning, known)
             with bar(f"{client.name} round {number}") as tick:
-                outcome = train_by(config.split, begun, checkpoint, tick)
+                outcome = train_by(config.split, self.layers, begun, checkpoint, tick)
             checkpoint.unlink(missing_ok=True)
             mean = clients > 1 and known is not None
             sent = towards_all(begun, outcome.state, config.federation.fraction) if mean else outcome.state

@@ -7,11 +7,14 @@ and retraining have one adapter of all layers, and there is no part of a person'
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from fedrec.config import SplitConfig
+from fedrec.errors import FedrecError
 from fedrec.models.split import SplitPlan, server_part
+from fedrec.protocol.layers import Ticket
 from fedrec.training.coded import Coded
 from fedrec.training.loop import Outcome, train
 from fedrec.training.middle import Link, MiddleHere
@@ -20,24 +23,42 @@ from fedrec.training.step import Learning
 
 
 def train_by(
-    config: SplitConfig, learning: Learning, checkpoint: Path, on_step: Callable[[int, int], None] | None
+    config: SplitConfig,
+    ticket: Ticket | None,
+    learning: Learning,
+    checkpoint: Path,
+    on_step: Callable[[int, int], None] | None,
 ) -> Outcome:
     """What a lesson makes of an adapter, with the layers where the run has them.
 
     Args:
+        ticket: to the layer service, where the run has one.
         checkpoint: where to keep the state within the round; nothing is kept of a split training.
+
+    Raises:
+        FedrecError: the layer service is not said, cannot be reached, or refuses.
     """
     if not config.head:
         return train(learning, checkpoint=checkpoint, on_step=on_step)
     plan = SplitPlan(config.head, config.tail)
-    return train(
-        split(learning, plan, _link(config, learning, plan)),
-        step=SplitStep,  # type: ignore[arg-type]  # of a SplitLearning, as given
-        stopping=SplitStopping,
-        on_step=on_step,
-    )
+    with _link(config, ticket, learning, plan) as link:
+        return train(
+            split(learning, plan, link),
+            step=SplitStep,  # type: ignore[arg-type]  # of a SplitLearning, as given
+            stopping=SplitStopping,
+            on_step=on_step,
+        )
 
 
-def _link(config: SplitConfig, learning: Learning, plan: SplitPlan) -> Link:
-    here = MiddleHere(server_part(learning.model, plan))
-    return here if config.wire == "fp32" else Coded(here, config.wire)
+@contextmanager
+def _link(config: SplitConfig, ticket: Ticket | None, learning: Learning, plan: SplitPlan) -> Iterator[Link]:
+    if config.over == "process":
+        here = MiddleHere(server_part(learning.model, plan))
+        yield here if config.wire == "fp32" else Coded(here, config.wire)
+        return
+    if ticket is None:
+        raise FedrecError(f"split.over = {config.over}: the server does not say where its layer service is")
+    from clients.remote_layers import RemoteMiddle
+
+    with closing(RemoteMiddle(ticket, config.wire)) as remote:
+        yield remote

@@ -146,7 +146,10 @@ class SplitConfig(Section):
 
     head: int = Field(0, ge=0, description="a client's first blocks; 0 = it has them all")
     tail: int = Field(1, ge=1, description="a client's last blocks, before the LM head")
-    over: Literal["process"] = Field("process", description="process = the middle is computed where the client is")
+    over: Literal["process", "grpc"] = Field(
+        "process",
+        description="process = the middle is computed where the client is; grpc = by the server's layer service",
+    )
     wire: Literal["fp32", "bf16", "fp16", "int8"] = Field(
         "fp32", description="how states and their gradients travel; fp16 and int8 with a scale for each token"
     )

@@ -25,6 +25,7 @@ class Asking:
         sent: the clients that have to be sent them.
         needed: good answers to wait for.
         prefix: of the reason why an answer does not count.
+        alone: by client, what it alone is told beside, which makes it no other question.
     """
 
     question: AboutShards
@@ -32,6 +33,7 @@ class Asking:
     sent: Collection[str]
     needed: int
     prefix: str = ""
+    alone: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Collector:
                 down[client] = cached.down
             else:
                 sent = model if client in asking.sent else []
-                calls[client] = asking.question.carrying(sent)
+                calls[client] = asking.question.carrying(sent).model_copy(update=asking.alone.get(client, {}))
                 down[client] = size_of(to_arrays(sent))
         self.down += sum(down.values())
 

@@ -27,6 +27,7 @@ from server import results
 from server.collection import Asking, Collector
 from server.handshake import meet
 from server.interval import auc_margin
+from server.layers import layer_tickets
 from server.replies import Limits, check, check_together, same_reason
 from server.reply_cache import ReplyCache
 from server.rounds import Entry, Rounds
@@ -197,8 +198,10 @@ class Federation:
         whole = len(shards) == self.config.shards
         sent = {client for client in asked if not whole or self.held.get(client) != number - 1}
         question = Train(round=number, shards=tuple(shards))
-        asking = Asking(question, {client: models[client] for client in asked}, sent, needed)
-        late = collector.collect(asking, TrainAnswer, take)
+        with layer_tickets(self.run, asked) as tickets:
+            alone = {client: {"layers": ticket} for client, ticket in tickets.items()}
+            asking = Asking(question, {client: models[client] for client in asked}, sent, needed, alone=alone)
+            late = collector.collect(asking, TrainAnswer, take)
         for client in late if len(good) < needed else ():
             collector.drop(client, f"no reply in {federation.deadline:g} s")
         if not good:

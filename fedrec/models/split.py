@@ -93,7 +93,12 @@ def client_part(model: Any, plan: SplitPlan) -> Any:
 
 
 class Middle(nn.Module):
-    """The server's part, without adapters; `layers` has its blocks under their paths in the model, for banks."""
+    """The server's part, without adapters.
+
+    Attributes:
+        layers: has its blocks under their paths in the model, for banks.
+        width: of the embedding.
+    """
 
     def __init__(self, model: Any, path: str, middle: range) -> None:
         """
@@ -105,6 +110,7 @@ class Middle(nn.Module):
         self._model = [model]  # no submodule: what it has beside its blocks is not the server's
         padding = getattr(model.config.get_text_config(decoder=True), "pad_token_id", None)
         self._token = 1 if padding == 0 else 0
+        self.width = int(model.get_input_embeddings().weight.shape[-1])
 
     def forward(self, states: Tensor) -> Tensor:
         """States (b, t, ...) before block k to those before block n - m."""

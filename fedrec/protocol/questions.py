@@ -14,6 +14,7 @@ from fedrec.data.selection import Selection
 from fedrec.privacy import disclosure
 from fedrec.protocol import answers
 from fedrec.protocol.adapters import Model
+from fedrec.protocol.layers import Ticket
 from fedrec.protocol.record import Adapters, AsArrays, Finite, Hash, Record, Text, Whole, one_each
 
 _ADAPTERS = "adapters that other clients' rows are in, and of how many answers about an item all of them know"
@@ -88,10 +89,15 @@ class Inform(
     told: dict[Text, Any]
 
 
-class Train(AboutShards, kind="train.lora", answer=answers.TrainAnswer, reveals=_ADAPTERS):
-    """Train the adapters of some shards, from those that come along or those that were published last."""
+class Train(AboutShards, kind="train.lora", answer=answers.TrainAnswer, reveals=_ADAPTERS, version=2):
+    """Train the adapters of some shards, from those that come along or those that were published last.
+
+    Attributes:
+        layers: how to reach who computes the middle of the model, where that is not the client.
+    """
 
     round: Whole
+    layers: Ticket | None = None
 
 
 class Evaluate(AboutShards, kind="evaluate.like", answer=answers.EvaluateAnswer, reveals=_ADAPTERS, version=2):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from fedrec.errors import UsageError
 from server.simulated_run import open_run
 from tests.conftest import TITLES, Settings
-from tests.server.test_federation import made, ran
+from tests.server.test_federation import made, ran, result_of
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +33,27 @@ def model_of(folder: Path) -> list[dict[str, np.ndarray]]:
     return model
 
 
+@pytest.fixture(scope="module")
+def settings(deep_base: str) -> dict[str, Any]:
+    return {"base": deep_base, "items__rank": 2, "shards": 2, "train__epochs": 1, "federation__rounds": 1}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, small: Settings, settings: dict[str, Any]) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    ran(folder, small(**settings))
+    return folder
+
+
+@pytest.mark.parametrize("over", ["process", "grpc"])
 def test_a_federation_of_split_clients_has_the_results_of_whole_ones(
-    tmp_path: Path, small: Settings, deep_base: str
+    tmp_path: Path, small: Settings, settings: dict[str, Any], whole: Path, over: str
 ) -> None:
-    settings = {"base": deep_base, "items__rank": 2, "shards": 2, "train__epochs": 1, "federation__rounds": 1}
-    whole = ran(tmp_path / "whole", small(**settings))
-    split = ran(tmp_path / "split", small(**settings, split__head=1))
-    assert split["history"][-1]["train_loss"] == pytest.approx(whole["history"][-1]["train_loss"], abs=1e-5)
-    for one, two in zip(model_of(tmp_path / "split"), model_of(tmp_path / "whole"), strict=True):
+    split = ran(tmp_path / "split", small(**settings, split__head=1, split__over=over))
+    losses = result_of(open_run(whole))["history"][-1]["train_loss"]
+    assert split["history"][-1]["train_loss"] == pytest.approx(losses, abs=1e-5)
+    assert not split["history"][-1]["dropped"]
+    for one, two in zip(model_of(tmp_path / "split"), model_of(whole), strict=True):
         assert one.keys() == two.keys()
         for name in one:
             np.testing.assert_allclose(one[name], two[name], rtol=1e-4, atol=1e-5)
