@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fedrec.data.selection import Selection
 from fedrec.privacy.disclosure import LEAST_FIRST, Histogram, ScoredRows, histogram
+from fedrec.protocol import layers
 from fedrec.protocol.adapters import Model
 from fedrec.protocol.answers import (
     Answer,
@@ -33,6 +34,7 @@ from fedrec.protocol.wire import pack, unpack
 from fedrec.vault.chain import Link
 
 RECORDS = [*dict.fromkeys([record for question in QUESTIONS for record in (question, question.answer)] + [Lacks])]
+RECORDS += [*layers.LAYER_REQUESTS.values(), layers.Ticket, layers.States, layers.Adapted, layers.Ready]
 TEXTS = st.text(max_size=20)
 WHOLE = st.integers(-(2**70), 2**70)
 FLOATS = st.floats()
@@ -85,6 +87,12 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "metrics": st.dictionaries(TEXTS, MEASURES),
     "sharing": st.sampled_from(LEAST_FIRST), "scores": SCORES, "facts": st.dictionaries(TEXTS, HASHES),
     "told": st.dictionaries(TEXTS, st.dictionaries(TEXTS, TEXTS)), "lacks": st.lists(TEXTS).map(tuple),
+}  # fmt: skip
+VALUES |= {
+    "layers": st.none() | st.builds(layers.Ticket, address=TEXTS, token=TEXTS), "address": TEXTS, "token": TEXTS,
+    "session": st.text("0123456789abcdef", min_size=32, max_size=32), "number": COUNT, "seed": WHOLE, "pull": FINITE,
+    "lengths": st.lists(COUNT).map(tuple), "shape": st.lists(COUNT).map(tuple), "learn": st.booleans(),
+    "wanted": st.booleans(), "states": st.binary(max_size=40), "squared_norm": FINITE, "rate": FINITE, "clip": FINITE,
 }  # fmt: skip
 VALUES |= {"unseen list": VALUES["forgotten"], "served": st.lists(HASHES).map(tuple)}
 

@@ -108,10 +108,10 @@ def test_a_client_of_another_version_is_named_with_the_mend(run: SimulatedRun) -
 def test_a_server_of_another_version_is_told_so(run: SimulatedRun, monkeypatch: pytest.MonkeyPatch) -> None:
     grid = LocalGrid(client.app, run.nodes())
     with monkeypatch.context() as patch:
-        patch.setattr(Train, "version", 2)
+        patch.setattr(Train, "version", 3)
         asked = calls.call(run, Train(round=1, shards=(0,)), 1)
     (reply,) = grid.send_and_receive([asked])
-    assert "Train has version 2, and only 1 is known here: install the same fedrec" in str(reply.error.reason)
+    assert "Train has version 3, and only 2 is known here: install the same fedrec" in str(reply.error.reason)
 
 
 def test_run_and_facts_are_named_by_one_function(run: SimulatedRun) -> None:
