@@ -16,6 +16,7 @@ from fedrec.reporting.run_figures import ROUND_STEPS, name_ends
 COLOURS = dict(zip(EXACTNESS, (SERIES[0], SERIES[1], SERIES[3]), strict=True))
 FORMS = {"ND": ("mixed (ND)", SERIES[0]), "D": ("mixed (D)", SERIES[2]), "passes": ("one pass a shard", SERIES[1])}
 _ROW = 28.0  # height of a method's row
+_BOX = (76.0, 34.0, WIDTH - 96.0, 290.0)
 _NAMED = 20  # more points than this are told apart by pointing at them
 
 
@@ -76,25 +77,67 @@ def tradeoff(methods: Sequence[Standing]) -> str:
     ]
     if len(points) < 2:
         return ""
-    box = left, top, width, height = 76.0, 34.0, WIDTH - 96.0, 290.0
-    drawing = Drawing("tradeoff", WIDTH, 376)
-    _legend(drawing, methods, left)
-    axes = drawing.panel(*box, grid="both")
-    axes.axhline(0, color=MUTED, linewidth=1.2, dashes=(4, 3))
+    drawing, axes = _against_quality("tradeoff", methods)
     axes.plot(1, 0, "x", color=INK, markersize=8, markeredgewidth=2)
     for method, share, difference in points:
         dot = axes.plot(share, difference, "o", color=COLOURS[method.exact], markersize=9, markeredgewidth=0)[0]
         drawing.tip(dot, f"{method.name}: {percent(share)} of the rows, {difference:+.4f}")
-    axes.margins(y=0.12)
     axes.set_xlim(0, 1.06 * max(1.0, *(share for _, share, _ in points)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: percent(value)))
+    axes.set_xlabel("rows trained on again, of those of full retraining")
+    _name_points(drawing, axes, [(method.name, share, difference) for method, share, difference in points])
+    return drawing.svg("Difference to Retraining against the rows a deletion trains on again")
+
+
+def forgetting(methods: Sequence[Standing]) -> str:
+    """How far answers on deleted rows are from the retrained model's, against AUC; a dot's area is the time."""
+    if not any(method.exact == "no" for method in methods) or "l2" not in methods[0].rows[0]:
+        return ""
+    points = [
+        (method, distance, difference, share)
+        for method in methods[1:]
+        if (distance := method.mean("l2")) is not None
+        and (difference := method.mean("difference")) is not None
+        and (share := method.share("seconds")) is not None
+    ]
+    if len(points) < 2:
+        return ""
+    drawing, axes = _against_quality("forgetting", methods)
+    axes.plot(0, 0, "x", color=INK, markersize=8, markeredgewidth=2)
+    for method, distance, difference, share in points:
+        look = {"color": COLOURS[method.exact], "markersize": 18 * min(share, 2.0) ** 0.5, "alpha": 0.7}
+        dot = axes.plot(distance, difference, "o", markeredgewidth=0, **look)[0]
+        told = f"L2 {number(distance)}, {difference:+.4f}, {percent(share)} of the time"
+        drawing.tip(dot, f"{method.name}: {told}")
+    axes.set_xlim(0, 1.1 * max(distance for _, distance, _, _ in points) or 1.0)
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=ROUND_STEPS))
+    axes.set_xlabel("L2 to the retrained model's answers on what was deleted")
+    named = [
+        (f"{method.name} {percent(share)}", distance, difference) for method, distance, difference, share in points
+    ]
+    _name_points(drawing, axes, named)
+    return drawing.svg("Difference to Retraining against the distance of answers on what was deleted")
+
+
+def _against_quality(name: str, methods: Sequence[Standing]) -> tuple[Drawing, Axes]:
+    """A panel whose height is the difference of AUC to Retraining's."""
+    drawing = Drawing(name, WIDTH, 376)
+    _legend(drawing, methods, _BOX[0])
+    axes = drawing.panel(*_BOX, grid="both")
+    axes.axhline(0, color=MUTED, linewidth=1.2, dashes=(4, 3))
+    axes.margins(y=0.12)
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=ROUND_STEPS))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: signed(value)))
-    axes.set_xlabel("rows trained on again, of those of full retraining")
+    return drawing, axes
+
+
+def _name_points(drawing: Drawing, axes: Axes, points: Sequence[tuple[str, float, float]]) -> None:
+    """Write names (with x and y) beside the points of a panel that begins at x = 0."""
+    left, top, width, height = _BOX
     (_, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     places = [
-        (method.name, left + width * share / right, top + height * (high - difference) / (high - low))
-        for method, share, difference in points
+        (name, left + width * x / right, top + height * (high - y) / (high - low))
+        for name, x, y in points
         if len(points) <= _NAMED
     ]
     for side in (-1, 1):
@@ -103,7 +146,6 @@ def tradeoff(methods: Sequence[Standing]) -> str:
         for (name, x, y), lifted in zip(mine, heights, strict=True):
             drawing.line((x + side * 6, x + side * 18), (y, lifted), MUTED, 0.6)
             drawing.text(x + side * 21, lifted + 4, name, ha="left" if side > 0 else "right")
-    return drawing.svg("Difference to Retraining against the rows a deletion trains on again")
 
 
 def inference(result: dict[str, Any]) -> str:

@@ -38,6 +38,7 @@ def render(result: dict[str, Any]) -> str:
         "cost": comparison_figures.cost(methods),
         "tradeoff": comparison_figures.tradeoff(methods),
         "inference": comparison_figures.inference(result),
+        "forgetting": comparison_figures.forgetting(methods),
     }
     content = {
         "config": without_federation(result["config"], "shards", "seed"),
@@ -47,6 +48,7 @@ def render(result: dict[str, Any]) -> str:
         "answers": _table(methods, _ANSWERS),
         "costs": _table(methods, _COSTS),
         "partitions": _table(methods, _PARTITIONS),
+        "forgetting": _table(methods, _FORGETTING) if drawn["forgetting"] else None,
         "slowest": max((s for method in methods for s in method.values("withdrawn_seconds")), default=None),
         "exactness": EXACTNESS.values(),
         "trivial_names": TRIVIAL,
@@ -121,6 +123,17 @@ _COSTS = (
     _share("seconds"),
     _mean("Withdrawn, ms", "withdrawn_seconds", milliseconds, min, milliseconds),
     _mean("Stored", "bytes", size, min),
+)
+_FORGETTING = (
+    _mean("JSD", "jsd", number, min, number),
+    _mean("in units", "jsd_scatter", _short),
+    _mean("L2", "l2", number, min, number),
+    _mean("in units", "l2_scatter", _short),
+    _mean("Members", "membership_auc", number),
+    _mean("from", "membership_auc_low", number),
+    _mean("to", "membership_auc_high", number),
+    _mean("Time", "seconds", duration, min),
+    _share("seconds"),
 )
 _PARTITIONS = (
     _fact("Partition", "partition"),

@@ -124,6 +124,24 @@ def test_a_mean_needs_every_seed_and_a_spread_two(values):
     assert (standing.std("auc") is None) == (len(known) < len(values) or len(values) < 2)
 
 
+def forgotten(**changes):
+    """The same, with approximate methods and what they left of the deleted rows."""
+    result = make_result({"e2urec": "no", "neggrad": "no", "strict-hash": "strict"})
+    for k, row in enumerate(result["methods"]):
+        left = 0.01 * (k % 4)
+        told = {"jsd": left / 9, "jsd_scatter": 10 * left, "l2": left, "l2_scatter": 8 * left}
+        row |= told | {f"membership_auc{end}": 0.5 + left for end in ("", "_low", "_high")} | changes
+    return result
+
+
+@pytest.mark.parametrize("changes", [{}, {"jsd_scatter": None, "l2_scatter": None, "membership_auc": None}])
+def test_how_well_it_was_forgotten_is_shown_where_a_method_is_approximate(changes):
+    source = render(forgotten(**changes))
+    assert "How well it was forgotten" in source and "How well it was forgotten" not in render(make_result())
+    assert len(re.findall(r"<svg", source)) == 5 and "e2urec 80%" in source
+    assert_ids_resolve(source)
+
+
 def test_every_figure_is_drawn_described_and_in_the_page_s_colours():
     source = render(make_result())
     svgs = re.findall(r"<svg.*?</svg>", source, re.DOTALL)
