@@ -18,6 +18,7 @@ from clients.client_run import ClientRun
 from clients.home import Home, homes_in, open_home
 from clients.lineage import changed_shards
 from clients.spread import spread as spread_of
+from clients.unlearning import unlearn as unlearn_erased
 from fedrec.ensemble import erasure_steps
 from fedrec.errors import FedrecError
 from fedrec.protocol import answers as a
@@ -95,6 +96,12 @@ def inform(client: Client, question: q.Inform) -> a.Done:
 def train(client: Client, question: q.Train) -> a.TrainAnswer:
     """Train the adapters of the shards that are asked for, each on this client's rows of it."""
     return client.train(question.round, question.adapters, question.shards, question.layers)
+
+
+@answers(q.Unlearn)
+def unlearn(client: Client, question: q.Unlearn) -> a.TrainAnswer:
+    """Forget erased rows that wait here, or train as in any round."""
+    return unlearn_erased(client, question.round, question.adapters, question.shards, question.requests)
 
 
 @answers(q.Evaluate)

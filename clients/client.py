@@ -42,7 +42,7 @@ from fedrec.strategies import strategy_of
 from fedrec.strategies.strategy import Learnt
 from fedrec.tasks import encoder_of, task_of
 from fedrec.tasks.task import Encoder
-from fedrec.training.lesson import Validation
+from fedrec.training.lesson import Lesson, Validation
 from fedrec.vault.vault import Vault
 
 
@@ -120,10 +120,10 @@ class Client:
         learner = Learner(self, number, tuple(shards), layers)
         received, own = model or self._published(number - 1), own_items(self, learner)
         learnt = strategy_of(self.config).train(learner, own.added(received, number - 1) if own else received)
-        adapters = own.taken(learnt.model) if own else self._with_answers(learnt)
+        adapters = own.taken(learnt.model) if own else self.with_answers(learnt)
         return TrainAnswer(client=self.name, round=number, adapters=adapters, loss=learnt.losses, examples=learnt.rows)
 
-    def _with_answers(self, learnt: Learnt) -> Model:
+    def with_answers(self, learnt: Learnt) -> Model:
         """The trained adapters, with how much this client knows of each item, where rows are averaged by that."""
         if self.averaged == 1 or self.config.items.average == "all":
             return learnt.model
@@ -227,6 +227,29 @@ class Client:
         rows = self.interactions.take(np.isin(self.interactions.split, (TRAIN, HISTORY)))
         place = self.shard_of_users()[rows.user]
         return rows, np.where(rows.split == TRAIN, place, -1)
+
+    def lesson(self, shard: int, number: int, role: str = "") -> Lesson:
+        """What an adapter of a shard learns in round `number`; `role` as `Learner.learn` has it."""
+        config, (rows, place) = self.config, self.train_rows()
+        prefix = f"{role}-" if role else ""
+        return Lesson(
+            self.encoder.windows(rows, place == shard),
+            task_of(config).labels(rows),
+            rows.user,
+            self.encoder.readout,
+            (config.seed, prefix + self.name, shard, number),
+            number - 1,
+            config.federation.rounds,
+            self.validation(shard),
+            clients=1 if role else self.averaged,
+            shards=config.shards,
+        )
+
+    def note_use(self, shard: int, number: int) -> None:
+        """Have the vault know the rows that round `number` of a shard reads, before it does."""
+        rows = self.interactions
+        used = rows.take(teaches(rows, self.config.train) & (self.shard_of_users() == shard)[rows.user])
+        self.store.home.record_use(self.store.id, shard, number, used, self.catalogue)
 
     def validation(self, shard: int) -> Validation:
         """What tells when an adapter of a shard was best: the validation rows of its people, unless nothing does."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from safetensors.numpy import load_file, save_file
 
-from clients.lineage import teaches
 from clients.split_layers import train_by
 from fedrec.console.progress import bar
 from fedrec.files import replacing, storing
@@ -18,10 +17,8 @@ from fedrec.protocol.item_precision import Known, without_known
 from fedrec.protocol.item_rows import ItemAnswers
 from fedrec.protocol.layers import Ticket
 from fedrec.strategies.strategy import Learnt
-from fedrec.tasks import task_of
 from fedrec.training.item_mean import from_mean, towards_all
 from fedrec.training.item_start import answers_by_item, with_item_rows
-from fedrec.training.lesson import Lesson
 from fedrec.training.step import Learning
 
 if TYPE_CHECKING:
@@ -39,33 +36,24 @@ class Learner:
 
     def learn(self, start: Model, *, anchor: Model | None = None, pull: float = 0.0, role: str = "") -> Learnt:
         client, config, number = self.client, self.client.config, self.round
-        prefix, clients = f"{role}-" if role else "", 1 if role else client.averaged
-        rows, place = client.train_rows()
-        everything, task = client.interactions, task_of(config)
-        read, shard_of_row = teaches(everything, config.train), client.shard_of_users()[everything.user]
+        prefix = f"{role}-" if role else ""
         trained: Model = []
         losses: list[float] = []
         counts: list[int] = []
         answers: list[ItemAnswers | None] = []
         for shard, state, centre in zip(self.shards, start, anchor or start, strict=True):
-            lesson = Lesson(
-                client.encoder.windows(rows, place == shard), task.labels(rows), rows.user,
-                client.encoder.readout, (config.seed, prefix + client.name, shard, number), number - 1,
-                config.federation.rounds, client.validation(shard), clients=clients,
-                shards=config.shards,
-            )  # fmt: skip
+            lesson = client.lesson(shard, number, role)
             (begin, known), (towards, _) = without_known(state), without_known(centre)
             learning = Learning(
                 client.base.model, config.lora, to_state(begin), lesson, config.train, pull, to_state(towards)
             )
             checkpoint = client.store.folder / "training" / f"{prefix}shard-{shard}.pt"
-            used = everything.take(read & (shard_of_row == shard))
-            client.store.home.record_use(client.store.id, shard, number, used, client.catalogue)
+            client.note_use(shard, number)
             begun = _begun(learning, known)
             with bar(f"{client.name} round {number}") as tick:
                 outcome = train_by(config.split, self.layers, begun, checkpoint, tick)
             checkpoint.unlink(missing_ok=True)
-            mean = clients > 1 and known is not None
+            mean = lesson.clients > 1 and known is not None
             sent = towards_all(begun, outcome.state, config.federation.fraction) if mean else outcome.state
             trained.append({name: tensor.numpy() for name, tensor in sent.items()})
             losses.append(outcome.loss)

@@ -25,8 +25,20 @@ from fedrec.protocol.answers import (
     ServeAnswer,
     WithdrawAnswer,
 )
-from fedrec.protocol.questions import AboutShards, Discard, Erase, Leave, Locate, Question, Rehearse, Serve, Withdraw
+from fedrec.protocol.questions import (
+    AboutShards,
+    Discard,
+    Erase,
+    Leave,
+    Locate,
+    Question,
+    Rehearse,
+    Serve,
+    Unlearn,
+    Withdraw,
+)
 from fedrec.strategies import strategy_of
+from server import unlearning
 from server.calls import Answered, Clients
 from server.federation import Federation
 from server.handshake import meet
@@ -156,6 +168,33 @@ class FederatedExecutor:
         return self.federation.retrain(shards, Rounds(folder), on_round)
 
     def retrained(self, shards: Sequence[int], folder: Path) -> Retrained:
+        return self._kept(_METHOD, shards, folder)
+
+    def unlearning(self, located: Located) -> Cost:
+        """Estimated from a round as it was run: who has nothing to forget trains as in any."""
+        if why := unlearning.cannot(self.run.config):
+            raise FedrecError(why)
+        seconds = max((entry.seconds or 0 for entry in self.run.rounds.history()), default=0.0)
+        return Cost(clients=list(self.run.clients), rounds=1, seconds=seconds)
+
+    def originals(self, shards: Sequence[int]) -> dict[str, Model]:
+        """Those of the last round, as long as `measure` has not put others in their place."""
+        models = self.run.rounds.models(self.federation.last)
+        return {client: [model[shard] for shard in shards] for client, model in models.items()}
+
+    def unlearn(
+        self, requests: Sequence[str], shards: Sequence[int], folder: Path, on_round: OnRound = silent
+    ) -> dict[str, Model]:
+        """One round: the clients whose erased rows wait forget them, the others train as in the last; then balanced."""
+        question = Unlearn(round=self.federation.last, shards=tuple(shards), requests=tuple(requests))
+        models = self.federation.unlearn(question, self.originals(shards), Rounds(folder))
+        on_round()
+        return models
+
+    def unlearned(self, shards: Sequence[int], folder: Path) -> Retrained:
+        return self._kept(unlearning.METHOD, shards, folder)
+
+    def _kept(self, method: str, shards: Sequence[int], folder: Path) -> Retrained:
         rounds, seed = Rounds(folder), self.run.config.seed
         last = rounds.last() or 0
         participation = []
@@ -164,7 +203,7 @@ class FederatedExecutor:
             for place, shard in enumerate(shards):
                 models = {client: (entry.hashes or {})[client][place] for client in entry.participants or ()}
                 participation.append(Round(shard=shard, round=number, seed=seed, models=models))
-        return Retrained(_METHOD, rounds.models(last) if last else {}, last, participation)
+        return Retrained(method, rounds.models(last) if last else {}, last, participation)
 
     def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
         """What the clients find when they try retrained adapters."""

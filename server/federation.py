@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from flwr.serverapp import Grid
 
 from fedrec.data.evaluation_sample import share_in_round
@@ -18,8 +17,8 @@ from fedrec.protocol.adapters import ITEMS_A, Model, State, digest_of, size_of
 from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
 from fedrec.protocol.item_precision import Precision
 from fedrec.protocol.item_rows import without_answers
-from fedrec.protocol.questions import Evaluate, Train
-from fedrec.strategies import balance, strategy_of
+from fedrec.protocol.questions import Evaluate, Train, Unlearn
+from fedrec.strategies import strategy_of
 from fedrec.strategies.columns import distance
 from fedrec.strategies.strategy import Trained
 from fedrec.tasks import task_of
@@ -28,14 +27,15 @@ from server.collection import Asking, Collector
 from server.handshake import meet
 from server.interval import auc_margin
 from server.layers import layer_tickets
+from server.lost_items import lost_items, without_items
 from server.replies import Limits, check, check_together, same_reason
 from server.reply_cache import ReplyCache
+from server.round_record import among, mean_loss
 from server.rounds import Entry, Rounds
 from server.run import Run
 from server.sampling import choose
 
 _EVALUATION = "evaluation: "
-_MANY = 100  # clients
 
 
 @dataclass
@@ -80,7 +80,8 @@ class Federation:
         models = rounds.models(done or 0)
         for number in range((done or 0) + 1, self.last + 1):
             began = time.monotonic()
-            models, entry = self._train_round(number, models, self.shards, rounds.unfinished(number))
+            question = Train(round=number, shards=tuple(self.shards))
+            models, entry = self._train_round(question, models, rounds.unfinished(number))
             self._finish(entry, models, self.shards, began)
 
     def retrain(self, shards: Sequence[int], begun: Rounds, on_round: Callable[[], None]) -> dict[str, Model]:
@@ -100,11 +101,30 @@ class Federation:
         models = begun.models(done) if done else dict.fromkeys(self.clients.nodes, [self.initial] * len(shards))
         for number in range(done + 1, self.last + 1):
             began = time.monotonic()
-            models, entry = self._train_round(number, models, shards, begun.unfinished(number))
-            hashes = {client: [digest_of(state) for state in model] for client, model in models.items()}
-            begun.write(models, replace(entry, hashes=hashes, seconds=time.monotonic() - began))
+            question = Train(round=number, shards=tuple(shards))
+            models, entry = self._train_round(question, models, begun.unfinished(number))
+            _write(begun, models, entry, began)
             on_round()
         return models
+
+    def unlearn(self, question: Unlearn, models: Mapping[str, Model], begun: Rounds) -> dict[str, Model]:
+        """One round in which those who hold erased rows forget them, and the others train as in any; then as usual.
+
+        Args:
+            models: every client's, which learned from the rows.
+            begun: where the round is kept, as its first.
+
+        Raises:
+            FedrecError: a client's answer does not count, and it might be one that has something to forget.
+        """
+        self._meet()
+        began = time.monotonic()
+        begun.drop_unfinished()
+        mixed, entry = self._train_round(question, models, begun.unfinished(1))
+        if entry.dropped:
+            raise FedrecError(f"client {entry.dropped[0].client}: {entry.dropped[0].reason}")
+        _write(begun, mixed, replace(entry, round=1), began)
+        return mixed
 
     def measure(self, number: int, models: Mapping[str, Model]) -> None:
         """Keep models that the clients serve already as those of round `number`, which was finished before."""
@@ -114,11 +134,12 @@ class Federation:
         self._finish(replace(entry, dropped=dropped), models, None, time.monotonic())
 
     def _train_round(
-        self, number: int, models: Mapping[str, Model], shards: Sequence[int], unfinished: Path
+        self, question: Train | Unlearn, models: Mapping[str, Model], unfinished: Path
     ) -> tuple[dict[str, Model], Entry]:
         """Every client's next adapters of some shards, and what happened."""
-        collector = Collector(self.clients, ReplyCache(unfinished))
-        asked, replies = self._train(number, models, shards, collector)
+        number, shards, collector = question.round, question.shards, Collector(self.clients, ReplyCache(unfinished))
+        asked, replies = self._train(question, models, collector)
+        lost = lost_items(models, replies) if isinstance(question, Unlearn) else []
         participants = [reply.client for reply in replies]
         enough = max(1, self.config.federation.min_replies)
         mixed: dict[str, list[State]] = {client: [] for client in models}
@@ -134,10 +155,10 @@ class Federation:
                 aggregate = self.strategy.aggregate(trained, states, self.initial, number)
                 states = aggregate.states
                 counted = [each.client for each in trained]
-                for name, values in _among(participants, counted, aggregate.record).items():
+                for name, values in among(participants, counted, aggregate.record).items():
                     aggregation.setdefault(name, []).append(values)
             for client, state in states.items():
-                mixed[client].append(state)
+                mixed[client].append(without_items(state, lost[position]) if lost else state)
         return dict(mixed), Entry(
             round=number,
             bytes_up=collector.up,
@@ -145,7 +166,7 @@ class Federation:
             dropped=collector.dropped,
             asked=asked,
             participants=participants,
-            train_loss={reply.client: _mean_loss(reply) for reply in replies},
+            train_loss={reply.client: mean_loss(reply) for reply in replies},
             skipped=skipped,
             aggregation=aggregation,
         )
@@ -179,14 +200,16 @@ class Federation:
         ]
 
     def _train(
-        self, number: int, models: Mapping[str, Model], shards: Sequence[int], collector: Collector
+        self, question: Train | Unlearn, models: Mapping[str, Model], collector: Collector
     ) -> tuple[list[str], list[TrainAnswer]]:
         """Who is asked in a round, and the good replies, sorted by client."""
-        federation = self.config.federation
+        federation, number, shards = self.config.federation, question.round, question.shards
         asked, needed = choose(
             self.clients.nodes, federation.fraction, federation.oversample, self.config.seed, number,
             federation.min_replies,
         )  # fmt: skip
+        if isinstance(question, Unlearn):  # whoever has something to forget is among all of them
+            asked, needed = sorted(self.clients.nodes), len(self.clients.nodes)
         good: dict[str, TrainAnswer] = {}
 
         def take(client: str, reply: TrainAnswer) -> None:
@@ -195,9 +218,8 @@ class Federation:
                 reply, client=client, round=number, expected=self.initial, announced=announced, limits=self.limits
             )
 
-        whole = len(shards) == self.config.shards
+        whole = len(shards) == self.config.shards and isinstance(question, Train)
         sent = {client for client in asked if not whole or self.held.get(client) != number - 1}
-        question = Train(round=number, shards=tuple(shards))
         with layer_tickets(self.run, asked) as tickets:
             alone = {client: {"layers": ticket} for client, ticket in tickets.items()}
             asking = Asking(question, {client: models[client] for client in asked}, sent, needed, alone=alone)
@@ -272,23 +294,7 @@ class Federation:
         self.clients = meet(self.grid, self.run)
 
 
-def _among(clients: Sequence[str], counted: Sequence[str], record: Mapping[str, balance.Matrix]) -> dict[str, Any]:
-    """A shard's record over all clients that replied: one that did not count there keeps its adapter.
-
-    Of many clients no matrix is recorded: it grows with their square, in every round.
-    """
-    place = {client: index for index, client in enumerate(clients)}
-    inside = [place[client] for client in counted]
-    found: dict[str, Any] = {}
-    for name, values in record.items():
-        if values.ndim > 1 and len(clients) > _MANY:
-            continue
-        whole = np.zeros(len(clients)) if values.ndim == 1 else np.eye(len(clients))
-        whole[inside if values.ndim == 1 else np.ix_(inside, inside)] = values
-        found[name] = whole.tolist()
-    return found
-
-
-def _mean_loss(reply: TrainAnswer) -> float | None:
-    rows = sum(reply.examples)
-    return sum(x * n for x, n in zip(reply.loss, reply.examples, strict=True)) / rows if rows else None
+def _write(begun: Rounds, models: Mapping[str, Model], entry: Entry, began: float) -> None:
+    """Keep a round that nothing is served of."""
+    hashes = {client: [digest_of(state) for state in model] for client, model in models.items()}
+    begun.write(models, replace(entry, hashes=hashes, seconds=time.monotonic() - began))

@@ -1,7 +1,8 @@
 """What the request workflow asks of a trained model that is to forget, whatever it is made of: an executor.
 
-A request is located, withdrawn, erased, trained again without, rehearsed, served and measured, in this order. Every
-step can be repeated: whoever is killed in the middle starts again with the step at hand. A model has shards, and each
+A request is located, withdrawn, erased, trained again without, rehearsed, served and measured, in this order; or
+unlearned where it is trained again, or before that. Every step can be repeated: whoever is killed in the middle starts
+again with the step at hand. A model has shards, and each
 of its clients has an adapter of each; a model that is trained in one place has one client.
 """
 
@@ -78,10 +79,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class Retrained:
-    """What is on the disk of a retraining.
+    """What is on the disk of a retraining, or of an unlearning.
 
     Attributes:
-        method: what it is called in a certificate.
+        method: what it is called in a certificate; of an unlearning it begins with `unlearning.way.UNLEARNED`.
         adapters: by client, one of each shard that was trained again, in the order of the shards; none where no round
             is finished.
         rounds: how many are finished.
@@ -190,6 +191,33 @@ class Executor(Protocol):
     def retrained(self, shards: Sequence[int], folder: Path) -> Retrained:
         """What `retrain` left in a folder."""
 
+    def unlearning(self, located: Located) -> Cost:
+        """Of bringing what learned from it approximately to where it had not.
+
+        Raises:
+            FedrecError: it cannot be done in this model, or not of this.
+        """
+
+    def originals(self, shards: Sequence[int]) -> dict[str, Model]:
+        """By client the adapters of withdrawn shards, as they were served; they are kept until `retrain` or `measure`.
+
+        Raises:
+            FedrecError: they are not there any more.
+        """
+
+    def unlearn(
+        self, requests: Sequence[str], shards: Sequence[int], folder: Path, on_round: OnRound = silent
+    ) -> dict[str, Model]:
+        """The originals changed until they answer about as if they had never read the erased rows of some requests,
+        which wait, sealed, since `erase`; by client, kept in `folder`.
+
+        Raises:
+            FedrecError: the originals or the rows are not there any more.
+        """
+
+    def unlearned(self, shards: Sequence[int], folder: Path) -> Retrained:
+        """What `unlearn` left in a folder."""
+
     def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
         """How retrained adapters answer the rows that were erased for the requests, and others, before they serve."""
 
@@ -200,7 +228,7 @@ class Executor(Protocol):
         """The retrained shards answer beside the others when this returns, but for those that stay withdrawn."""
 
     def measure(self, shards: Sequence[int], models: Mapping[str, Model], folder: Path) -> None:
-        """State anew what the model's figures are, from what is served and from what `retrain` left in a folder."""
+        """State anew what the model's figures are, from what is served and what `retrain` or `unlearn` left there."""
 
 
 class Host(Protocol):

@@ -17,9 +17,15 @@ from fedrec.settings import Section
 from unlearning.audit.fields import Count, Line, Outcome
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Loss = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 MEMBERSHIP, UTILITY = "membership inference", "utility lost"
-"""What only retrained adapters can be measured by."""
+"""What only adapters that have changed can be measured by."""
+RETRAINING = "distance to a model that was trained without the records"
+"""What nobody knows of an approximate answer unless such a model is trained."""
+
+
+_ROUNDED = 0.0151  # three figures, each rounded to hundredths
 
 
 class Thresholds(Section):
@@ -41,6 +47,24 @@ class Thresholds(Section):
     distribution: float = Field(0.2, gt=0)
 
 
+class BeforeAfter(Section):
+    """Figures of an approximate answer beside those of the adapters that it began with, all of them rounded.
+
+    Attributes:
+        membership_auc, membership_low, membership_high: of the adapters that had learned from the rows, as `Measures`
+            has them of the answer.
+        auc: on the same test rows, before and after; None where they cannot be ranked.
+        erased_loss, unseen_loss: mean loss in nats of erased rows, and of rows never learned from, before and after.
+    """
+
+    membership_auc: Probability
+    membership_low: Probability
+    membership_high: Probability
+    auc: tuple[Probability, Probability] | None
+    erased_loss: tuple[Loss, Loss]
+    unseen_loss: tuple[Loss, Loss]
+
+
 class Measures(Section):
     """What was measured after the erasure. None: not measured, and not judged.
 
@@ -56,6 +80,7 @@ class Measures(Section):
         unanswered: clients that kept erased rows to answer for, and did not.
         unequal_adapters: adapters whose hash differs from that of a run that never had the rows.
         adapters_unchanged: adapters of shards that had learned from the rows, where every one is as it was.
+        approximate: of an approximate answer, what it began with and came to.
     """
 
     membership_auc: Probability | None = None
@@ -72,6 +97,7 @@ class Measures(Section):
     unequal_adapters: Count | None = None
     unanswered: tuple[Line, ...] = ()
     adapters_unchanged: Count | None = None
+    approximate: BeforeAfter | None = None
 
     @field_validator("*")
     @classmethod
@@ -124,9 +150,37 @@ def verdict(measures: Measures, thresholds: Thresholds) -> Report:
 
 
 def unmeasured(measures: Measures) -> tuple[str, ...]:
-    """What was not measured of retrained adapters, by the name of its distance."""
+    """What was not measured of adapters that have changed, by the name of its distance."""
     told = {MEMBERSHIP: measures.membership_auc, UTILITY: measures.utility}
+    if measures.approximate is not None:
+        told |= {RETRAINING: measures.distribution}
     return tuple(name for name, value in told.items() if value is None)
+
+
+def disagreement(measures: Measures) -> str:
+    """What of an approximate answer's figures does not follow from the others; empty where all does."""
+    found = measures.approximate
+    if found is None:
+        return ""
+    if not found.membership_low <= found.membership_auc <= found.membership_high:
+        return "the membership inference before is not within its interval"
+    if (found.auc is None) != (measures.utility is None):
+        return "the AUC before and after and the change of it are not both there"
+    if found.auc is not None and measures.utility is not None:
+        change = found.auc[1] - found.auc[0]
+        if abs(change - measures.utility) > _ROUNDED:
+            return f"the AUC changed by {change:+.2f}, and the change is told as {measures.utility:+.2f}"
+    return ""
+
+
+def told(found: BeforeAfter) -> str:
+    """What an approximate answer came from and to, in one line."""
+    line = (
+        f"membership inference before {found.membership_auc:.2f} ({found.membership_low:.2f} to "
+        f"{found.membership_high:.2f}); loss of erased records {found.erased_loss[0]:.2f}, then "
+        f"{found.erased_loss[1]:.2f}; of unseen ones {found.unseen_loss[0]:.2f}, then {found.unseen_loss[1]:.2f}"
+    )
+    return line if found.auc is None else f"{line}; AUC {found.auc[0]:.2f}, then {found.auc[1]:.2f}"
 
 
 def adapter_faults(adapters: Iterable[Mapping[str, NDArray[Any]]]) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from fedrec.data.dataset import TEST, TRAIN, Catalogue, Interactions
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, of_some_people, row_keys
 from fedrec.ensemble.aggregators.judged import Judged
-from fedrec.ensemble.erased_rows import discard, held, hold
+from fedrec.ensemble.erased_rows import Erased, discard, held, hold
 from fedrec.ensemble.served_model import ServedModel
 from fedrec.ensemble.serving import Ensemble
 from fedrec.ensemble.validation import Judgement, read_judgement, write_judgement
@@ -29,6 +29,7 @@ from fedrec.models.adapter import State, state_hash
 from fedrec.models.base import Base
 from fedrec.tasks import task_of
 from fedrec.tasks.task import Encoder
+from fedrec.training.lesson import Lesson
 from fedrec.vault.vault import Vault
 
 
@@ -139,7 +140,25 @@ def erase(holder: Holder, selection: Selection, request: str) -> int:
 
 def waiting(holder: Holder, request: str) -> int:
     """How many rows that a request erased wait for `rehearse`."""
-    return len(held(_waiting(holder), request)[1])
+    return len(held(_waiting(holder), request).asked)
+
+
+def erased_lesson(holder: Holder, requests: Sequence[str]) -> Lesson:
+    """The rows that some requests erased and that wait, as what an adapter is to unlearn.
+
+    Whoever has other rows left is numbered as in `holder.interactions`, everybody else behind those.
+    """
+    rows = holder.interactions
+    numbers = {user: number for number, user in enumerate(rows.user_ids)}
+    windows, labels, users = list[Window](), [np.zeros(0, np.int8)], [np.zeros(0, np.int32)]
+    for erased in (held(_waiting(holder), request) for request in requests):
+        before = sum(map(len, labels))
+        windows += [replace(each, rows=each.rows + before, first=each.first + before) for each in erased.windows]
+        whose = [numbers.setdefault(user, len(numbers)) for user in erased.people]
+        labels.append(erased.labels)
+        users.append(np.array(whose, np.int32)[erased.users])
+    key = (holder.config.seed, "erased", 0, 0)
+    return Lesson(windows, np.concatenate(labels), np.concatenate(users), holder.encoder.readout, key, 0, 1)
 
 
 def forget_made(holder: Holder) -> None:
@@ -164,10 +183,10 @@ def rehearse(holder: Holder, requests: Sequence[str], retrained: Mapping[int, St
     """
     task, forgotten = task_of(holder.config), list[float]()
     for request in requests:
-        windows, labels = held(_waiting(holder), request)
-        if windows:
-            scores = _together(holder, retrained, windows, len(labels))
-            forgotten += task.log_likelihood(scores, np.array(labels)).tolist()
+        erased = held(_waiting(holder), request)
+        if erased.windows:
+            scores, asked = _together(holder, retrained, erased.windows, len(erased.labels)), erased.asked
+            forgotten += task.log_likelihood(scores[asked], erased.labels[asked]).tolist()
     rows, encoder = holder.interactions, holder.encoder
     test = rows.split == TEST
     some = of_some_people(rows, test, unseen, holder.config.seed)
@@ -212,10 +231,17 @@ def _hold(holder: Holder, selection: Selection, request: str) -> None:
     gone = selection.mask(rows, holder.catalogue) & (rows.split == TRAIN)
     if not gone.any():
         return  # nothing was learnt, or it is deleted already and waits
-    windows = holder.encoder.windows(rows, gone)
-    number = np.cumsum(gone) - 1
-    numbered = [replace(window, rows=number[window.rows].astype(np.intp)) for window in windows]
-    hold(_waiting(holder), request, numbered, task_of(holder.config).labels(rows)[gone].tolist())
+    windows, kept = holder.encoder.windows(rows, gone), np.zeros(len(rows), bool)
+    for window in windows:
+        kept[window.first : window.rows[-1] + 1] = True
+    number = np.cumsum(kept) - 1
+    numbered = [
+        replace(each, rows=number[each.rows].astype(np.intp), first=int(number[each.first])) for each in windows
+    ]
+    labels = np.where(gone, task_of(holder.config).labels(rows), 0)[kept].astype(np.int8)
+    there, users = np.unique(rows.user[kept], return_inverse=True)
+    people = tuple(rows.user_ids[user] for user in there)
+    hold(_waiting(holder), request, Erased(numbered, labels, users.astype(np.int32), people))
 
 
 def _waiting(holder: Holder) -> Path:

@@ -100,6 +100,18 @@ class Train(AboutShards, kind="train.lora", answer=answers.TrainAnswer, reveals=
     layers: Ticket | None = None
 
 
+class Unlearn(
+    AboutShards,
+    kind="train.unlearn",
+    answer=answers.TrainAnswer,
+    reveals=f"{_ADAPTERS}, the erased ones among them; ids of requests",
+):
+    """Have adapters forget the erased rows of some requests that wait there, or train them where none do."""
+
+    round: Whole
+    requests: tuple[Text, ...]
+
+
 class Evaluate(AboutShards, kind="evaluate.like", answer=answers.EvaluateAnswer, reveals=_ADAPTERS, version=2):
     """Serve the adapters that come along, if any do, and measure what is served on some of the people's test rows.
 
@@ -185,5 +197,6 @@ class Repeat(
 
 
 QUESTIONS: tuple[type[Question], ...] = (
-    Inventory, Inform, Train, Evaluate, Spread, Serve, Locate, Withdraw, Erase, Rehearse, Discard, Chain, Repeat, Leave,
+    Inventory, Inform, Train, Unlearn, Evaluate, Spread, Serve, Locate, Withdraw, Erase, Rehearse, Discard, Chain,
+    Repeat, Leave,
 )  # fmt: skip

@@ -121,7 +121,11 @@ def restate(run: Run, shards: Sequence[int], again: Rounds) -> None:
     write_json(run.main.folder / "reference.json", run.main.measured_anew().content())
     for entry in run.rounds.history():
         if entry.round and shards:
-            entry = with_retraining(entry, again.entry(entry.round), shards, run.config.shards)
+            repeated = run.rounds.last() == again.last()  # an unlearning has one round, which is none of these
+            if repeated:
+                entry = with_retraining(entry, again.entry(entry.round), shards, run.config.shards)
+            else:
+                entry = without_training(entry)
         last = entry.round == run.rounds.last()
         run.rounds.write_entry(entry if last else replace(entry, clients=[], overall={}))
 

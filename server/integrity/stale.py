@@ -10,7 +10,7 @@ from fedrec.errors import command
 from server.integrity.baselines import leftover_rounds, removal, unfit_baselines, within
 from server.integrity.figures import stale_figures, stale_pages
 from server.integrity.retraining import models_path, stale_in_rounds
-from unlearning.certificates.certificate import NOTHING_FOUND
+from unlearning.certificates.claims import NOTHING_FOUND
 from unlearning.requests.reader import Reader
 from unlearning.requests.states import State
 from unlearning.workflow.newest_erasure import LACKS, differ, lacks, published

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from unlearning.workflow.workflow import Workflow
 STEPS = [
     "executor.withdraw", "executor.erase", "executor.retrain", "executor.rehearse", "executor.serve",
     "executor.measure", "executor.discard_erased",
-    "proof.measured", "proof.certify", "workflow.ledger.destroy_subject",
+    "measuring.measured", "proof.certify", "workflow.ledger.destroy_subject",
 ]  # fmt: skip
 
 
@@ -27,9 +28,10 @@ def test_killed_anywhere_it_ends_the_same(
     run = finished(tmp_path / "run")
     ids = asked(run, *of("u07", "u11"))
     broken = execution(run)
-    where: Any = __import__("unlearning.workflow.proof", fromlist=["x"]) if step.startswith("proof") else broken
-    *path, name = step.split(".")
-    for part in path if not step.startswith("proof") else []:
+    module, _, name = step.rpartition(".")
+    inside = module in ("proof", "measuring")
+    where: Any = import_module(f"unlearning.workflow.{module}") if inside else broken
+    for part in module.split(".") if not inside else []:
         where = getattr(where, part)
     real = getattr(where, name)
 

@@ -11,8 +11,8 @@ from flwr.app import Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 from fedrec.protocol.questions import Inventory
-from server import federation
-from server.federation import _among
+from server import round_record
+from server.round_record import among
 from server.transports.processes import ProcessGrid
 from tests.server.test_grid import replies_of
 
@@ -26,12 +26,12 @@ def inventory(message: Message, context: Context) -> Message:
 
 def test_of_many_clients_no_matrix_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     record = {"heating": np.array([0.5, 0.25]), "weights": np.full((2, 2), 0.5)}
-    assert _among(["a", "b", "c"], ["a", "c"], record) == {
+    assert among(["a", "b", "c"], ["a", "c"], record) == {
         "heating": [0.5, 0, 0.25],
         "weights": [[0.5, 0, 0.5], [0, 1, 0], [0.5, 0, 0.5]],
     }
-    monkeypatch.setattr(federation, "_MANY", 2)
-    assert _among(["a", "b", "c"], ["a", "c"], record) == {"heating": [0.5, 0, 0.25]}
+    monkeypatch.setattr(round_record, "_MANY", 2)
+    assert among(["a", "b", "c"], ["a", "c"], record) == {"heating": [0.5, 0, 0.25]}
 
 
 def test_messages_are_not_looked_through_once_for_each() -> None:

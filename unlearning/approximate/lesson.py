@@ -89,7 +89,7 @@ def forgetting(
     if told is not None and left is not None:
         if reset:
             adapter = reset_rows(adapter, (told[0], told[1].effect), (left[0], left[1].effect))
-        own = (left if reset else told)[1].own.astype(np.float32)
+        own = ((left if reset else told)[1].own / lesson.clients).astype(np.float32)  # of a mean, as in training
         own[first:] = 0
     start = without_lost_items(adapter, training.start, items_read(model, kept.windows))
     return Forgetting(

@@ -18,6 +18,7 @@ from fedrec.ensemble import erasure_steps
 from fedrec.errors import FedrecError
 from fedrec.models.adapter import State, to_arrays, to_state
 from fedrec.protocol.adapters import Model
+from unlearning.central import unlearning
 from unlearning.central.evaluation import measure
 from unlearning.central.freshness import behind, check_behind
 from unlearning.central.model import ShardedModel
@@ -28,6 +29,7 @@ from unlearning.executor import Cost, Located, OnRound, Rehearsal, Retrained, Sa
 from unlearning.requests.ledger import Ledger
 from unlearning.requests.states import State as RequestState
 from unlearning.shards.files import ShardFiles
+from unlearning.way import UNLEARNED
 from unlearning.workflow.newest_erasure import differ, published
 
 _METHOD = "sharded-retraining"
@@ -107,15 +109,13 @@ class CentralExecutor:
 
     def erase(self, selection: Selection, client: str | None, request: str) -> dict[str, int]:
         rows = erasure_steps.erase(self._model, selection, request)
-        served = self._model.ensemble.named()
-        for shard in self._model.shards:
-            if shard not in served:
-                shutil.rmtree(ShardFiles(self.model.folder, shard).path, ignore_errors=True)
         self._model.reload()
         behind(self.model, self.ledger)
         return {CENTRAL: rows}
 
     def retrain(self, shards: Sequence[int], folder: Path, on_round: OnRound = silent) -> dict[str, Model]:
+        for shard in {*self._model.shards} - self._model.ensemble.named().keys():
+            shutil.rmtree(ShardFiles(self.model.folder, shard).path, ignore_errors=True)  # it had learned from the rows
         jobs = {job.shard: job for job in self._model.jobs() if job.shard in shards}
         done = {shard: ShardFiles(folder, shard).agreeing(job.digests)[0] for shard, job in jobs.items()}
         todo = [self._model.training(job) for shard, job in jobs.items() if done[shard] < len(job.digests)]
@@ -128,6 +128,35 @@ class CentralExecutor:
 
     def retrained(self, shards: Sequence[int], folder: Path) -> Retrained:
         """What is in the folder; every slice of a shard counts as a round of it."""
+        return self._kept(_METHOD, shards, folder)
+
+    def unlearning(self, located: Located) -> Cost:
+        """Estimated from the training as it went: what the passes of E2URec read, of what that had read."""
+        if why := unlearning.cannot(self._model):
+            raise FedrecError(why)
+        seconds = self.model.result["seconds"] * unlearning.share(self._model, located.rows.get(CENTRAL, 0))
+        return Cost([CENTRAL], 1, seconds)
+
+    def originals(self, shards: Sequence[int]) -> dict[str, Model]:
+        return {CENTRAL: [to_arrays(_whole(ShardFiles(self.model.folder, shard))) for shard in shards]}
+
+    def unlearn(
+        self, requests: Sequence[str], shards: Sequence[int], folder: Path, on_round: OnRound = silent
+    ) -> dict[str, Model]:
+        originals = self._states(shards, self.originals(shards))
+        work = unlearning.work(self._model, requests, originals)
+        jobs = {job.shard: job for job in self._model.jobs()}
+        self.model.note_use(shards)
+        with self._workers.crew(self._model.base, self._model.config.train) as crew:
+            for trained in crew.run(work):
+                ShardFiles(folder, trained.shard).write(0, trained.states, jobs[trained.shard].told(trained))
+                on_round()
+        return self.unlearned(shards, folder).adapters
+
+    def unlearned(self, shards: Sequence[int], folder: Path) -> Retrained:
+        return self._kept(f"{UNLEARNED}{unlearning.METHOD}", shards, folder)
+
+    def _kept(self, method: str, shards: Sequence[int], folder: Path) -> Retrained:
         kept, seed = [ShardFiles(folder, shard) for shard in shards], self._model.config.seed
         participation = [
             Round(shard=each.shard, round=number, seed=seed, models={CENTRAL: digest})
@@ -135,9 +164,9 @@ class CentralExecutor:
             for number, digest in enumerate(each.hashes, 1)
         ]
         if not kept or not all(each.hashes for each in kept):
-            return Retrained(_METHOD, {}, 0, participation)
+            return Retrained(method, {}, 0, participation)
         models = [to_arrays(_whole(each)) for each in kept]
-        return Retrained(_METHOD, {CENTRAL: models}, self.model.rounds, participation)
+        return Retrained(method, {CENTRAL: models}, len(kept[0].hashes), participation)
 
     def rehearse(self, requests: Sequence[str], shards: Sequence[int], models: Mapping[str, Model]) -> Rehearsal:
         found = erasure_steps.rehearse(self._model, requests, self._states(shards, models), _UNSEEN)

@@ -11,6 +11,7 @@ data_manifest.json   `before` and `after`: what each client's rows are known by,
                      `erasures_after`: number and head of each client's last erasure
 verification.json    `unlearning.verification.Report`
 audit.jsonl          `unlearning.audit.log.excerpt` for the request
+bridge.json          where an approximate answer was served before the exact one: the report it was verified by
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ MANIFEST = "MANIFEST.json"
 _OBJECTS = ("request", "signatures", "plan", "config", "adapters", "data_manifest", "verification")
 _LINES = ("operators", "participation", "audit")
 PARTS = (*(f"{name}.json" for name in _OBJECTS), *(f"{name}.jsonl" for name in _LINES))
+BRIDGE = "bridge.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\.jsonl?")
 
 

@@ -10,14 +10,20 @@ threshold; and where no record was found, nothing but that.
 from __future__ import annotations
 
 import base64
-import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import AfterValidator, AwareDatetime, Field, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from fedrec.files import replacing
 from fedrec.settings import Section
@@ -35,55 +41,11 @@ from unlearning.audit.fields import (
     RequestId,
     Seconds,
 )
+from unlearning.certificates.bridge import Bridge
+from unlearning.certificates.claims import RETRAINED, Claim, claimed_threshold
 from unlearning.operators.keys import key_id, write_public
-
-RETRAINED = "retrained without"
-NEVER_LEARNED = "never learned from"
-NOTHING_FOUND = "no record found"
-_EXACT = (RETRAINED, NEVER_LEARNED, NOTHING_FOUND)
-_APPROXIMATE = "approximately forgotten to threshold "
-
-
-def exactly(shards: Collection[int], found: bool) -> str:
-    """The claim of a method that is exact.
-
-    Args:
-        shards: those that had learned from the records, all trained again.
-        found: whether there was any record.
-    """
-    if shards:
-        return RETRAINED
-    return NEVER_LEARNED if found else NOTHING_FOUND
-
-
-def approximately(threshold: float) -> str:
-    """The claim of a method that is not exact: `Thresholds.membership` of its verification.
-
-    Raises:
-        ValueError: the threshold is not above zero.
-    """
-    if not (math.isfinite(threshold) and threshold > 0):
-        raise ValueError(f"threshold {threshold}: must be above 0")
-    return _APPROXIMATE + canonical(threshold).decode()
-
-
-def claimed_threshold(claim: str) -> float | None:
-    """The threshold of an approximate claim; None for an exact one.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    if claim in _EXACT:
-        return None
-    threshold = float(claim.removeprefix(_APPROXIMATE))
-    if claim != approximately(threshold):
-        raise ValueError(f"claim {claim!r}: not one that can be made")
-    return threshold
-
-
-def _check_claim(claim: str) -> str:
-    claimed_threshold(claim)
-    return claim
+from unlearning.verification import RETRAINING
+from unlearning.way import UNLEARNED
 
 
 class Adapter(Section):
@@ -136,6 +98,12 @@ APPROVALS: Mapping[Approval, str] = {
 
 
 NOT_MEASURED = "not measured, as no row was there to measure it by: it shows nothing"
+UNKNOWN = "not known, as no such model was trained"
+
+
+def why_not_measured(what: str) -> str:
+    """Why something is among `Certificate.not_measured`."""
+    return UNKNOWN if what == RETRAINING else NOT_MEASURED
 
 
 class Certificate(Section):
@@ -151,8 +119,9 @@ class Certificate(Section):
             audit log; None where it does not tell, or another request keeps one of the shards from being served.
         verification_report, evidence: SHA-256 of the bundle's `verification.json` and `MANIFEST.json`.
         unequal_adapters: those that a second training from the start did not give again; None = there was none.
-        not_measured: what of the retrained adapters nobody could measure, as too few rows were there to ask about: see
-            `unlearning.verification.unmeasured`.
+        not_measured: what of the adapters nobody could measure, as too few rows were there to ask about, or no model
+            was trained to compare with: see `unlearning.verification.unmeasured`.
+        bridge: what answered until the exact answer did; it is not written where there was nothing of the kind.
         exceptions: what was left on purpose, such as backups beyond use.
         elsewhere: copies out of reach, such as exported adapters.
         previous: SHA-256 of the certificate file before this one.
@@ -165,7 +134,7 @@ class Certificate(Section):
     scope: tuple[Condition, ...] = Field(min_length=1)
     client: Line | None = None
     method: Code
-    claim: Annotated[str, AfterValidator(_check_claim)]
+    claim: Claim
     code_version: Line
     config: Digest
     seeds: dict[str, int]
@@ -192,9 +161,22 @@ class Certificate(Section):
     evidence: Digest
     audit_head: Digest
     previous: Digest | None
+    bridge: Bridge | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_a_bridge_as_ever(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = written(self)
+        if self.bridge is None:
+            del content["bridge"]
+        return content
 
     @model_validator(mode="after")
     def _claims_what_was_done(self) -> Certificate:
+        approximate = claimed_threshold(self.claim) is not None
+        if approximate != self.method.startswith(UNLEARNED):
+            raise ValueError("the claim is not that of this method")
+        if approximate and (not self.shards or self.bridge is not None):
+            raise ValueError("an approximate claim is of shards, and nothing bridges to it")
         if claimed_threshold(self.claim) is None and (self.claim == RETRAINED) != bool(self.shards):
             raise ValueError("the claim is not that of these shards")
         if ("client" in self.scope) != (self.client is not None):

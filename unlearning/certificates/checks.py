@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from unlearning.audit.canonical import digest
 from unlearning.audit.log import check_excerpt
-from unlearning.certificates.bundle import MANIFEST, PARTS, decoded, read_manifest
-from unlearning.certificates.certificate import NOTHING_FOUND, Certificate, claimed_threshold
+from unlearning.certificates.bundle import BRIDGE, MANIFEST, PARTS, decoded, read_manifest
+from unlearning.certificates.certificate import Certificate
+from unlearning.certificates.claims import NOTHING_FOUND, claimed_threshold
 from unlearning.certificates.consistency import (
     check_adapters,
     check_configuration,
@@ -24,7 +25,8 @@ from unlearning.certificates.consistency import (
 from unlearning.certificates.faults import Check, Fault, Parts, checked, require
 from unlearning.certificates.signatures import check_approved, check_asked, check_planned, check_signer
 from unlearning.certificates.times import check_order, check_times
-from unlearning.verification import MEMBERSHIP, UTILITY, Report, unmeasured, verdict
+from unlearning.certificates.ways import check_bridge, check_way, thresholds_of
+from unlearning.verification import MEMBERSHIP, UTILITY, Report, disagreement, told, unmeasured, verdict
 
 
 def check_bundle(certificate: Certificate, folder: Path) -> list[Check]:
@@ -56,7 +58,8 @@ def read_parts(folder: Path) -> dict[str, Any]:
         ValueError: one is not of its form.
         Fault: one cannot be read.
     """
-    return {name: decoded(name, _read(folder, name)) for name in PARTS}
+    names = (*PARTS, BRIDGE) if (folder / BRIDGE).exists() else PARTS
+    return {name: decoded(name, _read(folder, name)) for name in names}
 
 
 def _read(folder: Path, name: str) -> bytes:
@@ -127,9 +130,11 @@ def _verification(certificate: Certificate, parts: Parts) -> str:
     except ValidationError:
         raise Fault("verification.json is not a report") from None
     measures, thresholds = report.measures, report.thresholds
-    require(thresholds.model_dump(mode="json") == plan["thresholds"], "the thresholds are not those of the plan")
+    fixed = thresholds_of(certificate, plan)
+    require(thresholds.model_dump(mode="json") == fixed, "the thresholds are not those of the plan")
     follows = verdict(measures, thresholds) == report and report.verdict == certificate.verdict
     require(follows, "the verdict does not follow from the measures")
+    require(not (why := disagreement(measures)), why)
     same = measures.unequal_adapters == certificate.unequal_adapters
     require(same, "the second training is not the one certified")
     lacking = unmeasured(measures) if certificate.shards and plan["clients"] else ()
@@ -141,7 +146,8 @@ def _verification(certificate: Certificate, parts: Parts) -> str:
     shown = (thresholds.membership, thresholds.membership_end) == (threshold, "far")
     require(threshold is None or shown, "the claim is stronger than what was verified")
     unsure = [f"{each.name}: {each.why}" for each in report.distances if each.name in (MEMBERSHIP, UTILITY)]
-    return "; ".join(["as certified", *unsure])
+    figures = [] if measures.approximate is None else [told(measures.approximate)]
+    return "; ".join(["as certified", *unsure, *figures])
 
 
 def _audit(certificate: Certificate, parts: Parts) -> None:
@@ -168,6 +174,8 @@ _CHECKS: dict[str, Callable[[Certificate, Parts], str | None]] = {
     "approved": check_approved,
     "planned": check_planned,
     "agreement": check_plan,
+    "way": check_way,
+    "bridge": check_bridge,
     "configuration": check_configuration,
     "data": check_data,
     "adapters": check_adapters,

@@ -7,21 +7,24 @@ from datetime import UTC
 
 from unlearning.audit.canonical import digest
 from unlearning.audit.chain import breaks
-from unlearning.certificates.certificate import Certificate, claimed_threshold
+from unlearning.certificates.certificate import Certificate
+from unlearning.certificates.claims import claimed_threshold
 from unlearning.certificates.continuity import behind
 from unlearning.certificates.faults import Fault, Parts, require
+from unlearning.certificates.ways import answer_of
 
 
 def check_plan(certificate: Certificate, parts: Parts) -> None:
     """What was planned is what was done: no shard, round or client less, and all that it left is named."""
-    plan, approximate = parts["plan.json"], claimed_threshold(certificate.claim) is not None
+    plan = parts["plan.json"]
+    answer = answer_of(certificate, plan)
     changed = {shard for shards in plan["changed"].values() for shard in shards}
     require([*certificate.shards] == plan["shards"], "the plan is of other shards than the certificate")
     require(changed <= {*plan["shards"]}, "the plan leaves out a shard whose rows had changed")
-    require(certificate.rounds == plan["rounds"], "the plan is of another number of rounds than the certificate")
-    same = sorted(certificate.clients) == sorted(plan["retrained_clients"])
+    require(certificate.rounds == answer["rounds"], "the plan is of another number of rounds than the certificate")
+    same = sorted(certificate.clients) == sorted(answer["retrained_clients"])
     require(same, "the plan trains other clients again than the certificate names")
-    require(approximate or certificate.claim == plan["claim"], "the claim is not the planned one")
+    require(certificate.claim == answer["claim"], "the claim is not the planned one")
     follows = certificate.previous is not None and isinstance(plan["follows"], str)
     first = "the plan begins with what another certificate left, and this is the first"
     require(plan["follows"] is None or follows, first)
@@ -36,7 +39,8 @@ def check_configuration(certificate: Certificate, parts: Parts) -> None:
     require(digest(config) == certificate.config, "config.json is not the one certified")
     there = all(shard < config["shards"] for shard in certificate.shards)
     require(there, "the certificate names a shard that the run does not have")
-    complete = not certificate.shards or certificate.rounds == config["rounds"]
+    exact = claimed_threshold(certificate.claim) is None
+    complete = not (certificate.shards and exact) or certificate.rounds == config["rounds"]
     require(complete, "the shards were not trained for all rounds of their training")
     seeds = {line["seed"] for line in parts["participation.jsonl"]} | {certificate.seeds["run"]}
     require(seeds == {config["seed"]}, "the seed is not the run's")

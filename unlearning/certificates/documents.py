@@ -13,23 +13,18 @@ from datetime import date
 from typing import Any
 
 from fedrec.reporting import templating
-from unlearning.certificates.certificate import (
-    APPROVALS,
-    NEVER_LEARNED,
-    NOT_MEASURED,
-    NOTHING_FOUND,
-    RETRAINED,
-    SignedCertificate,
-    claimed_threshold,
-)
-from unlearning.verification import MEMBERSHIP, Report
+from unlearning.certificates.certificate import APPROVALS, SignedCertificate, why_not_measured
+from unlearning.certificates.claims import NEVER_LEARNED, NOTHING_FOUND, RETRAINED, claimed_threshold
+from unlearning.verification import MEMBERSHIP, Report, told
 
 _TERMS = {
     "APPROVALS": APPROVALS,
+    "at": lambda moment: moment.strftime("%Y-%m-%d %H:%M %Z"),
+    "before_after": told,
     "MEMBERSHIP": MEMBERSHIP,
     "NEVER_LEARNED": NEVER_LEARNED,
     "NOTHING_FOUND": NOTHING_FOUND,
-    "NOT_MEASURED": NOT_MEASURED,
+    "why_not_measured": why_not_measured,
     "RETRAINED": RETRAINED,
 }
 
@@ -97,7 +92,9 @@ def letter(
 
 def _certified(signed: SignedCertificate) -> dict[str, Any]:
     certificate = signed.certificate
-    return {**_TERMS, "signed": signed, "certificate": certificate, "limit": claimed_threshold(certificate.claim)}
+    bridged = claimed_threshold(certificate.bridge.claim) if certificate.bridge else None
+    limits = {"limit": claimed_threshold(certificate.claim), "bridged": bridged}
+    return {**_TERMS, "signed": signed, "certificate": certificate, **limits}
 
 
 def _written(template: str, content: dict[str, Any]) -> str:

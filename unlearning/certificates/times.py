@@ -11,6 +11,9 @@ from unlearning.certificates.certificate import Certificate
 from unlearning.certificates.faults import Parts, require
 
 SERVED = "served-again"
+"""Of an approximate answer with `method` approximate."""
+BRIDGED = "served-approximately"
+"""The approximate answer is served, until the exact one is."""
 _WORK = ("quarantined", "erasing", "verifying", "published", SERVED)
 
 
@@ -45,6 +48,23 @@ def reached(lines: Iterable[Mapping[str, Any]], request: str) -> dict[str, datet
     return _first((at, what) for at, what in _told(lines, request) if what != SERVED)
 
 
+def bridged(lines: Iterable[Mapping[str, Any]], request: str) -> tuple[datetime | None, datetime | None]:
+    """When an approximate answer began to bridge, and when it was replaced, since the request was identified last.
+
+    A bridge that was taken away again before it was replaced is the last one's beginning.
+    """
+    mine = _since_identified(lines, request)
+    began = [_at(line) for line in mine if line.get("event") == BRIDGED]
+    ended = [_at(line) for line in mine if line.get("event") == SERVED]
+    return (began[-1], ended[-1] if ended else None) if began else (None, None)
+
+
+def served_by(lines: Iterable[Mapping[str, Any]], request: str) -> str | None:
+    """By what method its shards were served again last; None where that is the exact one, or they were not."""
+    last = [line for line in _since_identified(lines, request) if line.get("event") == SERVED][-1:]
+    return last[0]["facts"].get("method") if last else None
+
+
 def check_times(certificate: Certificate, parts: Parts) -> None:
     """The certificate's times are those of the audit log."""
     stated = (certificate.withdrawn_seconds, certificate.restored_seconds)
@@ -69,6 +89,16 @@ def check_order(certificate: Certificate, parts: Parts) -> None:
     ]
     for (name, at), (after, later) in pairwise(course):
         require(at <= later, f"{after} before it was {name}")
+
+
+def _since_identified(lines: Iterable[Mapping[str, Any]], request: str) -> list[Mapping[str, Any]]:
+    mine = [line for line in lines if line.get("facts", {}).get("request") == request]
+    starts = [place for place, line in enumerate(mine) if line["facts"].get("state") == "identified"]
+    return mine[starts[-1] if starts else 0 :]
+
+
+def _at(line: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(line["at"])
 
 
 def _told(lines: Iterable[Mapping[str, Any]], request: str) -> Iterator[tuple[datetime, str]]:

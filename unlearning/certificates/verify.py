@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from fedrec.errors import FedrecError
 from unlearning.audit.canonical import canonical, parse
-from unlearning.certificates.certificate import APPROVALS, NOT_MEASURED, Approval, Certificate, SignedCertificate
+from unlearning.certificates.certificate import APPROVALS, Approval, Certificate, SignedCertificate, why_not_measured
 from unlearning.certificates.checks import check_bundle
 from unlearning.certificates.faults import Check, Fault, checked, require
 from unlearning.operators.keys import key_id, read_public, verify, write_public
@@ -102,7 +102,7 @@ def verify_certificate(
 def warnings_of(certificate: Certificate) -> tuple[str, ...]:
     """What it says itself that it does not show."""
     alone = [] if certificate.approval == "four-eyes" else [f"a second person: {APPROVALS[certificate.approval]}"]
-    return *alone, *(f"{what}: {NOT_MEASURED}" for what in certificate.not_measured)
+    return *alone, *(f"{what}: {why_not_measured(what)}" for what in certificate.not_measured)
 
 
 def signer_of(checks: Iterable[Check], trusted: Mapping[str, bytes] | None) -> Signer:

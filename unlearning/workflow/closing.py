@@ -6,12 +6,13 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from unlearning.audit.log import excerpt
-from unlearning.certificates.certificate import NOTHING_FOUND
 from unlearning.certificates.chain import newest
+from unlearning.certificates.claims import NOTHING_FOUND
 from unlearning.certificates.times import SERVED
 from unlearning.certificates.verify import read_signed
 from unlearning.executor import Retrained
 from unlearning.requests.states import WITHDRAWN, State
+from unlearning.way import Way
 from unlearning.workflow import progress, proof
 from unlearning.workflow.progress import Verified
 from unlearning.workflow.proof import Done
@@ -21,7 +22,7 @@ from unlearning.workflow.work import Work
 def close(work: Work, folder: Path, batch: Verified) -> list[str]:
     """Serve, measure, certify and close a batch as it is noted in its folder; the requests that it is of."""
     ids, shards, ledger = batch.requests, batch.shards, work.workflow.ledger
-    retrained = work.executor.retrained(shards, folder / "rounds")
+    retrained = progress.answered(work.executor, shards, folder, batch.way)
     work.reach(ids, State.PUBLISHED)
     there: set[str] = set()
     if waiting := [id for id in ids if ledger.get(id).state != State.CLOSED]:
@@ -29,7 +30,7 @@ def close(work: Work, folder: Path, batch: Verified) -> list[str]:
         work.executor.serve(shards, retrained.adapters, withdrawn)
         _tell_served(work, folder, batch, withdrawn)
         if any(work.claim(id) != NOTHING_FOUND for id in ids):
-            work.executor.measure(shards, retrained.adapters, folder / "rounds")
+            work.executor.measure(shards, retrained.adapters, progress.rounds_of(folder, batch.way))
         work.executor.discard_erased(ids)
         there = _there_again(work, waiting)
     ready = [id for id in waiting if id not in there]
@@ -60,8 +61,9 @@ def _tell_served(work: Work, folder: Path, batch: Verified, withdrawn: Collectio
     """In the audit log, of each request all of whose shards are back, once; and to whoever is there."""
     back = [id for id in batch.requests if {*withdrawn}.isdisjoint(work.shards([id]))]
     if not batch.served:
+        by = {"method": batch.way.value} if batch.way == Way.APPROXIMATE else {}
         for id in back:
-            work.workflow.audit.append(SERVED, request=id)
+            work.workflow.audit.append(SERVED, request=id, **by)
         progress.note_verified(folder, work.key, batch.model_copy(update={"served": True}))
     seconds = work.times(back[0]).restored_seconds if back else None
     after = f"served again after {seconds:.1f} s" if seconds is not None else "served again"

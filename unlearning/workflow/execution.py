@@ -14,14 +14,17 @@ from typing import Any
 
 from fedrec.console.progress import working
 from fedrec.data.selection import Selection
-from fedrec.errors import command
+from fedrec.errors import FedrecError, command
 from fedrec.protocol.adapters import Model, digest_of
+from fedrec.text import one_line
 from unlearning.certificates.verify import read_signed
+from unlearning.executor import Located
 from unlearning.requests.batches import BATCHED
 from unlearning.requests.request import Request
 from unlearning.requests.states import STOPPED, State
 from unlearning.verification import Report
-from unlearning.workflow import progress, proof
+from unlearning.way import Way
+from unlearning.workflow import approximate, measuring, progress, proof
 from unlearning.workflow.closing import close, end
 from unlearning.workflow.findings import open_faults, refuse_altered
 from unlearning.workflow.planning import impact
@@ -35,10 +38,12 @@ class Execution(Work):
     """Carries out what was approved.
 
     Attributes:
+        way_now: in which what is planned now is carried out; what was begun goes on as it was planned.
         rederive: train the shards a second time from their start, and count the adapters that come out otherwise.
     """
 
     rederive: bool = False
+    way_now: Way = Way.EXACT
 
     def run(self) -> list[dict[str, Any]]:
         """Everything that is approved and not closed; what came of each request.
@@ -80,10 +85,11 @@ class Execution(Work):
         """As `--json` tells it."""
         certificate = self.workflow.certificates / f"{request.id}.json"
         signed = read_signed(certificate) if certificate.exists() else None
+        closed = request.state == State.CLOSED
         return {
             "id": request.id,
             "state": request.state.value,
-            "claim": self.claim(request.id) if request.state == State.CLOSED else None,
+            "claim": (signed.certificate.claim if signed else self.claim(request.id)) if closed else None,
             "reason": request.reasons.get("failed") if request.state == State.FAILED else None,
             "shards": list(request.shards or ()),
             "withdrawn_seconds": signed and signed.certificate.withdrawn_seconds,
@@ -94,33 +100,50 @@ class Execution(Work):
     def _plan(self, id: str, selection: Selection, client: str | None) -> None:
         """The impact plan, kept with the request; made again, it keeps the thresholds that were fixed first."""
         request = self.workflow.ledger.get(id)
-        plan = impact(self.executor, self.executor.locate(selection, client), self.workflow.rules)
-        fixed = {"thresholds": request.plan["thresholds"]} if request.plan else {}
-        self.workflow.plan(request, plan | fixed, self.signer)
+        plan = self._impact(id, self.executor.locate(selection, client))
+        if request.plan:
+            plan |= {"thresholds": request.plan["thresholds"]}
+            if plan.get("approximate") and request.plan.get("approximate"):
+                plan["approximate"] |= {name: request.plan["approximate"][name] for name in ("claim", "thresholds")}
+        self.workflow.plan(request, plan, self.signer)
+
+    def _impact(self, id: str, located: Located) -> dict[str, Any]:
+        """In the way that was chosen, or exactly where it cannot be forgotten approximately."""
+        rules = self.workflow.rules
+        if self.way_now != Way.EXACT and located.shards:
+            try:
+                return impact(self.executor, located, rules, self.way_now)
+            except FedrecError as error:
+                self.say(f"{id}  exactly, as approximately it cannot be done: {one_line(str(error))}")
+        return impact(self.executor, located, rules)
 
     def _carry_out(self, asked: Sequence[str]) -> None:
         """A batch, from its plans on; those of it that fail are left out where they do."""
         shards = self.shards(asked)
         self.say(f"{len(asked)} request{'s' if len(asked) > 1 else ''}, shards {', '.join(map(str, shards)) or 'none'}")
-        self.reach(asked, State.QUARANTINED)
-        gone = self.each(asked, lambda _, selection, client: self.executor.withdraw(selection, client, shards))
-        if not gone:
+        bridge = approximate.standing(self, asked, self.batches / progress.name(asked))
+        ids = [*asked] if bridge else self._erased(asked, shards)
+        if not ids:
             return
-        self.reach([*gone], State.ERASING)
-        seconds = self.times(next(iter(gone))).withdrawn_seconds  # also where it was broken off since
-        self.say("withdrawn everywhere" + (f" in {seconds:.2f} s" if seconds is not None else ""))
-        if baselines := [name for names in gone.values() for name in names]:
-            again = f"{command('simulate --resume', self.workflow.model.folder)} trains them again without the rows"
-            self.say(f"baselines {', '.join(baselines)} are removed with what they learned; {again}")
-        ids = [*self.each(gone, lambda id, selection, client: self.executor.erase(selection, client, id))]
-        shards, folder = self.shards(ids), self.batches / progress.name(ids)
-        models = progress.retrain(self.executor, shards, folder, self.key) if shards else {}
-        self.reach(ids, State.VERIFYING)
-        reports = self._verified(ids, shards, models, self._unequal(shards, folder) if self.rederive else None)
-        now, retrained = self.executor.locate(Selection()), self.executor.retrained(shards, folder / "rounds")
-        erasures = dict(sorted(now.erasures.items()))
-        batch = Verified(shards=tuple(shards), rounds=progress.mark(retrained), after=now.data, erasures=erasures)
-
+        shards, folder, way = self.shards(ids), self.batches / progress.name(ids), self.way(ids)
+        reports = None
+        if shards and way != Way.EXACT and bridge is None:
+            reports = approximate.answer(self, ids, shards, folder)
+        if reports is None or way == Way.BRIDGE:
+            if reports is not None:
+                bridge = approximate.bridge(self, reports, shards, folder)
+            reports, way = self._retrained(ids, shards, folder), Way.EXACT
+        else:
+            self.reach(ids, State.VERIFYING)
+        now, retrained = self.executor.locate(Selection()), progress.answered(self.executor, shards, folder, way)
+        batch = Verified(
+            shards=tuple(shards),
+            rounds=progress.mark(retrained),
+            after=now.data,
+            erasures=dict(sorted(now.erasures.items())),
+            way=way,
+            bridge=bridge.reports if bridge else {},
+        )
         passed = self.each(
             [id for id, report in reports.items() if self._passed(id, report)],
             lambda id, *_: proof.check(
@@ -133,6 +156,26 @@ class Execution(Work):
         batch = batch.model_copy(update={"requests": (*passed,), "reports": {id: reports[id] for id in passed}})
         progress.note_verified(folder, self.key, batch)
         close(self, folder, batch)
+
+    def _erased(self, asked: Sequence[str], shards: Sequence[int]) -> list[str]:
+        """Nobody serves what learned from these requests' rows, and the rows are gone; those of which that holds."""
+        self.reach(asked, State.QUARANTINED)
+        gone = self.each(asked, lambda _, selection, client: self.executor.withdraw(selection, client, shards))
+        if not gone:
+            return []
+        self.reach([*gone], State.ERASING)
+        seconds = self.times(next(iter(gone))).withdrawn_seconds  # also where it was broken off since
+        self.say("withdrawn everywhere" + (f" in {seconds:.2f} s" if seconds is not None else ""))
+        if baselines := [name for names in gone.values() for name in names]:
+            again = f"{command('simulate --resume', self.workflow.model.folder)} trains them again without the rows"
+            self.say(f"baselines {', '.join(baselines)} are removed with what they learned; {again}")
+        return [*self.each(gone, lambda id, selection, client: self.executor.erase(selection, client, id))]
+
+    def _retrained(self, ids: Sequence[str], shards: Sequence[int], folder: Path) -> dict[str, Report]:
+        """The shards trained again, and what that gives for each request."""
+        models = progress.retrain(self.executor, shards, folder, self.key) if shards else {}
+        self.reach(ids, State.VERIFYING)
+        return self._verified(ids, shards, models, self._unequal(shards, folder) if self.rederive else None)
 
     def _passed(self, id: str, report: Report) -> bool:
         """Whether a request's verification did; if not, it fails, and its shards stay withdrawn."""
@@ -174,5 +217,5 @@ class Execution(Work):
     ) -> dict[str, Report]:
         left = self.left(ids)
         requests = {id: self.workflow.ledger.get(id) for id in left}
-        facts = proof.measured(self.executor, list(requests.values()), shards, models, unequal)
-        return self.each(left, lambda id, *_: proof.judged(requests[id], left[id], facts))
+        facts = measuring.measured(self.executor, list(requests.values()), shards, models, unequal)
+        return self.each(left, lambda id, *_: measuring.judged(requests[id], left[id], facts))

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from fedrec.config import RunConfig
+from fedrec.errors import FedrecError
 from fedrec.models.embedded import cache
 from fedrec.reporting.formatting import clean
-from unlearning.certificates.certificate import NEVER_LEARNED, NOTHING_FOUND, RETRAINED, exactly
+from fedrec.text import one_line
 from unlearning.certificates.chain import newest
+from unlearning.certificates.claims import NEVER_LEARNED, NOTHING_FOUND, RETRAINED, approximately, exactly
 from unlearning.executor import Executor, Located
+from unlearning.way import Way
 from unlearning.workflow.workflow import Rules, certificates_of
 
 BACKUPS = "backups, until they are overwritten"
@@ -27,8 +30,16 @@ _WHY = {
 }
 
 
-def impact(executor: Executor, located: Located, rules: Rules) -> dict[str, Any]:
-    """As JSON takes it; no person in it, nor how many rows, which with the source at hand tells whose they are."""
+def impact(executor: Executor, located: Located, rules: Rules, way: Way = Way.EXACT) -> dict[str, Any]:
+    """As JSON takes it; no person in it, nor how many rows, which with the source at hand tells whose they are.
+
+    Args:
+        way: one that begins approximately has `approximate` beside what is claimed exactly.
+
+    Raises:
+        FedrecError: it cannot be forgotten approximately.
+    """
+    answer = {} if way == Way.EXACT else {"approximate": approximate(executor, located, rules)}
     claim = exactly(located.shards, bool(located.rows))
     config, cost, kept = executor.model.config, executor.cost(located.shards), kept_titles(located)
     return {
@@ -37,7 +48,8 @@ def impact(executor: Executor, located: Located, rules: Rules) -> dict[str, Any]
         "clients": sorted(located.rows),
         "retrained_clients": cost.clients,
         "rounds": cost.rounds,
-        "path": "exact",
+        "path": way.value,
+        **answer,
         "claim": claim,
         "why": _WHY[claim] + (f", {SAME_LIST} catalogue" if kept and located.shards else ""),
         "changed": {client: list(shards) for client, shards in sorted(located.changed.items())},
@@ -53,6 +65,37 @@ def impact(executor: Executor, located: Located, rules: Rules) -> dict[str, Any]
         "exceptions": [BACKUPS, *rules.exceptions],
         "elsewhere": [*kept, *out_of_reach(config), *rules.elsewhere],
     }
+
+
+def approximate(executor: Executor, located: Located, rules: Rules) -> dict[str, Any]:
+    """What forgetting approximately takes, may claim, and is judged by: the whole interval has to be within the limit.
+
+    Raises:
+        FedrecError: it cannot be done.
+    """
+    if located.changed:
+        raise FedrecError(f"nobody knows what else to forget: {changes(located.changed)}")
+    if not located.shards:
+        raise FedrecError("no shard learned from it, so there is nothing to forget")
+    cost = executor.unlearning(located)
+    thresholds = rules.thresholds.model_copy(update={"membership_end": "far"})
+    return {
+        "claim": approximately(thresholds.membership),
+        "retrained_clients": cost.clients,
+        "rounds": cost.rounds,
+        "estimated_seconds": round(cost.seconds, 1),
+        "thresholds": thresholds.model_dump(mode="json"),
+    }
+
+
+def offered(executor: Executor, located: Located, rules: Rules) -> dict[str, Any]:
+    """As `approximate`; or `why_not`, where it cannot be done; nothing where no shard learned from it."""
+    if not located.shards:
+        return {}
+    try:
+        return approximate(executor, located, rules)
+    except FedrecError as error:
+        return {"why_not": one_line(str(error))}
 
 
 def changes(changed: Mapping[str, Collection[int]]) -> str:

@@ -23,7 +23,9 @@ from unlearning.audit.canonical import canonical, digest
 from unlearning.executor import Executor, Retrained
 from unlearning.operators.keys import verify
 from unlearning.verification import Report
+from unlearning.way import Way
 
+_ROUNDS, _UNLEARNED = "rounds", "unlearned"
 _SAYS = "progress"  # so that no other signature of the operator's is one of these
 
 
@@ -32,11 +34,13 @@ class Verified(Section):
 
     Attributes:
         requests: that passed, each with its report.
-        shards: that were trained again, for all of them.
-        rounds: `mark` of that retraining.
+        shards: that were trained again, or unlearned, for all of them.
+        rounds: `mark` of that.
         after: what each client's rows that are left are known by.
         erasures: number and head of each client's last erasure then.
         served: that it was served again is in the audit log.
+        way: of the answer that is served: exact, or approximate.
+        bridge: the report of each request by which an approximate answer bridged to it; none where none did.
     """
 
     requests: tuple[str, ...] = ()
@@ -46,6 +50,23 @@ class Verified(Section):
     after: dict[str, str]
     erasures: dict[str, tuple[int, str]]
     served: bool = False
+    way: Way = Way.EXACT
+    bridge: dict[str, Report] = Field(default_factory=dict)
+
+
+class Bridging(Section):
+    """What is noted of an approximate answer once it is served, until the exact one is.
+
+    Attributes:
+        reports: of the requests that it was verified for.
+        shards: that it is of.
+        rounds: `mark` of that unlearning.
+    """
+
+    reports: dict[str, Report]
+    shards: tuple[int, ...]
+    rounds: str
+    way: Way = Way.APPROXIMATE
 
 
 def name(ids: Sequence[str]) -> str:
@@ -86,7 +107,7 @@ def mark(retrained: Retrained) -> str:
 
 def retrain(executor: Executor, shards: Sequence[int], folder: Path, key: Ed25519PrivateKey) -> dict[str, Model]:
     """The shards of a batch trained again, from the rounds in its folder that the owner of the key saw finished."""
-    rounds, path = folder / "rounds", folder / "rounds.json"
+    rounds, path = folder / _ROUNDS, folder / "rounds.json"
     seen = noted(path, key)
     if rounds.exists() and (seen is None or seen["shards"] != [*shards] or not _are_there(executor, folder, seen)):
         shutil.rmtree(rounds)
@@ -95,6 +116,18 @@ def retrain(executor: Executor, shards: Sequence[int], folder: Path, key: Ed2551
         note(path, key, {"shards": [*shards], "rounds": mark(executor.retrained(shards, rounds))})
 
     return executor.retrain(shards, rounds, finished)
+
+
+def answered(executor: Executor, shards: Sequence[int], folder: Path, way: Way) -> Retrained:
+    """What a batch's folder has of the answer of a way."""
+    if way == Way.APPROXIMATE:
+        return executor.unlearned(shards, folder / _UNLEARNED)
+    return executor.retrained(shards, folder / _ROUNDS)
+
+
+def rounds_of(folder: Path, way: Way) -> Path:
+    """Where a batch's folder keeps the rounds of the answer of a way."""
+    return folder / (_UNLEARNED if way == Way.APPROXIMATE else _ROUNDS)
 
 
 def note_verified(folder: Path, key: Ed25519PrivateKey, batch: Verified) -> None:
@@ -108,10 +141,22 @@ def verified(executor: Executor, folder: Path, key: Ed25519PrivateKey) -> Verifi
     return Verified.model_validate(batch) if batch is not None and _are_there(executor, folder, batch) else None
 
 
+def note_bridging(folder: Path, key: Ed25519PrivateKey, bridge: Bridging) -> None:
+    """Write what `bridging` reads of the batch in this folder."""
+    note(folder / "bridge.json", key, bridge.model_dump(mode="json"))
+
+
+def bridging(executor: Executor, folder: Path, key: Ed25519PrivateKey) -> Bridging | None:
+    """What is noted of an approximate answer that is served; None as `verified`."""
+    found = noted(folder / "bridge.json", key)
+    return Bridging.model_validate(found) if found is not None and _are_there(executor, folder, found) else None
+
+
 def _are_there(executor: Executor, folder: Path, seen: Mapping[str, Any]) -> bool:
     """Whether a batch's rounds are those that were noted."""
     try:
-        return mark(executor.retrained(seen["shards"], folder / "rounds")) == str(seen["rounds"])
+        way = Way(seen.get("way", Way.EXACT))
+        return mark(answered(executor, seen["shards"], folder, way)) == str(seen["rounds"])
     except Exception:  # whatever somebody put there
         return False
 

@@ -1,87 +1,40 @@
-"""What is measured after an erasure, and the certificate and evidence that follow."""
+"""The certificate of an erasure and its evidence, from what was done and measured."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-import numpy as np
-
 from fedrec.errors import FedrecError
-from fedrec.files import finite
-from fedrec.privacy.coarsening import coarse_change, coarse_membership
-from fedrec.protocol.adapters import Model, digest_of
+from fedrec.protocol.adapters import digest_of
 from unlearning.audit import log
 from unlearning.audit.canonical import digest
 from unlearning.audit.chain import ORIGIN
-from unlearning.certificates.bundle import as_written, participation, write_bundle
+from unlearning.certificates.bundle import BRIDGE, as_written, participation, write_bundle
 from unlearning.certificates.certificate import SignedCertificate, certificate_of, issue
 from unlearning.certificates.chain import newest
 from unlearning.certificates.checks import check_parts
 from unlearning.certificates.signatures import approval_of
-from unlearning.certificates.times import times
-from unlearning.executor import Executor, Retrained
+from unlearning.certificates.times import bridged, times
+from unlearning.executor import Retrained
 from unlearning.operators.registry import REGISTERED, REVOKED, told
 from unlearning.requests.request import Request
 from unlearning.verification import (
-    Measures,
     Report,
-    Thresholds,
-    adapter_faults,
     unmeasured,
-    verdict,
 )
+from unlearning.way import Way
 from unlearning.workflow.correspondence import write_documents
+from unlearning.workflow.measuring import before_of
 from unlearning.workflow.progress import Verified
 from unlearning.workflow.workflow import Workflow
 
 
 class Unproved(FedrecError):
     """What is to be certified does not hold together."""
-
-
-def measured(
-    executor: Executor,
-    requests: Sequence[Request],
-    shards: Sequence[int],
-    models: Mapping[str, Model],
-    unequal: int | None,
-) -> dict[str, Any]:
-    """What is measured of retrained shards before they are served, which all requests have in common.
-
-    Args:
-        unequal: adapters that a second training did not give again; None = there was none.
-    """
-    facts: dict[str, Any] = {"adapters_not_finite": 0, "adapters_untrained": 0, "unequal_adapters": unequal}
-    if shards:
-        rehearsal = executor.rehearse([request.id for request in requests], shards, models)
-        told = coarse_membership(np.array(rehearsal.forgotten), np.array(rehearsal.unseen))
-        facts |= finite(dict(zip(("membership_auc", "membership_low", "membership_high"), told, strict=True)))
-        if rehearsal.utility is not None:
-            change = coarse_change(*rehearsal.utility)
-            facts |= dict(zip(("utility", "utility_low", "utility_high"), change, strict=True))
-        tensors = [_named(state) for model in models.values() for state in model if _taught(state)]
-        facts["adapters_not_finite"], facts["adapters_untrained"] = adapter_faults(tensors)
-        facts["unanswered"] = rehearsal.unanswered
-        if rehearsal.forgotten:
-            facts["adapters_unchanged"] = _unchanged(requests, shards, models)
-    return facts
-
-
-def judged(request: Request, traces: int, facts: Mapping[str, Any]) -> Report:
-    """By the thresholds that the request's own plan fixed.
-
-    Args:
-        traces: how much of it was found after the erasure.
-        facts: as `measured` gives them.
-    """
-    plan = request.plan or {}
-    own = tuple(client for client in facts.get("unanswered", ()) if client in plan["clients"])
-    measures = Measures.model_validate({"traces": traces, **facts, "unanswered": own})
-    return verdict(measures, Thresholds.model_validate(plan["thresholds"]))
 
 
 @dataclass(frozen=True)
@@ -104,6 +57,16 @@ class Done:
     @property
     def plan(self) -> Mapping[str, Any]:
         return self.request.plan or {}
+
+    @property
+    def claim(self) -> str:
+        """The planned one of the answer that came about."""
+        return str((self.plan["approximate"] if self.batch.way == Way.APPROXIMATE else self.plan)["claim"])
+
+    @property
+    def bridge(self) -> Report | None:
+        """By what the approximate answer was verified that was served before."""
+        return self.batch.bridge.get(self.request.id)
 
     @property
     def places(self) -> dict[int, int]:
@@ -182,7 +145,7 @@ def _evidence(done: Done) -> dict[str, Any]:
             {
                 "client": client,
                 "shard": shard,
-                "before": _before(plan, client, shard) or None,
+                "before": before_of(plan, client, shard) or None,
                 "after": digest_of(final[client][place]),
             }
             for client in sorted(final)
@@ -195,6 +158,7 @@ def _evidence(done: Done) -> dict[str, Any]:
         },
         "verification.json": done.report.model_dump(mode="json"),
         "audit.jsonl": log.excerpt(workflow.audit.path, request.id),
+        **({BRIDGE: done.bridge.model_dump(mode="json")} if done.bridge is not None else {}),
     }
 
 
@@ -208,7 +172,7 @@ def _facts(done: Done, parts: Mapping[str, Any]) -> dict[str, Any]:
         "scope": request.scope.conditions,
         "client": request.scope.client,
         "method": done.retrained.method if trained else "record-erasure",
-        "claim": plan["claim"],
+        "claim": done.claim,
         "code_version": f"fedrec {version('fedrec')}",
         "config": digest(parts["config.json"]),
         "seeds": {"run": parts["config.json"]["seed"]},
@@ -226,6 +190,20 @@ def _facts(done: Done, parts: Mapping[str, Any]) -> dict[str, Any]:
         "exceptions": [{"what": what} for what in plan["exceptions"]],
         "elsewhere": [{"what": what} for what in plan["elsewhere"]],
         "audit_head": parts["audit.jsonl"][-1]["hash"],
+        "bridge": _bridge(done, parts),
+    }
+
+
+def _bridge(done: Done, parts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the certificate says of the approximate answer that was served before."""
+    if BRIDGE not in parts:
+        return None
+    served, replaced = bridged(parts["audit.jsonl"], done.request.id)
+    return {
+        "claim": done.plan["approximate"]["claim"],
+        "served_at": served,
+        "replaced_at": replaced,
+        "verification_report": digest(parts[BRIDGE]),
     }
 
 
@@ -241,38 +219,3 @@ def _approval(request: Request, parts: Mapping[str, Any], signer: str) -> dict[s
 
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _unchanged(requests: Sequence[Request], shards: Sequence[int], models: Mapping[str, Model]) -> int | None:
-    """How many adapters are as they were, where all are; None where what they were, or had learned, is not known.
-
-    Rows that came or went since a shard was trained may be the ones that are erased, and it never had them.
-    """
-    plans = [request.plan or {} for request in requests]
-    if any(plan["changed"] for plan in plans):
-        return None
-    before = {
-        (client, shard): _before(plan, client, shard) for plan in plans for client in models for shard in plan["shards"]
-    }
-    after = {
-        (client, shard): digest_of(state)
-        for client, model in models.items()
-        for shard, state in zip(shards, model, strict=True)
-    }
-    if not all(before.get(each) for each in after):
-        return None
-    return len(after) if before == after else 0
-
-
-def _before(plan: Mapping[str, Any], client: str, shard: int) -> str | None:
-    known = plan["adapters_before"].get(client, [])
-    return known[plan["shards"].index(shard)] if shard in plan["shards"] and known else None
-
-
-def _named(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.replace(".B", ".lora_B").replace(".A", ".lora_A"): array for name, array in state.items()}
-
-
-def _taught(state: Mapping[str, Any]) -> bool:
-    """Whether any client had a row to teach it; otherwise it is still the initial one, with B zero."""
-    return any(array.any() for name, array in state.items() if name.endswith(".B"))

@@ -19,6 +19,7 @@ from unlearning.audit import log
 from unlearning.certificates.times import Times, times
 from unlearning.executor import Executor, Say
 from unlearning.requests.states import PATH, State
+from unlearning.way import Way
 from unlearning.workflow.workflow import Workflow
 
 Result = TypeVar("Result")
@@ -78,9 +79,20 @@ class Work:
     def claim(self, id: str) -> str:
         return str((self.workflow.ledger.get(id).plan or {})["claim"])
 
+    def way(self, ids: Iterable[str]) -> Way:
+        """That of requests that are carried out together: exactly for all where one is to be so, as that is enough for
+        every one of them; and with a bridge where any has one."""
+        ways = {(self.workflow.ledger.get(id).plan or {}).get("path", Way.EXACT) for id in ids}
+        return next((way for way in (Way.EXACT, Way.BRIDGE) if way in ways), Way.APPROXIMATE)
+
     def left(self, ids: Iterable[str]) -> dict[str, int]:
         """How much is found of each now; without those that fail because nobody can say."""
-        return self.each(ids, lambda _, selection, client: self.executor.locate(selection, client).traces)
+        return self.each(ids, lambda id, *_: self.traces(id))
+
+    def traces(self, id: str) -> int:
+        """How much is found of a request's rows now."""
+        ledger = self.workflow.ledger
+        return self.executor.locate(ledger.selection(id), ledger.get(id).scope.client).traces
 
     def times(self, id: str) -> Times:
         """What the audit log tells."""

@@ -7,13 +7,14 @@ from unlearning.audit.canonical import canonical, digest
 from unlearning.audit.chain import linked
 from unlearning.audit.log import excerpt
 from unlearning.certificates.bundle import Round, participation, write_bundle
-from unlearning.certificates.certificate import RETRAINED, issue
+from unlearning.certificates.certificate import issue
+from unlearning.certificates.claims import RETRAINED, approximately
 from unlearning.certificates.documents import Beside, Head
-from unlearning.certificates.times import SERVED
+from unlearning.certificates.times import BRIDGED, SERVED
 from unlearning.operators.keyring import Keyring
 from unlearning.operators.keys import ROLES, key_id, write_public
 from unlearning.operators.registry import REGISTERED, REVOKED
-from unlearning.verification import Measures, Thresholds, verdict
+from unlearning.verification import RETRAINING, BeforeAfter, Measures, Thresholds, verdict
 
 REQUEST = "11111111-2222-4333-8444-555555555555"
 PERSON = "reader-0042@example.org"
@@ -26,6 +27,11 @@ GOOD = Measures(
     membership_auc=0.52, membership_low=0.41, membership_high=0.63, utility=-0.001, traces=0, adapters_not_finite=0,
     adapters_untrained=0,
 )  # fmt: skip
+FIGURES = BeforeAfter(
+    membership_auc=0.71, membership_low=0.6, membership_high=0.8, auc=(0.68, 0.68), erased_loss=(0.41, 0.66),
+    unseen_loss=(0.62, 0.63),
+)  # fmt: skip
+BRIDGE_AT = "10:00:41.500"
 HEAD = Head(REQUEST, "Films Ltd, dpo@films.example", date(2026, 1, 12), date(2026, 1, 31))
 BESIDE = Beside(verdict(GOOD, Thresholds()), {}, 4)
 
@@ -79,12 +85,27 @@ def signatures(keys, plan, people, changed):
     return found
 
 
+def approximate(threshold=0.15, **changes):
+    """What `made` takes for an approximate certificate, and what is changed of that."""
+    far = Thresholds(membership=threshold, membership_end="far")
+    answer = {
+        "claim": approximately(threshold), "retrained_clients": ["client-0", "client-1"], "rounds": 1,
+        "thresholds": far.model_dump(mode="json"),
+    }  # fmt: skip
+    plan = {"path": "approximate", "thresholds": Thresholds().model_dump(mode="json"), "approximate": answer}
+    return {
+        "measures": GOOD.model_copy(update={"approximate": FIGURES, "utility": 0.0}), "thresholds": far, "ran": 1,
+        "planned": plan, "served": {"method": "approximate"}, "method": "approximate-e2urec",
+        "claim": answer["claim"], "not_measured": [RETRAINING], **changes,
+    }  # fmt: skip
+
+
 PEOPLE = {"asked": "ada", "approved": "ben", "planned": "signer"}
 
 
 def made(
     folder, *, measures=GOOD, thresholds=None, previous=None, change=None, plan_first=True, approved_first=True,
-    people=PEOPLE, signed=None, planned=None, **facts,
+    people=PEOPLE, signed=None, planned=None, served=None, bridged=False, ran=2, **facts,
 ):  # fmt: skip
     """Write bundle and certificate into a folder; `change` may alter the evidence's parts, `facts` the certificate's.
 
@@ -92,6 +113,9 @@ def made(
         people: who asked, approved and planned it; `signer` signs the certificate.
         signed: what is changed before it is signed: see `signatures`; and by name what of `operators`.
         planned: what the plan, signed as it is, says otherwise.
+        served: what the log tells of how it was served again.
+        bridged: whether the log tells of an approximate answer before.
+        ran: rounds.
 
     Returns:
         the certificate's path, the bundle's, and the signed certificate.
@@ -126,12 +150,17 @@ def made(
         "plan.json": plan,
         "config.json": {"seed": 1, "shards": 4, "rounds": 2},
         "participation.jsonl": participation(
-            [Round(shard=3, round=k, seed=1, models={a["client"]: a["after"] for a in ADAPTERS}) for k in (1, 2)]
+            [
+                Round(shard=3, round=k, seed=1, models={a["client"]: a["after"] for a in ADAPTERS})
+                for k in range(1, ran + 1)
+            ]
         ),
         "adapters.json": ADAPTERS,
         "data_manifest.json": data,
         "verification.json": report.model_dump(mode="json"),
-        "audit.jsonl": _audited(folder / "audit.jsonl", plan, who["approved"], plan_first, approved_first),
+        "audit.jsonl": _audited(
+            folder / "audit.jsonl", plan, who["approved"], plan_first, approved_first, served, bridged
+        ),
     }
     if change:
         change(parts)
@@ -148,7 +177,7 @@ def made(
         "dataset_after": digest(data["after"]),
         "adapters": ADAPTERS,
         "shards": [3],
-        "rounds": 2,
+        "rounds": ran,
         "clients": ["client-0", "client-1"],
         "withdrawn_seconds": 0.125,
         "restored_seconds": 42.0,
@@ -192,7 +221,7 @@ def failed(verdict):
     return [check.name for check in verdict.checks if not check.ok]
 
 
-def _audited(path, plan, approval, plan_first, approved_first):
+def _audited(path, plan, approval, plan_first, approved_first, served, bridged):
     """The excerpt of a log, written as of the day of the work: out of use after 0.125 s, and back after 42 s."""
     approved = {"signature": sha256(bytes.fromhex(approval["signature"])).hexdigest(), "state": "identified"}
     planned = {"state": "planned", "plan": digest(plan)}
@@ -212,7 +241,8 @@ def _audited(path, plan, approval, plan_first, approved_first):
         ),
         ("10:00:01.000", "submitted", {"request": REQUEST.replace("1", "9"), "pseudonym": "ef" * 32}),
         ("10:00:41.000", "state-changed", {"request": REQUEST, "state": "verifying"}),
-        ("10:00:42.000", SERVED, {"request": REQUEST}),
+        *([(BRIDGE_AT, BRIDGED, {"request": REQUEST})] if bridged else []),
+        ("10:00:42.000", SERVED, {"request": REQUEST, **(served or {})}),
     ]
     lines = linked(
         {"seq": seq, "at": f"2026-01-31T{at}Z", "event": event, "facts": facts}

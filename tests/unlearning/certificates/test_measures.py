@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.unlearning.certificates.made import BESIDE, GOOD, HEAD, failed, made, trusted
-from unlearning.certificates.certificate import NOT_MEASURED, approximately
+from tests.unlearning.certificates.made import BESIDE, GOOD, HEAD, approximate, failed, made, trusted
+from unlearning.certificates.certificate import NOT_MEASURED
+from unlearning.certificates.claims import approximately
 from unlearning.certificates.documents import page, reply
 from unlearning.certificates.verify import verify_certificate
 from unlearning.verification import Thresholds
@@ -25,11 +26,12 @@ def test_over_forgotten_and_still_remembered_fail(tmp_path, auc, why):
 
 
 def test_an_approximate_claim_needs_the_whole_interval(tmp_path):
-    thresholds = Thresholds(membership=0.15, membership_end="far")
-    path, bundle, _ = made(tmp_path, thresholds=thresholds, claim=approximately(0.15), rounds=2)
+    path, bundle, _ = made(tmp_path, **approximate(0.15))
     assert verify_certificate(path, bundle=bundle).intact
-    path, bundle, _ = made(tmp_path, thresholds=thresholds, claim=approximately(0.12))
-    assert failed(verify_certificate(path, bundle=bundle)) == ["verification"]
+    path, bundle, _ = made(tmp_path, **approximate(0.12))
+    assert failed(verify_certificate(path, bundle=bundle)) == ["verdict", "verification"]
+    path, bundle, _ = made(tmp_path, **approximate(0.15, claim=approximately(0.12)))  # stronger than was verified
+    assert failed(verify_certificate(path, bundle=bundle)) == ["agreement", "verification"]
 
 
 def test_how_sure_the_figures_are_is_told_and_so_is_that_few_rows_show_nothing(tmp_path):

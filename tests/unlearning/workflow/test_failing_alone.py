@@ -15,7 +15,7 @@ from clients.client import Client
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection
 from fedrec.ensemble import erasure_steps
-from fedrec.ensemble.erased_rows import discard, held, hold
+from fedrec.ensemble.erased_rows import Erased, discard, held, hold
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from server.simulated_run import SimulatedRun
@@ -25,7 +25,7 @@ from unlearning.executor import Rehearsal
 from unlearning.requests.states import State
 from unlearning.requests.transitions import Decision
 from unlearning.workflow import execution as executed
-from unlearning.workflow import proof
+from unlearning.workflow import measuring, proof
 from unlearning.workflow.execution import Execution
 
 
@@ -142,16 +142,16 @@ def test_a_broken_file_of_a_client_blocks_nothing_and_is_gone(
 
 def test_held_rows_that_a_crash_left_broken_are_not_held(tmp_path: Path) -> None:
     window = Window(np.arange(5), np.array([4]), np.array([0], np.intp))
-    hold(tmp_path, "r", [window], [1])
-    assert held(tmp_path, "r")[1] == [1]
+    hold(tmp_path, "r", Erased([window], np.array([1]), np.array([0], np.int32), ("u07",)))
+    assert held(tmp_path, "r").labels.tolist() == [1] and held(tmp_path, "r").people == ("u07",)
     whole = {end: (tmp_path / f"r.{end}").read_bytes() for end in ("key", "rows")}
     for end, content in whole.items():
         for broken in (b"", content[:20], content[:-1]):
             (tmp_path / f"r.{end}").write_bytes(broken)
-            assert held(tmp_path, "r") == ([], [])
+            assert not held(tmp_path, "r").windows
         (tmp_path / f"r.{end}").write_bytes(content)
     discard(tmp_path, "r")
-    assert held(tmp_path, "r") == ([], []) and not list(tmp_path.iterdir())
+    assert not held(tmp_path, "r").windows and not list(tmp_path.iterdir())
 
 
 def test_each_is_judged_by_the_thresholds_that_its_own_plan_fixed(
@@ -220,7 +220,7 @@ def test_what_nobody_foresaw_fails_the_request_alone_and_names_nobody(
 ) -> None:
     run = finished(tmp_path / "run")
     bad, good = asked(run, *of("u07", "u11"))
-    where: ModuleType = executed if step == "impact" else proof
+    where: ModuleType = {"impact": executed, "judged": measuring, "certify": proof}[step]
     real, calls = getattr(where, step), []
 
     def once(*args: Any) -> Any:

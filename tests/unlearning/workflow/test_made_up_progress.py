@@ -130,7 +130,7 @@ def test_rounds_that_this_operator_saw_finished_are_gone_on_with(
     monkeypatch.setattr(
         work.executor.federation,  # type: ignore[attr-defined]
         "_train_round",
-        lambda number, *how: (trained.append(number), real(number, *how))[1],
+        lambda question, *how: (trained.append(question.round), real(question, *how))[1],
     )
     work.run()
     assert served(run) == forgotten and len(ids) == 2

@@ -25,6 +25,7 @@ from unlearning.commands.forget.certificate import certificate, keys, verify
 from unlearning.commands.forget.decide import approve, cancel, extend, hold, refuse, release
 from unlearning.commands.forget.listing import list_, show, status, warn
 from unlearning.commands.forget.submit import submit
+from unlearning.way import Way
 
 
 @over_workflow
@@ -35,7 +36,7 @@ def plan(given: Opened, id: RequestId) -> None:
     from fedrec.reporting.formatting import duration
     from unlearning.requests.states import TERMINAL
     from unlearning.workflow.findings import refuse_altered
-    from unlearning.workflow.planning import changes, impact
+    from unlearning.workflow.planning import changes, impact, offered
 
     workflow = given.workflow
     request = workflow.ledger.get(workflow.named(id))
@@ -50,7 +51,7 @@ def plan(given: Opened, id: RequestId) -> None:
                 refuse_altered(workflow)
                 executor.catch_up(given.say)
         located = executor.locate(workflow.ledger.selection(request.id), request.scope.client)
-        found = impact(executor, located, workflow.rules)
+        found, offer = impact(executor, located, workflow.rules), offered(executor, located, workflow.rules)
     shards = ", ".join(map(str, found["shards"]))
     holders = ", ".join(f"{client} ({rows} rows)" for client, rows in located.rows.items()) or "nobody"
     again = f"{shards} of {found['of_shards']}; {found['rounds']} rounds again at all clients"
@@ -60,13 +61,28 @@ def plan(given: Opened, id: RequestId) -> None:
         given.say(f"because    {changes(found['changed'])}")
     given.say(f"takes      about {duration(found['estimated_seconds'])}{'; withdrawn at once' if shards else ''}")
     given.say(f"claim      {found['claim']} ({found['why']})")
+    if "why_not" in offer:
+        given.say(f"or         not approximately: {offer['why_not']}")
+    elif offer:
+        given.say(
+            f"or         about {duration(offer['estimated_seconds'])} with --way approximate, if it is shown to be"
+        )
+        given.say(f"           {offer['claim']}, and with --way bridge until the exact answer is there")
     given.say(f"baselines  {', '.join(found['baselines_removed']) or 'none'} to be removed")
     given.say(f"remains    {'; '.join([*found['exceptions'], *found['elsewhere']])}")
     given.tell_sender()
-    given.write({**found, "clients": located.rows})
+    given.write({**found, "clients": located.rows, "approximate": offer or None})
 
 
 def run(
+    way: Annotated[
+        Way,
+        typer.Option(
+            help="exact: what learned from the rows is trained again. approximate: it is changed until it tells them "
+            "from others no better than the limit, which is quicker and claims less. bridge: the latter at once, and "
+            "the former when it is done. What was begun before goes on as it was planned."
+        ),
+    ] = Way.EXACT,
     rederive: Annotated[
         bool, typer.Option("--rederive", help="Train the shards twice, and publish only what came out equal.")
     ] = False,
@@ -80,6 +96,8 @@ def run(
     from fedrec.parallel.worker_count import get_ready, parse_workers
     from unlearning.commands.forget.carry_out import carry_out
 
+    if rederive and way == Way.APPROXIMATE:
+        raise UsageError(f"--rederive trains again, and --way {way} does not: choose --way exact or bridge")
     processes = parse_workers(workers)
     get_ready(processes, *session().modules)
     given = opened(run, database, json)
@@ -88,7 +106,7 @@ def run(
         who = command("forget keys --run", workflow.model.folder)
         raise UsageError(f"--by {signer}: no signer in force; {who} shows who is, and with --create makes one")
     outcomes = carry_out(
-        given.host, workflow, signer, workers=processes, say=given.say, rederive=rederive, database=database
+        given.host, workflow, signer, workers=processes, say=given.say, rederive=rederive, way=way, database=database
     )
     for outcome in outcomes:
         given.say(f"{outcome['id']}  {outcome['state']}  {outcome['certificate'] or ''}")

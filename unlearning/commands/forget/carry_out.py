@@ -7,6 +7,7 @@ from typing import Any
 from fedrec.errors import FedrecError, Interrupted, command
 from fedrec.lock import only_writer
 from unlearning.executor import Host, Say
+from unlearning.way import Way
 from unlearning.workflow.execution import Execution
 from unlearning.workflow.workflow import Workflow
 
@@ -19,6 +20,7 @@ def carry_out(
     workers: str | int = 0,
     say: Say = lambda text: None,
     rederive: bool = False,
+    way: Way = Way.EXACT,
     database: str | None = None,
 ) -> list[dict[str, Any]]:
     """What came of each request.
@@ -27,6 +29,7 @@ def carry_out(
         signer: the operator who signs plans and certificates.
         workers: as `parse_workers` gives it.
         rederive: as `Execution` has it.
+        way: of what was not begun yet.
         database: URL of the ledger; None = where it is anyway.
 
     Raises:
@@ -36,7 +39,7 @@ def carry_out(
     """
     try:
         with only_writer(workflow.model.folder), host.executor(workflow.ledger, workers) as executor:
-            outcomes = Execution(workflow, executor, signer, say, rederive).run()
+            outcomes = Execution(workflow, executor, signer, say, rederive, way).run()
             host.publish(database)
             for path, why in host.stale_files(workflow.ledger):
                 raise FedrecError(f"{path}: {why.partition('; ')[0]}, and this did not put it right: restore it")
