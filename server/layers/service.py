@@ -54,11 +54,8 @@ class LayerService:
             "grpc.max_send_message_length": -1,
             "grpc.so_reuseport": 0,
         }
-        self._server = grpc.server(
-            ThreadPoolExecutor(streams, thread_name_prefix="layers"),
-            options=list(options.items()),
-            maximum_concurrent_rpcs=streams,
-        )
+        self._pool = ThreadPoolExecutor(streams, thread_name_prefix="layers")
+        self._server = grpc.server(self._pool, options=list(options.items()), maximum_concurrent_rpcs=streams)
         service, name = METHOD.strip("/").split("/")
         handler = grpc.stream_stream_rpc_method_handler(self._train)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {name: handler}),))
@@ -78,6 +75,7 @@ class LayerService:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._server.stop(0).wait()
+        self._pool.shutdown()
         self._sessions.drop(0.0)
 
     def ticket(self, client: str) -> Ticket:

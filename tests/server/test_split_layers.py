@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,11 @@ import numpy as np
 import pytest
 
 from fedrec.errors import UsageError
+from fedrec.models.split import Middle
+from fedrec.training.middle import MiddleSession
 from server.simulated_run import open_run
 from tests.conftest import TITLES, Settings
+from tests.server.test_federated_executor import asked, execution, of, served, trained, trained_now, without
 from tests.server.test_federation import made, ran, result_of
 
 
@@ -49,11 +54,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory, small: Settings, settings: d
 def test_a_federation_of_split_clients_has_the_results_of_whole_ones(
     tmp_path: Path, small: Settings, settings: dict[str, Any], whole: Path, over: str
 ) -> None:
-    split = ran(tmp_path / "split", small(**settings, split__head=1, split__over=over))
+    split = result_of(trained(tmp_path / "run", small(**settings, split__head=1, split__over=over)))
     losses = result_of(open_run(whole))["history"][-1]["train_loss"]
     assert split["history"][-1]["train_loss"] == pytest.approx(losses, abs=1e-5)
     assert not split["history"][-1]["dropped"]
-    for one, two in zip(model_of(tmp_path / "split"), model_of(whole), strict=True):
+    for one, two in zip(model_of(tmp_path / "run"), model_of(whole), strict=True):
         assert one.keys() == two.keys()
         for name in one:
             np.testing.assert_allclose(one[name], two[name], rtol=1e-4, atol=1e-5)
@@ -65,3 +70,21 @@ def test_a_split_that_the_base_does_not_allow_is_refused_before_anything_is_made
     with pytest.raises(UsageError, match=r"split\.head = 3, split\.tail = 1: the model has 4 blocks"):
         made(tmp_path / "run", small(base=deep_base, split__head=3))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_an_erased_person_is_in_no_middle_and_nothing_stays_with_the_layer_service(
+    tmp_path: Path, small: Settings, settings: dict[str, Any], ratings: Path
+) -> None:
+    split = small(**settings, split__head=1, split__over="grpc")
+    run = trained(tmp_path / "run", split)
+    asked(run, *of("u07"))
+    (outcome,) = execution(run).run()
+    assert outcome["state"] == "closed"
+    never = trained_now(tmp_path / "never", {**split, "data.path": without(ratings, tmp_path, {"u07"})})
+    assert served(run) == served(never)  # to the bit, the middle's layers among them
+    middles = [kept for kept in gc.get_objects() if type(kept) is Middle]
+    assert any(middles)
+    assert not any(module._forward_hooks for middle in middles for module in middle.layers.modules())
+    assert not [kept for kept in gc.get_objects() if type(kept) is MiddleSession]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("layers")]
