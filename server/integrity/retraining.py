@@ -61,6 +61,8 @@ def retrain_stale(clients: Clients, ledger: Ledger, say: Say, lost: Collection[i
         again = f"remove that folder, and {command('simulate --resume', run.folder)} trains every round again"
         raise FedrecError(f"{run.rounds.folder}: shard {shards[0]} is {stale[shards[0]]}; {restore}, or {again}")
     for shard in shards:
+        if shard in newest and (why := newest[shard].gone):
+            raise FedrecError(f"{path}: shard {shard} is {stale[shard]}: {why}; {restore}")
         say(f"{path}: shard {shard} is {stale[shard]}: trained again")
     shutil.rmtree(_folder(run), ignore_errors=True)
     models = Federation(clients.grid, run).retrain(shards, Rounds(_folder(run)), lambda: None)

@@ -65,6 +65,8 @@ class CentralExecutor:
         newest, out = published(at_rest, ledger), ledger.shards_out()
         stale = differ(newest, {CENTRAL: at_rest.kept()}) if chain else {}
         for shard, request in stale.items():
+            if why := newest[shard].gone:
+                raise FedrecError(f"{at_rest.folder}: shard {shard} is of before it: {why}; restore it as it was after")
             say(f"shard {shard} is of before erasure {request}, as if it had been put back: trained again")
             shutil.rmtree(ShardFiles(at_rest.folder, shard).path)
         lacks = {*model.shards} - out - model.ensemble.named().keys()

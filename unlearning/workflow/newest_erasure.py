@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from fedrec.vault.vault import Vault
 from unlearning.certificates.chain import in_row
+from unlearning.certificates.claims import claimed_threshold
 from unlearning.executor import TrainedModel
 from unlearning.requests.reader import Reader
 from unlearning.requests.states import State
@@ -30,10 +31,16 @@ def lacks(vault: Vault, end: tuple[int, str]) -> bool:
 
 
 class Newest(NamedTuple):
-    """By client the hash of its adapter, and the request for which it was trained."""
+    """By client the hash of its adapter, the request for which it was trained, and whether training gives it again."""
 
     adapters: dict[str, str]
     request: str
+    exact: bool = True
+
+    @property
+    def gone(self) -> str:
+        """Why what is of before it is not put right by training; empty where it is."""
+        return "" if self.exact else f"erasure {self.request} left an approximate answer, which nothing makes again"
 
 
 def published(model: TrainedModel, ledger: Reader) -> dict[int, Newest]:
@@ -44,7 +51,8 @@ def published(model: TrainedModel, ledger: Reader) -> dict[int, Newest]:
     for certificate in (signed.certificate for signed in in_row(certificates_of(model)) if signed.digest in known):
         for shard in certificate.shards:
             hashes = {each.client: each.after for each in certificate.adapters if each.shard == shard}
-            found[shard] = Newest({client: after for client, after in hashes.items() if after}, certificate.request)
+            adapters = {client: after for client, after in hashes.items() if after}
+            found[shard] = Newest(adapters, certificate.request, claimed_threshold(certificate.claim) is None)
     return {shard: newest for shard, newest in found.items() if shard not in out}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from fedrec.errors import FedrecError
 from fedrec.files import write_json
 from server.simulated_run import SimulatedRun
 from tests.conftest import Settings
@@ -210,6 +211,17 @@ def test_of_several_shards_each_is_trained_again(tmp_path: Path, small: Settings
     said: list[str] = []
     (outcome,) = at(KINDS["central"], folder, Way.APPROXIMATE, said).run()
     assert outcome["claim"] == RETRAINED and any("a model of 2 shards trains the touched ones again" in x for x in said)
+
+
+def test_what_it_was_before_is_not_believed_and_cannot_be_made_anew(kind: Kind, folder: Path, original: Path) -> None:
+    asked(kind.open(folder), *of("u07"))
+    at(kind, folder, Way.APPROXIMATE).run()
+    for name in ("rounds", "shards"):
+        if (original / name).exists():
+            shutil.rmtree(folder / name)
+            shutil.copytree(original / name, folder / name)
+    with pytest.raises(FedrecError, match="left an approximate answer, which nothing makes again"):
+        kind.execution(folder).run()
 
 
 def interrupted(*_: object) -> Iterator[None]:
