@@ -150,6 +150,7 @@ class Run:
         signer: str | None = None,
         identity: str = "known-account",
         ground: str = "17(1)(b)",
+        way: str = "exact",
         workers: str | int = "auto",
     ) -> Erasure:
         """A request submitted, approved and carried out at once, with every other one that is approved.
@@ -161,18 +162,20 @@ class Run:
                 (FEDREC_KEYS, FEDREC_PASSPHRASE).
             identity: how the person was identified.
             ground: the legal ground.
+            way: exact, approximate, or bridge: as `fedrec forget run --way`.
 
         Raises:
-            UsageError: nobody is so named, or nothing.
+            UsageError: nobody is so named, or nothing, or there is no such way.
             FedrecError: it cannot be carried out.
         """
         from fedrec.parallel.worker_count import parse_workers
         from server.host import RunHost
         from unlearning.commands.forget.carry_out import carry_out
         from unlearning.commands.forget.submit import Known, of_users, part_of
+        from unlearning.way import way_named
         from unlearning.workflow.workflow import Workflow
 
-        host = RunHost(self._stored)
+        host, chosen = RunHost(self._stored), way_named(way)
         workflow = Workflow(self._stored)
         first = workflow.ensure_one()[0] if None in (requester, approver, signer) else ""
         part = part_of(workflow, client, items, since, until)
@@ -181,7 +184,7 @@ class Run:
             of_users(part, users), client=client, channel="python", ground=ground, requester=requester or first
         )
         workflow.approve(request.id, approver or first, identity)
-        outcomes = carry_out(host, workflow, signer or first, workers=parse_workers(str(workers)))
+        outcomes = carry_out(host, workflow, signer or first, workers=parse_workers(str(workers)), way=chosen)
         outcome = next(each for each in outcomes if each["id"] == request.id)
         documents = workflow.documents_of(request.id)
         return Erasure(

@@ -12,11 +12,24 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from fedrec.errors import UsageError
+
 
 class Way(StrEnum):
     EXACT = "exact"
     APPROXIMATE = "approximate"
     BRIDGE = "bridge"
+
+
+def way_named(name: str) -> Way:
+    """
+    Raises:
+        UsageError: there is none of that name.
+    """
+    try:
+        return Way(name)
+    except ValueError:
+        raise UsageError(f"way {name}: choose {', '.join(Way)}") from None
 
 
 UNLEARNED = "approximate-"

@@ -14,6 +14,8 @@ SERVED = "served-again"
 """Of an approximate answer with `method` approximate."""
 BRIDGED = "served-approximately"
 """The approximate answer is served, until the exact one is."""
+UNBRIDGED = "withdrawn-again"
+"""It is served no more, and the exact one is not yet."""
 _WORK = ("quarantined", "erasing", "verifying", "published", SERVED)
 
 
@@ -49,14 +51,17 @@ def reached(lines: Iterable[Mapping[str, Any]], request: str) -> dict[str, datet
 
 
 def bridged(lines: Iterable[Mapping[str, Any]], request: str) -> tuple[datetime | None, datetime | None]:
-    """When an approximate answer began to bridge, and when it was replaced, since the request was identified last.
-
-    A bridge that was taken away again before it was replaced is the last one's beginning.
-    """
-    mine = _since_identified(lines, request)
-    began = [_at(line) for line in mine if line.get("event") == BRIDGED]
-    ended = [_at(line) for line in mine if line.get("event") == SERVED]
-    return (began[-1], ended[-1] if ended else None) if began else (None, None)
+    """When an approximate answer began to bridge, and when the exact one took its place, since the request was
+    identified last; None of one that was withdrawn again before that."""
+    began: datetime | None = None
+    ended: datetime | None = None
+    for line in _since_identified(lines, request):
+        event = line.get("event")
+        if event in (BRIDGED, UNBRIDGED):
+            began, ended = _at(line) if event == BRIDGED else None, None
+        elif event == SERVED:
+            ended = _at(line)
+    return (began, ended) if began else (None, None)
 
 
 def served_by(lines: Iterable[Mapping[str, Any]], request: str) -> str | None:

@@ -7,12 +7,13 @@ and kept where they were. Whatever is broken off before the answer is noted is m
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from fedrec.errors import FedrecError
 from fedrec.text import one_line
-from unlearning.certificates.times import BRIDGED
+from unlearning.audit import log
+from unlearning.certificates.times import BRIDGED, UNBRIDGED, bridged
 from unlearning.requests.states import WITHDRAWN
 from unlearning.verification import Report
 from unlearning.way import Way
@@ -72,3 +73,12 @@ def standing(work: Work, ids: Sequence[str], folder: Path) -> Bridging | None:
     work.executor.serve(found.shards, unlearned.adapters)  # a client may have lost it since
     work.say("the approximate answer is served since an earlier start; the exact one is trained")
     return found
+
+
+def unbridge(work: Work, ids: Iterable[str]) -> None:
+    """Tell in the audit log that what bridged for these requests was withdrawn, as they are carried out in other
+    company now, or by somebody else."""
+    lines = log.read(work.workflow.audit.path)
+    for id in ids:
+        if bridged(lines, id)[0] is not None:
+            work.workflow.audit.append(UNBRIDGED, request=id)

@@ -163,6 +163,7 @@ class Execution(Work):
         gone = self.each(asked, lambda _, selection, client: self.executor.withdraw(selection, client, shards))
         if not gone:
             return []
+        approximate.unbridge(self, gone)
         self.reach([*gone], State.ERASING)
         seconds = self.times(next(iter(gone))).withdrawn_seconds  # also where it was broken off since
         self.say("withdrawn everywhere" + (f" in {seconds:.2f} s" if seconds is not None else ""))

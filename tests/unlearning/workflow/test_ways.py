@@ -13,11 +13,13 @@ import pytest
 
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
+from server.host import RunHost
 from server.simulated_run import SimulatedRun
 from tests.conftest import Settings
 from tests.server import test_federated_executor as federation
 from tests.server.test_federated_executor import asked, naming, of, verified
 from tests.unlearning.central import trained as central
+from unlearning.central.host import CentralHost
 from unlearning.central.model_folder import ModelFolder
 from unlearning.certificates.certificate import Certificate
 from unlearning.certificates.claims import RETRAINED, approximately
@@ -90,6 +92,10 @@ def at(kind: Kind, folder: Path, way: Way, said: list[str] | None = None) -> Exe
     return replace(kind.execution(folder, *([said] if said is not None else [])), way_now=way)
 
 
+def host(kind: Kind, folder: Path) -> Any:
+    return CentralHost(ModelFolder(folder)) if kind is KINDS["central"] else RunHost(SimulatedRun(folder))
+
+
 def certificate(work: Execution, id_: str) -> Certificate:
     return parsed((work.workflow.certificates / f"{id_}.json").read_bytes()).certificate
 
@@ -141,6 +147,7 @@ def test_a_bridge_answers_until_the_exact_answer_does(
         patch.setattr(broken.executor, "retrain", interrupted)
         broken.run()
     assert kind.served(folder) == answers[Way.APPROXIMATE]
+    assert not any(host(kind, folder).stale_files(kind.execution(folder).workflow.ledger))
     assert naming(kind.open(folder), "u07") == []  # its rows wait sealed
     assert all(path.suffix in (".key", ".rows") for path in folder.rglob("held/*"))
     said: list[str] = []
@@ -211,6 +218,22 @@ def test_of_several_shards_each_is_trained_again(tmp_path: Path, small: Settings
     said: list[str] = []
     (outcome,) = at(KINDS["central"], folder, Way.APPROXIMATE, said).run()
     assert outcome["claim"] == RETRAINED and any("a model of 2 shards trains the touched ones again" in x for x in said)
+
+
+def test_in_other_company_what_bridged_is_withdrawn_and_not_certified(
+    kind: Kind, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = asked(kind.open(folder), *of("u07"))
+    broken = at(kind, folder, Way.BRIDGE)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(broken.executor, "retrain", interrupted)
+        broken.run()
+    (second,) = asked(kind.open(folder), *of("u11"))
+    work = kind.execution(folder)
+    outcomes = work.run()
+    assert {outcome["claim"] for outcome in outcomes} == {RETRAINED}, outcomes
+    assert certificate(work, first).bridge is certificate(work, second).bridge is None
+    assert verified(work.workflow, first) and verified(work.workflow, second) and findings(work.workflow) == []
 
 
 def test_what_it_was_before_is_not_believed_and_cannot_be_made_anew(kind: Kind, folder: Path, original: Path) -> None:
