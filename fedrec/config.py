@@ -153,6 +153,13 @@ class SplitConfig(Section):
     wire: Literal["fp32", "bf16", "fp16", "int8"] = Field(
         "fp32", description="how states and their gradients travel; fp16 and int8 with a scale for each token"
     )
+    batch: int = Field(
+        1,
+        ge=1,
+        description="clients whose middle the layer service computes in one pass; 1 = each by itself, so that training "
+        "again without somebody gives the same to the bit",
+    )
+    window: float = Field(0.02, ge=0, le=10, description="seconds that a client waits there for others, if more than 1")
 
 
 class FederationConfig(Section):

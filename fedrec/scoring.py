@@ -25,14 +25,14 @@ from fedrec.tasks.task import Readout
 Batches = Callable[[Sequence[Window]], Iterator[list[int]]]
 """Which windows, by their positions, share a pass."""
 
-_TOKENS = 8192  # tokens in a batch: enough to keep the cores busy, little memory
+TOKENS = 8192  # tokens in a batch: enough to keep the cores busy, little memory
 _CANDIDATES = 64  # in a pass, where each has the past's keys laid out before it
 _CANDIDATE_TOKENS = 512  # in a pass, where they share the past: their numbers stay in a core's cache
 
 
 def by_length(windows: Sequence[Window]) -> Iterator[list[int]]:
-    """Windows of similar length, longest first, at most `_TOKENS` tokens with padding."""
-    yield from _packed([len(window.ids) for window in windows], _TOKENS, len(windows))
+    """Windows of similar length, longest first, at most `TOKENS` tokens with padding."""
+    yield from _packed([len(window.ids) for window in windows], TOKENS, len(windows))
 
 
 def _packed(lengths: Sequence[int], tokens: int, most: int) -> Iterator[list[int]]:
@@ -155,7 +155,7 @@ def score_candidates(
         cache = reads(input_ids=torch.tensor([past], device=device), use_cache=True).past_key_values
         lengths, shared = [len(question) for question in questions], way == "shared"
         most = batch or (len(questions) if shared else _CANDIDATES)
-        passes = list(_packed(lengths, _CANDIDATE_TOKENS if shared else _TOKENS, most))
+        passes = list(_packed(lengths, _CANDIDATE_TOKENS if shared else TOKENS, most))
         branches = Branches(cache, max(map(len, passes), default=0), max(lengths, default=0), way)
         for chosen in passes:
             size, longest = len(chosen), lengths[chosen[0]]

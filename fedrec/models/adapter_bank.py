@@ -104,6 +104,7 @@ class AdapterBank(nn.Module):
             embedding = model.get_submodule(tokens.layer)
             self.items = ItemStack(tokens, embedding, width, items)
             handles.append(embedding.register_forward_hook(_hook(self._key, self.items)))
+        self._device = next(self.parameters()).device
         self._detach = weakref.finalize(self, _remove, handles)
         initial = initial_state(model, config, seed)
         for name, a, b in self._tensors():
@@ -123,7 +124,7 @@ class AdapterBank(nn.Module):
         """
         if not self._detach.alive:
             raise RuntimeError("this adapter bank is closed: the model no longer knows it; make a new one")
-        ready = routing.ready(self.width, next(self.parameters()).device)
+        ready = routing.ready(self.width, self._device)
         with using({**in_use.get(), self._key: ready}):
             yield
 

@@ -91,8 +91,26 @@ class MiddleHere:
         return MiddleSession(self.middle, begin)
 
 
+@dataclass(eq=False)
+class Graph:
+    """What a forward left to go back through.
+
+    Attributes:
+        given, made: states that came in and went out.
+        open: the sessions of the same pass that have not gone back yet.
+    """
+
+    given: Tensor
+    made: Tensor
+    open: set[MiddleSession]
+
+
 class MiddleSession:
-    """A client's middle, computed here."""
+    """A client's middle, computed here.
+
+    Attributes:
+        graph: of the last forward that one may go back through.
+    """
 
     def __init__(self, middle: Middle, begin: Begin) -> None:
         """
@@ -108,38 +126,38 @@ class MiddleSession:
             self._anchors = [parameter.detach().clone() for parameter in parameters]
         self.bank.load(0, begin.start)
         self.optimiser = torch.optim.AdamW(parameters, weight_decay=begin.weight_decay, fused=True)
-        self._graph: tuple[Tensor, Tensor] | None = None
+        self.graph: Graph | None = None
         self._forwards = 0
 
     def forward(self, lengths: Sequence[int], states: Tensor, learn: bool) -> Tensor:
         """As `Session.forward`; ValueError if the lengths are not those of the states."""
-        if sum(lengths) != len(states) or min(lengths, default=0) < 1:
-            raise ValueError(f"{len(states)} states of rows of {sum(lengths)}")
-        self._graph = None
+        check_lengths(lengths, states)
+        self.leave()
         self.bank.train(learn)
         given = states.detach().requires_grad_(learn)
         computing = autocast(given.device, self.begin.precision)
         with torch.set_grad_enabled(learn), self._randomly(learn), using({}), self.bank.use(Routed(0)), computing:
             made = packed(self.middle(padded(given, lengths)), lengths)
         if learn:
-            self._graph = given, made
+            self.graph = Graph(given, made, {self})
         return made.detach()
 
     def backward(self, gradient: Tensor, wanted: bool) -> Tensor | None:
         """As `Session.backward`; ValueError without such a forward before it."""
-        if self._graph is None or gradient.shape != self._graph[1].shape:
-            raise ValueError("a gradient of no forward")
-        given, made = self._graph
-        self._graph = None
-        self.optimiser.zero_grad(set_to_none=True)
-        parameters = self.bank.layer_parameters()
-        with torch.enable_grad():
-            torch.autograd.backward(made, gradient, inputs=[*parameters, *([given] if wanted else [])])
-        for parameter, centre in zip(parameters, self._anchors, strict=False):
+        return go_back([self], [gradient], [wanted])[0]
+
+    def leave(self) -> None:
+        """Go back no more through the last forward."""
+        if self.graph is not None:
+            self.graph.open.discard(self)
+            self.graph = None
+
+    def pull(self) -> None:
+        """Add the gradient of mu/2 |theta - anchor|^2; there are no anchors where there is no such term."""
+        for parameter, centre in zip(self.bank.layer_parameters(), self._anchors, strict=False):
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             parameter.grad.add_(parameter.detach() - centre, alpha=self.begin.pull)
-        return given.grad
 
     @property
     def squared_norm(self) -> float:
@@ -156,7 +174,7 @@ class MiddleSession:
         return self.bank.state(0)
 
     def close(self) -> None:
-        self._graph = None
+        self.leave()
         self.bank.close()
 
     @contextmanager
@@ -170,6 +188,38 @@ class MiddleSession:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int.from_bytes(digest[:7], "big"))
             yield
+
+
+def go_back(
+    sessions: Sequence[MiddleSession], gradients: Sequence[Tensor], wanted: Sequence[bool]
+) -> list[Tensor | None]:
+    """`Session.backward` of sessions that had one forward together; others of it may go back later.
+
+    Raises:
+        ValueError: one of them has no such forward before it.
+    """
+    graphs = [session.graph for session in sessions]
+    inputs, made = list[Tensor](), list[Tensor]()
+    for session, graph, gradient, below in zip(sessions, graphs, gradients, wanted, strict=True):
+        if graph is None or gradient.shape != graph.made.shape:
+            raise ValueError("a gradient of no forward")
+        session.optimiser.zero_grad(set_to_none=True)
+        inputs += [*session.bank.layer_parameters(), *([graph.given] if below else [])]
+        made.append(graph.made)
+    for session in sessions:
+        session.leave()
+    later = any(graph.open for graph in graphs if graph is not None)
+    with torch.enable_grad():
+        torch.autograd.backward(made, list(gradients), inputs=inputs, retain_graph=later)
+    for session in sessions:
+        session.pull()
+    return [graph.given.grad for graph in graphs if graph is not None]
+
+
+def check_lengths(lengths: Sequence[int], states: Tensor) -> None:
+    """ValueError unless they are those of packed states."""
+    if sum(lengths) != len(states) or min(lengths, default=0) < 1:
+        raise ValueError(f"{len(states)} states of rows of {sum(lengths)}")
 
 
 def packed(states: Tensor, lengths: Sequence[int]) -> Tensor:

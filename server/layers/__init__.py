@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _SLACK = 2**20  # bytes of a message beside its numbers
 _STREAMS = 64
-_BATCH = 8192  # tokens of validation rows that are read at once, `fedrec.scoring`
 
 
 @contextmanager
@@ -33,13 +32,12 @@ def layer_tickets(run: Run, clients: Sequence[str]) -> Iterator[Mapping[str, Tic
         return
     from fedrec.base_models.recorded import find_base
     from server.layers.service import LayerService
-    from server.layers.sessions import Sessions
+    from server.layers.sessions import Sessions, tokens_at_once
 
     source, revision = find_base(run.main.folder, run.config, run.catalogue)
     plan = SplitPlan(split.head, split.tail)
     middle, width = _middle(source, revision, plan, train.device, train.precision)
-    tokens = max(_BATCH, train.batch * run.config.prompt.window)
-    largest = max(4 * width * tokens, 2 * size_of(run.initial)) + _SLACK
+    largest = max(4 * width * tokens_at_once(run.config), 2 * size_of(run.initial)) + _SLACK
     with LayerService(Sessions(middle, run.config, most=2 * _STREAMS), largest=largest, streams=_STREAMS) as service:
         yield {client: service.ticket(client) for client in clients}
 

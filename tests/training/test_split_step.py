@@ -29,7 +29,7 @@ from tests.models.tiny import FAMILIES, deep_model
 from tests.training.test_item_rows import CONFIG, lesson
 
 BLOCKS = 5
-STEPS = {"epochs": 4, "batch": 5, "lr": 5e-3, "clip": 0.3}  # 24 windows: 20 steps
+STEPS = {"epochs": 4, "batch": 5, "lr": 1e-3, "clip": 0.3}  # 24 windows: 20 steps
 
 
 def learning(family: str, items: int = 9, **changes: Any) -> Learning:

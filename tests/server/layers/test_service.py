@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
@@ -16,14 +17,15 @@ import torch
 from clients.remote_layers import RemoteMiddle
 from fedrec.config import RunConfig, parse
 from fedrec.errors import FedrecError
-from fedrec.models.adapter import to_arrays
+from fedrec.models.adapter import initial_state, to_arrays
 from fedrec.models.split import SplitPlan, server_part
 from fedrec.protocol import layers
 from fedrec.protocol.layers import Ticket
 from fedrec.protocol.record import BadMessage
 from fedrec.protocol.wire import pack
 from fedrec.training.loop import train
-from fedrec.training.middle import Begin
+from fedrec.training.middle import Begin, MiddleSession
+from fedrec.training.middle_batch import forward_together
 from fedrec.training.split_step import SplitStep, SplitStopping, split
 from fedrec.training.state_bytes import to_bytes
 from fedrec.training.step import Learning
@@ -40,13 +42,14 @@ def config(told: Learning, **changes: Any) -> RunConfig:
     return made.model_copy(update={"lora": told.lora, "train": told.config})
 
 
-def sessions(told: Learning, most: int = 8) -> Sessions:
-    return Sessions(server_part(told.model, PLAN), config(told), most=most)
+def sessions(told: Learning, **changes: Any) -> Sessions:
+    return Sessions(server_part(told.model, PLAN), config(told, **changes), most=8)
 
 
 @contextmanager
-def serving(told: Learning, **options: Any) -> Iterator[LayerService]:
-    with LayerService(sessions(told), **{"largest": 2**20, "streams": 8} | options) as service:
+def serving(told: Learning, batch: int = 1, **options: Any) -> Iterator[LayerService]:
+    held = sessions(told, batch=batch, window=5.0)  # long, so that they come together however busy the machine is
+    with LayerService(held, **{"largest": 2**20, "streams": 8} | options) as service:
         yield service
 
 
@@ -93,6 +96,39 @@ def test_a_stream_that_breaks_is_made_anew_and_no_step_is_done_twice(monkeypatch
 class Lost(grpc.RpcError):
     def code(self) -> grpc.StatusCode:
         return grpc.StatusCode.UNAVAILABLE
+
+
+def test_clients_that_come_together_are_computed_together_and_learn_what_they_learn_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    joined: list[int] = []
+
+    def spied(they: Sequence[MiddleSession], *what: Any) -> list[torch.Tensor]:
+        joined.append(len(they))
+        return forward_together(they, *what)
+
+    monkeypatch.setattr("server.layers.turns.forward_together", spied)
+    told = [replace(each, start=initial_state(each.model, each.lora, i)) for i, each in enumerate([short()] * 3)]
+    with serving(told[0], batch=3) as service, ThreadPoolExecutor(3) as clients:
+        there = list(clients.map(lambda i: learnt(told[i], service.ticket(f"client-{i}")), range(3)))
+    assert joined.count(3) >= 4
+    for each, state in zip(told, there, strict=True):
+        same(state, train(parted(each, PLAN), step=SplitStep).state)
+
+
+def test_one_that_lies_about_its_rows_leaves_the_others_theirs() -> None:
+    told, fine = short(), forward(learn=False)
+    held = sessions(told, batch=2, window=0.1)
+    good, bad = asking(told), asking(told)
+    for ask, client in ((good, "a"), (bad, "b")):
+        held.answer(client, ask(layers.Open, 1, **opening(told)))
+        held.answer(client, ask(layers.Forward, 2, **fine))
+    with ThreadPoolExecutor(2) as clients:
+        first = clients.submit(held.answer, "a", good(layers.Forward, 3, **forward()))
+        second = clients.submit(held.answer, "b", bad(layers.Forward, 3, **forward(width=15)))
+        assert first.result()
+        with pytest.raises(BadMessage):
+            second.result()
 
 
 def asking(told: Learning) -> Callable[..., bytes]:
