@@ -116,7 +116,7 @@ class Client:
             model: the adapters to start from, one of each of those shards; none = those published last, of all shards.
             layers: how to reach who computes the middle of the model, where that is somebody else.
         """
-        self._agrees()
+        self.agrees()
         learner = Learner(self, number, tuple(shards), layers)
         received, own = model or self._published(number - 1), own_items(self, learner)
         learnt = strategy_of(self.config).train(learner, own.added(received, number - 1) if own else received)
@@ -207,7 +207,7 @@ class Client:
         finally:
             answers.close()
 
-    def _agrees(self) -> None:
+    def agrees(self) -> None:
         """
         Raises:
             FedrecError: the client's policy does not allow the run's training.

@@ -48,7 +48,11 @@ def unlearn(client: Client, number: int, model: Model, shards: Sequence[int], re
     Args:
         number: the round whose training the other clients repeat.
         model: the adapters that learned from the rows, one of each shard.
+
+    Raises:
+        FedrecError: the client's policy does not allow the run's training.
     """
+    client.agrees()
     gone = erasure_steps.erased_lesson(client, requests)
     if not gone.windows:
         answer = client.train(number, model, shards)
