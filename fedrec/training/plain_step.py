@@ -39,6 +39,11 @@ class Plain(Step):
         config = self.learning.config
         return math.ceil(len(self.learning.lesson.windows) / config.batch) * config.epochs
 
+    @property
+    def shrink(self) -> float:
+        """The part of the precision of item rows' prior that each step takes."""
+        return shrink_of(self.learning.config, self.learning.lesson, self.steps)
+
     def batches(self) -> Iterator[list[Window]]:
         return batches(self.learning.lesson, self.learning.config)
 
@@ -48,7 +53,7 @@ class Plain(Step):
             group["lr"] = rate
         told = self.backward(batch)
         self._pull()
-        move_rows(self.bank, config, rate, [told[1]], [shrink_of(config, self.learning.lesson, self.steps)])
+        move_rows(self.bank, config, rate, [told[1]], [self.shrink])
         self.clip_and_step(rate)
         self.optimiser.zero_grad(set_to_none=True)
         return told

@@ -12,6 +12,7 @@ from fedrec.data.prompts import Window
 from fedrec.models.adapter import State
 from fedrec.models.adapter_bank import Routed
 from fedrec.training.batches import bucketed
+from fedrec.training.item_step import prior_of
 from fedrec.training.plain_step import Plain
 from unlearning.approximate.answers import Answers, Teacher
 from unlearning.approximate.approach import Approach
@@ -31,6 +32,13 @@ class ForgettingStep(Plain):
     @property
     def steps(self) -> int:
         return self.alone + self.paired
+
+    @property
+    def shrink(self) -> float:
+        """As much of it as there are passes over the retained rows: the prior is of all of them."""
+        learning = self.forgetting
+        passes = self.paired * learning.config.batch / max(1, len(learning.retained))
+        return prior_of(learning.config, learning.lesson) * passes / self.steps
 
     def batches(self) -> Iterator[list[Window]]:
         gone = self._passes(self.forgetting.forgotten, 0)

@@ -168,6 +168,15 @@ def test_first_the_forgotten_rows_alone_then_as_many_of_both() -> None:
     assert step.steps == len(read)
 
 
+def test_rows_are_drawn_to_zero_as_often_as_what_is_retained_is_read() -> None:
+    learning = forgetting(MODEL, TRAINING, FORGOTTEN, CONFIG)
+    for alone, paired in ((1.0, 0.0), (0.0, 1.0), (1.0, 2.0)):
+        step = ForgettingStep(learning, method(alone=alone, paired=paired), {})
+        part = paired * len(FORGET.windows) / len(RETAINED.windows)
+        assert step.steps * step.shrink == pytest.approx(CONFIG.item_prior * part)
+        step.close()
+
+
 def test_of_the_adapters_on_the_way_the_one_is_taken_that_forgot_best_and_broke_least() -> None:
     asked = Validation(lesson(KEPT + SHARED, 12, 7).windows, lesson(KEPT + SHARED, 12, 7).labels)
     job = Job(0, (replace(RETAINED, validation=asked),), ("digest",))
