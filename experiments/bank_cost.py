@@ -4,7 +4,7 @@
 
     memory   peak of a process above what it holds before the model is made: E2URec with original, augmented and initial
              teachers beside plain LoRA training, as many rows a step
-    passes   seconds a row of one pass in which each window stands once for each of four adapters, beside four passes
+    passes   seconds a row of four teachers' answers, beside four passes, each over the model with that adapter alone
     shadows  seconds of training adapters as one routed bank, beside one after another; and how far they then differ
 
 Seconds are the processor's; medians over repetitions in alternating order. The base is untrained: only sizes count.
@@ -16,6 +16,7 @@ import json
 import multiprocessing
 import resource
 from collections.abc import Callable
+from contextlib import closing
 from statistics import median
 from time import process_time
 from typing import Annotated, Any
@@ -36,6 +37,7 @@ from fedrec.training.lesson import Lesson
 from fedrec.training.loop import train
 from fedrec.training.step import Learning
 from fedrec.training.together import train_together
+from unlearning.approximate.teachers import Teachers
 from unlearning.approximate.work import Unlearning
 from unlearning.methods import method_named
 from unlearning.methods.approximate import FineTuning
@@ -109,13 +111,19 @@ def passes(model: Any, rows: int, times: int, adapters: int = 4) -> dict[str, fl
     """Seconds a row by each of the adapters."""
     told = learning(model, 4, rows, 1)
     windows = list(told.lesson.windows)
-    slots = torch.arange(adapters).repeat_interleave(len(windows))
-    with AdapterBank(model, LORA, width=adapters) as bank, AdapterBank(model, LORA) as alone, torch.no_grad():
-        one, four = seconds(
-            lambda: told.logits(windows * adapters, bank, Routed(slots)),
-            lambda: [told.logits(windows, alone, Routed(0)) for _ in range(adapters)],
-            times=times,
-        )
+    many: Any = {f"teacher {number}": told.start for number in range(adapters)}
+
+    def together() -> None:
+        with closing(Teachers(told, many)) as teachers:
+            teachers.answers(windows)
+
+    def alone() -> None:
+        for state in many.values():
+            with AdapterBank(model, LORA, items=told.items) as bank, torch.no_grad():
+                bank.load(0, state)
+                told.logits(windows, bank, Routed(0))
+
+    one, four = seconds(together, alone, times=times)
     count = sum(len(window.rows) for window in windows)
     return {"together": one / count, "one_after_another": four / count, "ratio": one / four}
 

@@ -140,7 +140,7 @@ def test_teachers_cost_time_and_are_counted() -> None:
     assert without.rows == 24 and not without.exact
 
 
-def test_teachers_answer_in_one_pass_what_each_says_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_teachers_answer_once_what_each_says_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     learning = forgetting(MODEL, TRAINING, FORGOTTEN, CONFIG)
     passes, real = [], Learning.logits
     monkeypatch.setattr(
@@ -150,7 +150,7 @@ def test_teachers_answer_in_one_pass_what_each_says_alone(monkeypatch: pytest.Mo
     windows = learning.lesson.windows[20:30]
     found = together.answers(windows)
     again = together.answers(windows[2:5])
-    assert passes == [20], "once for both, and never again"
+    assert passes == [10, 10], "once each, and never again"
     for name, adapter in (("original", ORIGINAL), ("initial", INITIAL)):
         alone = Teachers(learning, {name: adapter})
         torch.testing.assert_close(found[name], alone.answers(windows)[name])
