@@ -62,8 +62,13 @@ def show(given: Opened, id: RequestId) -> None:
     workflow = given.workflow
     request = workflow.ledger.get(workflow.named(id))
     documents = workflow.documents_of(request.id)
-    reached = times.reached(log.read(workflow.audit.path), request.id)
+    lines = log.read(workflow.audit.path)
+    reached = times.reached(lines, request.id)
     came = [(state, f"{at:%Y-%m-%d %H:%M} UTC") for state, at in reached.items()]
+    began, ended = times.bridged(lines, request.id)
+    if began is not None:
+        until = f" until {ended:%Y-%m-%d %H:%M} UTC" if ended else ", until the exact answer is trained"
+        came.append(("approximate", f"answer served from {began:%Y-%m-%d %H:%M} UTC{until}"))
     for name, value in (*_facts(request), *came, *documents.items()):
         given.say(f"{name:<13}{value}")
     given.write({**request.public(), "documents": {name: str(path) for name, path in documents.items()}})
