@@ -230,7 +230,7 @@ class Client:
 
     def lesson(self, shard: int, number: int, role: str = "") -> Lesson:
         """What an adapter of a shard learns in round `number`; `role` as `Learner.learn` has it."""
-        config, (rows, place) = self.config, self.train_rows()
+        config, (rows, place), before = self.config, self.train_rows(), int(self.titles_first)
         prefix = f"{role}-" if role else ""
         return Lesson(
             self.encoder.windows(rows, place == shard),
@@ -238,8 +238,8 @@ class Client:
             rows.user,
             self.encoder.readout,
             (config.seed, prefix + self.name, shard, number),
-            number - 1,
-            config.federation.rounds,
+            max(0, number - 1 - before),
+            config.federation.rounds - before,
             self.validation(shard),
             clients=1 if role else self.averaged,
             shards=config.shards,
@@ -271,6 +271,12 @@ class Client:
         config = self.config
         alone = stay(config) or not strategy_of(config).averages
         return 1 if alone else config.clients.count
+
+    @property
+    def titles_first(self) -> bool:
+        """Whether the first round is of titles alone, for layers to learn from rows that everybody's answers are in."""
+        items, rounds = self.config.items, self.config.federation.rounds
+        return self.averaged > 1 and items.rank > 0 and items.average == "answers" and rounds > 1
 
     @property
     def _weighs(self) -> bool:

@@ -19,6 +19,7 @@ from fedrec.protocol.layers import Ticket
 from fedrec.strategies.strategy import Learnt
 from fedrec.training.item_mean import from_mean, towards_all
 from fedrec.training.item_start import answers_by_item, with_item_rows
+from fedrec.training.loop import Outcome
 from fedrec.training.step import Learning
 
 if TYPE_CHECKING:
@@ -50,8 +51,11 @@ class Learner:
             checkpoint = client.store.folder / "training" / f"{prefix}shard-{shard}.pt"
             client.note_use(shard, number)
             begun = _begun(learning, known)
-            with bar(f"{client.name} round {number}") as tick:
-                outcome = train_by(config.split, self.layers, begun, checkpoint, tick)
+            if number == 1 and client.titles_first and not role and begun.own is not None:
+                outcome = Outcome(begun.start, 0.0, config.train.epochs * len(begun.labels(lesson.windows)), 0)
+            else:
+                with bar(f"{client.name} round {number}") as tick:
+                    outcome = train_by(config.split, self.layers, begun, checkpoint, tick)
             checkpoint.unlink(missing_ok=True)
             mean = lesson.clients > 1 and known is not None
             sent = towards_all(begun, outcome.state, config.federation.fraction) if mean else outcome.state

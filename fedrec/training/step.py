@@ -25,6 +25,10 @@ from fedrec.models.item_tokens import item_tokens
 from fedrec.models.padding import answer_positions, pad
 from fedrec.training.lesson import Lesson
 
+LEFT_OUT = 0.5
+"""Of what an answer has taught of its title, where it is asked. Left in, layers learn to believe titles that were told
+the answer; left out whole, what is missing tells it, too, and they learn to doubt them all."""
+
 
 @dataclass(frozen=True)
 class Learning:
@@ -35,7 +39,8 @@ class Learning:
         start: the adapter to begin with.
         pull: weight mu of the proximal term mu/2 |theta - anchor|^2 (FedProx, Li et al. 2020).
         anchor: the adapter it pulls towards; none = `start`.
-        own: (n,) what each row's own answer has taught of its title, left out where the title is read; none = nothing.
+        own: (n,) what each row's own answer has taught of its title; `LEFT_OUT` of it is, where the title is read;
+            none = nothing.
     """
 
     model: torch.nn.Module
@@ -89,17 +94,17 @@ class Learning:
             return answer_logits(self.model, read, self.lesson.readout.tokens).float()
 
     def own_parts(self, batch: Sequence[Window]) -> Tensor | None:
-        """(b, t) `own` of the rows whose titles' tokens stand there, 0 elsewhere; None where there is none."""
+        """(b, t) what is left out of the rows whose titles' tokens stand there, 0 elsewhere; None where nothing is."""
         tokens = item_tokens(self.model)
         if self.own is None or tokens is None:
             return None
         parts = torch.zeros(len(batch), max(len(window.ids) for window in batch))
         for part, window in zip(parts, batch, strict=True):
             at = np.flatnonzero(window.ids >= tokens.first)
-            part[at] = torch.from_numpy(self.own[window.first : window.first + len(at)])
+            part[at] = torch.from_numpy(LEFT_OUT * self.own[window.first : window.first + len(at)])
         return parts.to(next(self.model.parameters()).device)
 
-    def labels(self, batch: list[Window]) -> Tensor:
+    def labels(self, batch: Sequence[Window]) -> Tensor:
         """(k,) int64, the right answers of those rows."""
         return torch.from_numpy(self.lesson.labels[np.concatenate([window.rows for window in batch])]).long()
 

@@ -20,7 +20,7 @@ from fedrec.tasks.like import YesOrNo
 from fedrec.training.item_start import with_item_rows
 from fedrec.training.lesson import Lesson, Validation
 from fedrec.training.loop import train
-from fedrec.training.step import Learning
+from fedrec.training.step import LEFT_OUT, Learning
 from fedrec.training.stopping import Stopping
 from tests.models.tiny import VOCABULARY, tiny_model
 
@@ -129,7 +129,7 @@ def test_an_answer_is_asked_without_its_own_share() -> None:
         alone = []
         for window in batch:
             rows, items = begun.start[ITEMS_A].clone(), window.ids[window.ids >= VOCABULARY] - VOCABULARY
-            rows[items, 0] -= torch.from_numpy(begun.own[window.first : window.first + len(items)])
+            rows[items, 0] -= LEFT_OUT * torch.from_numpy(begun.own[window.first : window.first + len(items)])
             bank.load(0, {**begun.start, ITEMS_A: rows})
             alone.append(replace(begun, own=None).loss([window], bank, Routed(0), each=True))
             alone[-1].sum().backward()
