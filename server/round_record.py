@@ -31,6 +31,6 @@ def among(clients: Sequence[str], counted: Sequence[str], record: Mapping[str, b
 
 
 def mean_loss(reply: TrainAnswer) -> float | None:
-    """Over all rows of the shards that were trained, nats; None without rows."""
+    """Over all rows of the shards that were trained, nats; None without rows, and where no layers learnt."""
     rows = sum(reply.examples) if any(reply.loss) else 0
     return sum(x * n for x, n in zip(reply.loss, reply.examples, strict=True)) / rows if rows else None
