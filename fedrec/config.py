@@ -106,8 +106,8 @@ class ItemTokensConfig(Section):
     )
     average: Literal["answers", "all"] = Field(
         "answers",
-        description="answers = an item's rows count by how many answers each client learnt it from, which it tells, and "
-        "the first of several rounds is of them alone; all = alike",
+        description="answers = an item's rows count by how many answers each client learnt it from, which it tells; "
+        "the first of several rounds is of them alone. all = alike",
     )
 
 
