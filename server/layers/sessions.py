@@ -30,6 +30,8 @@ from server.layers.turns import Turns
 
 _PER_CLIENT = 4  # sessions: one that learns, one that is judged by validation rows, and their remains
 
+_TOGETHER = {"cpu": 512, "cuda": 16_384}  # tokens in a pass; on a CPU more of them no longer stay in a core's cache
+
 
 @dataclass
 class Held:
@@ -76,7 +78,10 @@ class Sessions:
         self._gates: WeakValueDictionary[str, _Gate] = WeakValueDictionary()
         self._lock = threading.Lock()
         split = config.split
-        self._turns = Turns(split.batch, split.window, lambda: sum(held.learns for held in [*self._held.values()]))
+        tokens = _TOGETHER["cpu" if config.train.device == "cpu" else "cuda"]
+        self._turns = Turns(
+            split.batch, tokens, split.window, lambda: sum(held.learns for held in [*self._held.values()])
+        )
 
     @property
     def lora(self) -> LoraConfig:

@@ -41,14 +41,17 @@ class _Job:
 
 
 class Turns:
-    def __init__(self, most: int = 1, window: float = 0.0, learning: Callable[[], int] = lambda: 1) -> None:
+    def __init__(
+        self, most: int = 1, tokens: int = 512, window: float = 0.0, learning: Callable[[], int] = lambda: 1
+    ) -> None:
         """
         Args:
             most: sessions in a pass; 1 = each by itself, so that not even rounding depends on who else is there.
+            tokens: in a pass of several, with padding.
             window: seconds to wait for others.
             learning: how many sessions there are that may come.
         """
-        self._most, self._window, self._learning = most, window, learning
+        self._most, self._tokens, self._window, self._learning = most, tokens, window, learning
         self._waiting: list[_Job] = []
         self._turn = threading.Condition()
         self._busy = False
@@ -104,8 +107,8 @@ class Turns:
             assert job.session is not None
             late = now - job.since >= self._window
             if job.lengths is not None:
-                others = [each for each in self._waiting if each.lengths is not None][: self._most]
-                if late or len(others) >= min(self._most, self._learning()):
+                others, full = self._fitting()
+                if late or full or len(others) >= min(self._most, self._learning()):
                     return others
             else:
                 graph = job.session.graph
@@ -114,6 +117,19 @@ class Turns:
                 if late or len(others) >= len(members):
                     return others or [job]
         return []
+
+    def _fitting(self) -> tuple[list[_Job], bool]:
+        """The oldest forwards that fit in a pass, one at least; and whether not even one more like the first does."""
+        found, rows, longest = list[_Job](), 0, 0
+        for job in self._waiting:
+            if job.lengths is None:
+                continue
+            more, long = rows + len(job.lengths), max(longest, *job.lengths)
+            if found and (more * long > self._tokens or len(found) == self._most):
+                return found, True
+            found.append(job)
+            rows, longest = more, long
+        return found, rows * longest * (len(found) + 1) > self._tokens * len(found)
 
 
 def _compute(jobs: Sequence[_Job]) -> None:
@@ -137,6 +153,9 @@ def _found(jobs: Sequence[_Job]) -> Sequence[Any]:
         return [alone()]
     sessions = [job.session for job in jobs if job.session is not None]
     states = [job.states for job in jobs if job.states is not None]
-    if jobs[0].lengths is None:
+    lengths = [job.lengths for job in jobs if job.lengths is not None]
+    if not lengths:
         return go_back(sessions, states, [job.wanted for job in jobs])
-    return forward_together(sessions, [job.lengths for job in jobs if job.lengths is not None], states)
+    if len(jobs) == 1:
+        return [sessions[0].forward(lengths[0], states[0], True)]
+    return forward_together(sessions, lengths, states)
