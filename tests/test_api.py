@@ -106,6 +106,7 @@ def test_what_cannot_be_forgotten_is_told(made: fedrec.Run) -> None:
         ({"user": "u01", "items": ["no"]}, "not in the catalogue"),
         ({"user": "u01", "client": "no"}, "no such client"),
         ({}, "nothing is named to be forgotten"),
+        ({"user": "u01", "way": "half"}, "way half: choose exact, approximate, bridge"),
     ]:
         with pytest.raises(FedrecError, match=said):
             made.forget(**mistake)  # type: ignore[arg-type]
