@@ -10,6 +10,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import grpc
@@ -144,7 +145,9 @@ class RemoteSession:
         return found
 
     def close(self) -> None:
-        self._ask(layers.Close, layers.Ready)
+        """Have it forgotten; a service that is gone, or has forgotten it already, does that by itself."""
+        with suppress(FedrecError):
+            self._ask(layers.Close, layers.Ready)
 
     def _ask(self, kind: type[layers.LayerRequest], answer: type[Replied], **said: object) -> Replied:
         self._number += 1
