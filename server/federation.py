@@ -15,7 +15,7 @@ from fedrec.data.evaluation_sample import share_in_round
 from fedrec.errors import FedrecError, command
 from fedrec.protocol.adapters import ITEMS_A, Model, State, digest_of, size_of
 from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
-from fedrec.protocol.item_precision import Precision
+from fedrec.protocol.item_precision import NOTHING, Precision
 from fedrec.protocol.item_rows import without_answers
 from fedrec.protocol.questions import Evaluate, Train, Unlearn
 from fedrec.strategies import strategy_of
@@ -187,13 +187,14 @@ class Federation:
         for client, reason in wild.items():
             collector.drop(client, where + reason)
         prior = self.config.train.item_prior / (self.config.clients.count * self.config.shards)
+        told = any(met is not None for _, met in sent.values())  # who tells nothing beside others knows nothing
         return [
             Trained(
                 client=reply.client,
                 state=sent[reply.client][0],
                 loss=reply.loss[position],
                 examples=reply.examples[position],
-                known=Precision(met, prior) if (met := sent[reply.client][1]) else None,
+                known=Precision(sent[reply.client][1] or NOTHING, prior) if told else None,
             )
             for reply in replies
             if reply.client not in wild

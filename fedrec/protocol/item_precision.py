@@ -17,6 +17,8 @@ from fedrec.protocol.item_rows import ItemAnswers, Items, counted, items_of, par
 INFORMATION = 0.2
 """Of an answer about its log-odds: p (1 - p)."""
 
+NOTHING: ItemAnswers = (np.zeros(0, np.int32), np.zeros(0, np.int32))
+"""No answers about any item."""
 Known = tuple[Items, NDArray[np.float32]]
 """Some items, and the precision of each one's row in an adapter."""
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fedrec.data.title_effects import unexplained
 from fedrec.models.adapter import State, to_arrays, to_state
+from fedrec.protocol.adapters import ITEMS_A, ROWS
 from fedrec.protocol.item_precision import INFORMATION, Known, known_of
 from fedrec.protocol.item_rows import items_of, rows_of, with_rows
 from fedrec.training.item_start import Told, told_answers
@@ -44,6 +45,8 @@ def towards_all(learning: Learning, trained: State, part: float) -> State:
     Args:
         part: of the clients that are averaged; as far the step goes, lest each round be of its own clients alone.
     """
+    if not learning.lesson.windows:
+        return _less(trained, part)
     if (told := told_answers(learning)) is None:
         return trained
     prior, m = prior_of(learning.config, learning.lesson), len(told.items)
@@ -56,6 +59,14 @@ def towards_all(learning: Learning, trained: State, part: float) -> State:
     rows[met, 0] += part * step
     rows[~met] *= 1 - part
     return to_state(with_rows(state, items, rows))
+
+
+def _less(trained: State, part: float) -> State:
+    """As somebody sends it who has met no item."""
+    state = to_arrays(trained)
+    if ROWS not in state:
+        return trained
+    return to_state(with_rows(state, items_of(state), np.float32(1 - part) * state[ITEMS_A]))
 
 
 def _effects(learning: Learning, told: Told) -> NDArray[np.float32]:

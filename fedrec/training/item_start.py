@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fedrec.data.title_effects import TitleEffects, title_effects
 from fedrec.models.adapter import to_arrays, to_state
 from fedrec.models.item_tokens import item_tokens
+from fedrec.protocol.item_precision import NOTHING
 from fedrec.protocol.item_rows import ItemAnswers, Items, rows_of, with_some
 from fedrec.training.item_step import prior_of
 from fedrec.training.lesson import Lesson
@@ -77,8 +78,10 @@ def told_answers(learning: Learning) -> Told | None:
 def answers_by_item(learning: Learning) -> ItemAnswers | None:
     """The items of the answers to be learnt from, and how many are about each; None where items have no rows."""
     lesson, tokens = learning.lesson, item_tokens(learning.model)
-    if tokens is None or not lesson.windows:
+    if tokens is None:
         return None
+    if not lesson.windows:
+        return NOTHING
     items, counts = np.unique(_asked(lesson, tokens.first), return_counts=True)
     return items, counts.astype(np.int32)
 

@@ -11,9 +11,10 @@ import pytest
 
 from clients.app import app as client_app
 from clients.client import Client
-from experiments.bad_replies import BAD_REPLIES, Corrupting
+from experiments.bad_replies import BAD_REPLIES, Arrays, Corrupting, Metrics, Wire
 from fedrec.config import load
 from fedrec.errors import FedrecError
+from fedrec.protocol.adapters import ANSWERS, KNOWN
 from fedrec.protocol.answers import TrainAnswer
 from fedrec.registry import STRATEGIES
 from server import federation, prepare
@@ -148,6 +149,20 @@ def test_a_bad_reply_is_dropped_and_named_and_poisons_nothing(kind: str, tmp_pat
     for model in run.rounds.models(1).values():
         for state in model:
             assert all(np.isfinite(array).all() and np.abs(array).max() < 10 for array in state.values())
+
+
+@pytest.mark.parametrize("strategy", ["pplr", "fedavg"])
+def test_who_does_not_say_what_its_rows_are_of_knows_nothing_and_ends_nothing(
+    strategy: str, tmp_path: Path, small: Settings
+) -> None:
+    def silent(arrays: Arrays, metrics: Metrics) -> Wire:
+        return {name: array for name, array in arrays.items() if not name.endswith(ANSWERS)}, metrics
+
+    run = made(tmp_path / "run", small(federation__rounds=2, items__rank=2, strategy=strategy))
+    run_rounds(LocalGrid(Corrupting(silent), run.nodes()), run)  # type: ignore[arg-type]
+    assert result_of(run)["history"][2]["participants"] == ["client-0", "client-1", "client-2"]
+    (known,) = (model[0][KNOWN] for name, model in run.rounds.models(2).items() if name == "client-0")
+    assert known.min() > 0
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,14 @@ def test_who_knows_nothing_of_a_title_says_nothing_of_it() -> None:
     np.testing.assert_allclose(rows_of(half, others), rows_of(to_arrays(begun.start), others) / 2, rtol=1e-6)
 
 
+def test_who_has_no_answers_says_nothing_of_any_title() -> None:
+    """And has its part of the prior."""
+    groups = [*parts(people(), (5, 4)), {}]
+    mean = rows_of(averaged(groups, ROUNDS), EVERY)[:, 0]
+    two = rows_of(averaged(groups[:2], ROUNDS), EVERY)[:, 0]
+    np.testing.assert_allclose(mean, two, atol=0.05)
+
+
 def test_where_items_have_no_rows_nothing_is_done() -> None:
     plain = tiny_model("llama")
     told = learning(lesson(people()))
