@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -90,11 +90,11 @@ class Client:
     def learned(self, gone: NDArray[np.bool_]) -> tuple[int, ...]:
         """The shards whose training read one of these rows."""
         taught = np.unique(self.interactions.user[gone & teaches(self.interactions, self.config.train)])
-        return tuple(map(int, np.unique(self.shard_of_users()[taught])))
+        return tuple(map(int, np.unique(self.shard_of_users[taught])))
 
     def members(self, shards: Collection[int]) -> NDArray[np.bool_]:
         """(users,) who is in one of these shards."""
-        return np.asarray(np.isin(self.shard_of_users(), list(shards)), bool)
+        return np.asarray(np.isin(self.shard_of_users, list(shards)), bool)
 
     def answers_of(self, adapters: Mapping[int, State], judged: Judged | None = None) -> ServedModel:
         """How these adapters answer together; without judged rows they count equally."""
@@ -193,7 +193,7 @@ class Client:
 
     def evaluate(self, split: int) -> Evaluated:
         """All rows of a split, by the model that is served."""
-        answers, shard = self.ensemble.answers(self.config, self.base, self.encoder), self.shard_of_users()
+        answers, shard = self.ensemble.answers(self.config, self.base, self.encoder), self.shard_of_users
         try:
             return evaluate(answers, self.encoder, task_of(self.config), self.interactions, split, self.name, shard)
         finally:
@@ -218,6 +218,7 @@ class Client:
                 f"client {self.name} takes no part in {strategy}: its client.toml allows {', '.join(allowed) or 'none'}"
             )
 
+    @cached_property
     def shard_of_users(self) -> NDArray[np.int32]:
         """(users,) the shard of each user here."""
         return shard_of(self.interactions.user_ids, self.config)
@@ -225,30 +226,31 @@ class Client:
     def train_rows(self) -> tuple[Interactions, NDArray[np.int32]]:
         """The rows to learn from and those that only stand in histories; the shard of each row, -1 for the latter."""
         rows = self.interactions.take(np.isin(self.interactions.split, (TRAIN, HISTORY)))
-        place = self.shard_of_users()[rows.user]
+        place = self.shard_of_users[rows.user]
         return rows, np.where(rows.split == TRAIN, place, -1)
 
-    def lesson(self, shard: int, number: int, role: str = "") -> Lesson:
-        """What an adapter of a shard learns in round `number`; `role` as `Learner.learn` has it."""
+    def lessons(self, shards: Sequence[int], number: int, role: str = "") -> Iterator[Lesson]:
+        """What an adapter of each shard learns in round `number`; `role` as `Learner.learn` has it."""
         config, (rows, place), before = self.config, self.train_rows(), int(self.titles_first)
-        prefix = f"{role}-" if role else ""
-        return Lesson(
-            self.encoder.windows(rows, place == shard),
-            task_of(config).labels(rows),
-            rows.user,
-            self.encoder.readout,
-            (config.seed, prefix + self.name, shard, number),
-            max(0, number - 1 - before),
-            config.federation.rounds - before,
-            self.validation(shard),
-            clients=1 if role else self.averaged,
-            shards=config.shards,
-        )
+        labels, prefix = task_of(config).labels(rows), f"{role}-" if role else ""
+        for shard in shards:
+            yield Lesson(
+                self.encoder.windows(rows, place == shard),
+                labels,
+                rows.user,
+                self.encoder.readout,
+                (config.seed, prefix + self.name, shard, number),
+                max(0, number - 1 - before),
+                config.federation.rounds - before,
+                self.validation(shard),
+                clients=1 if role else self.averaged,
+                shards=config.shards,
+            )
 
     def note_use(self, shard: int, number: int) -> None:
         """Have the vault know the rows that round `number` of a shard reads, before it does."""
         rows = self.interactions
-        used = rows.take(teaches(rows, self.config.train) & (self.shard_of_users() == shard)[rows.user])
+        used = rows.take(teaches(rows, self.config.train) & (self.shard_of_users == shard)[rows.user])
         self.store.home.record_use(self.store.id, shard, number, used, self.catalogue)
 
     def validation(self, shard: int) -> Validation:
@@ -256,7 +258,7 @@ class Client:
         if self.config.train.stop == "never":
             return Validation()
         rows = self.interactions.take(self.interactions.split != TEST)
-        wanted = (rows.split == VALID) & (self.shard_of_users() == shard)[rows.user]
+        wanted = (rows.split == VALID) & (self.shard_of_users == shard)[rows.user]
         return Validation(self.encoder.windows(rows, wanted), task_of(self.config).labels(rows))
 
     def _published(self, number: int) -> Model:

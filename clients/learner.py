@@ -42,9 +42,11 @@ class Learner:
         losses: list[float] = []
         counts: list[int] = []
         answers: list[ItemAnswers | None] = []
-        for shard, state, centre in zip(self.shards, start, anchor or start, strict=True):
-            lesson = client.lesson(shard, number, role)
+        lessons = client.lessons(self.shards, number, role)
+        for shard, lesson, state, centre in zip(self.shards, lessons, start, anchor or start, strict=True):
             (begin, known), (towards, _) = without_known(state), without_known(centre)
+            if lesson.clients == 1:
+                known = None  # nobody else's rows come to it
             learning = Learning(
                 client.base.model, config.lora, to_state(begin), lesson, config.train, pull, to_state(towards)
             )
@@ -57,8 +59,7 @@ class Learner:
                 with bar(f"{client.name} round {number}") as tick:
                     outcome = train_by(config.split, self.layers, begun, checkpoint, tick)
             checkpoint.unlink(missing_ok=True)
-            mean = lesson.clients > 1 and known is not None
-            sent = towards_all(begun, outcome.state, config.federation.fraction) if mean else outcome.state
+            sent = outcome.state if known is None else towards_all(begun, outcome.state, config.federation.fraction)
             trained.append({name: tensor.numpy() for name, tensor in sent.items()})
             losses.append(outcome.loss)
             counts.append(outcome.rows // config.train.epochs)
@@ -83,8 +84,7 @@ class Learner:
 
 def _begun(learning: Learning, known: Known | None) -> Learning:
     """The learning with its items' rows as they are to begin; in a mean of unknown precision they stay."""
-    lesson = learning.lesson
-    if lesson.clients > 1 and known is not None:
+    if known is not None:
         return from_mean(learning, known)
-    fresh = lesson.clients == 1 or not len(learning.start.get(ROWS, ()))
+    fresh = learning.lesson.clients == 1 or not len(learning.start.get(ROWS, ()))
     return with_item_rows(learning) if fresh else learning

@@ -33,7 +33,7 @@ Replied = TypeVar("Replied", bound=Record)
 
 
 class RemoteMiddle:
-    """The layer service of a round, as one client reaches it. layers.Close it when done."""
+    """The layer service of a round, as one client reaches it. Close it when done."""
 
     def __init__(
         self,

@@ -57,7 +57,7 @@ def unlearn(client: Client, number: int, model: Model, shards: Sequence[int], re
     if not gone.windows:
         answer = client.train(number, model, shards)
     else:
-        lessons = [client.lesson(shard, number) for shard in shards]
+        lessons = [*client.lessons(shards, number)]
         found = [_unlearned(client, *each, gone) for each in zip(shards, model, lessons, strict=True)]
         learnt = Learnt(
             [each.state for each in found],

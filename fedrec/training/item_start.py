@@ -1,7 +1,7 @@
 """Where item rows begin: the first number of a row is its title's effect in the answers that are to be learnt from.
 
-An answer is asked with its own share of that left out: else the layers learn to believe a title that has been told the
-answer, and no new answer is so easy.
+An answer is asked with a part of its own share of that left out (`LEFT_OUT`): else the layers learn to believe a title
+that has been told the answer, and no new answer is so easy.
 """
 
 from __future__ import annotations

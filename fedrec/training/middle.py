@@ -29,6 +29,7 @@ from fedrec.models.adapter import State
 from fedrec.models.adapter_bank import AdapterBank, Routed
 from fedrec.models.banks_in_use import using
 from fedrec.models.split import Middle
+from fedrec.training.proximal import add_pull
 
 
 @dataclass(frozen=True)
@@ -153,11 +154,8 @@ class MiddleSession:
             self.graph = None
 
     def pull(self) -> None:
-        """Add the gradient of mu/2 |theta - anchor|^2; there are no anchors where there is no such term."""
-        for parameter, centre in zip(self.bank.layer_parameters(), self._anchors, strict=False):
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-            parameter.grad.add_(parameter.detach() - centre, alpha=self.begin.pull)
+        """Add the gradient of the proximal term, where there is one."""
+        add_pull(self.bank.layer_parameters(), self._anchors, self.begin.pull)
 
     @property
     def squared_norm(self) -> float:

@@ -14,6 +14,7 @@ from fedrec.models.adapter import State
 from fedrec.models.adapter_bank import AdapterBank, Routed
 from fedrec.training.batches import batches
 from fedrec.training.item_step import hold_rows, move_rows, shrink_of
+from fedrec.training.proximal import add_pull
 from fedrec.training.step import Learning, Step
 
 
@@ -52,7 +53,7 @@ class Plain(Step):
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         told = self.backward(batch)
-        self._pull()
+        add_pull(self.parameters, self._anchors, self.learning.pull)
         move_rows(self.bank, config, rate, [told[1]], [self.shrink])
         self.clip_and_step(rate)
         self.optimiser.zero_grad(set_to_none=True)
@@ -86,10 +87,3 @@ class Plain(Step):
 
     def close(self) -> None:
         self.bank.close()
-
-    def _pull(self) -> None:
-        """Add the gradient of mu/2 |theta - anchor|^2; there are no anchors where there is no such term."""
-        for parameter, centre in zip(self.parameters, self._anchors, strict=False):
-            if parameter.grad is None:  # no token of this batch came by its layer, such as an expert
-                parameter.grad = torch.zeros_like(parameter)
-            parameter.grad.add_(parameter.detach() - centre, alpha=self.learning.pull)

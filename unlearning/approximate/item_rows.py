@@ -1,4 +1,4 @@
-"""Item rows as if some answers had never been, as far as titles' effects go (`fedrec.training.title_effects`):
+"""Item rows as if some answers had never been, as far as titles' effects go (`fedrec.data.title_effects`):
 
     first number of a row -= effect of its title in all answers - its effect in the retained ones
 
