@@ -59,16 +59,20 @@ TITLES = [f"{word} {thing} ({year})" for word in ("red", "blue", "old", "new") f
           (("storm", 1987), ("river", 1994), ("heart", 2001), ("city", 1979), ("mask", 2010))]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a random Llama of two layers and a tokenizer with the marks of a timeline."""
+def random_base(folder: Path, layers: int) -> Path:
+    """A folder with a random Llama and a tokenizer with the marks of a timeline."""
     from fedrec.models.pretraining import new_llama, train_tokenizer
 
-    folder = tmp_path_factory.mktemp("base")
     tokenizer = train_tokenizer(TITLES * 3, 360)
-    new_llama(len(tokenizer), 32, 2, 512, 0).save_pretrained(folder)
+    new_llama(len(tokenizer), 32, layers, 512, 0).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Llama of two layers."""
+    return random_base(tmp_path_factory.mktemp("base"), layers=2)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from server.simulated_run import open_run
+from tests.killing import killed_at
 from tests.server.test_federated_executor import Copy, Served, asked, execution, of, served, verified
 from unlearning.certificates.chain import verify_chain
 from unlearning.workflow.workflow import Workflow
@@ -23,7 +24,7 @@ STEPS = [
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_anywhere_it_ends_the_same(
-    tmp_path: Path, finished: Copy, forgotten: Served, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
+    tmp_path: Path, finished: Copy, forgotten: Served, step: str, after: bool
 ) -> None:
     run = finished(tmp_path / "run")
     ids = asked(run, *of("u07", "u11"))
@@ -33,17 +34,7 @@ def test_killed_anywhere_it_ends_the_same(
     where: Any = import_module(f"unlearning.workflow.{module}") if inside else broken
     for part in module.split(".") if not inside else []:
         where = getattr(where, part)
-    real = getattr(where, name)
-
-    def killed(*arguments: Any, **named: Any) -> None:
-        if after:
-            real(*arguments, **named)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(where, name, killed)
-        with pytest.raises(KeyboardInterrupt):
-            broken.run()
+    killed_at(where, name, after, broken.run)
     again = execution(open_run(run.folder))
     again.run()
     workflow = again.workflow

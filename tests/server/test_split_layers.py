@@ -14,7 +14,7 @@ from fedrec.errors import UsageError
 from fedrec.models.split import Middle
 from fedrec.training.middle import MiddleSession
 from server.simulated_run import open_run
-from tests.conftest import TITLES, Settings
+from tests.conftest import Settings, random_base
 from tests.server.test_federated_executor import asked, execution, of, served, trained, trained_now, without
 from tests.server.test_federation import made, ran, result_of
 
@@ -22,13 +22,7 @@ from tests.server.test_federation import made, ran, result_of
 @pytest.fixture(scope="module")
 def deep_base(tmp_path_factory: pytest.TempPathFactory) -> str:
     """As `tiny_base`, of four layers."""
-    from fedrec.models.pretraining import new_llama, train_tokenizer
-
-    folder = tmp_path_factory.mktemp("deep")
-    tokenizer = train_tokenizer(TITLES * 3, 360)
-    new_llama(len(tokenizer), 32, 4, 512, 0).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)
+    return str(random_base(tmp_path_factory.mktemp("deep"), layers=4))
 
 
 def model_of(folder: Path) -> list[dict[str, np.ndarray]]:

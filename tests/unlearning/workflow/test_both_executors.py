@@ -14,6 +14,7 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError
 from server.simulated_run import SimulatedRun
 from tests.conftest import Settings
+from tests.killing import killed_at
 from tests.server import test_federated_executor as federation
 from tests.server.test_federated_executor import asked, holding, naming, of, verified, without
 from tests.unlearning.central import trained as central
@@ -117,9 +118,7 @@ STEPS = [
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
-def test_killed_anywhere_it_ends_the_same(
-    kind: Kind, folder: Path, forgotten: Served, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
-) -> None:
+def test_killed_anywhere_it_ends_the_same(kind: Kind, folder: Path, forgotten: Served, step: str, after: bool) -> None:
     if kind is KINDS["federation"]:
         pytest.skip("tests/server has it")
     ids = asked(kind.open(folder), *of("u07", "u11"))
@@ -128,17 +127,7 @@ def test_killed_anywhere_it_ends_the_same(
     *path, name = step.split(".")
     for part in path:
         where = getattr(where, part)
-    real = getattr(where, name)
-
-    def killed(*arguments: Any, **named: Any) -> None:
-        if after:
-            real(*arguments, **named)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(where, name, killed)
-        with pytest.raises(KeyboardInterrupt):
-            broken.run()
+    killed_at(where, name, after, broken.run)
     again = kind.execution(folder)
     again.run()
     assert [again.workflow.ledger.get(id_).state.value for id_ in ids] == ["closed", "closed"]

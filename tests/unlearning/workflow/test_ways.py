@@ -17,6 +17,7 @@ from fedrec.files import write_json
 from server.host import RunHost
 from server.simulated_run import SimulatedRun
 from tests.conftest import Settings
+from tests.killing import killed_at
 from tests.server import test_federated_executor as federation
 from tests.server.test_federated_executor import asked, holding, naming, of, verified
 from tests.unlearning.central import trained as central
@@ -182,23 +183,13 @@ def test_killed_anywhere_it_ends_the_same_and_nothing_survives(
     folder: Path,
     original: Path,
     answers: dict[Way, Served],
-    monkeypatch: pytest.MonkeyPatch,
     step: str,
     way: Way,
 ) -> None:
     (id_,) = asked(kind.open(folder), *of("u07"))
     for after in (False, True):
         broken = at(kind, folder, way)
-        real = getattr(broken.executor, step)
-
-        def killed(*arguments: Any, real: Any = real, after: bool = after, **named: Any) -> None:
-            if after:
-                real(*arguments, **named)
-            raise KeyboardInterrupt
-
-        monkeypatch.setattr(broken.executor, step, killed)
-        with pytest.raises(KeyboardInterrupt):
-            broken.run()
+        killed_at(broken.executor, step, after, broken.run)
     again = kind.execution(folder)
     again.run()
     assert again.workflow.ledger.get(id_).state.value == "closed"
