@@ -28,6 +28,7 @@ COMMANDS = {
     "evaluate": ("server.commands.evaluate:evaluate", "A run's metrics, per client and overall."),
     "export": ("server.commands.export:export", "A client's adapter with base and tokenizer, for PEFT."),
     "forget": ("server.commands.forget:app", '"Delete me": from the request to the certificate.'),
+    "deploy": ("fedrec.commands.deploy:app", "Real processes: keys, a server, clients."),
     "unlearn": ("unlearning.commands.unlearn:app", "Sharded models; methods of unlearning side by side."),
     "settings": ("fedrec.commands.settings:settings", "Every setting, its default and what it means."),
     "completion": ("fedrec.commands.completion:completion", "Completion of commands and options in your shell."),

@@ -73,7 +73,7 @@ def all_settings(section: type[Section], prefix: str = "") -> Iterator[Setting]:
             yield from all_settings(field.annotation, f"{key}.")
         else:
             default = None if field.is_required() else field.get_default(call_default_factory=True)
-            shown = "none" if default is None else json.dumps(default, ensure_ascii=False).strip('"')
+            shown = "none" if default is None else json.dumps(default, ensure_ascii=False, default=str).strip('"')
             names = next((" | ".join(each) for each in field.metadata if isinstance(each, Registry)), None)
             yield Setting(key, shown, names or _kind(field.annotation), field.description or "")
 

@@ -1,0 +1,1 @@
+"""A client of a deployed federation: its SuperNode, and the process that answers for its home."""

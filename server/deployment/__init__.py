@@ -1,0 +1,1 @@
+"""The server of a deployed federation: SuperLink behind a gate, who is registered, and its runs."""
