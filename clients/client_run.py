@@ -128,6 +128,12 @@ class ClientRun:
     def interactions(self) -> Interactions:
         return self.home.interactions(self.catalogue)
 
+    def replayed(self, number: int, model: Model) -> Model:
+        """What it would send in a round that begins with this model of all shards; nothing here changes."""
+        from clients.replay import replayed
+
+        return replayed(self, number, model, range(len(model)))
+
     # what is served, and what it answered
 
     @property

@@ -29,6 +29,7 @@ COMMANDS = {
     "export": ("server.commands.export:export", "A client's adapter with base and tokenizer, for PEFT."),
     "forget": ("server.commands.forget:app", '"Delete me": from the request to the certificate.'),
     "deploy": ("fedrec.commands.deploy:app", "Real processes: keys, a server, clients."),
+    "attack": ("server.commands.attack:app", "What could be learnt from a run, and done to it."),
     "unlearn": ("unlearning.commands.unlearn:app", "Sharded models; methods of unlearning side by side."),
     "settings": ("fedrec.commands.settings:settings", "Every setting, its default and what it means."),
     "completion": ("fedrec.commands.completion:completion", "Completion of commands and options in your shell."),

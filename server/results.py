@@ -158,11 +158,13 @@ def results_of(run: Run, result: Mapping[str, Any]) -> dict[Path, Mapping[str, A
 
 
 def write_page(run: Run, database: str | None = None) -> None:
-    """report.html, of result.json and of the ledger, which is the one `Workflow` finds."""
+    """report.html, of result.json, of what attacks found, and of the ledger, which is the one `Workflow` finds."""
     from fedrec.reporting.run_page import write_report
+    from server.attacks.kept import drop_outdated, found
     from unlearning.workflow.erasures import erasures
 
-    write_report(run.result, run.folder / "report.html", erasures(run, database))
+    drop_outdated(run)
+    write_report(run.result, run.folder / "report.html", erasures(run, database), found(run))
 
 
 def result_of(run: Run) -> dict[str, Any]:

@@ -5,29 +5,32 @@ The same result and erasure requests give the same bytes. Every name in a result
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fedrec.privacy.attacks.finding import Report
 from fedrec.registry import STRATEGIES
-from fedrec.reporting import heatmap, run_figures, run_result, templating
+from fedrec.reporting import attack_section, heatmap, run_figures, run_result, templating
 from fedrec.reporting.erasure_section import KINDS, STATES, Erasures
 from fedrec.reporting.run_result import Result
 
 
-def write_report(result: Result, path: Path, requests: Erasures | None = None) -> None:
-    """Write the page of a result to `path`, with its erasure requests where it has any.
+def write_report(result: Result, path: Path, requests: Erasures | None = None, attacks: Sequence[Report] = ()) -> None:
+    """Write the page of a result to `path`, with its erasure requests and what attacks found where it has any.
 
     Raises:
         FedrecError: the file cannot be written.
     """
-    templating.write(render(result, requests), path)
+    templating.write(render(result, requests, attacks), path)
 
 
-def render(result: Result, requests: Erasures | None = None) -> str:
+def render(result: Result, requests: Erasures | None = None, attacks: Sequence[Report] = ()) -> str:
     """The page as HTML."""
     result = run_result.complete(result)
     content = {**_content(result), "erasures": requests, "kinds": KINDS, "states": STATES}
-    return templating.render("run.html.j2", content, _figures(result))
+    content["attacks"] = attack_section.shown(attacks)
+    return templating.render("run.html.j2", content, {**_figures(result), **attack_section.figures(attacks)})
 
 
 def _content(result: Result) -> dict[str, Any]:

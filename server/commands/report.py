@@ -46,6 +46,7 @@ def _write(runs: list[Path] | None, run: Path | None, database: str | None) -> P
     from fedrec.lock import only_writer
     from fedrec.reporting.run_page import write_report
     from fedrec.reporting.run_result import beside
+    from server.attacks.kept import found
     from server.freshness import check_shown
     from server.run import find_run_or_model
     from server.simulated_run import open_run
@@ -70,5 +71,5 @@ def _write(runs: list[Path] | None, run: Path | None, database: str | None) -> P
     result = beside(first.result, [other.result for other in others])
     page = first.folder / "report.html"
     with only_writer(first.folder):
-        write_report(result, page, erasures(first, database))
+        write_report(result, page, erasures(first, database), found(first))
     return page

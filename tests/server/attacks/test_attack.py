@@ -1,0 +1,73 @@
+"""`fedrec attack` on a small run: what is found, kept and shown, and that the run stays as it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from fedrec.errors import UsageError
+from fedrec.files import read_json, write_json
+from server.attacks.kept import drop_outdated, found
+from server.commands.attack import app
+from server.simulated_run import SimulatedRun
+from tests.conftest import TITLES, Settings
+from tests.server.test_federated_executor import trained
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> SimulatedRun:
+    """Of 18 people with 6 of 90 titles each, so that no client has met them all."""
+    folder, random = tmp_path_factory.mktemp("attacked"), np.random.default_rng(5)
+    lines = ["user,item,rating,timestamp,title"]
+    for user in range(18):
+        for when, item in enumerate(random.permutation(90)[:6]):
+            title = f"{TITLES[item % len(TITLES)]} part {item}"
+            lines.append(f"u{user},i{item},{random.integers(2) * 4 + 1},{1_500_000_000 + 100 * user + when},{title}")
+    (folder / "ratings.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    settings = small(data__path=str(folder / "ratings.csv"), items__rank=4, federation__rounds=1)
+    return trained(folder / "run", settings)
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(each) for each in arguments], catch_exceptions=False)
+
+
+def figures(said: Result) -> dict[tuple[str, str], float]:
+    return {(each["read"], each["measure"]): each["value"] for each in json.loads(said.stdout)["findings"]}
+
+
+def contents(run: SimulatedRun) -> dict[str, str]:
+    paths = [path for path in run.folder.rglob("*") if path.is_file() and path.suffix not in (".lock", ".html")]
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if "attacks" not in path.parts}
+
+
+def test_titles_are_read_off_what_is_sent_and_the_run_stays_as_it_was(run: SimulatedRun) -> None:
+    before = contents(run)
+    told = figures(call("titles", run.folder, "--json", "-"))
+    assert told["answer counts beside the rows, as sent", "AUC"] == 1
+    assert told["item rows, as sent", "AUC"] > 0.9
+    assert ("layers alone, as published", "precision") in told
+    assert contents(run) == before
+    page = (run.folder / "report.html").read_text("utf-8")
+    assert "Which titles a client" in page
+    assert [report.attack for report in found(run)] == ["titles"]
+
+
+def test_what_was_found_of_another_model_goes(run: SimulatedRun, tmp_path: Path) -> None:
+    kept = run.folder / "attacks" / "old.json"
+    write_json(kept, {"attack": "old", "run": "r", "adapter_hash": "0", "findings": [], "notes": []})
+    (run.folder / "attacks" / "broken.json").write_text("{")
+    assert "old" not in [report.attack for report in found(run)]
+    drop_outdated(run)
+    assert not kept.exists()
+    assert read_json(run.folder / "result.json")
+
+
+def test_what_cannot_be_attacked_is_one_line(run: SimulatedRun, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no run there"):
+        call("titles", tmp_path)
