@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from pathlib import Path
 
 from clients.client import Client
 from clients.client_run import ClientRun
 from clients.learner import Learner
 from clients.own_items import own_items
-from fedrec.config import RunConfig
 from fedrec.protocol.adapters import Model
 from fedrec.strategies import strategy_of
 
 
 class _Reading(Client):
     """A client that notes nothing down."""
-
-    @cached_property
-    def config(self) -> RunConfig:
-        train = super().config.train
-        return super().config.model_copy(update={"train": train.model_copy(update={"checkpoint_seconds": 1e9})})
 
     def note_use(self, shard: int, number: int) -> None:
         """It has noted the rows before, when it read them in that round."""
@@ -33,6 +27,10 @@ class _Forgetful(Learner):
         """Its home has what it kept in that round."""
 
 
+def _checkpoints(store: ClientRun) -> Iterator[Path]:
+    return (store.folder / "training").glob("*")
+
+
 def replayed(store: ClientRun, number: int, model: Model, shards: Sequence[int]) -> Model:
     """The adapters that the client would send in round `number`, with what stands beside them.
 
@@ -42,5 +40,10 @@ def replayed(store: ClientRun, number: int, model: Model, shards: Sequence[int])
     client = _Reading(store)
     learner = _Forgetful(client, number, tuple(shards))
     own = own_items(client, learner)
-    learnt = strategy_of(client.config).train(learner, own.added(model, number - 1) if own else model)
+    there = {*_checkpoints(store)}
+    try:
+        learnt = strategy_of(client.config).train(learner, own.added(model, number - 1) if own else model)
+    finally:
+        for path in {*_checkpoints(store)} - there:  # of a replay that is stopped
+            path.unlink()
     return own.taken(learnt.model) if own else client.with_answers(learnt)

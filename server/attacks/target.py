@@ -6,7 +6,8 @@ from pathlib import Path
 
 from fedrec import hardware
 from fedrec.errors import FedrecError, UsageError, command, did_you_mean
-from fedrec.protocol.adapters import ITEMS_A, ITEMS_B, ROWS, Model, State
+from fedrec.protocol.adapters import ITEM_ROWS, ITEMS_A, ITEMS_B, ROWS, Model, State
+from fedrec.protocol.item_precision import without_known
 from fedrec.protocol.item_rows import Items, with_rows
 from fedrec.tasks import encoder_of
 from fedrec.tasks.task import Encoder
@@ -58,6 +59,11 @@ def encoder(run: SimulatedRun) -> Encoder:
 def published(run: SimulatedRun) -> dict[str, Model]:
     """Every client's model after the last round, as the server sent it."""
     return run.rounds.models(run.config.federation.rounds)
+
+
+def served(state: State, initial: State) -> State:
+    """An adapter as it answers to whoever has no other rows of items than it has itself."""
+    return {**{key: initial[key] for key in ITEM_ROWS if key in initial}, **without_known(state)[0]}
 
 
 def layers_alone(state: State, initial: State) -> State:

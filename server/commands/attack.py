@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fedrec.errors import UsageError
 from fedrec.options import Json, Run, RunFolder, one_run
 
 if TYPE_CHECKING:
@@ -18,10 +19,8 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="What could be learnt from a finished run, and done to it."
 )
 
-
-@app.callback()
-def attack() -> None:
-    """One command an attack."""
+Client = Annotated[str | None, typer.Option(help="Whose training. None: the client with the most people.")]
+Models = Annotated[int, typer.Option(help="How often it is trained again; each person is in half of them.", min=4)]
 
 
 @app.command()
@@ -34,6 +33,48 @@ def titles(folder: RunFolder = None, run: Run = None, json: Json = None) -> None
         return attacked(opened)
 
     _carry_out(attack, one_run(folder, run), json)
+
+
+@app.command()
+def people(
+    folder: RunFolder = None, run: Run = None, client: Client = None, models: Models = 8, json: Json = None
+) -> None:
+    """Whose rows an adapter was trained on, of single updates and of what is released."""
+
+    def attack(opened: SimulatedRun) -> Report:
+        from server.attacks.people import people as attacked
+        from server.attacks.target import client_of
+
+        return attacked(opened, client_of(opened, client), _even(models))
+
+    _carry_out(attack, one_run(folder, run), json)
+
+
+@app.command()
+def canaries(
+    folder: RunFolder = None,
+    run: Run = None,
+    client: Client = None,
+    models: Models = 8,
+    count: Annotated[int, typer.Option("--canaries", help="Made-up people, each in half the models.", min=2)] = 32,
+    delta: Annotated[float, typer.Option(help="At which epsilon is bounded.", min=0, max=0.5)] = 1e-5,
+    json: Json = None,
+) -> None:
+    """Epsilon from below: how surely made-up people in a client's training are told from others."""
+
+    def attack(opened: SimulatedRun) -> Report:
+        from server.attacks.canaries import canaries as attacked
+        from server.attacks.target import client_of
+
+        return attacked(opened, client_of(opened, client), _even(models), count, delta)
+
+    _carry_out(attack, one_run(folder, run), json)
+
+
+def _even(models: int) -> int:
+    if models % 2:
+        raise UsageError(f"--models {models}: an even number, as each person is in half of them")
+    return models
 
 
 def _carry_out(attack: Callable[[SimulatedRun], Report], path: Path | None, json: str | None) -> None:

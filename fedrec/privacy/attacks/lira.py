@@ -54,6 +54,18 @@ def likelihood_ratio(target: Scores, shadows: Scores, inside: NDArray[np.bool_])
     return np.asarray(_log_normal(target, shadows, inside) - _log_normal(target, shadows, ~inside))
 
 
+def in_turn(confidences: Scores, inside: NDArray[np.bool_]) -> Scores:
+    """(K, n) the likelihood ratio of each of K models, attacked with the others as its shadow models.
+
+    Args:
+        confidences: (K, n) by each model.
+        inside: (K, n) whom each was taught by; of any K - 1 models each is in one, and not in another.
+    """
+    others = [np.arange(len(inside)) != k for k in range(len(inside))]
+    turns = zip(confidences, others, strict=True)
+    return np.stack([likelihood_ratio(each, confidences[rest], inside[rest]) for each, rest in turns])
+
+
 def _log_normal(target: Scores, shadows: Scores, chosen: NDArray[np.bool_]) -> Scores:
     count = chosen.sum(0)
     mean = np.where(chosen, shadows, 0).sum(0) / count

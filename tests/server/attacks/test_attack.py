@@ -58,6 +58,26 @@ def test_titles_are_read_off_what_is_sent_and_the_run_stays_as_it_was(run: Simul
     assert [report.attack for report in found(run)] == ["titles"]
 
 
+def test_people_in_updates_and_in_what_is_released(run: SimulatedRun) -> None:
+    before = contents(run)
+    told = figures(call("people", run.folder, "--models", 4, "--json", "-"))
+    assert set(told) == {
+        (read, measure)
+        for read in ("updates, by a threshold", "updates, by a likelihood ratio", "released adapters")
+        for measure in ("AUC", "TPR at 1 % FPR")
+    }
+    assert told["updates, by a threshold", "AUC"] > 0.6  # item rows are made of the very answers
+    assert contents(run) == before
+
+
+def test_canaries_are_found_where_nothing_protects_them(run: SimulatedRun) -> None:
+    before = contents(run)
+    told = figures(call("canaries", run.folder, "--client", "client-1", "--canaries", 16, "--json", "-"))
+    assert told["canaries' answers", "AUC"] > 0.9
+    assert told["guesses about all trainings", "epsilon at least, delta 1e-05"] > 1
+    assert contents(run) == before
+
+
 def test_what_was_found_of_another_model_goes(run: SimulatedRun, tmp_path: Path) -> None:
     kept = run.folder / "attacks" / "old.json"
     write_json(kept, {"attack": "old", "run": "r", "adapter_hash": "0", "findings": [], "notes": []})
@@ -71,3 +91,7 @@ def test_what_was_found_of_another_model_goes(run: SimulatedRun, tmp_path: Path)
 def test_what_cannot_be_attacked_is_one_line(run: SimulatedRun, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no run there"):
         call("titles", tmp_path)
+    with pytest.raises(UsageError, match="--client client-9: no such client"):
+        call("people", run.folder, "--client", "client-9")
+    with pytest.raises(UsageError, match="--models 5: an even number"):
+        call("canaries", run.folder, "--models", 5)
