@@ -38,6 +38,7 @@ from fedrec.vault.vault import Vault
 if TYPE_CHECKING:
     from fedrec.ensemble.serving import Ensemble
     from fedrec.models.base import Base
+    from fedrec.protocol.answers import TrainAnswer
 
 PUBLISHED = "published.safetensors"
 
@@ -128,7 +129,7 @@ class ClientRun:
     def interactions(self) -> Interactions:
         return self.home.interactions(self.catalogue)
 
-    def replayed(self, number: int, model: Model) -> Model:
+    def replayed(self, number: int, model: Model) -> TrainAnswer:
         """What it would send in a round that begins with this model of all shards; nothing here changes."""
         from clients.replay import replayed
 

@@ -11,6 +11,7 @@ from clients.client_run import ClientRun
 from clients.learner import Learner
 from clients.own_items import own_items
 from fedrec.protocol.adapters import Model
+from fedrec.protocol.answers import TrainAnswer
 from fedrec.strategies import strategy_of
 
 
@@ -31,8 +32,8 @@ def _checkpoints(store: ClientRun) -> Iterator[Path]:
     return (store.folder / "training").glob("*")
 
 
-def replayed(store: ClientRun, number: int, model: Model, shards: Sequence[int]) -> Model:
-    """The adapters that the client would send in round `number`, with what stands beside them.
+def replayed(store: ClientRun, number: int, model: Model, shards: Sequence[int]) -> TrainAnswer:
+    """What the client would send in round `number`.
 
     Args:
         model: the adapters of those shards to start from.
@@ -46,4 +47,5 @@ def replayed(store: ClientRun, number: int, model: Model, shards: Sequence[int])
     finally:
         for path in {*_checkpoints(store)} - there:  # of a replay that is stopped
             path.unlink()
-    return own.taken(learnt.model) if own else client.with_answers(learnt)
+    adapters = own.taken(learnt.model) if own else client.with_answers(learnt)
+    return TrainAnswer(client=client.name, round=number, adapters=adapters, loss=learnt.losses, examples=learnt.rows)

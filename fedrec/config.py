@@ -172,6 +172,11 @@ class FederationConfig(Section):
     deadline: float = Field(3600.0, gt=0, description="seconds a round waits")
     max_abs: float = Field(100.0, gt=0, description="a reply with a larger weight is dropped")
     max_update_ratio: float = Field(20.0, gt=1, description="an update longer than this times the median is dropped")
+    rows: Literal["mean", "bounded"] = Field(
+        "mean",
+        description="bounded = in the mean of item rows nobody's are longer, or learnt from a larger part of their "
+        "answers, than 1.5 times the median client's longest and largest",
+    )
 
 
 class EvaluateConfig(Section):

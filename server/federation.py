@@ -13,22 +13,20 @@ from flwr.serverapp import Grid
 
 from fedrec.data.evaluation_sample import share_in_round
 from fedrec.errors import FedrecError, command
-from fedrec.protocol.adapters import ITEMS_A, Model, State, digest_of, size_of
+from fedrec.protocol.adapters import ITEMS_A, Model, State, digest_of
 from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
-from fedrec.protocol.item_precision import NOTHING, Precision
-from fedrec.protocol.item_rows import without_answers
 from fedrec.protocol.questions import Evaluate, Train, Unlearn
 from fedrec.strategies import strategy_of
-from fedrec.strategies.columns import distance
 from fedrec.strategies.strategy import Trained
 from fedrec.tasks import task_of
 from server import results
 from server.collection import Asking, Collector
+from server.counted import counted, limits_of
 from server.handshake import meet
 from server.interval import auc_margin
 from server.layers import layer_tickets
 from server.lost_items import lost_items, without_items
-from server.replies import Limits, check, check_together, same_reason
+from server.replies import Limits, check, same_reason
 from server.reply_cache import ReplyCache
 from server.round_record import among, mean_loss
 from server.rounds import Entry, Rounds
@@ -62,13 +60,8 @@ class Federation:
 
     @cached_property
     def limits(self) -> Limits:
-        """A wrong shape is named, a flood is not even read."""
-        items = len(self.run.catalogue) if ITEMS_A in self.initial else 0
-        size = size_of(self.initial) + 4 * items * (
-            2 + self.config.items.rank
-        )  # of each a row, which it is, and of how many
-        max_bytes = 2 * size * self.config.shards
-        return Limits(max_abs=self.config.federation.max_abs, max_bytes=max_bytes, items=items)
+        """What no honest reply exceeds."""
+        return limits_of(self.config, self.initial, len(self.run.catalogue) if ITEMS_A in self.initial else 0)
 
     def rounds(self) -> None:
         """All rounds that are not done yet."""
@@ -180,25 +173,11 @@ class Federation:
         shard: int,
     ) -> list[Trained]:
         """The replies that count in one shard: in proportion to each other."""
-        sent = {reply.client: without_answers(reply.adapters[position]) for reply in replies}
-        lengths = {client: distance(state, states[client]) for client, (state, _) in sent.items()}
-        wild = check_together(lengths, self.config.federation.max_update_ratio)
+        found = counted(replies, position, states, self.config)
         where = f"shard {shard}: " if self.config.shards > 1 else ""
-        for client, reason in wild.items():
+        for client, reason in found.wild.items():
             collector.drop(client, where + reason)
-        prior = self.config.train.item_prior / (self.config.clients.count * self.config.shards)
-        told = any(met is not None for _, met in sent.values())  # who tells nothing beside others knows nothing
-        return [
-            Trained(
-                client=reply.client,
-                state=sent[reply.client][0],
-                loss=reply.loss[position],
-                examples=reply.examples[position],
-                known=Precision(sent[reply.client][1] or NOTHING, prior) if told else None,
-            )
-            for reply in replies
-            if reply.client not in wild
-        ]
+        return found.trained
 
     def _train(
         self, question: Train | Unlearn, models: Mapping[str, Model], collector: Collector

@@ -42,7 +42,7 @@ def titles(run: SimulatedRun) -> Report:
     sent: list[Model] = []
     for name in run.clients:
         with working(f"{name} sends round 1"):
-            sent.append(run.client(name).replayed(1, [run.initial] * run.config.shards))
+            sent.append(run.client(name).replayed(1, [run.initial] * run.config.shards).adapters)
     last = published(run)
     released = [last[name] for name in run.clients]
     for read, models, beside in (

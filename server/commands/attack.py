@@ -19,7 +19,7 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="What could be learnt from a finished run, and done to it."
 )
 
-Client = Annotated[str | None, typer.Option(help="Whose training. None: the client with the most people.")]
+Client = Annotated[str | None, typer.Option(help="Which client. None: the one with the most people.")]
 Models = Annotated[int, typer.Option(help="How often it is trained again; each person is in half of them.", min=4)]
 
 
@@ -67,6 +67,19 @@ def canaries(
         from server.attacks.target import client_of
 
         return attacked(opened, client_of(opened, client), _even(models), count, delta)
+
+    _carry_out(attack, one_run(folder, run), json)
+
+
+@app.command()
+def row(folder: RunFolder = None, run: Run = None, client: Client = None, json: Json = None) -> None:
+    """One client that pushes one item by its row: what is let through, and how far the item rises."""
+
+    def attack(opened: SimulatedRun) -> Report:
+        from server.attacks.row import row as attacked
+        from server.attacks.target import client_of
+
+        return attacked(opened, client_of(opened, client))
 
     _carry_out(attack, one_run(folder, run), json)
 

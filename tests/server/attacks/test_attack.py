@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from fedrec.errors import UsageError
+from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json, write_json
 from server.attacks.kept import drop_outdated, found
+from server.attacks.row import row
 from server.commands.attack import app
 from server.simulated_run import SimulatedRun
 from tests.conftest import TITLES, Settings
@@ -76,6 +77,25 @@ def test_canaries_are_found_where_nothing_protects_them(run: SimulatedRun) -> No
     assert told["canaries' answers", "AUC"] > 0.9
     assert told["guesses about all trainings", "epsilon at least, delta 1e-05"] > 1
     assert contents(run) == before
+
+
+def test_a_pushed_row_rises_as_far_as_the_checks_and_the_bound_let_it(
+    run: SimulatedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.attacks.exposure._PEOPLE", 2)
+    before = contents(run)
+    content = json.loads(call("row", run.folder, "--json", "-").stdout)
+    told = {each["read"]: each for each in content["findings"]}
+    assert len(told) == len(content["findings"]) >= 8
+    assert any(read.endswith("let through, bounded") for read in told)
+    assert contents(run) == before
+
+
+def test_nothing_is_pushed_where_no_rows_are_averaged(run: SimulatedRun) -> None:
+    alone = SimulatedRun(run.folder)
+    alone.__dict__["config"] = run.config.model_copy(update={"strategy": "local"})
+    with pytest.raises(FedrecError, match="strategy local averages nothing, so no client can push"):
+        row(alone, "client-0")
 
 
 def test_what_was_found_of_another_model_goes(run: SimulatedRun, tmp_path: Path) -> None:
