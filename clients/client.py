@@ -14,6 +14,7 @@ from clients.client_run import PUBLISHED, ClientRun
 from clients.learner import Learner
 from clients.lineage import teaches
 from clients.own_items import own_items, stay
+from clients.private_learning import agrees_to_privacy, epsilons
 from fedrec import hardware
 from fedrec.config import RunConfig, Sharing
 from fedrec.console.progress import working
@@ -121,7 +122,8 @@ class Client:
         received, own = model or self._published(number - 1), own_items(self, learner)
         learnt = strategy_of(self.config).train(learner, own.added(received, number - 1) if own else received)
         adapters = own.taken(learnt.model) if own else self.with_answers(learnt)
-        return TrainAnswer(client=self.name, round=number, adapters=adapters, loss=learnt.losses, examples=learnt.rows)
+        told = {"loss": learnt.losses, "examples": learnt.rows, "epsilon": epsilons(self, shards)}
+        return TrainAnswer(client=self.name, round=number, adapters=adapters, **told)
 
     def with_answers(self, learnt: Learnt) -> Model:
         """The trained adapters, with how much this client knows of each item, where rows are averaged by that."""
@@ -213,6 +215,7 @@ class Client:
             FedrecError: the client's policy does not allow the run's training.
         """
         strategy, allowed = self.config.strategy, self.store.home.policy.strategies
+        agrees_to_privacy(self)
         if strategy not in allowed:
             raise FedrecError(
                 f"client {self.name} takes no part in {strategy}: its client.toml allows {', '.join(allowed) or 'none'}"

@@ -41,6 +41,9 @@ class Policy(Section):
     strategies: tuple[StrategyName, ...] = Field(
         default_factory=lambda: tuple(STRATEGIES), description="whose training it takes part in"
     )
+    epsilon: float | None = Field(
+        None, gt=0, description="largest privacy.epsilon that it takes part under; none = any, and none at all"
+    )
     scores: Sharing = Field(
         "histogram", description="what is told of its test rows' scores: metrics over them, counts in bins, or each"
     )
@@ -169,6 +172,7 @@ class PooledHome(Home):
         all_of = [home.policy for home in self._homes.values()]
         return Policy(
             strategies=tuple(name for name in STRATEGIES if all(name in policy.strategies for policy in all_of)),
+            epsilon=min((policy.epsilon for policy in all_of if policy.epsilon is not None), default=None),
             scores=min((policy.scores for policy in all_of), key=LEAST_FIRST.index),
         )
 

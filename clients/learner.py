@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safetensors.numpy import load_file, save_file
 
+from clients.private_learning import train_privately
 from clients.split_layers import train_by
 from fedrec.console.progress import bar
 from fedrec.files import replacing, storing
@@ -52,19 +54,30 @@ class Learner:
             )
             checkpoint = client.store.folder / "training" / f"{prefix}shard-{shard}.pt"
             client.note_use(shard, number)
-            begun = _begun(learning, known)
-            if number == 1 and client.titles_first and not role and begun.own is not None:
-                outcome = Outcome(begun.start, 0.0, config.train.epochs * len(begun.labels(lesson.windows)), 0)
-            else:
-                with bar(f"{client.name} round {number}") as tick:
-                    outcome = train_by(config.split, self.layers, begun, checkpoint, tick)
+            with bar(f"{client.name} round {number}") as tick:
+                if config.privacy.active:
+                    outcome = train_privately(client, shard, learning, checkpoint, tick)
+                else:
+                    outcome = self._trained(learning, known, checkpoint, role, tick)
             checkpoint.unlink(missing_ok=True)
-            sent = outcome.state if known is None else towards_all(begun, outcome.state, config.federation.fraction)
-            trained.append({name: tensor.numpy() for name, tensor in sent.items()})
+            trained.append({name: tensor.numpy() for name, tensor in outcome.state.items()})
             losses.append(outcome.loss)
             counts.append(outcome.rows // config.train.epochs)
-            answers.append(answers_by_item(learning))
+            answers.append(None if config.privacy.active else answers_by_item(learning))
         return Learnt(trained, tuple(losses), tuple(counts), tuple(answers))
+
+    def _trained(
+        self, learning: Learning, known: Known | None, checkpoint: Path, role: str, on_step: Callable[[int, int], None]
+    ) -> Outcome:
+        """What a lesson makes of an adapter, as the client sends it."""
+        client, lesson, config = self.client, learning.lesson, self.client.config
+        begun = _begun(learning, known)
+        if self.round == 1 and client.titles_first and not role and begun.own is not None:
+            return Outcome(begun.start, 0.0, config.train.epochs * len(begun.labels(lesson.windows)), 0)
+        outcome = train_by(config.split, self.layers, begun, checkpoint, on_step)
+        if known is None:
+            return outcome
+        return replace(outcome, state=towards_all(begun, outcome.state, config.federation.fraction))
 
     def keep(self, role: str, model: Model) -> None:
         with replacing(self._path(role, self.round)) as partial, storing(partial):

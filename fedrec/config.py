@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, create_model, model_validator
 
 from fedrec.errors import UsageError
+from fedrec.privacy.settings import PrivacyConfig, check, completed
 from fedrec.registry import STEPS, STRATEGIES, TASKS
 from fedrec.settings import AnySection, Section, validated
 from fedrec.text import read_text
@@ -225,6 +226,7 @@ class RunConfig(Section):
     lora: LoraConfig = LoraConfig()
     items: ItemTokensConfig = ItemTokensConfig()
     train: TrainConfig = TrainConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
     split: SplitConfig = SplitConfig()
     federation: FederationConfig = FederationConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
@@ -237,6 +239,16 @@ class RunConfig(Section):
         """The section of a name and a kind: as it was set, or as it is by default."""
         found = getattr(self, name, None)
         return found if isinstance(found, kind) else kind()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _completed(cls, tree: Any) -> Any:
+        return completed(tree, cls.model_fields) if isinstance(tree, dict) else tree
+
+    @model_validator(mode="after")
+    def _private(self) -> RunConfig:
+        check(self)
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> RunConfig:

@@ -17,6 +17,8 @@ from fedrec.data.trivial import trivial_scores
 from fedrec.metrics import auc, uauc
 from fedrec.models.base import Base, load_base
 from fedrec.models.targets import check_targets
+from fedrec.privacy.accounting import noise_of, steps_of
+from fedrec.privacy.settings import PrivacyConfig
 
 
 def resolve(config: RunConfig) -> RunConfig:
@@ -30,7 +32,17 @@ def resolve(config: RunConfig) -> RunConfig:
             "items": config.data.items.model_copy(update={"path": _absolute(config.data.items.path)}),
         }
     )
-    return config.model_copy(update={"train": hardware.resolve(config.train), "base": base, "data": data})
+    train = hardware.resolve(config.train)
+    return config.model_copy(update={"train": train, "base": base, "data": data, "privacy": _calibrated(config)})
+
+
+def _calibrated(config: RunConfig) -> PrivacyConfig:
+    """How much noise the budget needs, for all clients alike: steps do not depend on how many people one has."""
+    privacy = config.privacy
+    if not privacy.active:
+        return privacy
+    steps = steps_of(privacy, config.train.epochs) * config.federation.rounds
+    return privacy.model_copy(update={"noise": noise_of(privacy, steps)})
 
 
 def checked_base(config: RunConfig, dataset: Dataset) -> tuple[str, Base]:

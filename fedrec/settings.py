@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from fedrec.errors import UsageError, did_you_mean
 from fedrec.registry import Registry
@@ -23,6 +23,15 @@ class Section(BaseModel):
     """A frozen part of the configuration; an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, tree: Any) -> Any:
+        """`none`, which stands for nothing in `--set`, is a name where one of the choices is called so."""
+        if not isinstance(tree, dict):
+            return tree
+        named = [key for key, field in cls.model_fields.items() if "none" in get_args(field.annotation)]
+        return {**tree, **{key: "none" for key in named if key in tree and tree[key] is None}}
 
 
 AnySection = TypeVar("AnySection", bound=Section)

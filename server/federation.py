@@ -32,6 +32,7 @@ from server.round_record import among, mean_loss
 from server.rounds import Entry, Rounds
 from server.run import Run
 from server.sampling import choose
+from server.spent import spent
 
 _EVALUATION = "evaluation: "
 
@@ -160,6 +161,7 @@ class Federation:
             asked=asked,
             participants=participants,
             train_loss={reply.client: mean_loss(reply) for reply in replies},
+            epsilon=spent(replies, shards),
             skipped=skipped,
             aggregation=aggregation,
         )

@@ -19,6 +19,7 @@ from fedrec.tasks import task_of
 from fedrec.tasks.like import Like
 from fedrec.tasks.task import Task
 from server.run import Run
+from server.spent import promise
 
 _ITEM_ROWS = (
     "item rows that clients send tell the server which titles their people met, how often and how they liked them; "
@@ -194,6 +195,7 @@ def result_of(run: Run) -> dict[str, Any]:
         "bytes_down": sum(entry.bytes_down for entry in history),
         "seconds": sum(entry.seconds or 0.0 for entry in history),
         "adapter_hash": last.adapter_hash,
+        "privacy": promise(config, history),
         "config": config.model_dump(mode="json"),
         "notes": [
             *reference.notes,

@@ -41,6 +41,7 @@ class Entry:
         aggregation: what the strategy tells of it: lists by shard, named by the strategy.
         share: of the people, whose test rows are measured.
         clients: the metrics of each group of rows, with its `id`.
+        epsilon: by client, what the trainings of its shards, by number, have spent; None = without bound.
         hashes: of a retraining, by client, of its adapters of the shards that are trained again.
     """
 
@@ -56,6 +57,7 @@ class Entry:
     share: float | None = None
     clients: Sequence[Mapping[str, Any]] | None = None
     overall: Mapping[str, float] | None = None
+    epsilon: Mapping[str, Mapping[str, float | None]] | None = None
     hashes: Mapping[str, Sequence[str]] | None = None
     adapter_hash: str | None = None
     seconds: float | None = None

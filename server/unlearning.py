@@ -16,6 +16,8 @@ def cannot(config: RunConfig) -> str:
         return f"a run of {config.shards} shards trains the touched ones again, of which each is a part"
     if config.train.step != "plain":
         return f"it was trained by {config.train.step} steps, and what these promise does not hold of such an answer"
+    if config.privacy.active:
+        return "it was trained under a privacy budget, which such an answer would not keep to"
     if config.split.head:
         return "the server computes a part of its layers, and would read what is to be forgotten"
     if own_item_rows(config):

@@ -118,23 +118,28 @@ def _some(arrays: Mapping[str, NDArray[Any]]) -> Model:
 class TrainAnswer(
     Answer,
     reveals="adapters that the client's rows are in, as they are, and by their item rows which items those are of, how "
-    "many and how they were liked; losses and counts of rows",
+    "many and how they were liked; losses and counts of rows; where the run has privacy, adapters with noise and, "
+    "in place of losses, what was spent",
 ):
     """
     Attributes:
         adapters: in each of the shards that were asked for, trained.
         loss: mean training loss in nats per shard; 0 in a shard without rows.
         examples: rows trained on per shard.
+        epsilon: what each shard's trainings have spent of the privacy budget so far; none where there is no budget.
     """
 
     round: Whole
     loss: tuple[Finite, ...]
     examples: tuple[Whole, ...]
+    epsilon: tuple[Annotated[Real, Field(ge=0)], ...] = ()
     adapters: Annotated[Model, AsArrays(to_arrays, _some)]
 
     @model_validator(mode="after")
     def _one_each(self) -> Self:
         one_each(len(self.adapters), loss=self.loss, examples=self.examples)
+        if self.epsilon:
+            one_each(len(self.adapters), epsilon=self.epsilon)
         return self
 
 

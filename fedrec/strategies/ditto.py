@@ -19,6 +19,10 @@ class Ditto(FedAvg):
 
     prox: float = Field(0.01, ge=0, description="weight lambda of the proximal term lambda/2 |theta - global|^2")
 
+    @property
+    def beside_noise(self) -> str:
+        return "ditto trains a second model on the same rows, which is not accounted for; use fedavg or pplr"
+
     def train(self, client: Learner, received: Model) -> Learnt:
         learnt = client.learn(received)
         start = client.kept(_OWN, client.round - 1) or received

@@ -6,7 +6,7 @@ The mathematics is in `balance`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ class Pplr(Strategy):
 
     words = "each client keeps a model of its own and takes from the others in proportion to their likeness (PPLR)"
 
+    under_noise: ClassVar[Mapping[str, Any]] = {"heating": False}
+
     similarity: Literal["update", "adapter"] = Field(
         "update", description="cosine of the updates since the shared initial adapter, or of whole adapters (published)"
     )
@@ -30,6 +32,12 @@ class Pplr(Strategy):
     alpha: float = Field(0.7, gt=0, description="heating of a client that has all the loss: tanh(alpha)")
     beta: float = Field(5.0, gt=0, description="rounds over which the exponent grows by one")
     temperature: float = Field(0.05, gt=0, description="of the softmax over the losses")
+
+    @property
+    def beside_noise(self) -> str | None:
+        if not self.heating:
+            return None
+        return "pplr.heating = true weighs clients by training losses without noise; set pplr.heating = false"
 
     def aggregate(
         self, trained: Sequence[Trained], states: Mapping[str, State], initial: State, round_: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,12 +97,19 @@ class Strategy(Section):
         pools: one client, named as the strategy, holds everybody's rows.
         averages: adapters of several clients become one.
         cannot_forget: why no person can be erased from its models; empty where they can.
+        under_noise: its settings where the clients' training is noised (`fedrec.privacy`), if they are left open.
     """
 
     words: ClassVar[str]
     pools: ClassVar[bool] = False
     averages: ClassVar[bool] = True
     cannot_forget: ClassVar[str] = ""
+    under_noise: ClassVar[Mapping[str, Any]] = {}
+
+    @property
+    def beside_noise(self) -> str | None:
+        """What it tells of people's rows though the clients' training is noised, and the mend; None = nothing."""
+        return None
 
     @abstractmethod
     def aggregate(

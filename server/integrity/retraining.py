@@ -25,6 +25,7 @@ from server.federation import Federation
 from server.results import write_result
 from server.rounds import MODELS, Entry, Rounds
 from server.run import Run
+from server.spent import together
 from unlearning.executor import Say
 from unlearning.requests.ledger import Ledger
 from unlearning.workflow.newest_erasure import Newest, differ, published
@@ -128,7 +129,9 @@ def restate(run: Run, shards: Sequence[int], again: Rounds) -> None:
                 entry = with_retraining(entry, again.entry(entry.round), shards, run.config.shards)
             else:
                 entry = without_training(entry)
-        last = entry.round == run.rounds.last()
+        if last := entry.round == run.rounds.last():
+            retrained = (again.entry(number).epsilon for number in range(1, (again.last() or 0) + 1))
+            entry = replace(entry, epsilon=together([entry.epsilon, *retrained]))
         run.rounds.write_entry(entry if last else replace(entry, clients=[], overall={}))
 
 

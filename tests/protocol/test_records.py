@@ -81,6 +81,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "requests": st.lists(TEXTS).map(tuple), "shards": st.lists(COUNT, min_size=2, max_size=2).map(tuple),
     "changed": st.lists(COUNT, min_size=2, max_size=2).map(tuple),
     "examples": st.lists(COUNT, min_size=2, max_size=2).map(tuple),
+    "epsilon": st.just(()) | st.lists(st.floats(0), min_size=2, max_size=2).map(tuple),
     "loss": st.lists(FINITE, min_size=2, max_size=2).map(tuple), "forgotten": st.lists(st.floats(-1000, 0)).map(tuple),
     "adapters": st.lists(STATES, min_size=2, max_size=2), "links": st.lists(LINKS).map(tuple),
     "selection": SELECTIONS, "serves": st.booleans(), "before": AUC,

@@ -28,6 +28,7 @@ from fedrec.data.dataset import Dataset
 from fedrec.data.selection import Selection
 from fedrec.ensemble.aggregators.judged import no_validation_rows
 from fedrec.ensemble.validation import Judgement
+from fedrec.errors import UsageError
 from fedrec.files import write_json
 from fedrec.models.adapter import State, initial_state, state_hash
 from fedrec.models.base import fingerprint, load_base
@@ -99,8 +100,11 @@ class ShardedModel(AnsweringModel):
             vectors: of the rows, where they are known (`fill_vectors`).
 
         Raises:
+            UsageError: the configuration promises privacy, which these methods do not keep.
             FedrecError: there is no validation row, and the method judges its shards by such.
         """
+        if config.privacy.active:
+            raise UsageError(f"privacy.unit = {config.privacy.unit}: only fedrec simulate trains with noise")
         config = config.model_copy(update={"shards": method.shards})
         hardware.use_threads(config.train)
         rows = dataset.interactions
