@@ -84,6 +84,18 @@ def row(folder: RunFolder = None, run: Run = None, client: Client = None, json: 
     _carry_out(attack, one_run(folder, run), json)
 
 
+@app.command()
+def wording(folder: RunFolder = None, run: Run = None, json: Json = None) -> None:
+    """Titles that are written to be recommended: how far an item rises by its title's words, and what undoes it."""
+
+    def attack(opened: SimulatedRun) -> Report:
+        from server.attacks.wording import wording as attacked
+
+        return attacked(opened)
+
+    _carry_out(attack, one_run(folder, run), json)
+
+
 def _even(models: int) -> int:
     if models % 2:
         raise UsageError(f"--models {models}: an even number, as each person is in half of them")

@@ -83,11 +83,23 @@ def test_a_pushed_row_rises_as_far_as_the_checks_and_the_bound_let_it(
     run: SimulatedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.attacks.exposure._PEOPLE", 2)
+    monkeypatch.setattr("server.attacks.row._PUSHES", ((2.0, "one"), (100.0, "all")))
     before = contents(run)
     content = json.loads(call("row", run.folder, "--json", "-").stdout)
     told = {each["read"]: each for each in content["findings"]}
-    assert len(told) == len(content["findings"]) >= 8
+    assert len(told) == len(content["findings"]) >= 4
     assert any(read.endswith("let through, bounded") for read in told)
+    assert contents(run) == before
+
+
+def test_titles_written_anew_are_held_against_the_originals(run: SimulatedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.attacks.exposure._PEOPLE", 2)
+    before = contents(run)
+    content = json.loads(call("wording", run.folder, "--json", "-").stdout)
+    assert len(content["findings"]) == 15
+    assert len({each["chance"] for each in content["findings"]}) == 1
+    told = {each["read"]: each["value"] for each in content["findings"]}
+    assert told["letters that look alike, normal spelling"] != told["letters that look alike, as written"]
     assert contents(run) == before
 
 
