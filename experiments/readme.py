@@ -37,6 +37,7 @@ SECTIONS = {
     "ledger_speed": erasure.ledger_speed,
     "at_size": speed.at_size,
     "client_workers": speed.client_workers,
+    "default_settings": accuracy.default_settings,
     "untrained_base": accuracy.untrained_base,
 }
 

@@ -57,6 +57,29 @@ def _regressions(result: dict[str, Any]) -> str:
     )
 
 
+def default_settings(result: dict[str, Any]) -> str:
+    """AUC on test rows, of each data set with nothing set."""
+    names = list(result["sets"][0]["strategies"])
+    lines = [
+        "AUC on test rows with default base and settings: of scorers that count rows, and of each strategy before "
+        "any training, after its first round and after its last (in brackets UAUC at the split).",
+        "",
+        f"| data | train rows | sum | counts | {' | '.join(names)} |",
+        "|---|---:|---:|---:|" + "---:|" * len(names),
+    ]
+    for row in result["sets"]:
+        cells = [
+            row["data"],
+            f"{row['train_rows']:,}",
+            *(f"{row['scorers'][key]['auc']:.3f}" for key in ("sum", "counts")),
+        ]
+        for each in row["strategies"].values():
+            aucs = " → ".join(f"{each[place]['auc']:.3f}" for place in ("before", "first", "last"))
+            cells.append(f"{aucs} ({each['last']['uauc_at_split']:.3f})")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def unlearning(result: dict[str, Any]) -> str:
     """A table of methods, the numbers of shards one under another."""
     settings = result["settings"]
