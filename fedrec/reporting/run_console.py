@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fedrec.reporting.formatting import change, clean, count, duration, number, percent, size
+from fedrec.reporting.privacy_section import privacy_line
 from fedrec.reporting.run_result import (
     RANKED,
     TRIVIAL,
@@ -53,6 +54,8 @@ def round_line(entry: Result) -> str:
 def print_results(console: Console, result: Result) -> None:
     """The tables of a result, and what is to be doubted in it, a line each however wide the terminal is."""
     console.print(results_table(result))
+    if (line := privacy_line(result)) is not None:
+        console.print(Text(line), soft_wrap=True)
     for doubt in doubts(complete(result)):
         console.print(Text(f"warning: {doubt}", "yellow"), soft_wrap=True)
 
