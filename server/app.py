@@ -2,10 +2,14 @@
 
 flwr run . local --stream -c 'config="/path/to/run.toml" out="/path/to/run" homes="/path/to/homes"' \
     --federation-config 'num-supernodes=5'
+
+Where FEDREC_SERVER names a server.toml (`fedrec deploy server`), the run is of that server's registered clients, and
+`out` is its name there: `server.deployment.server_app`.
 """
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -29,6 +33,10 @@ app = ServerApp()
 @app.main()
 def main(grid: Grid, context: Context) -> None:
     """Run the federation of `config` (a TOML file; empty = the defaults) in the folder `out`."""
+    if deployed := os.environ.get("FEDREC_SERVER"):
+        from server.deployment.server_app import carry_out
+
+        return carry_out(grid, context.run_config, Path(deployed))
     try:
         config, out = _path(context, "config"), _path(context, "out")
         if out is None:

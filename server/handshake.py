@@ -13,6 +13,7 @@ from fedrec.protocol.questions import Inventory
 from fedrec.protocol.record import BadMessage
 from fedrec.text import shown
 from server.calls import Clients, content_of
+from server.deployment.grid import RegisteredGrid
 from server.run import Run
 
 _PATIENCE = 20.0  # seconds without a new node, after which no more are expected
@@ -20,7 +21,7 @@ _MEET = 120.0  # seconds for all clients to say who they are
 
 
 def meet(grid: Grid, run: Run) -> Clients:
-    """The clients of a run, each at the node that gives its name.
+    """The clients of a run, each at the node that gives its name; where nodes have registered keys, that key's name.
 
     Raises:
         FedrecError: a client is missing, or a node is none that the run knows.
@@ -29,6 +30,7 @@ def meet(grid: Grid, run: Run) -> Clients:
     known = set(names)
     nodes: dict[str, int] = {}
     announced: dict[str, list[int]] = {}
+    registered = {node: name for name, node in grid.nodes.items()} if isinstance(grid, RegisteredGrid) else None
     unknown = Clients(grid, run, {str(node): node for node in _await_nodes(grid, len(names))})
     faults: list[str] = []
 
@@ -40,6 +42,9 @@ def meet(grid: Grid, run: Run) -> Clients:
             return False
         client = said.client
         if not client:  # a node too many
+            return False
+        if registered is not None and registered.get(int(node)) != client:
+            faults.append(f"the key of {shown(registered.get(int(node), ''))} calls itself {shown(client)}")
             return False
         if client not in known or client in nodes:
             raise FedrecError(f"node {node} says it is client {shown(client)}, which is unknown or already there")

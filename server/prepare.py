@@ -9,23 +9,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec import hardware
-from fedrec.base_models.named import with_base, with_items_of
-from fedrec.base_models.recorded import find_base, record_base
-from fedrec.config import RunConfig, parse
+from fedrec.base_models.recorded import find_base
+from fedrec.config import RunConfig
 from fedrec.data import client_partition
 from fedrec.data.dataset import Catalogue, Dataset, Interactions
 from fedrec.data.evaluation_sample import evaluated, share_in_round, share_of_people
 from fedrec.data.load import load_dataset
 from fedrec.errors import FedrecError
 from fedrec.files import write_json
-from fedrec.models.adapter import initial_state
 from fedrec.models.base import Base
-from fedrec.models.item_tokens import item_tokens
-from fedrec.models.peft_folder import save_peft
-from fedrec.models.split import SplitPlan, check_split
 from fedrec.models.vectors import item_vectors
-from fedrec.preparation import checked_base, facts_of, resolve
+from fedrec.preparation import facts_of, resolve
+from server.public_facts import settled, too_large_for, with_base_of, with_clients, write_public
 from server.reference import ClientFacts, Reference, facts_of_clients, rows_by_client
 from server.run import remove_run
 from server.simulated_run import FILLED, SimulatedRun, create_run
@@ -68,58 +63,22 @@ def finish_all(runs: Sequence[SimulatedRun], warn: Warn = lambda warnings: None)
     filled = config.data.format == FILLED
     dataset = runs[0].gathered() if filled else load_dataset(config.data, config.seed)
     warn(dataset.warnings)
-    named, base = checked_base(config, dataset)
-    if config.split.head:
-        check_split(base.model, SplitPlan(config.split.head, config.split.tail))
-    runs = [_settled(run, with_base(run.config, named, base)) for run in runs]
-    hardware.use_threads(runs[0].config.train)
-    base = with_items_of(base, config, dataset.catalogue)
+    runs, base = with_base_of(runs, dataset)
     rows = dataset.interactions if filled else _partitioned(dataset, config, base)
     facts = _facts_of(rows)
-    runs = [_settled(run, _with_clients(run.config, len(facts))) for run in runs]
-    initial, share = initial_state(base.model, config.lora, config.seed), share_of_people(rows, config.evaluate)
+    runs = [settled(run, with_clients(run.config, len(facts))) for run in runs]
+    share = share_of_people(rows, config.evaluate)
     shown = share_in_round(config.federation.rounds, config.federation.rounds, share, config.evaluate)
     known = facts_of(dataset, evaluated(rows, shown, config.seed)) | {"measured": share, "clients": map(asdict, facts)}
     run = runs[0]
-    write_json(run.folder / "catalogue.json", dataset.catalogue.content())
     if not filled:
         _fill_homes(run, rows, dataset.catalogue)
-    tokens = item_tokens(base.model) if config.items.share == "all" else None  # else their rows never leave clients
-    save_peft(run.folder / "initial", initial, config.lora, base.source, tokens)
-    record_base(run.folder, base)
-    too_large = _too_large(config, len(rows.user_ids), base.context)
+    write_public(run, base, dataset.catalogue)
+    too_large = too_large_for(config, len(rows.user_ids), base.context)
     warn(too_large)
     reference = Reference.of({**known, "base": base.name, "warnings": [*dataset.warnings, *too_large]})
     write_json(run.folder / "reference.json", reference.content())
     return runs
-
-
-def _too_large(config: RunConfig, people: int, context: int) -> list[str]:
-    """What is set higher than the data or the model have use for."""
-    found = []
-    if config.shards > people:
-        found.append(f"--shards {config.shards} with {people} people leaves shards with nobody: use fewer")
-    if config.prompt.window > context:
-        found.append(f"prompt.window {config.prompt.window} is cut to the model's context, {context} tokens")
-    return found
-
-
-def _settled(run: SimulatedRun, config: RunConfig) -> SimulatedRun:
-    """The run with what its base model and its data decided."""
-    if config == run.config:
-        return run
-    write_json(run.folder / "config.json", config.model_dump(mode="json"))
-    return SimulatedRun(run.folder)
-
-
-def _with_clients(config: RunConfig, count: int) -> RunConfig:
-    """The configuration with as many clients as there are: a column of the data, or homes, may name any number.
-
-    Raises:
-        UsageError: too many.
-    """
-    clients = {**config.clients.model_dump(), "count": count}
-    return config if config.clients.count == count else parse({**config.model_dump(), "clients": clients})
 
 
 def _partitioned(dataset: Dataset, config: RunConfig, base: Base) -> Interactions:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clients.home import open_home
-from fedrec.deployment.flower import environment, script
+from fedrec.deployment.flower import environment
 from fedrec.deployment.processes import Together
 from fedrec.deployment.settings import ClientSettings
 from fedrec.files import write_bytes
@@ -28,7 +28,7 @@ def serve(settings: ClientSettings, home: Path, say: Callable[[str], None]) -> N
     name, folder = opened.name, opened.folder / FLOWER
     folder.mkdir(exist_ok=True)
     known, secret = environment(folder), folder / "secret"
-    with only_writer(folder), Together(folder / "logs") as processes:
+    with only_writer(folder), Together(folder / "logs", say) as processes:
         write_bytes(secret, secrets.token_bytes(32))
         processes.start(
             "executor",
@@ -38,12 +38,14 @@ def serve(settings: ClientSettings, home: Path, say: Callable[[str], None]) -> N
         processes.start(
             "supernode",
             [
-                script("flower-supernode"), "--superlink", settings.server, "--root-certificates", settings.ca,
+                sys.executable, "-m", "clients.deployment.supernode", settings.poll,
+                "--superlink", settings.server, "--root-certificates", settings.ca,
                 "--auth-supernode-private-key", settings.key, "--isolation", "process",
                 "--host", "127.0.0.1", "--port", settings.port, "--superexec-auth-secret-file", secret,
                 "--node-config", f"home={json.dumps(str(opened.folder))}",
             ],
             known,
+            again=True,  # a server that is not there yet, or a key that is not registered yet
         )  # fmt: skip
         say(f"client {name} answers {settings.server}; logs in {folder / 'logs'}; Ctrl-C ends it")
         processes.watch()

@@ -219,4 +219,5 @@ server = "{server}"
 ca = "ca.pem"
 key = "client.key"
 port = 9094  # on 127.0.0.1 alone; each client of one machine has its own
+poll = 1.0  # seconds until it looks for messages again
 """

@@ -36,6 +36,7 @@ class ClientSettings(Section):
     ca: Path = Field(Path("ca.pem"), description="certificate of the CA")
     key: Path = Field(Path("client.key"), description="the client's private key")
     port: Port = Field(9094, description="port on 127.0.0.1 between SuperNode and what trains")
+    poll: float = Field(1.0, ge=0.05, le=60, description="seconds until it looks for messages again")
 
 
 Side = TypeVar("Side", ServerSettings, ClientSettings)

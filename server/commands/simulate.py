@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,10 +27,12 @@ from fedrec.options import (
     given,
 )
 from fedrec.registry import STRATEGIES
+from server.deployment.remote_folder import is_remote
 from server.transports import TRANSPORTS
 
 if TYPE_CHECKING:
     from fedrec.console.terminal import Terminal
+    from server.deployment.remote_run import RemoteRun
     from server.launch import Listener
     from server.rounds import Entry
     from server.simulated_run import SimulatedRun
@@ -47,6 +51,10 @@ Homes = Annotated[
     Path | None, typer.Option(help="A folder of clients' homes, filled by `fedrec vault import`, to train with.")
 ]
 Transported = Annotated[str, typer.Option("--transport", help=f"How clients are reached: {', '.join(TRANSPORTS)}.")]
+On = Annotated[
+    str | None,
+    typer.Option(help="With the clients of a deployed federation: its server.toml, or a Flower connection's name."),
+]
 Resume = Annotated[Path | None, typer.Option(help="Continue this run where it stopped.")]
 
 
@@ -66,6 +74,7 @@ def simulate(
     homes: Homes = None,
     workers: Workers = "auto",
     transport: Transported = "processes",
+    on: On = None,
     resume: Resume = None,
     replace: Replace = False,
     config: Config = None,
@@ -74,31 +83,69 @@ def simulate(
 ) -> None:
     """Train a recommender in federated rounds, and measure it on each client's own later interactions."""
     from fedrec import api
-    from fedrec.console.json_output import write_result
     from fedrec.console.terminal import terminal
     from fedrec.parallel.worker_count import get_ready, parse_workers
-    from fedrec.reporting.run_console import print_results
 
     settings = given(simulate, locals())
+    names = [name.strip() for name in strategy.split(",")] if strategy else ()
     TRANSPORTS.check(transport, "--transport")
-    get_ready(parse_workers(workers), "server.transports.processes", "clients.app")
+    if resume is not None and (settings or strategy or config or set_ or out or homes):
+        raise UsageError("--resume continues a run as it was configured: give it no other settings")
     console = terminal(json == "-")
+    if on is not None or (resume is not None and is_remote(resume)):
+        if homes is not None:
+            raise UsageError("--homes are of this machine, and with --on each client has its own: leave one out")
+        told = Told(settings, names, config, set_ or (), out, replace)
+        remote = _remote(console, on, resume, told)
+        _print(console, remote.result, remote.report, json)
+        return
+    get_ready(parse_workers(workers), "server.transports.processes", "clients.app")
     telling = _telling(console)
     if resume is not None:
-        if settings or strategy or config or set_ or out or homes:
-            raise UsageError("--resume continues a run as it was configured: give it no other settings")
         run = api.resume(resume, workers=workers, transport=transport, listener=telling)
     else:
-        names = [name.strip() for name in strategy.split(",")] if strategy else ()
         run = api.simulate(
             homes=homes, strategy=names, settings=settings, sets=set_ or (), config=config, out=out, workers=workers,
             transport=transport, replace=replace, listener=telling,
         )  # fmt: skip
+    _print(console, run.result, run.report, json)
+
+
+def _print(console: Terminal, result: dict[str, Any], report: Path, json: str | None) -> None:
+    from fedrec.console.json_output import write_result
+    from fedrec.reporting.run_console import print_results
+
     console.print()
-    print_results(console, run.result)
+    print_results(console, result)
     console.print()
-    console.print("report", run.report, markup=False, soft_wrap=True)
-    write_result(run.result, json)
+    console.print("report", report, markup=False, soft_wrap=True)
+    write_result(result, json)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a user said of a new run."""
+
+    settings: dict[str, Any]
+    strategies: Sequence[str]
+    config: Path | None
+    sets: Sequence[str]
+    out: Path | None
+    replace: bool
+
+
+def _remote(console: Terminal, on: str | None, resume: Path | None, told: Told) -> RemoteRun:
+    """A run of a deployed federation, whose lines are shown as they come."""
+    from server.deployment import remote_run
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, soft_wrap=True)
+
+    if resume is not None:
+        return remote_run.resume(resume, say, on)
+    assert on is not None
+    tree = remote_run.settings_tree(told.settings, told.strategies, told.config, told.sets)
+    return remote_run.start(on, tree, told.out, say, told.replace)
 
 
 def _telling(console: Terminal) -> Listener:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 from clients.client import Client
 from fedrec.config import load, parse
-from server.prepare import _too_large, prepare
+from server.prepare import prepare
+from server.public_facts import too_large_for
 from tests.conftest import Settings
 
 
 def test_what_is_too_large_is_told_and_what_fits_is_not() -> None:
     config = parse({"shards": 200, "prompt": {"window": 384}})
-    assert _too_large(config, 200, 384) == []
-    shards, window = _too_large(config, 150, 256)
+    assert too_large_for(config, 200, 384) == []
+    shards, window = too_large_for(config, 150, 256)
     assert "--shards 200 with 150 people" in shards
     assert "prompt.window 384 is cut to the model's context, 256" in window
 

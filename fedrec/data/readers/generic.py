@@ -89,13 +89,17 @@ def _opened_folder(folder: Path, form: str, config: DataConfig) -> Sheet:
     )
 
 
+def items_of(path: Path, config: DataConfig) -> RawTable:
+    """Ids and titles of a file of items."""
+    if not path.exists():
+        raise DataError(f"--items {path}: no such file or folder")
+    return _taken_items(open_sheet(path, _form_of_items(path), config), config)
+
+
 def _items(file: Path, config: DataConfig) -> RawTable | None:
     """The titles: of the item file that is named, else of one in the same folder."""
     if config.items.path is not None:
-        path = Path(config.items.path)
-        if not path.exists():
-            raise DataError(f"--items {path}: no such file or folder")
-        return _taken_items(open_sheet(path, _form_of_items(path), config), config)
+        return items_of(Path(config.items.path), config)
     folder = file if file.is_dir() else file.parent
     for path in sorted(folder.iterdir()):
         if path == file or not path.is_file() or not _is_item_file(path):

@@ -19,7 +19,9 @@ _ROLES = ("user", "item")
 def with_normal_ids(source: Source) -> Source:
     """The source with every user's and item's id in its normal spelling."""
     return replace(
-        source, interactions=_normal(source.interactions), items=None if source.items is None else _normal(source.items)
+        source,
+        interactions=normal_ids(source.interactions),
+        items=None if source.items is None else normal_ids(source.items),
     )
 
 
@@ -49,7 +51,7 @@ def _are_told_apart(ids: pa.StringArray) -> bool:
     return have_no_space(ids) and bool(pc.count_distinct(pc.ascii_lower(ids)).as_py() == len(ids))
 
 
-def _normal(table: RawTable) -> RawTable:
+def normal_ids(table: RawTable) -> RawTable:
     spelled = {role: _spelled(column) for role, column in table.columns.items() if role in _ROLES}
     return replace(table, columns={**table.columns, **spelled})
 
