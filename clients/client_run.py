@@ -31,6 +31,7 @@ from fedrec.config import RunConfig, parse
 from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.errors import FedrecError
 from fedrec.files import make_folder, sync, write_bytes
+from fedrec.privacy.ledger import LEDGER
 from fedrec.protocol.adapters import Model, digest_of, from_arrays
 from fedrec.protocol.facts import FACTS, Fact, written
 from fedrec.vault.vault import Vault
@@ -128,6 +129,11 @@ class ClientRun:
 
     def interactions(self) -> Interactions:
         return self.home.interactions(self.catalogue)
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where what is spent of its people's privacy is written down, of all runs."""
+        return self.home.folder / LEDGER
 
     def replayed(self, number: int, model: Model) -> TrainAnswer:
         """What it would send in a round that begins with this model of all shards; nothing here changes."""

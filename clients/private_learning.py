@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from clients.own_items import stay
 from fedrec.errors import FedrecError
 from fedrec.models.adapter import State
-from fedrec.privacy.ledger import LEDGER, PrivacyLedger
+from fedrec.privacy.ledger import PrivacyLedger
 from fedrec.privacy.protection import protection, spent
 from fedrec.protocol.adapters import ITEM_ROWS, ITEMS_A, ROWS
 from fedrec.training.item_start import with_item_rows
@@ -62,7 +62,7 @@ def epsilons(client: Client, shards: Sequence[int]) -> tuple[float, ...]:
 
 
 def ledger_of(client: Client) -> PrivacyLedger:
-    return PrivacyLedger(client.store.home.folder / LEDGER)
+    return PrivacyLedger(client.store.ledger_path)
 
 
 def _without_rows(state: State) -> State:

@@ -1,7 +1,7 @@
 """A client's training, repeated with some of its rows alone: for attacks that have to know who was in.
 
-Every model begins with the adapter that all clients begin with, learns by the run's settings to its last step, and is
-read as it leaves the client, before any average: all shards' people together.
+Every model begins with the adapter that all clients begin with, learns by the run's settings to its last step, with the
+run's noise where it has any, and is read as it leaves the client, before any average: all shards' people together.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +20,20 @@ from fedrec.console.progress import bar
 from fedrec.data.dataset import HISTORY, TRAIN, Interactions
 from fedrec.ensemble.aggregators.judged import Judged
 from fedrec.ensemble.served_model import ServedModel
-from fedrec.models.adapter import State, to_state
+from fedrec.models.adapter import State, to_arrays, to_state
 from fedrec.models.base import Base
+from fedrec.privacy.accounting import epsilon_of, noise_of, steps_of
+from fedrec.privacy.ledger import LEDGER, PrivacyLedger
+from fedrec.privacy.protection import protection
+from fedrec.privacy.settings import PrivacyConfig
 from fedrec.tasks import task_of
 from fedrec.tasks.task import Encoder
 from fedrec.training.item_start import with_item_rows
 from fedrec.training.lesson import Lesson
+from fedrec.training.loop import train
 from fedrec.training.step import Learning
 from fedrec.training.together import train_together
-from server.attacks.target import encoder
+from server.attacks.target import encoder, layers_alone
 from server.simulated_run import SimulatedRun
 
 _TOGETHER = 4  # models trained in one pass
@@ -106,7 +113,39 @@ class Repeated:
             )
             for k, each in enumerate(taught)
         ]  # fmt: skip
-        return train_together([with_item_rows(each) for each in learnings])
+        if config.privacy.active:
+            others = max(1, config.federation.rounds // self.rounds)
+            return [privately(each, config.privacy, others) for each in learnings]
+        found = train_together([with_item_rows(each) for each in learnings])
+        stay = config.items.rank and config.items.share == "none"
+        return [to_state(layers_alone(to_arrays(each), self.run.initial)) for each in found] if stay else found
+
+
+def privately(learning: Learning, privacy: PrivacyConfig, rounds: int) -> State:
+    """The adapter after a noised training that nothing was spent for, as nobody is given it; items have no rows.
+
+    Args:
+        rounds: of so long trainings the run has, by which its noise is chosen.
+    """
+    from fedrec.training.private_step import Private
+
+    with TemporaryDirectory() as folder:
+        guard = protection(
+            privacy, PrivacyLedger(Path(folder) / LEDGER), run="attack", shard=0, learning=learning.digest,
+            epochs=learning.config.epochs, rounds=rounds,
+        )  # fmt: skip
+        return train(learning, step=lambda each: Private(each, guard)).state
+
+
+def stated_epsilon(game: Repeated, delta: float) -> float | None:
+    """What such a training of all rounds spends by the accountant; None where it promises nothing."""
+    privacy = game.config.privacy
+    if not privacy.active:
+        return None
+    steps = steps_of(privacy, _longer(game.config.train, game.rounds).epochs)
+    return epsilon_of(
+        [(noise_of(privacy, steps), privacy.sample_rate, steps)], privacy.model_copy(update={"delta": delta})
+    )
 
 
 def _longer(train: TrainConfig, rounds: int) -> TrainConfig:

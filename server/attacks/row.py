@@ -72,6 +72,8 @@ def _nothing_averaged(run: SimulatedRun) -> str:
         return f"strategy {config.strategy} averages nothing"
     if not config.items.rank or config.items.share == "none":
         return "no item rows leave a client"
+    if config.privacy.active:
+        return "item rows are not learnt in a noised training"
     return "" if config.federation.rounds else "it has no rounds"
 
 

@@ -57,7 +57,9 @@ def canaries(
     client: Client = None,
     models: Models = 8,
     count: Annotated[int, typer.Option("--canaries", help="Made-up people, each in half the models.", min=2)] = 32,
-    delta: Annotated[float, typer.Option(help="At which epsilon is bounded.", min=0, max=0.5)] = 1e-5,
+    delta: Annotated[
+        float | None, typer.Option(help="At which epsilon is bounded. None: the run's, or 1e-5.", min=0, max=0.5)
+    ] = None,
     json: Json = None,
 ) -> None:
     """Epsilon from below: how surely made-up people in a client's training are told from others."""

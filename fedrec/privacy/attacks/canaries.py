@@ -18,11 +18,14 @@ ROWS = 6  # of each canary
 _SHARES = (1.0, 0.5, 0.25, 0.125)  # of the canaries that are guessed about: four tries, paid for
 
 
-def with_canaries(rows: Interactions, items: int, count: int, seed: int) -> tuple[Interactions, NDArray[np.int32]]:
+def with_canaries(
+    rows: Interactions, items: int, count: int, seed: int, answers: int = ROWS
+) -> tuple[Interactions, NDArray[np.int32]]:
     """The rows and those of so many canaries: a canary's answers are coins, and its titles those that are met least.
 
     Args:
         items: of the catalogue.
+        answers: of each canary; 1 where a single row is what is protected.
 
     Returns:
         The table, whose truth is not known; and (n,) which canary each row is of, -1 of none.
@@ -30,7 +33,7 @@ def with_canaries(rows: Interactions, items: int, count: int, seed: int) -> tupl
     random = np.random.default_rng(seed)
     met = np.bincount(rows.item[rows.split == TRAIN], minlength=items)
     rare = np.lexsort((random.permutation(items), met))
-    each = min(ROWS, items)
+    each = min(answers, items)
     titles = np.resize(rare, count * each).reshape(count, each)
     people, n = len(rows.user_ids), count * each
 

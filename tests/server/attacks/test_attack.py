@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from fedrec.config import parse
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json, write_json
+from server.attacks.canaries import canaries
 from server.attacks.kept import drop_outdated, found
 from server.attacks.row import row
 from server.commands.attack import app
@@ -75,8 +77,24 @@ def test_canaries_are_found_where_nothing_protects_them(run: SimulatedRun) -> No
     before = contents(run)
     told = figures(call("canaries", run.folder, "--client", "client-1", "--canaries", 16, "--json", "-"))
     assert told["canaries' answers", "AUC"] > 0.9
-    assert told["guesses about all trainings", "epsilon at least, delta 1e-05"] > 1
+    assert told["at least, by guesses about all trainings", "epsilon, delta 1e-05"] > 1
     assert contents(run) == before
+
+
+def test_a_noised_training_hides_canaries_and_spends_nothing(run: SimulatedRun) -> None:
+    noised = SimulatedRun(run.folder)
+    promised = {"unit": "person", "noise": 2.0, "sample_rate": 0.5}
+    settings = {**run.config.model_dump(), "strategy": "fedavg", "privacy": promised}
+    private = parse(settings | {"items": {**settings["items"], "share": "none", "average": "all"}})
+    client = noised.client("client-1")
+    client.__dict__["config"] = private
+    noised.__dict__["config"] = private
+    noised.client = lambda name: client  # type: ignore[method-assign, assignment]
+    report = canaries(noised, "client-1", 4, 8, None)
+    told = {each.read: each.value for each in report.findings}
+    assert told["at least, by guesses about all trainings"] <= told["what the accountant states"]
+    assert "stands" in report.notes[-1]
+    assert not client.ledger_path.exists()
 
 
 def test_a_pushed_row_rises_as_far_as_the_checks_and_the_bound_let_it(
