@@ -15,6 +15,7 @@ import torch
 
 from clients.client import Client
 from fedrec.ensemble import erasure_steps
+from fedrec.errors import FedrecError
 from fedrec.models.adapter import initial_state, to_arrays, to_state
 from fedrec.protocol.adapters import ROWS, Model, State
 from fedrec.protocol.answers import TrainAnswer
@@ -50,9 +51,13 @@ def unlearn(client: Client, number: int, model: Model, shards: Sequence[int], re
         model: the adapters that learned from the rows, one of each shard.
 
     Raises:
-        FedrecError: the client's policy does not allow the run's training.
+        FedrecError: the client's policy does not allow the run's training, or the run has a privacy budget.
     """
     client.agrees()
+    if client.config.privacy.active:
+        raise FedrecError(
+            f"client {client.name} forgets nothing without noise: the run has a privacy budget; train again"
+        )
     gone = erasure_steps.erased_lesson(client, requests)
     if not gone.windows:
         answer = client.train(number, model, shards)

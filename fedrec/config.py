@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, create_model, model_validator
 
 from fedrec.errors import UsageError
-from fedrec.privacy.settings import PrivacyConfig, check, completed
+from fedrec.privacy_settings import PrivacyConfig, check, completed
 from fedrec.registry import STEPS, STRATEGIES, TASKS
 from fedrec.settings import AnySection, Section, validated
 from fedrec.text import read_text

@@ -18,7 +18,7 @@ from fedrec.metrics import auc, uauc
 from fedrec.models.base import Base, load_base
 from fedrec.models.targets import check_targets
 from fedrec.privacy.accounting import noise_of, steps_of
-from fedrec.privacy.settings import PrivacyConfig
+from fedrec.privacy_settings import PrivacyConfig
 
 
 def resolve(config: RunConfig) -> RunConfig:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from fedrec.errors import UsageError
-from fedrec.privacy.settings import PrivacyConfig
+from fedrec.privacy_settings import PrivacyConfig
 
 Steps = tuple[float, float, int]
 """Noise multiplier, sample rate, and how many such steps."""

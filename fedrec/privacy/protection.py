@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fedrec.privacy.accounting import affordable, epsilon_of, noise_of, steps_of
 from fedrec.privacy.ledger import PrivacyLedger
-from fedrec.privacy.settings import PrivacyConfig
+from fedrec.privacy_settings import PrivacyConfig
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from fedrec.models.base import Base
 from fedrec.privacy.accounting import epsilon_of, noise_of, steps_of
 from fedrec.privacy.ledger import LEDGER, PrivacyLedger
 from fedrec.privacy.protection import protection
-from fedrec.privacy.settings import PrivacyConfig
+from fedrec.privacy_settings import PrivacyConfig
 from fedrec.tasks import task_of
 from fedrec.tasks.task import Encoder
 from fedrec.training.item_start import with_item_rows

@@ -9,7 +9,7 @@ import pytest
 
 from fedrec.errors import UsageError
 from fedrec.privacy.accounting import affordable, epsilon_of, noise_of, steps_of
-from fedrec.privacy.settings import PrivacyConfig
+from fedrec.privacy_settings import PrivacyConfig
 
 
 def config(**said: Any) -> PrivacyConfig:

@@ -15,7 +15,7 @@ from fedrec.models.adapter_bank import AdapterBank, Routed, State, initial_state
 from fedrec.privacy.accounting import epsilon_of
 from fedrec.privacy.ledger import PrivacyLedger
 from fedrec.privacy.protection import Protection, protection
-from fedrec.privacy.settings import PrivacyConfig
+from fedrec.privacy_settings import PrivacyConfig
 from fedrec.training.loop import Outcome, train
 from fedrec.training.person_slots import PersonSlots, units_of
 from fedrec.training.plain_step import Plain
