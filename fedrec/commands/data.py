@@ -88,7 +88,7 @@ def _print(summary: Summary, users: list[UserSummary]) -> None:
 
     from fedrec.console.terminal import terminal
     from fedrec.data.trivial import SCORERS
-    from fedrec.reporting.formatting import clean
+    from fedrec.reporting.formatting import clean, number
     from fedrec.reporting.terminal_table import table_of
 
     console = terminal()
@@ -113,9 +113,9 @@ def _print(summary: Summary, users: list[UserSummary]) -> None:
 
     scorers = table_of("\nAUC to beat", "scorer", tuple(summary.trivial))
     for name in SCORERS:
-        scorers.add_row(name, *(f"{auc[name]:.3f}" for auc in summary.trivial.values()))
+        scorers.add_row(name, *(number(auc[name], 3) for auc in summary.trivial.values()))
     if summary.best_possible_auc is not None:
-        scorers.add_row("best possible", "", f"{summary.best_possible_auc:.3f}")
+        scorers.add_row("best possible", "", number(summary.best_possible_auc, 3))
     console.print(scorers)
 
     if users:

@@ -63,15 +63,22 @@ def _split(rows: Interactions, rule: Rule, valid_fraction: float, test_fraction:
 
 
 def _mend(rows: Interactions, valid_fraction: float) -> str:
-    """A setting that leaves train and test rows, tried before it is named."""
+    """A setting that gives a split that can be measured, tried before it is named."""
     rules: tuple[Rule, ...] = ("user-time", "global-time")
     for test_fraction in (0.2, 0.5):
         for rule in rules:
             if valid_fraction + test_fraction < 1:
                 split = _split(rows, rule, valid_fraction, test_fraction)
-                if (split == TRAIN).any() and (split == TEST).any():
+                if _measurable(rows.label, split, valid_fraction > 0):
                     return f"try --set data.split={rule} --set data.test_fraction={test_fraction}"
-    return "these are too few rows to learn from and to test with"
+    return f"{len(rows)} row{'s are' if len(rows) > 1 else ' is'} too few to train on and to measure"
+
+
+def _measurable(label: NDArray[np.int8], split: Split, with_valid: bool) -> bool:
+    """Whether no split that is wanted is empty, and the test rows have both answers, where there are both at all."""
+    wanted = (TRAIN, VALID, TEST) if with_valid else (TRAIN, TEST)
+    both = len(np.unique(label[split == TEST])) == len(np.unique(label))
+    return both and all((split == value).any() for value in wanted)
 
 
 def resolve_rule(rows: Interactions, how: Rule) -> Rule:

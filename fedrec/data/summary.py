@@ -127,7 +127,9 @@ def _without_auc(split: str, labels: NDArray[np.int8]) -> str | None:
     if not len(labels):
         return f"no {split} AUC: there are no {split} rows"
     if labels.min() == labels.max():
-        return f"no {split} AUC: all {len(labels):,} {split} rows are {'likes' if labels[0] else 'dislikes'}"
+        which = "like" if labels[0] else "dislike"
+        rows = f"the only {split} row is a" if len(labels) == 1 else f"all {len(labels):,} {split} rows are"
+        return f"no {split} AUC: {rows} {which}" + ("" if len(labels) == 1 else "s")
     return None
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
 MISSING = "–"
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A metric with fixed digits; a dash where there is none."""
-    return MISSING if value is None else f"{value:.{digits}f}"
+    """A metric with fixed digits; a dash where there is none, or it is NaN."""
+    return MISSING if value is None or isnan(value) else f"{value:.{digits}f}"
 
 
 def apart(values: Sequence[float], digits: int = 3, most: int = 9) -> list[str]:

@@ -99,6 +99,9 @@ def test_rows_of_one_class_have_no_auc_and_it_is_told_why(tmp_path: Path) -> Non
     tree = figures(tmp_path / "a.csv")
     assert tree["trivial"]["test"]["sum"] is None
     assert "no test AUC: all 4 test rows are dislikes" in tree["notes"]
+    assert "sum––" in inspect(tmp_path / "a.csv").replace(" ", "")
+    (tmp_path / "a.csv").write_text("user,item,label,title,split\n" + lines.rsplit("u,", 3)[0])
+    assert "no test AUC: the only test row is a dislike" in figures(tmp_path / "a.csv")["notes"]
 
 
 def test_the_generated_world_is_the_default() -> None:

@@ -81,14 +81,13 @@ OPTIONS: dict[str, tuple[Make, str, str, str]] = {
     "ending": (csv(PLAIN, "a.ratings"), "a.ratings", "not recognised", "--format csv"),
     "two formats": (two_of("a.csv", "b.tsv"), ".", "more than one data set", "--format csv"),
     "a taken name": (csv(PLAIN, "u.data"), "u.data", "1 fields where 4 are expected", "--format csv"),
-    "equal ratings": (csv(HEAD + "u,i,3,T\n" * 9), "a.csv", "every rating is 3", "--like-above 2"),
+    "equal ratings": (
+        csv("user,item,rating,title,really\n" + "".join(f"u,i,3,T,{i}\n" for i in range(9))), "a.csv",
+        "all ratings are 3: no threshold separates them", "--set data.columns.rating=really",
+    ),
     "people of one row": (
         csv(HEAD + "".join(f"u{i},i,{i % 5},T\n" for i in range(9))), "a.csv", "no test rows among 9",
-        "--set data.split=global-time --set data.test_fraction=0.2",
-    ),
-    "two rows": (
-        csv(HEAD + "u,i,1,T\nu,j,3,S\n"), "a.csv", "no test rows among 2",
-        "--set data.split=user-time --set data.test_fraction=0.5",
+        "--set data.split=global-time --set data.test_fraction=0.5",
     ),
     "look-alikes": (csv(PLAIN + "U1,i1,3,T1\n"), "a.csv", "looks like", "--set data.ids=exact"),
 }  # fmt: skip
@@ -180,6 +179,13 @@ def test_a_bad_row_is_dropped_by_the_option_its_message_names(tmp_path: Path) ->
     assert (tree["rows"], tree["skipped"]) == (30, 1)
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_no_split_is_suggested_that_nothing_can_be_measured_with(rows: int, tmp_path: Path) -> None:
+    path = text(tmp_path / "a.csv", HEAD + "".join(f"u{i},i{i},{i % 2},T\n" for i in range(rows)))
+    with pytest.raises(FedrecError, match=r"too few to train on and to measure$|no threshold separates them"):
+        figures(str(path))
+
+
 def warned(path: Path, *arguments: str) -> list[str]:
     found: list[str] = figures(str(path), *arguments)["warnings"]
     return found
@@ -209,6 +215,24 @@ def test_labels_all_alike_are_said_and_another_column_ends_it(tmp_path: Path) ->
     (told,) = warned(path)
     assert "30 of 30 rows are likes" in told and "--set data.columns.label=NAME" in told
     assert warned(path, "--set", "data.columns.label=really") == []
+
+
+def test_rows_that_repeat_another_are_counted_and_dropping_them_ends_it(tmp_path: Path) -> None:
+    rows = "".join(f"u{i % 3},i{i},{i % 5},T{i},{10**9 + i}\n" for i in range(30))
+    text(path := tmp_path / "a.csv", "user,item,rating,title,time\n" + rows + rows[: rows.index("u2")])
+    (told,) = warned(path)
+    assert told.startswith("2 rows repeat another one") and told.endswith("drop repeats from the file")
+    text(path, "user,item,rating,title,time\n" + rows)
+    assert warned(path) == []
+
+
+def test_ratings_that_no_threshold_separates_get_none_suggested(tmp_path: Path) -> None:
+    path = text(tmp_path / "a.csv", HEAD + "".join(f"u{i % 3},i{i},5,T{i}\n" for i in range(30)))
+    (told,) = warned(path, "--like-above", "4")
+    assert told.endswith("all ratings are 5: no threshold separates them")
+    text(path, HEAD + "".join(f"u{i % 3},i{i},{5 - (i == 0)},T{i}\n" for i in range(60)))
+    (told,) = warned(path)
+    assert told.endswith("98% of all ratings are 5, so no threshold separates them well")
 
 
 def test_times_of_an_unknown_unit_are_said_and_naming_it_ends_it(tmp_path: Path) -> None:

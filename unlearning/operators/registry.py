@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
-from fedrec.errors import FedrecError, UsageError
+from fedrec.errors import FedrecError, UsageError, command
 from fedrec.files import read_json, write_json
 from fedrec.settings import Section
 from unlearning.audit.fields import KeyId, OperatorName
@@ -100,8 +100,10 @@ class Registry:
         for operator in self.operators():
             if operator.name == name:
                 return operator
-        known = f"name one of {', '.join(self.names())}" if self.names() else "there are none in force"
-        raise UsageError(f"operator {name!r}: unknown; {known}, or make this one")
+        none = "none is in force" if self.operators() else "no operator is registered"
+        there = f"; name one of {', '.join(self.names())}, or" if self.names() else f", and {none};"
+        mend = command("forget keys --run RUN --create", name)
+        raise UsageError(f"operator {name!r}: unknown{there} make one with {mend}")
 
     def register(self, name: str, roles: Sequence[Role], public: Callable[[], bytes]) -> Operator:
         """A new operator.

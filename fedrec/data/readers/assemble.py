@@ -14,6 +14,7 @@ from fedrec.data.dataset import TRAIN, Dataset, Interactions
 from fedrec.data.readers.catalogue import catalogue_of_file, catalogue_of_rows, control, places_in
 from fedrec.data.readers.likes import labels_of, one_sided
 from fedrec.data.readers.names import id_checks, with_normal_ids
+from fedrec.data.readers.repeated import repeated_rows
 from fedrec.data.readers.sheet import Check, Column, Mask, RawTable, Source, bad_rows, quote
 from fedrec.data.readers.times import UNITS, doubtful_times, times, without_times
 from fedrec.data.readers.values import LABELS, SPLIT_NAMES, coded, index_of, numbers, string_order
@@ -63,8 +64,9 @@ def assemble(source: Source, config: DataConfig) -> Dataset:
     if "time" in table.columns and config.time_unit == "auto":
         warnings.append(doubtful_times(columns["time"], time.time()))
     if skipped:
-        notes.append(f"{skipped} bad rows skipped")
+        notes.append("1 bad row skipped" if skipped == 1 else f"{skipped} bad rows skipped")
     rows = _sorted(columns, {role: column.take(good) for role, column in table.columns.items()})
+    warnings += [repeated_rows(rows)] if "time" in table.columns else []
     told = tuple(warning for warning in warnings if warning)
     return Dataset(source.name, rows, catalogue, skipped, tuple(notes), told, listed=source.items is not None)
 

@@ -28,16 +28,30 @@ def labels_of(ratings: NDArray[np.float64], source: Source, given: float | None)
         threshold, why = (low + high) / 2, f"the midpoint of the ratings {low:g} to {high:g}"
     else:
         raise DataError(
-            f"{source.interactions.path}: every rating is {low:g}, so no like threshold follows;"
-            " give one with --like-above"
+            f"{source.interactions.path}: {_all_alike(low)}; if another column says what people liked, name it with"
+            " --set data.columns.rating=NAME, or one of 0/1 likes with --set data.columns.label=NAME"
         )
     labels = (ratings > threshold).astype(np.int8)
-    middle = float(np.median(ratings))
-    if not _FEW <= float((ratings > middle).mean()) <= 1 - _FEW:
-        middle = float(ratings.mean())
-    half = f"--like-above {middle:g} makes {(ratings > middle).mean():.0%} of the rows likes"
-    mend = f" above {threshold:g} ({why}); if that is no threshold for these data, give another: {half}"
+    mend = f" above {threshold:g} ({why}); {_better(ratings)}"
     return labels, f"a rating above {threshold:g} is a like ({why})", one_sided(labels, mend)
+
+
+def _better(ratings: NDArray[np.float64]) -> str:
+    """A threshold that separates the ratings, or that there is none."""
+    if (low := float(ratings.min())) == float(ratings.max()):
+        return _all_alike(low)
+    for middle in (float(np.median(ratings)), float(ratings.mean())):
+        share = float((ratings > middle).mean())
+        if _FEW <= share <= 1 - _FEW:
+            half = f"--like-above {middle:g} makes {share:.0%} of the rows likes"
+            return f"if that is no threshold for these data, give another: {half}"
+    values, counts = np.unique(ratings, return_counts=True)
+    most = int(counts.argmax())
+    return f"{counts[most] / len(ratings):.0%} of all ratings are {values[most]:g}, so no threshold separates them well"
+
+
+def _all_alike(rating: float) -> str:
+    return f"all ratings are {rating:g}: no threshold separates them"
 
 
 def one_sided(labels: Labels, mend: str) -> str | None:

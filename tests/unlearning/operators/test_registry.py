@@ -52,6 +52,20 @@ def test_a_signature_holds_for_its_message_and_its_operator_only(office):
     assert not check("ada", b"erase", b"")
 
 
+def test_an_unknown_operator_is_told_who_there_is_and_how_to_make_one(office):
+    made = "make one with `fedrec forget keys --run RUN --create ben`"
+    with pytest.raises(UsageError) as told:
+        office.registry.operator("ben")
+    assert str(told.value) == f"operator 'ben': unknown, and no operator is registered; {made}"
+    office.make("ada")
+    with pytest.raises(UsageError) as told:
+        office.registry.operator("ben")
+    assert str(told.value) == f"operator 'ben': unknown; name one of ada, or {made}"
+    office.registry.revoke("ada")
+    with pytest.raises(UsageError, match="unknown, and none is in force; make one"):
+        office.registry.operator("ben")
+
+
 def test_no_private_key_is_in_the_registry(office):
     office.make("ada")
     assert not [path for path in office.registry.folder.rglob("*") if b"PRIVATE" in path.read_bytes()]
