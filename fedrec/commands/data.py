@@ -67,6 +67,7 @@ def inspect(
 def _held(homes: Path) -> tuple[Dataset, dict[str, str]]:
     """What the clients hold now whose homes are in a folder, and user id → its clients; nobody who was erased."""
     from fedrec.data.dataset import Dataset
+    from fedrec.data.readers.repeated import repeated_rows
     from fedrec.data.union import pooled, united
     from fedrec.vault.vault import Vault
 
@@ -79,7 +80,9 @@ def _held(homes: Path) -> tuple[Dataset, dict[str, str]]:
         for user, _ in vault.users():
             clients.setdefault(user, []).append(name)
     rows = pooled({name: vault.interactions(catalogue) for name, vault in vaults.items()})
-    dataset = Dataset(homes.name, rows, catalogue, notes=(f"as the clients in {homes} hold it now",))
+    repeated = repeated_rows(rows)
+    warnings = (repeated,) if repeated else ()
+    dataset = Dataset(homes.name, rows, catalogue, notes=(f"as the clients in {homes} hold it now",), warnings=warnings)
     return dataset, {user: ", ".join(names) for user, names in clients.items()}
 
 
