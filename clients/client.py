@@ -39,7 +39,7 @@ from fedrec.protocol.answers import InventoryAnswer, Measures, TrainAnswer
 from fedrec.protocol.item_precision import without_known
 from fedrec.protocol.item_rows import with_answers
 from fedrec.protocol.layers import Ticket
-from fedrec.strategies import strategy_of
+from fedrec.strategies import strategy_of, tells_answers
 from fedrec.strategies.strategy import Learnt
 from fedrec.tasks import encoder_of, task_of
 from fedrec.tasks.task import Encoder
@@ -127,7 +127,7 @@ class Client:
 
     def with_answers(self, learnt: Learnt) -> Model:
         """The trained adapters, with how much this client knows of each item, where rows are averaged by that."""
-        if self.averaged == 1 or self.config.items.average == "all":
+        if not tells_answers(self.config):
             return learnt.model
         return [
             with_answers(state, answers) if answers else state

@@ -10,6 +10,7 @@ from fedrec.protocol.adapters import State, size_of
 from fedrec.protocol.answers import TrainAnswer
 from fedrec.protocol.item_precision import NOTHING, Precision
 from fedrec.protocol.item_rows import without_answers
+from fedrec.strategies import tells_answers
 from fedrec.strategies.bounded_rows import bounded
 from fedrec.strategies.columns import distance
 from fedrec.strategies.strategy import Trained
@@ -63,4 +64,5 @@ def limits_of(config: RunConfig, initial: State, items: int) -> Limits:
         initial: the adapter that all begin with; items: that have tokens, 0 where none has.
     """
     size = size_of(initial) + 4 * items * (2 + config.items.rank)  # of each a row, which it is, and of how many
-    return Limits(max_abs=config.federation.max_abs, max_bytes=2 * size * config.shards, items=items)
+    counts = items > 0 and tells_answers(config)
+    return Limits(max_abs=config.federation.max_abs, max_bytes=2 * size * config.shards, items=items, counts=counts)

@@ -28,6 +28,7 @@ def meet(grid: Grid, run: Run) -> Clients:
     """
     names = run.clients
     known = set(names)
+    prepared = {fact.id: fact.train_rows for fact in run.reference.clients}
     nodes: dict[str, int] = {}
     announced: dict[str, list[int]] = {}
     registered = {node: name for name, node in grid.nodes.items()} if isinstance(grid, RegisteredGrid) else None
@@ -50,6 +51,10 @@ def meet(grid: Grid, run: Run) -> Clients:
             raise FedrecError(f"node {node} says it is client {shown(client)}, which is unknown or already there")
         if len(said.examples) != run.config.shards:
             raise FedrecError(f"client {client} does not say how many rows it has in each shard")
+        rows, most = sum(said.examples), prepared.get(client, sum(prepared.values()))  # central: of all clients
+        if rows > most:
+            faults.append(f"client {client} announces {rows} train rows, and was prepared with {most}")
+            return False
         nodes[client], announced[client] = int(node), list(said.examples)
         return True
 

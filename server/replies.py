@@ -32,6 +32,8 @@ class Limits:
     """bytes of all tensors together"""
     items: int = 0
     """in the catalogue, where they have tokens"""
+    counts: bool | None = None
+    """whether item rows come with how many answers each was learnt from; None where it is not known"""
     max_loss: float = 100.0
     """nats a token: guessing among a million tokens costs 14"""
 
@@ -63,15 +65,18 @@ def check(
         if not 0 <= examples <= most:
             raise BadMessage(f"examples {shown(examples)} of shard {shard} are not within 0 and the {most} announced")
     rank = expected[ITEMS_A].shape[1] if ITEMS_A in expected else 0
-    for shard, (sent, most) in enumerate(zip(reply.adapters, announced, strict=True)):
+    for shard, (sent, most) in enumerate(zip(reply.adapters, reply.examples, strict=True)):
         try:
             item_rows.check(sent, limits.items, rank)
         except ValueError as error:
             raise BadMessage(f"shard {shard}: {error}") from None
         state, answers = item_rows.without_answers(sent)
         _check_state(state, expected, f"shard/{shard}/", limits.max_abs)
+        if limits.counts is not None and (answers is not None) != limits.counts:
+            why = "says nothing of" if limits.counts else "was not asked for"
+            raise BadMessage(f"it {why} how many answers its item rows of shard {shard} were learnt from")
         if answers is not None and (told := int(answers[1].sum(dtype=np.int64))) > most:
-            raise BadMessage(f"its item rows are of {told} answers in shard {shard}, more than the {most} announced")
+            raise BadMessage(f"its item rows are of {told} answers in shard {shard}, more than its {most} examples")
     return reply
 
 
@@ -118,5 +123,5 @@ def _check_state(state: State, expected: State, prefix: str, max_abs: float) -> 
             raise BadMessage(f"tensor {prefix}{key} is not finite")
         if (largest := float(np.abs(array).max(initial=0))) > max_abs:
             raise BadMessage(f"tensor {prefix}{key} holds {largest:.3g}, beyond {max_abs:g}")
-        if key == ITEMS_B and not np.allclose(array, template):
+        if key == ITEMS_B and not np.allclose(array, template, rtol=1e-6, atol=0):
             raise BadMessage(f"tensor {prefix}{key} is not the public frame of item rows, which nobody trains")

@@ -26,7 +26,9 @@ _ITEM_ROWS = (
     "items.share = none keeps them"
 )
 _NO_INTERVAL = "no interval of that AUC: of two clients each would hear the other's counts, and of more all must answer"
-_ERASED = "rows were erased after training: what rounds before the last had measured on them is left out"
+_ERASED = (
+    "rows were erased after training: what rounds before the last had measured on them is left out, and bytes sent"
+)
 
 
 def checked(answer: EvaluateAnswer, number: int, groups: Collection[str], task: Task) -> dict[str, dict[str, float]]:

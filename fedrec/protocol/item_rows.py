@@ -100,7 +100,7 @@ def check(state: Mapping[str, NDArray[Any]], items: int, rank: int) -> None:
     Raises:
         ValueError: one line: they are not.
     """
-    if ROWS not in state and ITEMS_A not in state:
+    if not {ROWS, ITEMS_A, ANSWERS} & state.keys():
         return
     named, rows = state.get(ROWS), state.get(ITEMS_A)
     if named is None:

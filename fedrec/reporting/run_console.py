@@ -40,7 +40,7 @@ def round_line(entry: Result) -> str:
         entry["round"] or "start",
         *(number(overall[key]) for key in ("auc", "mean_auc", "worst_auc")),
         number(sum(losses) / len(losses) if losses else None),
-        size(entry["bytes_up"] + entry["bytes_down"]),
+        _sent(entry),
         duration(entry.get("seconds")),
     )
     faults = [
@@ -101,7 +101,7 @@ def _strategies(result: Result) -> Table:
     for k, (name, run) in enumerate(contenders(result)):
         overall = run["overall"]
         metrics = [number(overall[key]) for key in ("auc", "mean_auc", "worst_auc", "std_auc", "uauc", "uauc_at_split")]
-        costs = [size(run["bytes_up"] + run["bytes_down"]), duration(run["seconds"])]
+        costs = [_sent(run), duration(run["seconds"])]
         table.add_row(*map(Text, [name, *metrics, *costs]), style="bold" if k == 0 else "")
     return table
 
@@ -116,3 +116,9 @@ def _yardsticks(result: Result) -> Table:
         ranked = number(result["best_possible_uauc"])
         table.add_row(reached, number(result["best_possible_auc"]), ranked, ranked)
     return table
+
+
+def _sent(told: Result) -> str:
+    """The bytes of a round or a run, where they are known."""
+    sent = told["bytes_up"] + told["bytes_down"]
+    return size(sent) if sent else "–"

@@ -17,3 +17,10 @@ if TYPE_CHECKING:
 def strategy_of(config: RunConfig) -> Strategy:
     """The strategy of a run, with its settings."""
     return config.section(config.strategy, STRATEGIES.load(config.strategy))
+
+
+def tells_answers(config: RunConfig) -> bool:
+    """Whether clients say how many answers each of their item rows was learnt from, for rows to be averaged by that."""
+    items, strategy = config.items, strategy_of(config)
+    shared = items.rank > 0 and items.share == "all" and strategy.averages and config.clients.count > 1
+    return shared and items.average == "answers" and not config.privacy.active

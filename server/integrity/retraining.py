@@ -132,6 +132,7 @@ def restate(run: Run, shards: Sequence[int], again: Rounds) -> None:
         if last := entry.round == run.rounds.last():
             retrained = (again.entry(number).epsilon for number in range(1, (again.last() or 0) + 1))
             entry = replace(entry, epsilon=together([entry.epsilon, *retrained]))
+        entry = replace(entry, bytes_up=0, bytes_down=0)  # which tell how many rows, and item rows, there were
         run.rounds.write_entry(entry if last else replace(entry, clients=[], overall={}))
 
 

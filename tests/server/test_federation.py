@@ -152,7 +152,7 @@ def test_a_bad_reply_is_dropped_and_named_and_poisons_nothing(kind: str, tmp_pat
 
 
 @pytest.mark.parametrize("strategy", ["pplr", "fedavg"])
-def test_who_does_not_say_what_its_rows_are_of_knows_nothing_and_ends_nothing(
+def test_who_does_not_say_what_its_rows_are_of_is_named_and_ends_nothing(
     strategy: str, tmp_path: Path, small: Settings
 ) -> None:
     def silent(arrays: Arrays, metrics: Metrics) -> Wire:
@@ -160,7 +160,9 @@ def test_who_does_not_say_what_its_rows_are_of_knows_nothing_and_ends_nothing(
 
     run = made(tmp_path / "run", small(federation__rounds=2, items__rank=2, strategy=strategy))
     run_rounds(LocalGrid(Corrupting(silent), run.nodes()), run)  # type: ignore[arg-type]
-    assert result_of(run)["history"][2]["participants"] == ["client-0", "client-1", "client-2"]
+    last = result_of(run)["history"][2]
+    assert last["participants"] == ["client-0", "client-2"]
+    assert "says nothing of how many answers" in last["dropped"][0]["reason"]
     (known,) = (model[0][KNOWN] for name, model in run.rounds.models(2).items() if name == "client-0")
     assert known.min() > 0
 

@@ -215,7 +215,34 @@ def test_more_answers_than_were_announced_are_named() -> None:
     arrays["shard/0/items.answers"] = np.array([4, 6], np.int32)
     assert judge_with_items(arrays, metrics)
     arrays["shard/0/items.answers"] = np.array([4, 2**31 - 1], np.int32)
-    with pytest.raises(BadMessage, match="its item rows are of 2147483651 answers in shard 0, more than the 10 announ"):
+    with pytest.raises(BadMessage, match="its item rows are of 2147483651 answers in shard 0, more than its 10 exam"):
+        judge_with_items(arrays, metrics)
+
+
+def test_more_answers_than_it_was_trained_on_are_named() -> None:
+    """Without examples a reply has no weight, and its item rows have none either."""
+    arrays, metrics = good_with_items()
+    arrays["shard/0/items.answers"] = np.array([4, 6], np.int32)
+    with pytest.raises(BadMessage, match="are of 10 answers in shard 0, more than its 0 examples"):
+        judge_with_items(arrays, {**metrics, "examples": [0, 0]})
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_answers_of_item_rows_are_told_where_rows_are_averaged_by_them_and_nowhere_else(asked: bool) -> None:
+    """One client that tells of some, or of none, would change for everybody how rows are averaged."""
+    arrays, metrics = good_with_items()
+    if not asked:
+        arrays["shard/0/items.answers"] = np.array([4, 6], np.int32)
+    limits = replace(LIMITS, items=5, counts=asked)
+    with pytest.raises(BadMessage, match="says nothing of" if asked else "was not asked for"):
+        check(decode(arrays, metrics), client="c-1", round=3, expected=WITH_ITEMS, announced=ANNOUNCED, limits=limits)
+
+
+def test_answers_without_item_rows_are_named() -> None:
+    arrays, metrics = good_with_items()
+    arrays["shard/0/items.answers"] = np.array([4, 6], np.int32)
+    del arrays["shard/0/items.A"], arrays["shard/0/items.rows"]
+    with pytest.raises(BadMessage, match=r"items\.rows is missing"):
         judge_with_items(arrays, metrics)
 
 

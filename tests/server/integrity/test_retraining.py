@@ -50,6 +50,7 @@ def test_what_is_shown_is_what_a_run_without_them_would_show(
     test = never.interactions().split == TEST
     assert result["overall"]["examples"] == sum(client["examples"] for client in result["clients"]) == test.sum()
     assert earlier(run) == [{"clients": [], "overall": {}}] * 2
+    assert {entry[key] for entry in result["history"][:-1] for key in ("bytes_up", "bytes_down")} == {0}
     assert any("left out" in note for note in result["notes"])
     assert "u07" not in json.dumps(result)
     page = render(result)
