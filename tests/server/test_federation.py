@@ -17,7 +17,7 @@ from fedrec.errors import FedrecError
 from fedrec.protocol.adapters import ANSWERS, KNOWN
 from fedrec.protocol.answers import TrainAnswer
 from fedrec.registry import STRATEGIES
-from server import federation, prepare
+from server import federation, prepare, public_facts
 from server.launch import simulate
 from server.simulated_run import SimulatedRun, open_run
 from server.training import run_rounds
@@ -260,7 +260,7 @@ def test_preparation_killed_in_the_middle_is_done_again(
         raise Dead
 
     with monkeypatch.context() as patched:
-        patched.setattr(prepare, "save_peft", die)
+        patched.setattr(public_facts, "save_peft", die)
         with pytest.raises(Dead):
             made(tmp_path / "run", small())
     run = prepare.finish(open_run(tmp_path / "run"))
