@@ -13,7 +13,7 @@ from fedrec.protocol.questions import Inventory
 from fedrec.protocol.record import BadMessage
 from fedrec.text import shown
 from server.calls import Clients, content_of
-from server.deployment.grid import RegisteredGrid
+from server.registered_grid import RegisteredGrid
 from server.run import Run
 
 _PATIENCE = 20.0  # seconds without a new node, after which no more are expected

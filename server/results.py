@@ -163,7 +163,7 @@ def results_of(run: Run, result: Mapping[str, Any]) -> dict[Path, Mapping[str, A
 def write_page(run: Run, database: str | None = None) -> None:
     """report.html, of result.json, of what attacks found, and of the ledger, which is the one `Workflow` finds."""
     from fedrec.reporting.run_page import write_report
-    from server.attacks.kept import drop_outdated, found
+    from server.attack_results import drop_outdated, found
     from unlearning.workflow.erasures import erasures
 
     drop_outdated(run)

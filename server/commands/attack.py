@@ -111,7 +111,7 @@ def _carry_out(attack: Callable[[SimulatedRun], Report], path: Path | None, json
     from fedrec.lock import only_writer
 
     with working(f"reading {path or 'the newest run'}"):
-        from server.attacks.kept import keep
+        from server.attack_results import keep
         from server.attacks.target import target
         from server.results import write_page
 

@@ -46,7 +46,7 @@ def _write(runs: list[Path] | None, run: Path | None, database: str | None) -> P
     from fedrec.lock import only_writer
     from fedrec.reporting.run_page import write_report
     from fedrec.reporting.run_result import beside
-    from server.attacks.kept import found
+    from server.attack_results import found
     from server.freshness import check_shown
     from server.run import find_run_or_model
     from server.simulated_run import open_run

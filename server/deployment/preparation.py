@@ -25,9 +25,9 @@ from fedrec.protocol.answers import Done, InventoryAnswer
 from fedrec.protocol.questions import Inform, Inventory
 from fedrec.strategies import strategy_of
 from server.calls import Clients
-from server.deployment.grid import RegisteredGrid
 from server.public_facts import too_large_for, with_base_of, with_clients, write_public
 from server.reference import ClientFacts, Reference
+from server.registered_grid import RegisteredGrid
 from server.run import BASELINES, Run, create_folder
 
 FORMAT = "deployed"

@@ -22,10 +22,10 @@ from fedrec.errors import FedrecError, UsageError
 from fedrec.files import finite
 from fedrec.lock import only_writer
 from fedrec.reporting.run_console import ROUND_HEADER, round_line
-from server.deployment.grid import RegisteredGrid
 from server.deployment.lines import FAULT, LINE, RESULT
 from server.deployment.preparation import configured, create, prepare, reopened
 from server.deployment.registry import nodes_of
+from server.registered_grid import RegisteredGrid
 from server.results import write_result
 from server.run import Run, remove_run
 from server.training import run_rounds

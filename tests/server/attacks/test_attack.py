@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 from fedrec.config import parse
 from fedrec.errors import FedrecError, UsageError
 from fedrec.files import read_json, write_json
+from server.attack_results import drop_outdated, found
 from server.attacks.canaries import canaries
-from server.attacks.kept import drop_outdated, found
 from server.attacks.row import row
 from server.commands.attack import app
 from server.simulated_run import SimulatedRun
