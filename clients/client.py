@@ -120,6 +120,8 @@ class Client:
         self.agrees()
         learner = Learner(self, number, tuple(shards), layers)
         received, own = model or self._published(number - 1), own_items(self, learner)
+        if number == 1:
+            self.store.check_first(received)
         learnt = strategy_of(self.config).train(learner, own.added(received, number - 1) if own else received)
         adapters = own.taken(learnt.model) if own else self.with_answers(learnt)
         told = {"loss": learnt.losses, "examples": learnt.rows, "epsilon": epsilons(self, shards)}

@@ -31,6 +31,7 @@ from fedrec.config import RunConfig, parse
 from fedrec.data.dataset import Catalogue, Interactions
 from fedrec.errors import FedrecError
 from fedrec.files import make_folder, sync, write_bytes
+from fedrec.pinned import check_pin
 from fedrec.privacy.ledger import LEDGER
 from fedrec.protocol.adapters import Model, digest_of, from_arrays
 from fedrec.protocol.facts import FACTS, Fact, written
@@ -54,7 +55,13 @@ class ClientRun:
     # the run's public facts
 
     def lacks(self, hashes: Mapping[str, str]) -> tuple[str, ...]:
-        """Which of the facts that a question names by hash are not here, nor where the home is told to find such."""
+        """Which of the facts that a question names by hash are not here, nor where the home is told to find such.
+
+        Raises:
+            FedrecError: the run is said to be over another catalogue than when it was told of first.
+        """
+        if self._path("configuration").exists():
+            self._agrees(self.config.pinned.catalogue, hashes.get("catalogue"))
         return tuple(
             fact
             for fact, digest in hashes.items()
@@ -62,7 +69,13 @@ class ClientRun:
         )
 
     def keep(self, facts: Mapping[str, Fact]) -> None:
-        """Keep facts for good."""
+        """Keep facts for good.
+
+        Raises:
+            FedrecError: the run is said to be over something else than when it was told of first.
+        """
+        if "configuration" in facts:
+            self._is_still(parse(dict(facts["configuration"])))
         for name, fact in facts.items():
             if name in FACTS:
                 write_bytes(self._path(name), written(fact))
@@ -85,7 +98,21 @@ class ClientRun:
 
     @property
     def catalogue(self) -> Catalogue:
-        return _catalogue(self._file("catalogue"))
+        """
+        Raises:
+            FedrecError: it is not known here, or another than the run's.
+        """
+        file = self._file("catalogue")
+        check_pin(file.path, self.config.pinned.catalogue, _hashed(file))
+        return _catalogue(file)
+
+    def check_first(self, model: Model) -> None:
+        """
+        Raises:
+            FedrecError: an adapter that the first round is to begin with is another than the run's.
+        """
+        for state in model:
+            self._agrees(self.config.pinned.initial, digest_of(state))
 
     @cached_property
     def base(self) -> Base:
@@ -98,6 +125,19 @@ class ClientRun:
 
         return base_of(self.folder, self.config, self.catalogue, self.home.base)
 
+    def _is_still(self, told: RunConfig) -> None:
+        """FedrecError where the run is said to be over something else than when it was told of first."""
+        if self._path("configuration").exists():
+            for name, pinned in self.config.pinned:
+                self._agrees(pinned, getattr(told.pinned, name) or "nothing")
+
+    def _agrees(self, pinned: str | None, told: str | None) -> None:
+        if pinned is not None and told not in (None, pinned):
+            raise FedrecError(
+                f"client {self.name} was told that run {self.id} is over {pinned}, and now over {told}: titles, base "
+                "model and first adapter of a run never change; its server has to put back its own, or start a new run"
+            )
+
     def _path(self, fact: str) -> Path:
         return self.folder / f"{fact}.json"
 
@@ -108,6 +148,8 @@ class ClientRun:
         there, here = self.home.facts / f"{digest}.json", self._path(fact)
         if _sha256(there) != digest:
             return False
+        if fact == "configuration":
+            self._is_still(_configuration(_File.at(there)))
         make_folder(here.parent)
         here.unlink(missing_ok=True)
         try:

@@ -20,6 +20,7 @@ ErrorReading = Literal["probability", "absolute", "squared", "logloss"]
 Sharing = Literal["metrics", "histogram", "scores"]
 """How much a client tells of its test rows' scores, the least first."""
 Fraction = Annotated[float, Field(gt=0, le=1)]
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class WorldConfig(Section):
@@ -211,6 +212,14 @@ class AggregationConfig(Section):
     temperature: float = Field(0.03, gt=0, description="of the softmax over the cosines to the shards' centres")
 
 
+class PinnedConfig(Section):
+    """What the run was prepared over, by SHA-256: its preparation writes it down, and nothing else is taken later."""
+
+    catalogue: Hash | None = Field(None, description="of the items' ids and titles")
+    base: Hash | None = Field(None, description="of the base model's files")
+    initial: Hash | None = Field(None, description="of the adapter that all begin with")
+
+
 class RunConfig(Section):
     """Everything a run depends on. What `parse` gives has a section for each strategy with settings too."""
 
@@ -234,6 +243,7 @@ class RunConfig(Section):
         "apa-nd", description="how a client mixes its shards' adapters; apa weighs them by its own validation rows"
     )
     aggregation: AggregationConfig = AggregationConfig()
+    pinned: PinnedConfig = PinnedConfig()
 
     def section(self, name: str, kind: type[AnySection]) -> AnySection:
         """The section of a name and a kind: as it was set, or as it is by default."""

@@ -73,7 +73,7 @@ def finish_all(runs: Sequence[SimulatedRun], warn: Warn = lambda warnings: None)
     run = runs[0]
     if not filled:
         _fill_homes(run, rows, dataset.catalogue)
-    write_public(run, base, dataset.catalogue)
+    runs = write_public(runs, base, dataset.catalogue)
     too_large = too_large_for(config, len(rows.user_ids), base.context)
     warn(too_large)
     reference = Reference.of({**known, "base": base.name, "warnings": [*dataset.warnings, *too_large]})

@@ -8,15 +8,17 @@ from typing import TypeVar
 from fedrec import hardware
 from fedrec.base_models.named import with_base, with_items_of
 from fedrec.base_models.recorded import record_base
-from fedrec.config import RunConfig, parse
+from fedrec.config import PinnedConfig, RunConfig, parse
 from fedrec.data.dataset import Catalogue, Dataset
 from fedrec.files import write_json
-from fedrec.models.adapter import initial_state
+from fedrec.models.adapter import initial_state, state_hash
 from fedrec.models.base import Base
 from fedrec.models.item_tokens import item_tokens
-from fedrec.models.peft_folder import save_peft
+from fedrec.models.peft_folder import load_peft, save_peft
 from fedrec.models.split import SplitPlan, check_split
+from fedrec.pinned import base_pin, with_pins
 from fedrec.preparation import checked_base
+from fedrec.protocol.facts import digest
 from server.run import Run
 
 AnyRun = TypeVar("AnyRun", bound=Run)
@@ -45,8 +47,13 @@ def settled(run: AnyRun, config: RunConfig) -> AnyRun:
     return type(run)(run.folder)
 
 
-def write_public(run: Run, base: Base, catalogue: Catalogue) -> None:
-    """The catalogue, the first adapter and the record of the base, in the run's folder."""
+def write_public(runs: Sequence[AnyRun], base: Base, catalogue: Catalogue) -> list[AnyRun]:
+    """The catalogue, the first adapter and the record of the base, in the run's folder; pinned in it and its baselines.
+
+    Raises:
+        FedrecError: they were to be over something else.
+    """
+    run = runs[0]
     config = run.config
     write_json(run.folder / "catalogue.json", catalogue.content())
     tokens = item_tokens(base.model) if config.items.share == "all" else None  # else their rows never leave clients
@@ -57,7 +64,12 @@ def write_public(run: Run, base: Base, catalogue: Catalogue) -> None:
         base.source,
         tokens,
     )
-    record_base(run.folder, base)
+    pins = PinnedConfig(
+        catalogue=digest(catalogue.content()),
+        base=base_pin(record_base(run.folder, base)),
+        initial=state_hash(load_peft(run.folder / "initial")[0]),
+    )
+    return [settled(each, with_pins(each.config, pins)) for each in runs]
 
 
 def too_large_for(config: RunConfig, people: int, context: int) -> list[str]:

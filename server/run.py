@@ -34,7 +34,8 @@ from fedrec.errors import FedrecError, UsageError, command
 from fedrec.file_owner import for_owner_only
 from fedrec.files import read_json, sync, write_json
 from fedrec.options import RUNS
-from fedrec.protocol.adapters import State
+from fedrec.pinned import check_pin, read_catalogue
+from fedrec.protocol.adapters import State, digest_of
 from fedrec.protocol.facts import Fact, digest
 from fedrec.protocol.facts import configuration as shared
 from fedrec.strategies import strategy_of
@@ -80,8 +81,7 @@ class Run:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        content = read_json(self.main.folder / "catalogue.json")
-        return Catalogue(tuple(content["ids"]), tuple(content["titles"]))
+        return read_catalogue(self.main.folder / "catalogue.json", self.main.config)
 
     @property
     def reference(self) -> Reference:
@@ -110,8 +110,10 @@ class Run:
         """The shared initial adapter, the same in every shard."""
         from fedrec.models.peft_folder import load_peft
 
-        state, _ = load_peft(self.main.folder / "initial")
-        return {name: tensor.numpy() for name, tensor in state.items()}
+        state, _ = load_peft(path := self.main.folder / "initial")
+        initial = {name: tensor.numpy() for name, tensor in state.items()}
+        check_pin(path, self.main.config.pinned.initial, digest_of(initial))
+        return initial
 
     @property
     def prepared(self) -> bool:
@@ -137,7 +139,7 @@ class Run:
         base = read_json(self.main.folder / RECORD)
         return {
             "configuration": shared(self.config),
-            "catalogue": {"ids": self.catalogue.ids, "titles": self.catalogue.titles},
+            "catalogue": self.catalogue.content(),
             "base": {**base, "base": shared(self.config)["base"]},
         }
 

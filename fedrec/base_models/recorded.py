@@ -18,17 +18,20 @@ from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
 from fedrec.models.base import Base, load_base
 from fedrec.models.files import folder_of, model_files, sha256, stamp
+from fedrec.pinned import base_pin, check_pin
 
 RECORD = "base.json"
 _STAMPS = "base.stamps.json"  # of the files on this machine, when they were read last
 
 
-def record_base(folder: Path, base: Base) -> None:
-    """Write down in `folder` which files the base model is read from, and the hub's revision of them."""
+def record_base(folder: Path, base: Base) -> Mapping[str, Any]:
+    """Write down in `folder` which files the base model is read from, and the hub's revision of them: the record."""
     files = model_files(_found(base.source, base.revision))
     hashes = {name: sha256(path) for name, path in files.items()}
-    write_json(folder / RECORD, {"base": base.source, "revision": base.revision, "files": hashes})
+    record = {"base": base.source, "revision": base.revision, "files": hashes}
+    write_json(folder / RECORD, record)
     _believe(folder, files)
+    return record
 
 
 def keep_base(folder: Path, base: Base) -> None:
@@ -68,6 +71,7 @@ def find_base(folder: Path, config: RunConfig, catalogue: Catalogue, here: str |
         FedrecError: as `base_of`.
     """
     record = _record(folder)
+    check_pin(folder / RECORD, config.pinned.base, base_pin(record))
     source, revision = (here, None) if here is not None else (record["base"], record["revision"])
     there = folder_of(source, revision)
     if there is None and revision is not None:

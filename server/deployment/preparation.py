@@ -25,7 +25,7 @@ from fedrec.protocol.answers import Done, InventoryAnswer
 from fedrec.protocol.questions import Inform, Inventory
 from fedrec.strategies import strategy_of
 from server.calls import Clients
-from server.public_facts import too_large_for, with_base_of, with_clients, write_public
+from server.public_facts import settled, too_large_for, with_base_of, with_clients, write_public
 from server.reference import ClientFacts, Reference
 from server.registered_grid import RegisteredGrid
 from server.run import BASELINES, Run, create_folder
@@ -89,11 +89,8 @@ def prepare(runs: Sequence[Run], grid: RegisteredGrid, wanted: int | None, say: 
     catalogue = read_titles(Path(str(config.data.path)))
     names = _await(grid, wanted)
     found, base = with_base_of(runs, Dataset(FORMAT, _nobody(), catalogue))
-    for run in found:
-        if (counted := with_clients(run.config, len(names))) != run.config:
-            write_json(run.folder / "config.json", counted.model_dump(mode="json"))
-    run = Run(runs[0].folder)
-    write_public(run, base, catalogue)
+    found = [settled(run, with_clients(run.config, len(names))) for run in found]
+    run, *_ = write_public(found, base, catalogue)
     facts = _facts(Clients(grid, run, {name: grid.nodes[name] for name in names}))
     people = sum(fact.users for fact in facts)
     warnings = too_large_for(run.config, people, base.context)

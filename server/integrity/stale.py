@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedrec.errors import command
+from server.integrity.altered import altered
 from server.integrity.baselines import leftover_rounds, removal, unfit_baselines, within
 from server.integrity.figures import stale_figures, stale_pages
 from server.integrity.retraining import models_path, stale_in_rounds
@@ -23,6 +24,8 @@ Found = Iterator[tuple[Path, str]]
 
 def stale_files(run: SimulatedRun, ledger: Reader) -> Iterator[tuple[str, str]]:
     """Files of a run that hold, or serve, what is of before an erasure; each with why, and what puts that right."""
+    for path, why in altered(run):
+        yield within(run, path), why
     again = f"{command('forget run --run', run.folder)} puts that right"
     for path, why in _of_run(run, ledger):
         yield within(run, path), f"{why}; {again}"

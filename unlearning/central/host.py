@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from fedrec.errors import command
+from fedrec.errors import FedrecError, command
 from unlearning.central.model_folder import CENTRAL, ModelFolder
 from unlearning.executor import Executor
 from unlearning.requests.ledger import Ledger
@@ -34,6 +34,11 @@ class CentralHost:
         yield CentralExecutor(model, workers_for(workers, self.model.method.shards), ledger)
 
     def stale_files(self, ledger: Ledger) -> Iterator[tuple[str, str]]:
+        try:
+            self.model.catalogue  # noqa: B018
+        except FedrecError as altered:
+            yield "catalogue.json", str(altered)
+            return  # by which alone the rows can be read
         mend = f"{command('forget run --run', self.model.folder)} puts that right"
         newest = published(self.model, ledger)
         for name, hashes in (("shards", self.model.kept()), ("manifest.json", self.model.ensemble.named())):

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from fedrec import hardware
 from fedrec.base_models.named import with_items_of
 from fedrec.base_models.recorded import record_base
-from fedrec.config import RunConfig
+from fedrec.config import PinnedConfig, RunConfig
 from fedrec.data.dataset import Dataset
 from fedrec.data.selection import Selection
 from fedrec.ensemble.aggregators.judged import no_validation_rows
@@ -32,6 +32,8 @@ from fedrec.errors import UsageError
 from fedrec.files import write_json
 from fedrec.models.adapter import State, initial_state, state_hash
 from fedrec.models.base import fingerprint, load_base
+from fedrec.pinned import base_pin, with_pins
+from fedrec.protocol.facts import digest
 from fedrec.tasks import encoder_of
 from fedrec.vault.vault import Vault
 from unlearning.central.answering import AnsweringModel, judging
@@ -121,7 +123,8 @@ class ShardedModel(AnsweringModel):
         write_json(folder / "catalogue.json", dataset.catalogue.content())
         Vault.create(folder / VAULT).import_rows(rows, dataset.catalogue)
         RowTable(rows, assignment, vectors).save(folder / TABLE, dataset.catalogue)
-        record_base(folder, base)
+        pins = PinnedConfig(catalogue=digest(dataset.catalogue.content()), base=base_pin(record_base(folder, base)))
+        config = with_pins(config, pins)
         write_json(folder / METHOD, {"run": config.model_dump(mode="json"), "method": method.model_dump()})
         return cls(folder)
 

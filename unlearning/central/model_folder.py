@@ -25,6 +25,7 @@ from fedrec.data.dataset import Catalogue
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, command
 from fedrec.files import read_json
+from fedrec.pinned import read_catalogue
 from fedrec.vault.vault import Vault
 from unlearning.central.row_table import RowTable
 
@@ -61,8 +62,7 @@ class ModelFolder:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        items = read_json(self.folder / "catalogue.json")
-        return Catalogue(tuple(items["ids"]), tuple(items["titles"]))
+        return read_catalogue(self.folder / "catalogue.json", self.config)
 
     @property
     def vault(self) -> Vault:

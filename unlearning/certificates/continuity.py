@@ -52,6 +52,8 @@ def succession(row: Sequence[SignedCertificate], evidence: Mapping[str, Parts]) 
         yield from _adapters(own, [each.certificate for each in row[: former + 1]])
         before = row[former].certificate.request
         if before in evidence:
+            for what in _exchanged(evidence[before]["config.json"], evidence[own.request]["config.json"]):
+                yield Said(own.request, f"it is over another {what} than when {before} was certified", fault=True)
             for fault, why in _data(before, evidence[before], evidence[own.request]):
                 yield Said(own.request, why, fault)
 
@@ -82,6 +84,12 @@ def _data(before: str, left: Parts, begun: Parts) -> Iterator[tuple[bool, str]]:
             more = there.get(client, _NEVER)[0] - ends.get(client, _NEVER)[0]
             how = f"it erased {more} times more by itself" if more else "rows were imported, or changed otherwise"
             yield False, f"{client} has other rows than when {before} was certified: {how}, which nobody signs"
+
+
+def _exchanged(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What the run was prepared over that is pinned in both configurations, and not alike."""
+    pinned, pins = was.get("pinned", {}), now.get("pinned", {})
+    return sorted(what for what in pinned if None not in (pins.get(what), pinned[what]) and pins[what] != pinned[what])
 
 
 def _adapters(own: Certificate, others: Sequence[Certificate]) -> Iterator[Said]:

@@ -9,6 +9,7 @@ from unlearning.certificates.continuity import succession
 ORIGIN = "0" * 64
 FIRST, SECOND = (f"{k}1111111-2222-4333-8444-555555555555" for k in (1, 2))
 ROWS = {"a": "aa" * 32, "b": "bb" * 32}
+PINS = {"catalogue": "c0" * 32, "base": "ba" * 32, "initial": "1a" * 32}
 ENDS = {"a": [3, "a3" * 32], "b": [1, "b1" * 32]}
 
 
@@ -26,16 +27,25 @@ def row(folder, then=None, **second):
     served = [{**each, "before": "1" * 64} for each in adapters("1", "2")]
     later = made(folder / "2", **{"request": SECOND, "previous": first.digest, "adapters": served, **second})[2]
     plan = {"follows": first.digest, "data_before": ROWS, "erasures_before": ENDS, **(then or {})}
-    return [first, later], {
-        FIRST: {"plan.json": {"follows": None}, "data_manifest.json": {"after": ROWS, "erasures_after": ENDS}},
-        SECOND: {"plan.json": plan, "data_manifest.json": {"after": ROWS, "erasures_after": ENDS}},
-    }
+    both = {"data_manifest.json": {"after": ROWS, "erasures_after": ENDS}, "config.json": {"pinned": {**PINS}}}
+    return [first, later], {FIRST: {**both, "plan.json": {"follows": None}}, SECOND: {**both, "plan.json": plan}}
 
 
 def test_what_is_as_it_was_left_is_nothing_to_say(tmp_path):
     certificates, evidence = row(tmp_path)
     assert [*succession(certificates, evidence)] == []
     assert in_order(reversed(certificates)) == certificates
+
+
+@pytest.mark.parametrize("what", PINS)
+def test_what_the_run_was_prepared_over_never_changes(tmp_path, what):
+    certificates, evidence = row(tmp_path)
+    evidence[SECOND]["config.json"] = {"pinned": {**PINS, what: "ff" * 32}}
+    (said,) = succession(certificates, evidence)
+    assert (said.request, said.fault) == (SECOND, True)
+    assert f"another {what} than when {FIRST} was certified" in said.why
+    evidence[FIRST]["config.json"] = {"shards": 4}  # of a version that pinned nothing
+    assert [*succession(certificates, evidence)] == []
 
 
 @pytest.mark.parametrize(
