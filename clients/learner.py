@@ -54,7 +54,8 @@ class Learner:
             )
             checkpoint = client.store.folder / "training" / f"{prefix}shard-{shard}.pt"
             client.note_use(shard, number)
-            with bar(f"{client.name} round {number}") as tick:
+            where = f" shard {shard}" if config.shards > 1 else ""
+            with bar(f"{client.name} round {number}{where}") as tick:
                 if config.privacy.active:
                     outcome = train_privately(client, shard, learning, checkpoint, tick)
                 else:

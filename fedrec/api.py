@@ -106,6 +106,7 @@ class Run:
         """
         from server.freshness import check_current
 
+        self._stored.holder(user)
         check_current(self._stored)
         return self._stored.recommend(user, top)
 

@@ -56,7 +56,9 @@ class DataConfig(Section):
     ids: Literal["careful", "exact"] = Field(
         "careful", description="careful = ids that differ only by case, width or what cannot be seen are refused"
     )
-    columns: dict[str, str] = Field({}, description="names of: user, item, rating, label, time, title, split, client")
+    columns: dict[str, str | None] = Field(
+        {}, description="names of: user, item, rating, label, time, title, split, client; none = no column is"
+    )
     items: ItemsConfig = ItemsConfig()
     separator: str | None = Field(None, min_length=1, description="between fields, tab and space by name; none = found")
     encoding: str | None = Field(None, description="of text files, such as latin-1; none = UTF-8 or UTF-16")
@@ -158,8 +160,8 @@ class SplitConfig(Section):
     batch: int = Field(
         1,
         ge=1,
-        description="clients whose middle the layer service computes in one pass; 1 = each by itself, as in every "
-        "erasure, so that training again without somebody gives the same to the bit",
+        description="clients whose middle the layer service computes in one pass; 1 = each by itself, so that training "
+        "again without somebody gives the same to the bit",
     )
     window: float = Field(0.02, ge=0, le=10, description="seconds that a client waits there for others, if more than 1")
 

@@ -34,6 +34,11 @@ class Interrupted(FedrecError):
     exit_code = 130
 
 
+def stopped(mend: str, stop: KeyboardInterrupt) -> Interrupted:
+    """Work that the user stopped: how it goes on, and what begins again then, which is what `stop` says."""
+    return Interrupted(f"stopped; {mend}{f' ({stop})' if stop.args else ''}")
+
+
 class DataError(FedrecError):
     """A data set broke its contract: the message names file, line number, value and mend."""
 

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
 from fedrec.errors import UsageError
 
 DAY = 86_400
+Named = TypeVar("Named", str, Path)
 _YEARS = range(1970, 2100)
 RUNS = Path("runs")  # where commands make new ones, and find the newest
 
@@ -94,14 +95,19 @@ def new_folder(given: Path | None, name: str) -> Path:
 
 
 def one_run(folder: Path | None, option: Path | None) -> Path | None:
-    """The run that is named as RUN or by --run.
+    """The run that is named as RUN or by --run; errors as of `one_of`."""
+    return one_of(folder, option, "--run")
+
+
+def one_of(argument: Named | None, option: Named | None, name: str) -> Named | None:
+    """What is named by an argument or by the option of this name.
 
     Raises:
         UsageError: both are given, and differ.
     """
-    if folder is not None and option is not None and folder != option:
-        raise UsageError(f"{folder} and --run {option}: name one run")
-    return folder or option
+    if argument is not None and option is not None and argument != option:
+        raise UsageError(f"{argument} and {name} {option}: give one of the two")
+    return argument if option is None else option
 
 
 def given(command: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:

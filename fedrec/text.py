@@ -36,6 +36,11 @@ def utf8(data: bytes) -> bytes:
     return data
 
 
+def amount(count: int, one: str, more: str | None = None) -> str:
+    """`1 row`, `2,000 rows`: a number of things; `more` = what several are called, where an s does not make it."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
 def one_line(text: str | None) -> str:
     """A reason from outside, as one line of at most 300 characters."""
     return " ".join((text or "no reason given").split())[:300]

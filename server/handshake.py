@@ -11,7 +11,7 @@ from fedrec.errors import FedrecError
 from fedrec.protocol.answers import InventoryAnswer
 from fedrec.protocol.questions import Inventory
 from fedrec.protocol.record import BadMessage
-from fedrec.text import shown
+from fedrec.text import amount, shown
 from server.calls import Clients, content_of
 from server.registered_grid import RegisteredGrid
 from server.run import Run
@@ -71,7 +71,7 @@ def _await_nodes(grid: Grid, wanted: int) -> list[int]:
     while len(nodes) < wanted:
         if time.monotonic() > end:
             raise FedrecError(
-                f"the run has {wanted} clients but {len(nodes)} nodes are connected: "
+                f"the run has {amount(wanted, 'client')} but {amount(len(nodes), 'node is', 'nodes are')} connected: "
                 f"start {wanted} (flwr run: --federation-config num-supernodes={wanted})"
             )
         time.sleep(0.2)

@@ -11,7 +11,7 @@ from typing import Any
 from fedrec import config as configuration
 from fedrec.config import RunConfig, parse
 from fedrec.console.progress import working
-from fedrec.errors import FedrecError, Interrupted, UsageError, command, os_fault
+from fedrec.errors import FedrecError, UsageError, command, os_fault, stopped
 from fedrec.lock import only_writer
 from fedrec.options import new_folder
 from fedrec.preparation import resolve
@@ -122,8 +122,8 @@ def _writing(folder: Path) -> Iterator[None]:
     with only_writer(folder):
         try:
             yield
-        except KeyboardInterrupt:
-            raise Interrupted(f"stopped; continue with {command('simulate --resume', folder)}") from None
+        except KeyboardInterrupt as stop:
+            raise stopped(f"continue with {command('simulate --resume', folder)}", stop) from None
 
 
 def _prepared(runs: Sequence[SimulatedRun], listener: Listener) -> list[SimulatedRun]:

@@ -19,6 +19,7 @@ from fedrec.models.split import SplitPlan, check_split
 from fedrec.pinned import base_pin, with_pins
 from fedrec.preparation import checked_base
 from fedrec.protocol.facts import digest
+from fedrec.text import amount
 from server.run import Run
 
 AnyRun = TypeVar("AnyRun", bound=Run)
@@ -76,7 +77,9 @@ def too_large_for(config: RunConfig, people: int, context: int) -> list[str]:
     """What is set higher than the data or the model have use for."""
     found = []
     if config.shards > people:
-        found.append(f"--shards {config.shards} with {people} people leaves shards with nobody: use fewer")
+        found.append(
+            f"--shards {config.shards} with {amount(people, 'person', 'people')} leaves shards with nobody: use fewer"
+        )
     if config.prompt.window > context:
         found.append(f"prompt.window {config.prompt.window} is cut to the model's context, {context} tokens")
     return found

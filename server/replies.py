@@ -16,7 +16,7 @@ from fedrec.protocol import item_rows
 from fedrec.protocol.adapters import ITEMS_A, ITEMS_B, ROWS, State
 from fedrec.protocol.answers import TrainAnswer
 from fedrec.protocol.record import BadMessage
-from fedrec.text import shown
+from fedrec.text import amount, shown
 from server.rounds import Dropped
 
 _FEW = 3  # a median of fewer updates says nothing about any of them
@@ -55,7 +55,7 @@ def check(
     if reply.round != round:
         raise BadMessage(f"it answers round {shown(reply.round)}, not {round}")
     if len(reply.adapters) != len(announced):
-        raise BadMessage(f"it has {len(reply.adapters)} shards, not {len(announced)}")
+        raise BadMessage(f"it has {amount(len(reply.adapters), 'shard')}, not {len(announced)}")
     size = sum(array.nbytes for state in reply.adapters for array in state.values())
     if size > limits.max_bytes:
         raise BadMessage(f"its tensors have {size} bytes, more than {limits.max_bytes}")

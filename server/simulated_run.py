@@ -27,6 +27,7 @@ from fedrec.data.union import pooled, united
 from fedrec.errors import FedrecError, UsageError, command, did_you_mean
 from fedrec.files import read_json, write_bytes, write_json
 from fedrec.protocol.facts import written
+from fedrec.text import amount
 from server.reference import Reference, facts_of_clients
 from server.run import Run, create_folder, find_run
 
@@ -103,7 +104,7 @@ class SimulatedRun(Run):
             )
         catalogue = united(home.vault.catalogue() for home in self.homes.values())
         rows = pooled({name: home.interactions(catalogue) for name, home in self.homes.items()})
-        notes = (f"{len(self.homes)} clients' homes, filled before",)
+        notes = (f"{amount(len(self.homes), 'home', 'homes')} of clients, filled before",)
         public = {item for home in self.homes.values() for item in home.vault.listed()}
         listed = public.issuperset(catalogue.ids)
         return Dataset(self.homes_folder.name, rows, catalogue, notes=notes, listed=listed)
@@ -191,6 +192,21 @@ class SimulatedRun(Run):
         measured = measured_on(rows, evaluated(rows, share, self.config.seed))
         return Reference.of({**known.content(), "clients": map(asdict, facts_of_clients(rows)), **measured})
 
+    def holder(self, user: str) -> tuple[str, str]:
+        """A user's client, and the id in its normal spelling; no model is opened.
+
+        Raises:
+            UsageError: nobody of that id is there.
+        """
+        from fedrec.data.ids import named
+
+        held = self.clients_of()
+        if (spelt := named("--user", user, held)) not in held:
+            near = did_you_mean(spelt, held)
+            lists = command("data inspect --users 10 --homes", self.homes_folder)
+            raise UsageError(f"--user {spelt}: no such user in {self.folder}{near}; {lists} lists some")
+        return held[spelt][0], spelt
+
     def recommend(self, user: str, top: int) -> tuple[str, Ranking]:
         """A user's client, and their `top` unseen items.
 
@@ -198,15 +214,9 @@ class SimulatedRun(Run):
             UsageError: nobody of that id is there.
             FedrecError: the client serves no model yet.
         """
-        from clients.client import Client
-        from fedrec.data.ids import named
+        name, spelt = self.holder(user)
+        from clients.client import Client  # seconds, which nobody waits for who mistyped an id
 
-        held = self.clients_of()
-        if (spelt := named("--user", user, held)) not in held:
-            near = did_you_mean(spelt, held)
-            listed = command("data inspect --users 10 --homes", self.homes_folder)
-            raise UsageError(f"--user {spelt}: no such user in {self.folder}{near}; {listed}")
-        name = held[spelt][0]
         return name, Client(self._serving(name)).recommend(spelt, top)
 
     def evaluate(self, split: int) -> list[Evaluated]:

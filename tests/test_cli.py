@@ -86,7 +86,7 @@ MISTAKES: dict[str, tuple[int, list[str], str]] = {
     "workers below zero": (2, ["simulate", "--workers", "-1"], "--workers -1: write a number of processes, 0 for"),
     "no such setting": (2, ["simulate", "--set", "train.learning_rate=1"], "train.learning_rate is not a setting"),
     "a setting spelled wrong": (2, ["simulate", "--set", "train.rl=1"], "not a setting (did you mean train.lr?)"),
-    "two runs for one": (2, ["evaluate", "one", "--run", "two"], "one and --run two: name one run"),
+    "two runs for one": (2, ["evaluate", "one", "--run", "two"], "one and --run two: give one of the two"),
     "no setting at all": (2, ["simulate", "--set", "train.lr"], "write it as section.key=value"),
     "no such data": (1, ["simulate", "--data", "nowhere.csv"], "nowhere.csv"),
     "empty data": (1, ["simulate", "--data", "empty.csv"], "empty.csv"),
@@ -187,7 +187,7 @@ def test_recommend_from_anywhere(finished: Path, call: Call) -> None:
     assert call("recommend", "--run", finished, "--user", "u07", "--top", 3)[:2] == (code, out)
     code, out, err = call("recommend", finished, "--user", "u99")
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "--user u99: no such user" in err
+    assert "--user u99: no such user" in err and err.endswith("lists some\n")
 
 
 def test_inspect_evaluate_and_report_of_a_run(finished: Path, call: Call, tmp_path: Path) -> None:
@@ -250,3 +250,10 @@ def test_the_package_runs_as_the_command_does() -> None:
 def test_a_hint_keeps_the_run_that_was_named(finished: Path, call: Call) -> None:
     code, _, err = call("forget", "show", "nothing-such", "--run", finished)
     assert code == 2 and f"`fedrec forget list --run {finished}`" in err
+
+
+def test_who_is_not_there_is_told_before_a_model_is_loaded(finished: Path) -> None:
+    opens = "import sys; from server.simulated_run import open_run; run = open_run(sys.argv[1])\n"
+    asks = "try: run.recommend('u99', 3)\nexcept Exception as error: print('torch' in sys.modules, error)"
+    told = subprocess.run([sys.executable, "-c", opens + asks, str(finished)], capture_output=True, text=True)
+    assert told.stdout.startswith("False --user u99: no such user"), told.stderr

@@ -10,6 +10,7 @@ import typer
 
 from fedrec.errors import UsageError
 from fedrec.options import Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, given
+from fedrec.text import amount
 
 if TYPE_CHECKING:
     from clients.home import Home
@@ -56,7 +57,7 @@ def import_(
     done = opened.import_rows(dataset.interactions, dataset.catalogue)
     if dataset.listed:
         opened.add_titles(dataset.catalogue)
-    told = f"{done.added:,} rows added, {done.repeated:,} were there already, {done.refused:,} refused by tombstones"
+    told = f"{amount(done.added, 'row')} added, {done.repeated:,} there already, {done.refused:,} refused by tombstones"
     _tell(asdict(done), told, out)
 
 
@@ -109,7 +110,11 @@ def erase(
     request = _BY_HAND + given.removeprefix(_BY_HAND)
     done = _vault(home).erase(selection, request)
     result = {"request": request, "rows": done.rows, "tombstones": done.tombstones}
-    _tell(result, f"request {request}: {done.rows:,} rows erased, {len(done.tombstones)} tombstones set", out)
+    _tell(
+        result,
+        f"request {request}: {amount(done.rows, 'row')} erased, {amount(len(done.tombstones), 'tombstone')} set",
+        out,
+    )
 
 
 @app.command()
@@ -122,7 +127,7 @@ def status(home: HomeFolder, out: Json = None) -> None:
     lines = [f"{name.replace('_', ' ')}: {value}" for name, value in manifest.items()]
     lines += [
         f"tombstone {entry.id}: {entry.kind}, set {datetime.fromtimestamp(entry.made, UTC):%Y-%m-%d}"
-        f" by request {entry.request}, refused {entry.refused:,} rows"
+        f" by request {entry.request}, refused {amount(entry.refused, 'row')}"
         for entry in entries
     ]
     tree = {"tombstone_list": [asdict(entry) for entry in entries], "uses": [asdict(use) for use in uses]}
@@ -152,7 +157,7 @@ def restore(
     from fedrec.vault.vault import Vault
 
     done = Vault.create(_home(home).vault_path).restore(source)
-    _tell(asdict(done), f"{done.rows:,} rows restored, {done.refused:,} refused by tombstones", out)
+    _tell(asdict(done), f"{amount(done.rows, 'row')} restored, {done.refused:,} refused by tombstones", out)
 
 
 @app.command("destroy-key")

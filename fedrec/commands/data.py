@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedrec.errors import UsageError
-from fedrec.options import Format, Items, Json, LikeAbove, Set, SkipBadRows, StandsFor, given
+from fedrec.options import Data, Format, Items, Json, LikeAbove, Set, SkipBadRows, given, one_of
 
 if TYPE_CHECKING:
     from fedrec.data.dataset import Dataset
@@ -25,8 +25,9 @@ def data() -> None:
 @app.command()
 def inspect(
     path: Annotated[
-        str | None, typer.Argument(help="File or folder; left out = the generated world."), StandsFor("data.path")
+        str | None, typer.Argument(help="File or folder, as --data has it; left out = the generated world.")
     ] = None,
+    data: Data = None,
     homes: Annotated[
         Path | None, typer.Option(help="A folder of clients' homes, RUN/clients: the rows that they hold now.")
     ] = None,
@@ -47,9 +48,10 @@ def inspect(
     from fedrec.data.load import load_dataset
     from fedrec.data.summary import summarise, summarise_users
 
+    data = one_of(path, data, "--data")
     overrides = given(inspect, locals())
     if homes is not None and (overrides or sets):
-        raise UsageError("--homes reads what clients hold: leave out PATH, --set and the options of reading")
+        raise UsageError("--homes reads what clients hold: leave out PATH, --data, --set and the options of reading")
     config = load(None, overrides, tuple(sets or ()))
     client_of: dict[str, str] = {}
     with working(f"reading {homes or config.data.path or 'the generated world'}"):
@@ -93,16 +95,21 @@ def _print(summary: Summary, users: list[UserSummary]) -> None:
     from fedrec.data.trivial import SCORERS
     from fedrec.reporting.formatting import clean, number
     from fedrec.reporting.terminal_table import table_of
+    from fedrec.text import amount
 
     console = terminal()
-    console.print(f"[bold]{escape(summary.name)}[/bold]: {summary.rows:,} rows, {summary.users:,} users,"
-                  f" {summary.items:,} items, {summary.like_rate:.1%} liked")  # fmt: skip
+    sizes = (amount(summary.rows, "row"), amount(summary.users, "user"), amount(summary.items, "item"))
+    console.print(f"[bold]{escape(summary.name)}[/bold]: {', '.join(sizes)}, {summary.like_rate:.1%} liked")
     for warning in summary.warnings:
         console.print(f"  [yellow]warning:[/yellow] {escape(warning)}", highlight=False, soft_wrap=True)
     for note in summary.notes:
         console.print(f"  {escape(note)}", highlight=False, soft_wrap=True)
     if summary.titles_repeated:
         console.print(f"  {summary.titles_repeated} items share their title with another: items are told apart by id")
+    if summary.unrated:
+        console.print(
+            f"  {amount(summary.unrated, 'item has', 'items have')} no rows: what is known of such is the title"
+        )
 
     splits = table_of("\nSplits", "split", ("rows", "users", "items", "liked"))
     for name, part in summary.splits.items():

@@ -9,6 +9,7 @@ import typer
 
 from fedrec.errors import UsageError
 from fedrec.registry import attribute
+from fedrec.text import amount
 
 HELP = "Real processes on real machines: keys, a server, clients."
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=HELP)
@@ -42,7 +43,9 @@ def keys(
     if not names:
         raise UsageError("name clients: --clients 3, or --client NAME for each")
     make_keys(folder, names, host or _HERE, port)
-    _say(f"{folder}: {len(names)} clients; hand server/ to the server, clients/NAME/ to each, keep ca/ offline")
+    _say(
+        f"{folder}: {amount(len(names), 'client')}; hand server/ to the server, clients/NAME/ to each, keep ca/ offline"
+    )
 
 
 @app.command()

@@ -28,6 +28,9 @@ Tell = Callable[[str, int, int], None]
 _waited_since: float | None = None  # since when nothing was said, where a user waits for a command
 _spinning: list[Status] = []  # one at most: a terminal has one last line
 _another: Tell | None = None
+_telling: list[
+    object
+] = []  # where there is no terminal: what goes on, within each other; the innermost alone is told of
 
 
 def tell_another(tell: Tell) -> None:
@@ -57,9 +60,11 @@ def bar(description: str) -> Iterator[Count]:
 
         def tell(done: int, total: int) -> None:
             left = (time.monotonic() - began) / max(done, 1) * (total - done)
-            say(f"{description}: {done} of {total}, about {left:.0f} s left")
+            known = 100 * done >= total  # the first steps are no measure of the others
+            say(f"{description}: {done} of {total}{f', about {left:.0f} s left' if known else ''}")
 
-        yield _now_and_then(tell, PATIENCE, last=began if _waited_since is None else _waited_since)
+        with _innermost():
+            yield _now_and_then(tell, PATIENCE, last=began if _waited_since is None else _waited_since)
     else:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -163,16 +168,27 @@ def _told(line: Callable[[float], str]) -> Iterator[None]:
         due = PATIENCE if _waited_since is None else max(PATIENCE - (began - _waited_since), _OFTEN)
         while not over.wait(due):
             due = PATIENCE
-            if told := line(time.monotonic() - began):
+            if _telling[-1:] == [over] and (told := line(time.monotonic() - began)):
                 say(told)
 
     teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
+    with _innermost(over):
+        teller.start()
+        try:
+            yield
+        finally:
+            over.set()
+            teller.join()
+
+
+@contextmanager
+def _innermost(what: object = None) -> Iterator[None]:
+    """While it lasts nothing is told of what it is a part of."""
+    _telling.append(what)
     try:
         yield
     finally:
-        over.set()
-        teller.join()
+        _telling.remove(what)
 
 
 @contextmanager

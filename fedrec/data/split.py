@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from fedrec.data.dataset import HISTORY, TEST, TRAIN, VALID, Interactions
 from fedrec.errors import DataError, UsageError
+from fedrec.text import amount
 
 Rule = Literal["auto", "given", "user-time", "global-time", "tallrec"]
 Split = NDArray[np.int8]
@@ -71,7 +72,7 @@ def _mend(rows: Interactions, valid_fraction: float) -> str:
                 split = _split(rows, rule, valid_fraction, test_fraction)
                 if _measurable(rows.label, split, valid_fraction > 0):
                     return f"try --set data.split={rule} --set data.test_fraction={test_fraction}"
-    return f"{len(rows)} row{'s are' if len(rows) > 1 else ' is'} too few to train on and to measure"
+    return f"{amount(len(rows), 'row is', 'rows are')} too few to train on and to measure"
 
 
 def _measurable(label: NDArray[np.int8], split: Split, with_valid: bool) -> bool:

@@ -47,6 +47,7 @@ class Summary:
     Attributes:
         items: films in the catalogue, rated or not.
         titles_repeated: items whose title another item has too.
+        unrated: items without rows.
         rows_per_user: (5,) quantiles 0, .25, .5, .75, 1.
         history: (5,) the same of the number of earlier rows of the user, over the test rows.
         trivial: split ("valid", "test") → scorer → AUC.
@@ -62,6 +63,7 @@ class Summary:
     items: int
     like_rate: float
     titles_repeated: int
+    unrated: int
     rows_per_user: tuple[float, ...]
     history: tuple[float, ...]
     splits: dict[str, SplitSummary]
@@ -87,6 +89,7 @@ def summarise(data: Dataset) -> Summary:
         items=len(data.catalogue),
         like_rate=_like_rate(rows.label),
         titles_repeated=sum(count for count in shares.values() if count > 1),
+        unrated=len(data.catalogue) - len(np.unique(rows.item)),
         rows_per_user=_quantiles(np.bincount(rows.user, minlength=len(rows.user_ids))),
         history=_quantiles(earlier_rows(rows)[test]),
         splits={name: part for value, name in enumerate(SPLITS) if (part := _summarise_split(rows, value)).rows},

@@ -90,6 +90,7 @@ def ensure_embedded(
 
     Raises:
         FedrecError: it is not there, and cannot be kept.
+        KeyboardInterrupt: stopped; says that nothing is left of the work.
     """
     recipe = recipe or Recipe()
     folder = embedded_folder(catalogue, world, recipe)
@@ -104,6 +105,8 @@ def ensure_embedded(
                 build(partial, catalogue, world, recipe)
                 shutil.rmtree(folder, ignore_errors=True)
                 partial.rename(folder)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the base model was not finished, and is built from its beginning then") from None
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise FedrecError(

@@ -13,6 +13,7 @@ from fedrec.reporting.comparison_figures import FORMS
 from fedrec.reporting.comparison_result import EXACTNESS, Standing, standings
 from fedrec.reporting.formatting import duration, number, percent, rounded, signed, size
 from fedrec.reporting.terminal_table import table_of
+from fedrec.text import amount
 
 
 def results(result: dict[str, Any]) -> RenderableType:
@@ -25,7 +26,7 @@ def results(result: dict[str, Any]) -> RenderableType:
 
 def _quality(result: dict[str, Any], methods: Sequence[Standing]) -> Table:
     seeds = len(result["seeds"])
-    what = f"{result['forget']} {result['unit']}{'s' if result['forget'] > 1 else ''} deleted"
+    what = f"{amount(result['forget'], result['unit'])} deleted"
     headings = ("AUC before", "after", "to retraining", "UAUC", "at split", "LogLoss")
     table = table_of(f"{result['data']}, {what}" + (f", mean of {seeds} seeds" if seeds > 1 else ""), numbers=headings)
     table.add_column("exact")
@@ -66,7 +67,7 @@ def _inference(result: dict[str, Any]) -> Table:
     table = table_of("milliseconds per row answered")
     shards = list(dict.fromkeys(row["shards"] for row in result["inference"]))
     for number_ in shards:
-        table.add_column(f"{number_} shard{'s' if number_ > 1 else ''}", justify="right")
+        table.add_column(amount(number_, "shard"), justify="right")
     for form in dict.fromkeys(row["form"] for row in result["inference"]):
         known = {row["shards"]: row["seconds_per_row"] for row in result["inference"] if row["form"] == form}
         table.add_row(FORMS[form][0], *(f"{1000 * known[number_]:.2f}" for number_ in shards))

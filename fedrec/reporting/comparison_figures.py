@@ -12,6 +12,7 @@ from fedrec.reporting.comparison_result import EXACTNESS, Standing
 from fedrec.reporting.drawing import INK, MUTED, SERIES, WIDTH, Drawing, spread, text_width
 from fedrec.reporting.formatting import clean, duration, number, percent, rounded, signed
 from fedrec.reporting.run_figures import ROUND_STEPS, name_ends
+from fedrec.text import amount
 
 COLOURS = dict(zip(EXACTNESS, (SERIES[0], SERIES[1], SERIES[3]), strict=True))
 FORMS = {"ND": ("mixed (ND)", SERIES[0]), "D": ("mixed (D)", SERIES[2]), "passes": ("one pass a shard", SERIES[1])}
@@ -163,7 +164,7 @@ def inference(result: dict[str, Any]) -> str:
         axes.plot(*zip(*points, strict=True), color=colour, linewidth=2.5)
         for shards, milliseconds in points:
             dot = axes.plot(shards, milliseconds, "o", color=colour, markersize=6)[0]
-            drawing.tip(dot, f"{name}, {shards} shard{'' if shards == 1 else 's'}: {number(milliseconds, 2)} ms")
+            drawing.tip(dot, f"{name}, {amount(shards, 'shard')}: {number(milliseconds, 2)} ms")
         ends.append((f"{name}\u2002{number(points[-1][1], 2)}", points[-1][1], colour))
     axes.set_xticks(sorted({row["shards"] for row in rows}))
     axes.set_xlabel("shards")

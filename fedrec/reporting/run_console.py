@@ -51,6 +51,21 @@ def round_line(entry: Result) -> str:
     return "  ".join([line, *faults])
 
 
+def done_line(done: int | None, rounds: int) -> str | None:
+    """What a run that goes on has of its rounds, which are not shown again; None where it begins.
+
+    Args:
+        done: the last finished round, 0 = the start is measured; None = nothing is.
+        rounds: how many there are.
+    """
+    if done is None:
+        return None
+    if done >= rounds:
+        return f"all rounds are done, {rounds} of {rounds}"
+    before = "the start is" if done == 0 else "round 1 is" if done == 1 else f"rounds 1 to {done} are"
+    return f"{before} done, of {rounds}: it goes on with round {done + 1}"
+
+
 def print_results(console: Console, result: Result) -> None:
     """The tables of a result, and what is to be doubted in it, a line each however wide the terminal is."""
     console.print(results_table(result))

@@ -25,6 +25,7 @@ from fedrec.privacy.attacks.lira import confidence
 from fedrec.privacy.attacks.titles import titles_found
 from fedrec.protocol.adapters import ANSWERS, ITEMS_A, KNOWN, ROWS, Model, State
 from fedrec.protocol.item_rows import told_of
+from fedrec.text import amount
 from server.attacks.target import encoder, layers_alone, published
 from server.simulated_run import SimulatedRun
 
@@ -86,7 +87,7 @@ def _moved(run: SimulatedRun, models: list[Model], chosen: NDArray[np.intp]) -> 
     before = _asked(run, {}, chosen)
     scores = np.zeros((len(models), len(chosen)))
     for k, model in enumerate(models):
-        with working(f"asking about {len(chosen)} titles"):
+        with working(f"asking about {amount(len(chosen), 'title')}"):
             for state in model:
                 moved = _asked(run, layers_alone(state, run.initial), chosen) - before
                 scores[k] += np.abs(moved - np.median(moved))

@@ -21,6 +21,7 @@ from fedrec.privacy.attacks.wording import REWRITINGS, cut, longest, normalised
 from fedrec.protocol.adapters import ROWS, Model, State
 from fedrec.protocol.item_rows import rows_of, with_some
 from fedrec.tasks import encoder_of
+from fedrec.text import amount
 from server.attacks.exposure import answering, place, places
 from server.attacks.target import published, served
 from server.simulated_run import SimulatedRun
@@ -43,7 +44,7 @@ def wording(run: SimulatedRun) -> Report:
     longer = with_items_of(bare, config, whole)
     reads = encoder_of(config, whole, longer)
     models, each = published(run), len(written) // len(targets)
-    with working(f"asking about {len(targets)} titles written in {each} ways"):
+    with working(f"asking about {amount(len(targets), 'title')} written in {amount(each, 'way')}"):
         found = places(
             run,
             reads,
@@ -57,7 +58,7 @@ def wording(run: SimulatedRun) -> Report:
     for number, (attack, defence) in enumerate((a, d) for a in REWRITINGS for d in _DEFENCES):
         findings.append(place(f"{attack}, {defence}", after[:, :, number].mean(1), float(before.mean())))
     notes = [
-        f"{len(targets)} titles, drawn by the seed; the liked one is that which most people here like.",
+        f"{amount(len(targets), 'title')}, drawn by the seed; the liked one is that which most people here like.",
         f"The length bound is {longest(titles)} words; prompt.title_tokens = {config.prompt.title_tokens} cuts anyway.",
     ]
     return Report("wording", run.name, run.result.get("adapter_hash"), findings, notes)

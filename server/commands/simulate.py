@@ -154,13 +154,15 @@ def _telling(console: Terminal) -> Listener:
 
     from fedrec.console.json_output import warn
     from fedrec.parallel.worker_count import crowding
-    from fedrec.reporting.run_console import ROUND_HEADER, round_line
+    from fedrec.reporting.run_console import ROUND_HEADER, done_line, round_line
     from server.launch import Listener
 
     def on_run(run: SimulatedRun, processes: int) -> None:
         if hint := crowding(processes, run.config.train.threads):
             console.print(hint, style="dim", soft_wrap=True)
         console.print(Text.assemble((run.config.strategy, "bold"), f" in {run.folder}"), soft_wrap=True)
+        if (done := done_line(run.rounds.last(), run.config.federation.rounds)) is not None:
+            console.print(done, style="dim", soft_wrap=True)
         console.print(ROUND_HEADER, style="dim", soft_wrap=True)
 
     def on_round(entry: Entry) -> None:

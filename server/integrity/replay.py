@@ -13,6 +13,7 @@ from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, command
 from fedrec.protocol.answers import ChainAnswer, Done, LocateAnswer, RepeatAnswer, ServeAnswer
 from fedrec.protocol.questions import Chain, Discard, Locate, Repeat, Serve
+from fedrec.text import amount
 from fedrec.vault.chain import ORIGIN
 from server.calls import Clients
 from server.integrity.retraining import RetrainedShards, keep, retrain_stale, whole, without_training
@@ -85,9 +86,8 @@ def catch_up(clients: Clients, ledger: Ledger, say: Say = to_stderr) -> bool:
                 say(f"client {name} did not serve all that it may: served anew")
     for name, why in behind.items():
         ledger.note_repeated(rows[name])
-        say(
-            f"client {name} {why}, as if an old copy had been put back: {rows[name]} rows erased again, and served anew"
-        )
+        erased = f"{amount(rows[name], 'row')} erased again, and served anew"
+        say(f"client {name} {why}, as if an old copy had been put back: {erased}")
     if retrained:
         keep(clients.grid, run, retrained)
     else:

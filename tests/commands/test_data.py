@@ -157,3 +157,17 @@ def test_help_needs_no_heavy_import() -> None:
     code = "import sys, fedrec.commands.data; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not heavy & set(done.stdout.split())
+
+
+def test_the_data_set_is_an_argument_or_an_option_and_one_only(film_file: Path) -> None:
+    assert figures("--data", film_file) == figures(film_file) == figures(film_file, "--data", film_file)
+    with pytest.raises(UsageError, match=r"--data other\.csv: give one of the two"):
+        inspect(film_file, "--data", "other.csv")
+
+
+def test_items_without_rows_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("item,title\n" + "".join(f"{k},Film {k}\n" for k in range(40)))
+    rows = "".join(f"u{k % 3},{k},{k % 2},{1_500_000_000 + k}\n" for k in range(30))
+    (tmp_path / "a.csv").write_text("user,item,like,time\n" + rows)
+    assert "10 items have no rows" in inspect(tmp_path / "a.csv")
+    assert figures(tmp_path / "a.csv")["unrated"] == 10

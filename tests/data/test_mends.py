@@ -201,8 +201,9 @@ def test_hours_are_no_ratings_and_a_threshold_ends_the_warning(tmp_path: Path) -
 
 
 def test_a_column_that_may_hold_times_is_named_in_a_warning_and_naming_it_ends_it(tmp_path: Path) -> None:
-    rows = "".join(f"u{i % 3},i{i},{i % 5},T{i},2021-02-{1 + i % 28:02d}\n" for i in range(30))
-    path = text(tmp_path / "a.csv", "user,item,rating,title,last_played\n" + rows)
+    days = [f"2021-02-{1 + i % 28:02d}" for i in range(30)]
+    rows = "".join(f"u{i % 3},i{i},{i % 5},T{i},{day},{day}\n" for i, day in enumerate(days))
+    path = text(tmp_path / "a.csv", "user,item,rating,title,last_played,first_played\n" + rows)
     (told,) = warned(path)
     option, setting = told.rpartition(": ")[2].split()
     assert setting == "data.columns.time=last_played"

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -118,3 +119,83 @@ def test_json_values_are_spelt_alike_parsed_at_once_or_one_by_one(values: list[o
         return [column[row] for row in range(len(values))]
 
     assert taken("") == taken("[]" if broken else '{"user": []}')
+
+
+ROLES = {"user": "who", "item": "what", "label": "like", "title": "what"}
+
+
+def rows_with(tmp_path: Path, **extra: list[object]) -> Path:
+    """Six rows of two people and three items, with more columns."""
+    frame = pd.DataFrame({"who": list("aaabbb"), "what": ["red", "old", "new"] * 2, "like": [0, 1] * 3} | extra)
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    return tmp_path / "a.csv"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [f"2021-03-{day:02}T10:00:00Z" for day in range(1, 7)],
+        [f"{day}.3.2021 08:15" for day in range(1, 7)],
+        [DAY + 1000 * k for k in range(6)],
+        [(DAY + 1000 * k) * 1000 for k in range(6)],
+        [f"2021030{day}" for day in range(1, 7)],
+    ],
+)
+def test_times_are_known_by_their_values_whatever_their_column_is_called(values: list[object], tmp_path: Path) -> None:
+    path = rows_with(tmp_path, Moment=values, device=["tv"] * 6, stars=[3, 4, 5, 1, 2, 3])
+    data = load(path, columns=ROLES)
+    assert len(np.unique(data.interactions.time)) == 6 and data.interactions.time.min() > DAY - 1
+    assert any(note.startswith("column 'Moment' is read as times by its values") for note in data.notes)
+    assert data.warnings == ()
+    without = load(path, columns={**ROLES, "time": None})
+    assert without.interactions.time.max() == 5 and any("no times" in note for note in without.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("order_id", [DAY + k for k in range(6)]),
+        ("orderNr", [20210301 + k for k in range(6)]),
+        ("seen", [1999, 2003, 2001, 2020, 2011, 1987]),  # years, or a count
+        ("seen", [1, 5, 3, 2, 4, 5]),
+        ("seen", [4_200_000_000 + k for k in range(6)]),  # in 2103
+        ("seen", [*(DAY + k for k in range(5)), "lately"]),
+        ("out", [f"2001-0{month}-01" for month in (1, 2, 3, 1, 2, 3)]),  # one for each item
+        ("since", ["2001-01-01"] * 3 + ["2002-02-02"] * 3),  # one for each user
+        ("birthday", [f"1999-01-0{day}" for day in range(1, 7)]),
+    ],
+)
+def test_what_is_no_time_of_a_row_is_not_taken_for_one(name: str, values: list[object], tmp_path: Path) -> None:
+    data = load(rows_with(tmp_path, **{name: values}), columns=ROLES)
+    assert data.interactions.time.max() == 5 and "time =" not in " ".join(data.notes)
+
+
+def test_of_two_columns_of_times_the_name_decides_or_nobody(tmp_path: Path) -> None:
+    seen, sent = [DAY + 100 * k for k in range(6)], [DAY + 7 * k for k in range(6)]
+    named = load(rows_with(tmp_path, seen_at=seen, sent=sent), columns=ROLES)
+    assert sorted(named.interactions.time) == seen
+    neither = load(rows_with(tmp_path, seen=seen, sent=sent), columns=ROLES)
+    assert neither.interactions.time.max() == 5
+
+
+def test_titles_that_are_ids_are_said_and_titles_without_words_are_doubted(tmp_path: Path) -> None:
+    titles = ["Red storm", "Old river"]
+    rows = "who,what,like,number,code\n" + "".join(f"a,{t},{k},{k}1,B0{k}X\n" for k, t in enumerate(titles))
+    path, roles = text(tmp_path / "a.csv", rows), {"user": "who", "label": "like"}
+    called = load(path, columns={**roles, "item": "what", "title": "what"})
+    assert "items are told apart by their titles, which are their ids too" in called.notes
+    assert not any("title" in warning for warning in called.warnings)
+    codes = load(path, columns={**roles, "item": "code", "title": "code"}).warnings[0]
+    assert codes.startswith("the titles are the items' ids, such as 'B00X'") and "data.columns.title=NAME" in codes
+    numbers = load(path, columns={**roles, "item": "what", "title": "number"}).warnings[0]
+    assert numbers.startswith("most titles are numbers or signs, such as '")
+    sound = load(path, columns={**roles, "item": "code", "title": "what"})
+    assert not any("title" in warning for warning in sound.warnings)
+
+
+def test_bad_items_are_counted_apart_from_bad_rows(tmp_path: Path) -> None:
+    text(tmp_path / "items.csv", "item,title\n1,Red storm\n2,\n3,Old river\n4,\n")
+    path = text(tmp_path / "a.csv", "user,item,like\nu,1,1\nu,2,0\nu,3,0\n")
+    with pytest.raises(DataError, match=r"line 3: item '2' has no title; mend it and 1 other bad row, or"):
+        load(path)
+    assert "3 bad rows skipped, 2 of them of items.csv" in load(path, skip_bad_rows=True).notes

@@ -24,6 +24,7 @@ from fedrec.config import LoraConfig, PromptConfig, WorldConfig
 from fedrec.data.dataset import Catalogue
 from fedrec.data.generated import World, make_world
 from fedrec.data.prompts import ANSWERS, PromptEncoder
+from fedrec.errors import stopped
 from fedrec.models import embedded
 from fedrec.models.adapter import to_arrays, to_state
 from fedrec.models.adapter_bank import AdapterBank, Routed, initial_state
@@ -106,8 +107,11 @@ def test_a_killed_build_leaves_nothing_that_is_taken_for_a_model(
         save(path, content)
 
     monkeypatch.setattr(embedded, "write_json", killed)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="built from its beginning then") as raised:
         ensure_embedded(world.private.catalogue, world, RECIPE)
+    told = "stopped; continue with this (the base model was not finished, and is built from its beginning then)"
+    assert str(stopped("continue with this", raised.value)) == told
+    assert str(stopped("continue with this", KeyboardInterrupt())) == "stopped; continue with this"
     assert [path.suffix for path in own_cache.iterdir() if path.is_dir()] == [".partial"]
     monkeypatch.setattr(embedded, "write_json", save)
     folder = ensure_embedded(world.private.catalogue, world, RECIPE)

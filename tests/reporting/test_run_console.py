@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from fedrec.reporting.formatting import clean
-from fedrec.reporting.run_console import ROUND_HEADER, print_results, round_line
+from fedrec.reporting.run_console import ROUND_HEADER, done_line, print_results, round_line
 from tests.reporting.results import make_comparison, make_result
 
 
@@ -92,3 +92,11 @@ def test_a_doubted_run_says_so():
     doubted = make_result(trivial={"item": 0.6, "user": 0.91, "sum": None})
     (line,) = (line for line in printed(doubted).splitlines() if line.startswith("warning: "))
     assert "0.910, which the user's recent like-rate has" in line
+
+
+def test_what_is_done_of_a_run_that_goes_on_is_one_line() -> None:
+    assert done_line(None, 4) is None
+    assert done_line(0, 4) == "the start is done, of 4: it goes on with round 1"
+    assert done_line(1, 4) == "round 1 is done, of 4: it goes on with round 2"
+    assert done_line(3, 4) == "rounds 1 to 3 are done, of 4: it goes on with round 4"
+    assert done_line(4, 4) == "all rounds are done, 4 of 4"

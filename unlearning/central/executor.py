@@ -18,6 +18,7 @@ from fedrec.ensemble import erasure_steps
 from fedrec.errors import FedrecError
 from fedrec.models.adapter import State, to_arrays, to_state
 from fedrec.protocol.adapters import Model
+from fedrec.text import amount
 from unlearning.central import unlearning
 from unlearning.central.evaluation import measure
 from unlearning.central.freshness import behind, check_behind
@@ -82,7 +83,7 @@ class CentralExecutor:
         if why:
             ledger.note_repeated(rows)
             put_back = f"{at_rest.called} {why}, as if an old copy had been put back"
-            say(f"{put_back}: {rows} rows erased again, and served anew")
+            say(f"{put_back}: {amount(rows, 'row')} erased again, and served anew")
 
     def locate(self, selection: Selection, client: str | None = None) -> Located:
         if client not in (None, CENTRAL):

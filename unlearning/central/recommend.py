@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fedrec.data.ids import named
-from fedrec.ensemble.ranking import Ranking, best_unseen
-from fedrec.errors import UsageError, did_you_mean
-from unlearning.central.answering import AnsweringModel
+from fedrec.errors import UsageError, command, did_you_mean
 from unlearning.central.freshness import check_current
 from unlearning.central.model_folder import CENTRAL, ModelFolder
+
+if TYPE_CHECKING:
+    from fedrec.ensemble.ranking import Ranking
 
 
 def recommend(model: ModelFolder, user: str, top: int) -> tuple[str, Ranking]:
@@ -19,8 +22,15 @@ def recommend(model: ModelFolder, user: str, top: int) -> tuple[str, Ranking]:
     """
     held = model.clients_of()
     if (known := named("--user", user, held)) not in held:
-        raise UsageError(f"--user {user}: no such user in {model.folder}{did_you_mean(known, held)}")
+        path = model.config.data.path
+        lists = command("data inspect --users 10", *(() if path is None else (path,)))
+        raise UsageError(
+            f"--user {known}: no such user in {model.folder}{did_you_mean(known, held)}; {lists} lists some"
+        )
     check_current(model)
+    from fedrec.ensemble.ranking import best_unseen  # seconds, which nobody waits for who mistyped an id
+    from unlearning.central.answering import AnsweringModel
+
     opened = AnsweringModel(model.folder)
     opened.ensemble.hashes()
     try:

@@ -16,6 +16,7 @@ from fedrec.ensemble.aggregators import AGGREGATORS
 from fedrec.reporting.comparison_result import EXACTNESS
 from fedrec.reporting.formatting import duration, number
 from fedrec.reporting.terminal_table import table_of
+from fedrec.text import amount
 from unlearning.comparison.compare import ComparisonListener, Row
 from unlearning.comparison.forgetting import RETRAINING
 from unlearning.compute.workers import OnStep
@@ -46,7 +47,7 @@ class ConsoleListener(ComparisonListener):
     def on_row(self, row: Row) -> None:
         line = (
             f"{row['name']}, seed {row['seed']}: AUC {number(row['auc_before'])} → {number(row['auc_after'])}, "
-            f"{row['shards_touched']} of {row['shards']} shards again, {duration(row['seconds'])} "
+            f"{row['shards_touched']} of {amount(row['shards'], 'shard')} again, {duration(row['seconds'])} "
             f"instead of {duration(row['seconds_full'])}, exact: {EXACTNESS[row['exact']][0]}"
         )
         self.console.print(line, markup=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fedrec.errors import FedrecError, Interrupted, command
+from fedrec.errors import FedrecError, command, stopped
 from fedrec.files import read_json
 from fedrec.lock import only_writer
 from fedrec.options import new_folder
@@ -36,8 +36,8 @@ def carry_out(
         claim(folder, plan, replace)
         try:
             result = compare(folder, plan, workers, listener, latency)
-        except KeyboardInterrupt:
-            raise Interrupted(f"stopped; the same command with --out {folder} continues it") from None
+        except KeyboardInterrupt as stop:
+            raise stopped(f"the same command with --out {folder} continues it", stop) from None
         comparison_page.write_page(result, folder / PAGE)
     return folder, result
 

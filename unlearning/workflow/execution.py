@@ -16,7 +16,7 @@ from fedrec.console.progress import working
 from fedrec.data.selection import Selection
 from fedrec.errors import FedrecError, command
 from fedrec.protocol.adapters import Model, digest_of
-from fedrec.text import one_line
+from fedrec.text import amount, one_line
 from unlearning.certificates.verify import read_signed
 from unlearning.executor import Located
 from unlearning.requests.batches import BATCHED
@@ -120,7 +120,7 @@ class Execution(Work):
     def _carry_out(self, asked: Sequence[str]) -> None:
         """A batch, from its plans on; those of it that fail are left out where they do."""
         shards = self.shards(asked)
-        self.say(f"{len(asked)} request{'s' if len(asked) > 1 else ''}, shards {', '.join(map(str, shards)) or 'none'}")
+        self.say(f"{amount(len(asked), 'request')}, {_named(shards)}")
         bridge = approximate.standing(self, asked, self.batches / progress.name(asked))
         ids = [*asked] if bridge else self._erased(asked, shards)
         if not ids:
@@ -220,3 +220,8 @@ class Execution(Work):
         requests = {id: self.workflow.ledger.get(id) for id in left}
         facts = measuring.measured(self.executor, list(requests.values()), shards, models, unequal)
         return self.each(left, lambda id, *_: measuring.judged(requests[id], left[id], facts))
+
+
+def _named(shards: Sequence[int]) -> str:
+    """Shards by their numbers."""
+    return f"{'shard' if len(shards) == 1 else 'shards'} {', '.join(map(str, shards)) or 'none'}"

@@ -10,7 +10,7 @@ from fedrec.config import RunConfig
 from fedrec.errors import FedrecError
 from fedrec.models.embedded import cache
 from fedrec.reporting.formatting import clean
-from fedrec.text import one_line
+from fedrec.text import amount, one_line
 from unlearning.certificates.chain import newest
 from unlearning.certificates.claims import NEVER_LEARNED, NOTHING_FOUND, RETRAINED, approximately, exactly
 from unlearning.executor import Executor, Located
@@ -115,7 +115,7 @@ def kept_titles(located: Located) -> list[str]:
     if located.titles is None:
         return []
     told = "the list of titles was made of all records"
-    some = f"{located.titles:,} title" + ("s" if located.titles > 1 else "")
+    some = amount(located.titles, "title")
     stay = "stay" if located.titles > 1 else "stays"
     told += f": {some} that only these records had {stay} in it" if located.titles else ", and stays as it is"
     return [told + (f"; what was trained again is {SAME_LIST} list" if located.shards else "")]

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from fedrec.config import DataConfig
 from fedrec.data.dataset import TRAIN, Dataset, Interactions
-from fedrec.data.readers.catalogue import catalogue_of_file, catalogue_of_rows, control, places_in
+from fedrec.data.readers.catalogue import catalogue_of_file, catalogue_of_rows, control, doubtful_titles, places_in
 from fedrec.data.readers.likes import labels_of, one_sided
 from fedrec.data.readers.names import id_checks, with_normal_ids
 from fedrec.data.readers.repeated import repeated_rows
 from fedrec.data.readers.sheet import Check, Column, Mask, RawTable, Source, bad_rows, quote
-from fedrec.data.readers.times import UNITS, doubtful_times, times, without_times
+from fedrec.data.readers.time_column import guessed_times, without_times
+from fedrec.data.readers.times import UNITS, doubtful_times, times
 from fedrec.data.readers.values import LABELS, SPLIT_NAMES, coded, index_of, numbers, string_order
 from fedrec.errors import DataError
+from fedrec.text import amount
 
 _CLIENT_NAME = r"^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,63}$"  # it names a folder, so it must not be a path
 
@@ -43,12 +45,15 @@ def assemble(source: Source, config: DataConfig) -> Dataset:
     else:
         catalogue, skipped = catalogue_of_file(source.items, skip)
         place = places_in(catalogue, table.columns["item"])
+    settings = "data.columns" if source.items is None else "data.items.columns"
+    called, wordless = doubtful_titles(catalogue, f"{settings}.title")
+    notes += [called] if called else []
     columns["item"] = place[table.columns["item"].codes]
     checks.append((columns["item"] < 0, lambda row: _homeless(source, table.columns["item"][row])))
     good = table.sift(checks, skip)
-    skipped += int((~good).sum()) + len(table.broken)
+    nameless, skipped = skipped, skipped + int((~good).sum()) + len(table.broken)
     columns = columns if good.all() else {role: values[good] for role, values in columns.items()}
-    warnings = []
+    warnings = [wordless]
     if "label" in columns:
         mend = "; if another column says what people liked, name it with --set data.columns.label=NAME"
         warnings.append(one_sided(columns["label"], mend))
@@ -61,10 +66,13 @@ def assemble(source: Source, config: DataConfig) -> Dataset:
         (warnings if doubtful else notes).append(without)
     elif read_as != UNITS["s"]:
         notes.append(f"the times are {read_as}")
+    if source.guessed is not None:
+        notes.append(guessed_times(source.guessed))
     if "time" in table.columns and config.time_unit == "auto":
         warnings.append(doubtful_times(columns["time"], time.time()))
     if skipped:
-        notes.append("1 bad row skipped" if skipped == 1 else f"{skipped} bad rows skipped")
+        of = f", {nameless:,} of them of {source.items.path.name}" if source.items and nameless else ""
+        notes.append(f"{amount(skipped, 'bad row')} skipped{of}")
     rows = _sorted(columns, {role: column.take(good) for role, column in table.columns.items()})
     warnings += [repeated_rows(rows)] if "time" in table.columns else []
     told = tuple(warning for warning in warnings if warning)

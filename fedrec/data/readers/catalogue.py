@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,10 @@ from fedrec.data.dataset import Catalogue
 from fedrec.data.readers.arrow import are_empty, holding, taken
 from fedrec.data.readers.sheet import Check, Column, RawTable, bad_rows, quote
 from fedrec.data.readers.values import natural_order
+from fedrec.text import amount
 
+_SAMPLE = 1000
+_LETTER, _WORD = re.compile(r"[^\W\d_]"), re.compile(r"(?<!\w)[^\W\d_]{2,}(?!\w)")
 _CONTROL = r"[\p{Cc}\x{2028}\x{2029}]"
 
 
@@ -55,6 +60,25 @@ def places_in(catalogue: Catalogue, ids: Column) -> NDArray[np.int32]:
     return np.array([catalogue.place.get(name, -1) for name in ids.values.to_pylist()], np.int32)
 
 
+def doubtful_titles(catalogue: Catalogue, option: str) -> tuple[str | None, str | None]:
+    """A note where items are called by their ids, and a warning where titles have no words to learn from.
+
+    Args:
+        option: the setting that names the titles' column.
+    """
+    step = max(1, len(catalogue) // _SAMPLE)
+    some = list(zip(catalogue.ids[::step], catalogue.titles[::step], strict=True))
+    are_ids = all(id == title for id, title in some)
+    pattern = _WORD if are_ids else _LETTER  # codes have letters too
+    if 2 * sum(pattern.search(title) is not None for _, title in some) < len(some):
+        what = "the titles are the items' ids" if are_ids else "most titles are numbers or signs"
+        return None, (
+            f"{what}, such as {quote(some[0][1])}: a language model can learn nothing from them; name the column of the"
+            f" titles with --set {option}=NAME, or their file with --items FILE"
+        )
+    return ("items are told apart by their titles, which are their ids too" if are_ids and some else None), None
+
+
 def control(titles: Column) -> Check:
     """A line break or a tab is no part of a title: most likely rows ran together."""
     bad = titles.where(holding(titles.values, _CONTROL))
@@ -64,7 +88,7 @@ def control(titles: Column) -> Check:
 def _told(several: list[str]) -> str | None:
     if not several:
         return None
-    who = "1 item has" if len(several) == 1 else f"{len(several):,} items have"
+    who = amount(len(several), "item has", "items have")
     first = quote(several[0]) if len(several) == 1 else f"the first is {quote(several[0])}"
     return f"{who} more than one title ({first}): the first in the alphabet is used"
 

@@ -32,13 +32,18 @@ _NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
 
 
 def find_columns(
-    path: Path, names: list[str], options: Mapping[str, str], roles: tuple[str, ...], setting: str = "data.columns"
+    path: Path,
+    names: list[str],
+    options: Mapping[str, str | None],
+    roles: tuple[str, ...],
+    setting: str = "data.columns",
 ) -> dict[str, int]:
     """Role → position among the file's column `names`, for those of `roles` that the file has.
 
     Names are compared without case, `_`, `-` and spaces, so that userId, user_id and User-ID are one.
 
     Args:
+        options: role → name of its column, None where no column is to play it.
         setting: where the options come from, for messages.
     """
     if unknown := sorted(set(options) - set(USUAL_NAMES if len(roles) > 2 else roles)):
@@ -47,9 +52,11 @@ def find_columns(
     found = {}
     for role in roles:
         if role in options:
-            if options[role] not in names:
-                raise DataError(f"{path}: no column {options[role]!r} for {role}; there are {_listed(names)}")
-            found[role] = names.index(options[role])
+            if (named := options[role]) is None:
+                continue
+            if named not in names:
+                raise DataError(f"{path}: no column {named!r} for {role}; there are {_listed(names)}")
+            found[role] = names.index(named)
         elif usual := [name for name in map(_plain, USUAL_NAMES[role]) if name in plain]:
             found[role] = plain.index(usual[0])
     return found
@@ -71,6 +78,8 @@ def missing_columns(path: Path, roles: list[str], names: list[str], setting: str
         )
     missing = " and ".join(f"no {role} column" for role in roles)
     mends = "; ".join(_mend(role, setting) for role in roles)
+    if "title" in roles and "item" not in roles and setting == "data.columns":
+        mends += ", or the column of the items itself where they are called by their titles"
     return DataError(f"{path}: {missing} among {_listed(names)}; {mends}")
 
 

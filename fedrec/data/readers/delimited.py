@@ -14,7 +14,7 @@ import pyarrow.csv as arrow_csv
 
 from fedrec.data.readers.content import Content
 from fedrec.data.readers.lines import Style, broken_quotes, found_style
-from fedrec.data.readers.sheet import Column, RawTable
+from fedrec.data.readers.sheet import Column, RawTable, first_lines
 from fedrec.errors import DataError
 
 _PIECE = 1 << 22  # bytes parsed at a time: as many as a processor keeps near
@@ -63,6 +63,9 @@ class Delimited:
         found = {role: Column.of(role, whole[f"c{i}"]) for role, i in columns.items()}
         record = np.delete(record, [line - start for line in broken]) if broken else record
         return RawTable(self.path, found, record, "line {}".format, broken)
+
+    def beginning(self) -> Delimited:
+        return replace(self, data=first_lines(self.data))
 
     @property
     def _first_end(self) -> int:

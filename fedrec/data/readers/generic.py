@@ -14,6 +14,7 @@ from fedrec.data.readers.lines import Style
 from fedrec.data.readers.parquet import Parquet
 from fedrec.data.readers.parts import Parts, are_parts, data_files
 from fedrec.data.readers.sheet import RawTable, Sheet, Source, listed
+from fedrec.data.readers.time_column import with_times
 from fedrec.errors import DataError
 
 SUFFIXES = {
@@ -66,9 +67,15 @@ def read_generic(path: Path, config: DataConfig, form: str) -> Source:
     if missing:
         raise missing_columns(sheet.path, missing, sheet.names)
     name = path.name if path.is_dir() else _stem(sheet.path)
+    if "time" in columns or "time" in config.columns:
+        table, guessed = sheet.take(columns), None
+    else:
+        table, guessed = with_times(sheet, columns, config.time_unit)
+    if guessed is not None:
+        columns["time"] = sheet.names.index(guessed)
     read_as = {role: sheet.names[place] for role, place in columns.items()}
     unused = tuple(name for place, name in enumerate(sheet.names) if place not in columns.values())
-    return Source(name, form, sheet.take(columns), items, read_as=read_as, unused=unused)
+    return Source(name, form, table, items, read_as=read_as, unused=unused, guessed=guessed)
 
 
 def interaction_files(folder: Path) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.json as arrow_json
 
 from fedrec.data.readers.content import Content
-from fedrec.data.readers.sheet import Column, RawTable, is_whole, quote
+from fedrec.data.readers.sheet import Column, RawTable, first_lines, is_whole, quote
 from fedrec.errors import DataError
 
 _SAMPLE, _SPREAD = 200, 2000
@@ -52,6 +52,9 @@ class JsonLines:
         if table is None:
             return self._taken_apart(columns, keys)
         return self._table(columns, table, np.arange(1, len(table) + 1), {})
+
+    def beginning(self) -> JsonLines:
+        return replace(self, data=first_lines(self.data))
 
     def _taken_apart(self, columns: Mapping[str, int], keys: list[str]) -> RawTable:
         """The same line by line: finds the faults, and takes values of more than one type in a column."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ class Parquet:
     path: Path
     names: list[str]
     source: Any
+    most: int | None = None  # rows
 
     @classmethod
     def open(cls, path: Path, content: Content | None = None) -> Parquet:
@@ -37,7 +39,8 @@ class Parquet:
     def take(self, columns: Mapping[str, int]) -> RawTable:
         wanted = [self.names[i] for i in dict.fromkeys(columns.values())]
         try:
-            table = pq.ParquetFile(self.source).read(columns=wanted)
+            file = pq.ParquetFile(self.source)
+            table = file.read(columns=wanted) if self.most is None else self._first(file, wanted, self.most)
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{self.path}: broken ({str(error).splitlines()[0][:80]}); write it again") from None
         found = {
@@ -45,6 +48,13 @@ class Parquet:
         }
         record = np.arange(1, len(table) + 1)
         return RawTable(self.path, found, record, "row {}".format)
+
+    def beginning(self) -> Parquet:
+        return replace(self, most=1000)
+
+    def _first(self, file: pq.ParquetFile, wanted: list[str], most: int) -> pa.Table:
+        batches = file.iter_batches(most, columns=wanted)
+        return pa.Table.from_batches(islice(batches, 1), pa.schema([file.schema_arrow.field(name) for name in wanted]))
 
     def _text(self, role: str, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         kind = column.type

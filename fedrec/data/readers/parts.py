@@ -64,6 +64,9 @@ class Parts:
         broken = {first + at: fault for table, first in above for at, fault in table.broken.items()}
         return RawTable(self.path, together, record, place, broken)
 
+    def beginning(self) -> Parts:
+        return Parts(self.path, (self.sheets[0].beginning(),))
+
     def _names_of(self, sheet: Sheet) -> list[str]:
         return [*sheet.names, *(name for name in self._partition(sheet) if name not in sheet.names)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fedrec.data.dataset import Interactions
+from fedrec.text import amount
 
 
 def repeated_rows(rows: Interactions) -> str | None:
@@ -16,7 +17,7 @@ def repeated_rows(rows: Interactions) -> str | None:
     count = int(alike.sum())
     if not count:
         return None
-    repeat = "1 row repeats another one" if count == 1 else f"{count:,} rows repeat another one"
+    repeat = f"{amount(count, 'row repeats', 'rows repeat')} another one"
     return (
         f"{repeat} (same person, title, answer and time): where the two are in different splits, one teaches what the"
         " other measures; drop repeats from the file"

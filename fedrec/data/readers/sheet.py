@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from fedrec.data.readers.arrow import are_empty, have_no_space, numpy_of
 from fedrec.errors import DataError
+from fedrec.text import amount
 
 Mask = NDArray[np.bool_]
 Check = tuple[Mask, Callable[[int], str]]
@@ -112,7 +113,9 @@ class RawTable:
             row = int(np.argmax(bad))
             found[int(self.record[row])] = next(say(row) for mask, say in checks if mask[row])
         first = min(found)
-        mend = "every row is bad: mend them" if bad.all() else "mend it, or pass --skip-bad-rows"
+        count = int(bad.sum()) + len(self.broken)
+        others = f" and {amount(count - 1, 'other bad row')}" if count > 1 else ""
+        mend = "every row is bad: mend them" if bad.all() else f"mend it{others}, or pass --skip-bad-rows"
         raise DataError(f"{self.path} {self.place(first)}: {found[first]}; {mend}")
 
 
@@ -127,6 +130,7 @@ class Source:
         items: columns item and title, one row an item; None = the titles are in `interactions`.
         read_as: role → name of the column of `interactions` that plays it; empty where the format fixes the columns.
         unused: the names of the columns that play no role.
+        guessed: the column that is read as times because of its values, not its name.
         like_above: the format's usual like threshold; None = the midpoint of the observed ratings.
     """
 
@@ -137,6 +141,7 @@ class Source:
     like_above: float | None = None
     read_as: Mapping[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    guessed: str | None = None
 
 
 def bad_rows(checks: list[Check]) -> Mask:
@@ -157,6 +162,9 @@ class Sheet(Protocol):
     def take(self, columns: Mapping[str, int]) -> RawTable:
         """The columns at the given positions, named by role."""
 
+    def beginning(self) -> Sheet:
+        """Its first rows alone, to see what kind of values a column has."""
+
 
 def _trimmed(texts: pa.StringArray) -> pa.StringArray:
     return texts if have_no_space(texts) else pc.utf8_trim_whitespace(texts)
@@ -166,6 +174,12 @@ def is_whole(numbers: pa.ChunkedArray) -> bool:
     """Whether all floats of a column are whole numbers that a float holds exactly; nulls do not count."""
     whole = pc.and_(pc.equal(numbers, pc.floor(numbers)), pc.less(pc.abs(numbers), float(2**53)))
     return bool(pc.all(whole).as_py())
+
+
+def first_lines(data: bytes, size: int = 1 << 16) -> bytes:
+    """About so many bytes of text, up to the end of a line."""
+    end = data.find(b"\n", size)
+    return data if end < 0 else data[:end]
 
 
 def listed(names: Sequence[str], most: int = 6) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from fedrec.data.readers.sheet import Column, Mask, listed, quote
+from fedrec.data.readers.sheet import Column, Mask
 from fedrec.data.readers.values import floats
 
 if TYPE_CHECKING:
@@ -24,8 +21,6 @@ UNITS = {
 }  # fmt: skip
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _FIRST, _LAST = 315_532_800, 4_102_444_800  # 1980 and 2100: between them a time is likely one of somebody's behaviour
-_WORDS = re.compile(r"(?i)time|date|datum|zeit|fecha|played|(?:^|[^a-z])ts$|[a-z][_ ](?:at|on)$")
-_OF_ITEMS = re.compile(r"(?i)release|birth|publi|runtime|year|duration|update")
 _MOST, _ENOUGH = 0.9, 1000
 
 
@@ -69,25 +64,6 @@ def doubtful_times(seconds: NDArray[np.int64], now: float) -> str | None:
         " asks for rows of certain days will miss them; if they are no Unix seconds, say what they are:"
         " --set data.time_unit=ms (us, ns, yyyymmdd, year)"
     )
-
-
-def without_times(unused: Sequence[str]) -> tuple[str, bool]:
-    """What to say where no column is read as times, and whether one that is not used may well hold them.
-
-    Args:
-        unused: the names of the columns that are not used.
-    """
-    told = "no times: the order of the file counts"
-    if not unused:
-        return told, False
-    likely = [name for name in unused if _WORDS.search(name) and not _OF_ITEMS.search(name)]
-    if likely:
-        return (
-            f"{told}, though column {quote(likely[0])} may hold them: --set data.columns.time={shlex.quote(likely[0])}",
-            True,
-        )
-    names = listed([quote(name) for name in unused], 12)
-    return f"{told} (columns not used: {names}; if one holds times, name it with --set data.columns.time=NAME)", False
 
 
 def _unit_of(numbers: NDArray[np.float64]) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from fedrec.errors import FedrecError, UsageError, command
 from fedrec.options import Json, Run, Workers
+from fedrec.text import amount
 from unlearning.commands.forget.arguments import (
     Database,
     Opened,
@@ -53,8 +54,8 @@ def plan(given: Opened, id: RequestId) -> None:
         located = executor.locate(workflow.ledger.selection(request.id), request.scope.client)
         found, offer = impact(executor, located, workflow.rules), offered(executor, located, workflow.rules)
     shards = ", ".join(map(str, found["shards"]))
-    holders = ", ".join(f"{client} ({rows} rows)" for client, rows in located.rows.items()) or "nobody"
-    again = f"{shards} of {found['of_shards']}; {found['rounds']} rounds again at all clients"
+    holders = ", ".join(f"{client} ({amount(rows, 'row')})" for client, rows in located.rows.items()) or "nobody"
+    again = f"{shards} of {found['of_shards']}; {amount(found['rounds'], 'round')} again at all clients"
     given.say(f"held by    {holders}")
     given.say(f"shards     {again if shards else 'none learned from it'}")
     if found["changed"]:
@@ -118,7 +119,7 @@ def run(
     given.write({"requests": outcomes})
     if failed := sum(outcome["state"] == "failed" for outcome in outcomes):
         why = command("forget status --run", workflow.model.folder)
-        raise FedrecError(f"{failed} of {len(outcomes)} requests failed: {why} says why")
+        raise FedrecError(f"{failed} of {amount(len(outcomes), 'request')} failed: {why} says why")
 
 
 def commands_over(given: Session) -> typer.Typer:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from fedrec.text import amount
 from unlearning.commands.forget.arguments import Opened, RequestId, over_workflow
 from unlearning.commands.forget.audit import warn_altered
 
@@ -80,7 +81,7 @@ def warn(given: Opened, open_requests: Iterable[tuple[date, str]]) -> None:
     near = day + timedelta(days=given.workflow.rules.ledger.warn_days)
     if soon := sorted((due, id) for due, id in open_requests if due <= near):
         due, first = soon[0]
-        many = f"{len(soon)} open request{'s' if len(soon) > 1 else ''} due by {near} or late"
+        many = f"{amount(len(soon), 'open request')} due by {near} or late"
         given.say(f"warning: {many}; the first is {first[:8]}, {left(due, day)}", style="bold red")
 
 
@@ -88,8 +89,8 @@ def left(due: date, day: date) -> str:
     """How long there is to answer, in words."""
     days = (due - day).days
     if days < 0:
-        return f"LATE by {-days} day{'s' if days < -1 else ''}"
-    return f"{days} day{'s' if days != 1 else ''} left"
+        return f"LATE by {amount(-days, 'day')}"
+    return f"{amount(days, 'day')} left"
 
 
 def today() -> date:
