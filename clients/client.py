@@ -124,7 +124,8 @@ class Client:
             self.store.check_first(received)
         learnt = strategy_of(self.config).train(learner, own.added(received, number - 1) if own else received)
         adapters = own.taken(learnt.model) if own else self.with_answers(learnt)
-        told = {"loss": learnt.losses, "examples": learnt.rows, "epsilon": epsilons(self, shards)}
+        losses = tuple(0.0 for _ in shards) if self.config.privacy.at_server else learnt.losses  # they have no noise
+        told = {"loss": losses, "examples": learnt.rows, "epsilon": epsilons(self, shards)}
         return TrainAnswer(client=self.name, round=number, adapters=adapters, **told)
 
     def with_answers(self, learnt: Learnt) -> Model:

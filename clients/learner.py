@@ -56,7 +56,7 @@ class Learner:
             client.note_use(shard, number)
             where = f" shard {shard}" if config.shards > 1 else ""
             with bar(f"{client.name} round {number}{where}") as tick:
-                if config.privacy.active:
+                if config.privacy.at_clients:
                     outcome = train_privately(client, shard, learning, checkpoint, tick)
                 else:
                     outcome = self._trained(learning, known, checkpoint, role, tick)

@@ -49,14 +49,21 @@ def agrees_to_privacy(client: Client) -> None:
         FedrecError: the client's policy wants a smaller budget than the run has, or one at all.
     """
     wanted, privacy = client.store.home.policy.epsilon, client.config.privacy
-    if wanted is not None and not (privacy.active and privacy.epsilon is not None and privacy.epsilon <= wanted):
+    if wanted is None:
+        return
+    if privacy.at_server:
+        raise FedrecError(
+            f"client {client.name} takes no part: its client.toml wants noise of its own, privacy.epsilon <= "
+            f"{wanted:g}, and with privacy.unit = client the server sees its updates without any"
+        )
+    if not (privacy.active and privacy.epsilon is not None and privacy.epsilon <= wanted):
         raise FedrecError(f"client {client.name} takes no part: its client.toml wants privacy.epsilon <= {wanted:g}")
 
 
 def epsilons(client: Client, shards: Sequence[int]) -> tuple[float, ...]:
     """What each shard's trainings have spent; nothing where nothing is promised."""
     privacy = client.config.privacy
-    if not privacy.active:
+    if not privacy.at_clients:
         return ()
     return tuple(spent(privacy, ledger_of(client), client.store.id, shard) for shard in shards)
 

@@ -37,7 +37,8 @@ def counted(replies: Sequence[TrainAnswer], position: int, states: Mapping[str, 
     """
     sent = {reply.client: without_answers(reply.adapters[position]) for reply in replies}
     lengths = {client: distance(state, states[client]) for client, (state, _) in sent.items()}
-    wild = check_together(lengths, config.federation.max_update_ratio)
+    cut = config.privacy.at_server  # instead: whom others' updates had dropped would be told without noise
+    wild = {} if cut else check_together(lengths, config.federation.max_update_ratio)
     good = {client: each for client, each in sent.items() if client not in wild}
     if config.federation.rows == "bounded":
         good = bounded(good)

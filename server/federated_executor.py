@@ -44,6 +44,7 @@ from server.federation import Federation
 from server.handshake import meet
 from server.integrity.replay import catch_up, own_item_rows, refuse, remember
 from server.integrity.retraining import RetrainedShards, keep, whole
+from server.release_ledger import begin_retraining
 from server.rounds import Rounds
 from server.run import Run
 from unlearning.certificates.bundle import Round
@@ -165,6 +166,7 @@ class FederatedExecutor:
         if self._begin_again:
             shutil.rmtree(folder, ignore_errors=True)
             self._begin_again = False
+        begin_retraining(self.run, shards, folder.parent.name)  # of a batch of requests, also if it is done twice
         return self.federation.retrain(shards, Rounds(folder), on_round)
 
     def retrained(self, shards: Sequence[int], folder: Path) -> Retrained:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from flwr.serverapp import Grid
@@ -17,7 +16,6 @@ from fedrec.protocol.adapters import ITEMS_A, Model, State, digest_of
 from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
 from fedrec.protocol.questions import Evaluate, Train, Unlearn
 from fedrec.strategies import strategy_of
-from fedrec.strategies.strategy import Trained
 from fedrec.tasks import task_of
 from server import results
 from server.collection import Asking, Collector
@@ -26,6 +24,7 @@ from server.handshake import meet
 from server.interval import auc_margin
 from server.layers import layer_tickets
 from server.lost_items import lost_items, without_items
+from server.releases import SPENT, Releases
 from server.replies import Limits, check, same_reason
 from server.reply_cache import ReplyCache
 from server.round_record import among, mean_loss
@@ -75,7 +74,7 @@ class Federation:
         for number in range((done or 0) + 1, self.last + 1):
             began = time.monotonic()
             question = Train(round=number, shards=tuple(self.shards))
-            models, entry = self._train_round(question, models, rounds.unfinished(number))
+            models, entry = self._train_round(question, models, rounds)
             self._finish(entry, models, self.shards, began)
 
     def retrain(self, shards: Sequence[int], begun: Rounds, on_round: Callable[[], None]) -> dict[str, Model]:
@@ -96,7 +95,7 @@ class Federation:
         for number in range(done + 1, self.last + 1):
             began = time.monotonic()
             question = Train(round=number, shards=tuple(shards))
-            models, entry = self._train_round(question, models, begun.unfinished(number))
+            models, entry = self._train_round(question, models, begun)
             _write(begun, models, entry, began)
             on_round()
         return models
@@ -114,7 +113,7 @@ class Federation:
         self._meet()
         began = time.monotonic()
         begun.drop_unfinished()
-        mixed, entry = self._train_round(question, models, begun.unfinished(1))
+        mixed, entry = self._train_round(question, models, begun)
         if entry.dropped:
             raise FedrecError(f"client {entry.dropped[0].client}: {entry.dropped[0].reason}")
         _write(begun, mixed, replace(entry, round=1), began)
@@ -128,10 +127,28 @@ class Federation:
         self._finish(replace(entry, dropped=dropped), models, None, time.monotonic())
 
     def _train_round(
-        self, question: Train | Unlearn, models: Mapping[str, Model], unfinished: Path
+        self, question: Train | Unlearn, models: Mapping[str, Model], begun: Rounds
     ) -> tuple[dict[str, Model], Entry]:
-        """Every client's next adapters of some shards, and what happened."""
-        number, shards, collector = question.round, question.shards, Collector(self.clients, ReplyCache(unfinished))
+        """Every client's next adapters of some shards, and what happened; of those that the budget has room for."""
+        releases = Releases(self.run, begun, question.round, question.shards)
+        if not (room := releases.affordable()):
+            return dict(models), Entry(
+                round=question.round, skipped=SPENT, epsilon=releases.spent(), clip=releases.told()
+            )
+        places = [question.shards.index(shard) for shard in room]
+        asked = {client: [model[place] for place in places] for client, model in models.items()}
+        mixed, entry = self._shards_round(question.model_copy(update={"shards": tuple(room)}), asked, releases)
+        whole = {client: [*model] for client, model in models.items()}
+        for client, states in mixed.items():
+            for place, state in zip(places, states, strict=True):
+                whole[client][place] = state
+        return whole, entry
+
+    def _shards_round(
+        self, question: Train | Unlearn, models: Mapping[str, Model], releases: Releases
+    ) -> tuple[dict[str, Model], Entry]:
+        number, shards = question.round, question.shards
+        collector = Collector(self.clients, ReplyCache(releases.begun.unfinished(number)))
         asked, replies = self._train(question, models, collector)
         lost = lost_items(models, replies) if isinstance(question, Unlearn) else []
         participants = [reply.client for reply in replies]
@@ -141,15 +158,18 @@ class Federation:
         skipped = None
         for position, shard in enumerate(shards):
             states = {client: model[position] for client, model in models.items()}
-            trained = self._trained(replies, position, states, collector, shard)
+            found = counted(replies, position, states, self.config)
+            trained = found.trained
+            for client, reason in found.wild.items():
+                collector.drop(client, (f"shard {shard}: " if self.config.shards > 1 else "") + reason)
+            where = f" of shard {shard}" if len(shards) > 1 else ""
             if len(trained) < enough:
-                where = f" of shard {shard}" if len(shards) > 1 else ""
                 skipped = f"{len(trained)} good replies, {enough} needed: the models{where} stay as they were"
+            elif (aggregate := releases.aggregate(shard, trained, states, self.initial)) is None:
+                skipped = SPENT
             else:
-                aggregate = self.strategy.aggregate(trained, states, self.initial, number)
                 states = aggregate.states
-                counted = [each.client for each in trained]
-                for name, values in among(participants, counted, aggregate.record).items():
+                for name, values in among(participants, [each.client for each in trained], aggregate.record).items():
                     aggregation.setdefault(name, []).append(values)
             for client, state in states.items():
                 mixed[client].append(without_items(state, lost[position]) if lost else state)
@@ -161,25 +181,11 @@ class Federation:
             asked=asked,
             participants=participants,
             train_loss={reply.client: mean_loss(reply) for reply in replies},
-            epsilon=spent(replies, shards),
+            epsilon=releases.spent() or spent(replies, shards),
+            clip=releases.told(),
             skipped=skipped,
             aggregation=aggregation,
         )
-
-    def _trained(
-        self,
-        replies: Sequence[TrainAnswer],
-        position: int,
-        states: Mapping[str, State],
-        collector: Collector,
-        shard: int,
-    ) -> list[Trained]:
-        """The replies that count in one shard: in proportion to each other."""
-        found = counted(replies, position, states, self.config)
-        where = f"shard {shard}: " if self.config.shards > 1 else ""
-        for client, reason in found.wild.items():
-            collector.drop(client, where + reason)
-        return found.trained
 
     def _train(
         self, question: Train | Unlearn, models: Mapping[str, Model], collector: Collector

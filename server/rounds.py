@@ -42,6 +42,7 @@ class Entry:
         share: of the people, whose test rows are measured.
         clients: the metrics of each group of rows, with its `id`.
         epsilon: by client, what the trainings of its shards, by number, have spent; None = without bound.
+        clip: by shard, the longest update that counts in the next round, where updates are cut.
         hashes: of a retraining, by client, of its adapters of the shards that are trained again.
     """
 
@@ -58,6 +59,7 @@ class Entry:
     clients: Sequence[Mapping[str, Any]] | None = None
     overall: Mapping[str, float] | None = None
     epsilon: Mapping[str, Mapping[str, float | None]] | None = None
+    clip: Mapping[str, float] | None = None
     hashes: Mapping[str, Sequence[str]] | None = None
     adapter_hash: str | None = None
     seconds: float | None = None

@@ -3,7 +3,8 @@
     rdp   Renyi differential privacy (Mironov 2017; Mironov et al. 2019)
     prv   numerical composition of privacy loss variables (Gopi et al. 2021)
 
-Neighbours differ by one person, or one row, that is there or not. Steps of several trainings of the same rows add up.
+Neighbours differ by one person, one row, or one client's update, that is there or not. Steps of several trainings of
+the same rows, and a server's releases of a shard, add up.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def epsilon_of(taken: Sequence[Steps], privacy: PrivacyConfig) -> float:
 
 
 def steps_of(privacy: PrivacyConfig, epochs: int) -> int:
-    """Steps of a round: as many as have everybody in `epochs` of them, on average."""
+    """Noised steps of a round: as many as have everybody in `epochs` of them, on average; of a server one."""
+    if privacy.at_server:
+        return 1
     return math.ceil(epochs / privacy.sample_rate)
 
 

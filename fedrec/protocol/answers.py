@@ -118,8 +118,8 @@ def _some(arrays: Mapping[str, NDArray[Any]]) -> Model:
 class TrainAnswer(
     Answer,
     reveals="adapters that the client's rows are in, as they are, and by their item rows which items those are of, how "
-    "many and how they were liked; losses and counts of rows; where the run has privacy, adapters with noise and, "
-    "in place of losses, what was spent",
+    "many and how they were liked; losses and counts of rows; under privacy of persons or rows, adapters "
+    "with noise and, in place of losses, what was spent; under that of clients no losses",
 ):
     """
     Attributes:

@@ -9,19 +9,35 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fedrec.privacy_settings import WHOLE
 from fedrec.reporting.run_result import Result
 
 _WHOSE = {
     "person": "whether a person's rows were learnt from at all",
     "row": "whether one answer was learnt from, with the past that it was asked with (not whether it is in the past "
     "of others)",
+    "client": "whether a client's update of a shard was in their mean",
 }
-NOT_COVERED = (
+_ALWAYS = (
     "how many people and rows each client has",
     "what is measured on test rows, and scores of them where a client tells such",
     "what a client answers its own people: item rows that stay there, and validation rows that weigh its shards",
-    "who has rows at several clients, or in several runs: what was spent there adds up",
-    "the client itself, which has the rows",
+)
+NOT_COVERED = {
+    "client": (
+        *_ALWAYS,
+        "who took part in which round",
+        "the server, which sees every client's update as it is",
+        "another update in a client's place, as when one of its people goes: that counts as noise of half as much",
+        "people with rows at several clients, and clients in several runs: what was spent there adds up",
+    )
+} | dict.fromkeys(
+    ("person", "row"),
+    (
+        *_ALWAYS,
+        "who has rows at several clients, or in several runs: what was spent there adds up",
+        "the client itself, which has the rows",
+    ),
 )
 
 
@@ -30,16 +46,19 @@ class Promise:
     """
     Attributes:
         most: what was spent at most, over all clients' shards; None = without bound.
+        whole: of a client with all its shards, where they add up and that is more.
         budget: None = there is none.
         spent: by client and shard.
     """
 
     unit: str
     most: float | None
+    whole: float | None
     budget: float | None
     delta: float
     noise: float | None
     clip: float
+    quantile: float | None
     sample_rate: float
     accountant: str
     spent: Mapping[str, Mapping[str, float | None]]
@@ -48,10 +67,16 @@ class Promise:
     def sentence(self) -> str:
         if self.most is None:
             return "Nothing is promised: steps were taken without noise"
+        nobody = "nobody but the server" if self.unit == "client" else "nobody else"
+        whole = "" if self.whole is None else f" ({self.whole:.3g} for all its shards together)"
         return (
-            f"From the adapters nobody else can tell {_WHOSE[self.unit]}, but for epsilon = {self.most:.3g} at "
-            f"delta = {self.delta:g}"
+            f"From the adapters {nobody} can tell {_WHOSE[self.unit]}, but for epsilon = {self.most:.3g} at "
+            f"delta = {self.delta:g}{whole}"
         )
+
+    @property
+    def not_covered(self) -> tuple[str, ...]:
+        return NOT_COVERED[self.unit]
 
 
 def promise_of(result: Result) -> Promise | None:
@@ -59,14 +84,17 @@ def promise_of(result: Result) -> Promise | None:
     told = result.get("privacy")
     if not told:
         return None
-    every = [value for shards in told["spent"].values() for value in shards.values()]
+    by_shard = {who: shards for who, shards in told["spent"].items() if who != WHOLE}
+    every = [value for shards in by_shard.values() for value in shards.values()]
     return Promise(
         unit=told["unit"],
         most=None if None in every else max(every, default=0.0),
+        whole=told["spent"].get(WHOLE, {}).get("all"),
         budget=told["epsilon"],
         delta=told["delta"],
         noise=told["noise"],
         clip=told["clip"],
+        quantile=told.get("clip_quantile"),
         sample_rate=told["sample_rate"],
         accountant=told["accountant"],
         spent=told["spent"],

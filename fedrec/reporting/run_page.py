@@ -13,7 +13,7 @@ from fedrec.privacy.attacks.finding import Report
 from fedrec.registry import STRATEGIES
 from fedrec.reporting import attack_section, heatmap, run_figures, run_result, templating
 from fedrec.reporting.erasure_section import KINDS, STATES, Erasures
-from fedrec.reporting.privacy_section import NOT_COVERED, promise_of
+from fedrec.reporting.privacy_section import promise_of
 from fedrec.reporting.run_result import Result
 
 
@@ -52,7 +52,6 @@ def _content(result: Result) -> dict[str, Any]:
         "best": _best(result),
         "hidden": len(result["clients"]) - len(run_result.shown_clients(result)),
         "promise": promise_of(result),
-        "not_covered": NOT_COVERED,
         "dropped": [(entry["round"], reply) for entry in result["history"] for reply in entry["dropped"]],
     }
 

@@ -77,7 +77,13 @@ def weighted_mean(states: Sequence[State], examples: Sequence[int], known: Preci
 
     Where nobody has an example the mean is plain: all those states are the unchanged model.
     """
+    return weighted_sum(states, weights_of(examples), known)
+
+
+def weights_of(examples: Sequence[int]) -> NDArray[np.float64]:
+    """(n,) the weights of `weighted_mean`."""
     counts = np.asarray(examples, np.float64)
     if not counts.any():
-        counts = np.ones(len(states))
-    return weighted_sum(states, counts / counts.sum(), known)
+        counts = np.ones(len(counts))
+    weights: NDArray[np.float64] = counts / counts.sum()
+    return weights

@@ -23,6 +23,10 @@ class Ditto(FedAvg):
     def beside_noise(self) -> str:
         return "ditto trains a second model on the same rows, which is not accounted for; use fedavg or pplr"
 
+    @property
+    def beside_sum(self) -> str:
+        return "ditto answers by personal models, which are no sum and have no noise; set strategy = fedavg or fedprox"
+
     def train(self, client: Learner, received: Model) -> Learnt:
         learnt = client.learn(received)
         start = client.kept(_OWN, client.round - 1) or received

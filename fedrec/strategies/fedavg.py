@@ -14,6 +14,10 @@ class FedAvg(Strategy):
 
     words = "all clients train one shared model, averaged after every round (FedAvg)"
 
+    @property
+    def beside_sum(self) -> str | None:
+        return None
+
     def aggregate(
         self, trained: Sequence[Trained], states: Mapping[str, State], initial: State, round_: int
     ) -> Aggregate:

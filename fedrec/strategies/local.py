@@ -14,6 +14,10 @@ class Local(Strategy):
     words = "each client trains alone and hears nothing of the others (local)"
     averages = False
 
+    @property
+    def beside_sum(self) -> str:
+        return "each client's adapter stays its own, and nothing is summed; set strategy = fedavg or fedprox"
+
     def aggregate(
         self, trained: Sequence[Trained], states: Mapping[str, State], initial: State, round_: int
     ) -> Aggregate:

@@ -39,6 +39,13 @@ class Pplr(Strategy):
             return None
         return "pplr.heating = true weighs clients by training losses without noise; set pplr.heating = false"
 
+    @property
+    def beside_sum(self) -> str:
+        return (
+            "pplr mixes each client's model by the likeness of single updates, which no sum tells; set strategy = "
+            "fedavg or fedprox"
+        )
+
     def aggregate(
         self, trained: Sequence[Trained], states: Mapping[str, State], initial: State, round_: int
     ) -> Aggregate:

@@ -111,6 +111,11 @@ class Strategy(Section):
         """What it tells of people's rows though the clients' training is noised, and the mend; None = nothing."""
         return None
 
+    @property
+    def beside_sum(self) -> str | None:
+        """What it takes of single updates beside their mean, weighted by rows, and the mend; None = nothing."""
+        return "strategy makes more of single updates than their sum; set strategy = fedavg or fedprox"
+
     @abstractmethod
     def aggregate(
         self, trained: Sequence[Trained], states: Mapping[str, State], initial: State, round_: int

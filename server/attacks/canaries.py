@@ -43,7 +43,7 @@ def canaries(run: SimulatedRun, client: str, models: int, count: int, delta: flo
     notes = [
         f"{models} trainings of {client} with {count} canaries of {answers} answers, each in half of them by a coin.",
         "Both bounds hold at 95 %, and the second takes canaries of one training for independent.",
-        _verdict(stated, findings[2].value),
+        _verdict(stated, findings[2].value, privacy.unit),
     ]
     if stated is not None:
         findings.append(Finding("what the accountant states", findings[2].measure, stated, stated, stated))
@@ -63,7 +63,9 @@ def _findings(scores: NDArray[np.float64], inside: NDArray[np.bool_], delta: flo
     ]
 
 
-def _verdict(stated: float | None, proved_: float) -> str:
+def _verdict(stated: float | None, proved_: float, unit: str) -> str:
+    if unit == "client":
+        return "What the run promises is of clients' parts in their mean; this is of what one of them sends, unnoised."
     if stated is None:
         return "The run promises nothing (privacy.unit = none)."
     return f"What is stated {'is REFUTED' if proved_ > stated else 'stands: nothing found refutes it'}."

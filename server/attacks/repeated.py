@@ -113,7 +113,7 @@ class Repeated:
             )
             for k, each in enumerate(taught)
         ]  # fmt: skip
-        if config.privacy.active:
+        if config.privacy.at_clients:
             others = max(1, config.federation.rounds // self.rounds)
             return [privately(each, config.privacy, others) for each in learnings]
         found = train_together([with_item_rows(each) for each in learnings])
@@ -138,9 +138,9 @@ def privately(learning: Learning, privacy: PrivacyConfig, rounds: int) -> State:
 
 
 def stated_epsilon(game: Repeated, delta: float) -> float | None:
-    """What such a training of all rounds spends by the accountant; None where it promises nothing."""
+    """What such a training of all rounds spends by the accountant; None where it has no noise."""
     privacy = game.config.privacy
-    if not privacy.active:
+    if not privacy.at_clients:
         return None
     steps = steps_of(privacy, _longer(game.config.train, game.rounds).epochs)
     return epsilon_of(

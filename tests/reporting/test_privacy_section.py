@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fedrec.privacy_settings import EVERY, WHOLE
 from fedrec.reporting.privacy_section import privacy_line, promise_of
 from fedrec.reporting.run_page import render
 from tests.reporting.results import make_result
@@ -38,3 +39,14 @@ def test_a_run_without_privacy_says_so() -> None:
     for result in (make_result(), make_result(privacy=None)):
         assert privacy_line(result) is None
         assert "No differential privacy" in render(result)
+
+
+def test_a_promise_to_clients_names_the_server_and_what_all_shards_cost_together() -> None:
+    spent = {EVERY: {"0": 3.0, "1": 2.0}, WHOLE: {"all": 4.25}}
+    result = make_result(privacy=TOLD | {"unit": "client", "clip_quantile": 0.5, "spent": spent})
+    page = render(result)
+    assert "nobody but the server can tell whether a client&#39;s update of a shard was in their mean" in page
+    assert "epsilon = 3 at delta = 1e-05 (4.25 for all its shards together)" in page
+    assert "3.0000, 2.0000" in page and "the server, which sees every client&#39;s update as it is" in page
+    assert "gradient was cut" not in page and "quantile that it follows" in page
+    assert "(4.25 for all its shards together) of 8" in str(privacy_line(result))
