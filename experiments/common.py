@@ -20,8 +20,9 @@ import click
 import torch
 import typer
 
-from fedrec.config import RunConfig, WorldConfig
+from fedrec.config import RunConfig
 from fedrec.data.generated import make_world
+from fedrec.data_settings import WorldConfig
 from fedrec.errors import FedrecError
 from fedrec.files import read_json, write_json
 from fedrec.lock import empty, only_writer

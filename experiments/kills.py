@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from fedrec.config import WorldConfig
+from fedrec.data_settings import WorldConfig
 from fedrec.models.adapter import state_hash
 from fedrec.models.peft_folder import load_peft
 from server.simulated_run import SimulatedRun

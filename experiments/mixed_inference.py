@@ -39,8 +39,9 @@ from torch.profiler import ProfilerActivity, profile
 
 from experiments.common import run_command, write_result
 from fedrec.base_models.named import base_name
-from fedrec.config import LoraConfig, WorldConfig, load
+from fedrec.config import LoraConfig, load
 from fedrec.data.load import load_dataset
+from fedrec.data_settings import WorldConfig
 from fedrec.models.adapter import State
 from fedrec.models.adapter_bank import AdapterBank, Mixed, Routed, Routing
 from fedrec.models.base import load_base

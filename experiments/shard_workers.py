@@ -37,8 +37,9 @@ from experiments.models import content
 from experiments.processes import runs
 from experiments.workers import started
 from fedrec.base_models.named import base_name
-from fedrec.config import RunConfig, WorldConfig, load
+from fedrec.config import RunConfig, load
 from fedrec.data.load import load_dataset
+from fedrec.data_settings import WorldConfig
 from fedrec.models.adapter import initial_state, state_hash
 from fedrec.preparation import resolve
 from unlearning.central.model import ShardedModel

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from fedrec import hardware
-from fedrec.config import DataConfig, RunConfig
+from fedrec.config import RunConfig
 from fedrec.data.dataset import Catalogue, Dataset
 from fedrec.data.generated import World
+from fedrec.data_settings import DataConfig
 from fedrec.models.base import Base
 from fedrec.models.item_tokens import Items, with_items
 

@@ -60,8 +60,8 @@ def info(
 
     It is tried on made-up rows, as a run does before it begins; exit 1 where it cannot do what a run asks of it.
     """
-    from fedrec.config import WorldConfig
     from fedrec.data.generated import make_world
+    from fedrec.data_settings import WorldConfig
     from fedrec.models.embedded import ensure_embedded
 
     if name is None:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.config import WorldConfig
 from fedrec.data.dataset import TRAIN, Dataset, Interactions
 from fedrec.data.films import NEW_SINCE, Films, make_films
+from fedrec.data_settings import WorldConfig
 
 ONCE = 0.03  # part of the people with a single row
 BURST = 0.3  # part of the rows that share their second with the row before

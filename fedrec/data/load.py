@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from fedrec.config import DataConfig
 from fedrec.data.dataset import HISTORY, Dataset
 from fedrec.data.split import doubtful_split, keep_train_rows, resolve_rule, split_rows
+from fedrec.data_settings import DataConfig
 
 
 def load_dataset(config: DataConfig, seed: int) -> Dataset:

@@ -14,11 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 from fedrec.commands.data import app
-from fedrec.config import DataConfig, WorldConfig
 from fedrec.data.dataset import HISTORY, TEST, TRAIN
 from fedrec.data.load import load_dataset
 from fedrec.data.selection import Selection
 from fedrec.data.summary import summarise
+from fedrec.data_settings import DataConfig, WorldConfig
 from fedrec.errors import DataError, UsageError
 from fedrec.vault.vault import Vault
 from tests.data.rows import ratings_frame

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fedrec.config import DataConfig
 from fedrec.data.dataset import Dataset
 from fedrec.data.readers import read
+from fedrec.data_settings import DataConfig
 
 
 def load(path: Path, **options: Any) -> Dataset:

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fedrec.config import DataConfig, WorldConfig
 from fedrec.data.dataset import TEST, TRAIN
 from fedrec.data.films import ADJECTIVES, FORMS, GENRES, NEW_SINCE, make_films
 from fedrec.data.generated import World, make_world
 from fedrec.data.load import load_dataset
 from fedrec.data.trivial import trivial_auc
+from fedrec.data_settings import DataConfig, WorldConfig
 from fedrec.metrics import auc
 
 

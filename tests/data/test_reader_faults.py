@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fedrec.config import DataConfig
 from fedrec.data.readers import FORMATS, delimited, read
+from fedrec.data_settings import DataConfig
 from fedrec.errors import DataError, UsageError
 from tests.data.files import dat, load, same, text, write_ml_100k
 from tests.data.rows import ratings_frame

@@ -20,10 +20,11 @@ from typer.testing import CliRunner
 
 from fedrec import hardware
 from fedrec.commands.base import app
-from fedrec.config import LoraConfig, PromptConfig, WorldConfig
+from fedrec.config import LoraConfig, PromptConfig
 from fedrec.data.dataset import Catalogue
 from fedrec.data.generated import World, make_world
 from fedrec.data.prompts import ANSWERS, PromptEncoder
+from fedrec.data_settings import WorldConfig
 from fedrec.errors import stopped
 from fedrec.models import embedded
 from fedrec.models.adapter import to_arrays, to_state

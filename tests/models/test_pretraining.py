@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from fedrec.config import PromptConfig, WorldConfig
+from fedrec.config import PromptConfig
 from fedrec.data.generated import make_world
 from fedrec.data.prompts import PromptEncoder, clean_title
+from fedrec.data_settings import WorldConfig
 from fedrec.models.pretraining import (
     Answers,
     Batch,

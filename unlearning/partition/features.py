@@ -7,11 +7,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from fedrec.config import RunConfig, WorldConfig
+from fedrec.config import RunConfig
 from fedrec.data.dataset import TRAIN, VALID, Catalogue, Interactions
 from fedrec.data.imagined_cohort import imagined_cohort
 from fedrec.data.prompts import PromptEncoder
 from fedrec.data.selection import row_keys
+from fedrec.data_settings import WorldConfig
 from fedrec.models.base import Base
 from fedrec.models.vectors import item_vectors
 from fedrec.scoring import by_person, row_vectors

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from fedrec.config import DataConfig
 from fedrec.data.dataset import Dataset
 from fedrec.data.readers.assemble import assemble
 from fedrec.data.readers.content import Content, glimpse
 from fedrec.data.readers.generic import format_of, interaction_files, read_generic
 from fedrec.data.readers.movielens import HEADLESS, read_ml_latest
 from fedrec.data.readers.sheet import Source, listed
+from fedrec.data_settings import DataConfig
 from fedrec.errors import DataError, UsageError
 
 Reader = Callable[[Path, DataConfig], Source]

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fedrec.config import DataConfig
 from fedrec.data.dataset import TRAIN, Dataset, Interactions
 from fedrec.data.readers.catalogue import catalogue_of_file, catalogue_of_rows, control, doubtful_titles, places_in
 from fedrec.data.readers.likes import labels_of, one_sided
@@ -19,6 +18,7 @@ from fedrec.data.readers.sheet import Check, Column, Mask, RawTable, Source, bad
 from fedrec.data.readers.time_column import guessed_times, without_times
 from fedrec.data.readers.times import UNITS, doubtful_times, times
 from fedrec.data.readers.values import LABELS, SPLIT_NAMES, coded, index_of, numbers, string_order
+from fedrec.data_settings import DataConfig
 from fedrec.errors import DataError
 from fedrec.text import amount
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from fedrec.config import DataConfig
 from fedrec.data.readers.columns import find_columns, missing_columns
 from fedrec.data.readers.content import Content, glimpse, is_packed
 from fedrec.data.readers.delimited import Delimited
@@ -15,6 +14,7 @@ from fedrec.data.readers.parquet import Parquet
 from fedrec.data.readers.parts import Parts, are_parts, data_files
 from fedrec.data.readers.sheet import RawTable, Sheet, Source, listed
 from fedrec.data.readers.time_column import with_times
+from fedrec.data_settings import DataConfig
 from fedrec.errors import DataError
 
 SUFFIXES = {

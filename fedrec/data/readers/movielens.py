@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fedrec.config import DataConfig
 from fedrec.data.readers.content import Content
 from fedrec.data.readers.delimited import Delimited
 from fedrec.data.readers.generic import read_generic
 from fedrec.data.readers.lines import Style
 from fedrec.data.readers.sheet import RawTable, Source, listed
+from fedrec.data_settings import DataConfig
 from fedrec.errors import DataError, UsageError
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fedrec.config import DataConfig
 from fedrec.data.dataset import Catalogue
 from fedrec.data.readers.catalogue import catalogue_of_file
 from fedrec.data.readers.generic import items_of
 from fedrec.data.readers.names import normal_ids
+from fedrec.data_settings import DataConfig
 from fedrec.errors import DataError
 from fedrec.text import read_text
 

@@ -11,9 +11,10 @@ from typing import get_type_hints
 
 import pytest
 
-from fedrec.config import DataConfig, RunConfig
+from fedrec.config import RunConfig
 from fedrec.data.dataset import Dataset
 from fedrec.data.load import load_dataset
+from fedrec.data_settings import DataConfig
 from fedrec.errors import Interrupted, UsageError
 from server import prepare
 from server.commands.simulate import simulate
