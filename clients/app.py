@@ -18,6 +18,7 @@ from clients.client_run import ClientRun
 from clients.home import Home, homes_in, open_home
 from clients.lineage import changed_shards
 from clients.spread import spread as spread_of
+from fedrec.data.user_hash import mark_of
 from fedrec.ensemble import erasure_steps
 from fedrec.errors import FedrecError
 from fedrec.protocol import answers as a
@@ -139,6 +140,14 @@ def locate(client: Client, question: q.Locate) -> a.LocateAnswer:
         client=client.name, rows=held.rows, shards=held.shards, changed=changed,
         left=held.left, served=_served(client), data=data,
     )  # fmt: skip
+
+
+@answers(q.Find)
+def find(client: Client, question: q.Find) -> a.FindAnswer:
+    """Whether anything is here of people who are told by keyed hashes of their ids."""
+    wanted, key = {*question.marks}, bytes.fromhex(question.key)
+    found = any(mark_of(key, person) in wanted for person in erasure_steps.people(client))
+    return a.FindAnswer(client=client.name, found=found)
 
 
 @answers(q.Withdraw)

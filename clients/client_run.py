@@ -8,6 +8,7 @@ items-1-0003.safetensors    a shard's item rows after a round, where they stay h
 scores.npz           the scores of its test rows by the served model
 training/            checkpoints within the round
 held/                erased rows that wait for their verification, sealed
+lease.json           deployed: when the server last said what may be answered from (`clients.lease`)
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file
 
 from clients.home import SETTINGS, Home
+from clients.lease import lapsed
 from clients.own_items import stay, without
 from fedrec.config import RunConfig, parse
 from fedrec.data.dataset import Catalogue, Interactions
@@ -191,7 +193,8 @@ class ClientRun:
         from fedrec.ensemble.serving import Ensemble, Keeper
 
         mend = "its run's server has to send it anew"
-        return Ensemble(self.folder, Keeper(self.home, self.id, f"client {self.name}", "its run's rounds", mend))
+        called, resume = f"client {self.name}", "its run's rounds"
+        return Ensemble(self.folder, Keeper(self.home, self.id, called, resume, mend, partial(lapsed, self.folder)))
 
     def known_to_server(self) -> dict[int, str]:
         """The hash of each adapter that the manifest names, by shard, without item rows that stay here."""

@@ -47,12 +47,18 @@ class Clients:
         """The same clients in another run over the same homes."""
         return replace(self, run=run)
 
-    def ask(self, questions: Question | Mapping[str, Question], kind: type[Answered]) -> dict[str, Answered]:
+    def ask(
+        self,
+        questions: Question | Mapping[str, Question],
+        kind: type[Answered],
+        heard: Callable[[str], None] = lambda client: None,
+    ) -> dict[str, Answered]:
         """What every client answers.
 
         Args:
             questions: one for all of them, or by client.
             kind: of the answers.
+            heard: told of each client as its answer comes.
 
         Raises:
             FedrecError: a client fails, or does not answer.
@@ -71,6 +77,7 @@ class Clients:
                 said[name] = answer
             except BadMessage as reason:
                 raise BadMessage(f"client {name} gives no answer: {reason}") from None
+            heard(name)
             return True
 
         if silent := self.send(asked, accept, len(asked), _PATIENCE):

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Collection, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -51,12 +51,14 @@ from unlearning.certificates.bundle import Round
 from unlearning.executor import Cost, Located, OnRound, Rehearsal, Retrained, Say, silent
 from unlearning.requests.ledger import Ledger
 
+Concerned = tuple[tuple[set[str], Selection], tuple[set[str], Selection]]
+"""Which clients a selection is for, with it, and the others, with none."""
 _UNSEEN = 1000  # rows never learnt from, over all clients, that erased ones are held against: many times a person's
 _METHOD = "federated-shard-retraining"
 
 
 class FederatedExecutor:
-    """The executor of a federation."""
+    """The executor of a federation; `held` are shards that nobody serves though no request has withdrawn them."""
 
     def __init__(self, run: Run, grid: Grid, ledger: Ledger | None = None) -> None:
         """
@@ -72,6 +74,7 @@ class FederatedExecutor:
             raise FedrecError(f"{run.folder} is not finished: {command('simulate --resume', run.folder)} first")
         self.run, self.grid, self.ledger = run, grid, ledger
         self.federation = Federation(grid, run)
+        self.held: frozenset[int] = frozenset()
         self._begin_again = False
         self._waiting: dict[str, dict[str, int]] = {}  # by request and client, erased rows to be answered for
 
@@ -97,7 +100,7 @@ class FederatedExecutor:
 
     def catch_up(self, say: Say = to_stderr) -> None:
         """No client lacks erasures that it had done when this returns, nor serves what was withdrawn."""
-        if self.ledger is not None and catch_up(self._clients, self.ledger, say):
+        if self.ledger is not None and catch_up(self._clients, self.ledger, say, self.held):
             self._begin_again = own_item_rows(self.run.config)
 
     def locate(self, selection: Selection, client: str | None = None) -> Located:
@@ -152,11 +155,15 @@ class FederatedExecutor:
             By client how many rows were deleted.
         """
         (names, _), _ = self._concerned(selection, client)
-        said = self._ask(names, Erase(selection=selection, request=request), EraseAnswer)
+        asked = dict.fromkeys(sorted(names), Erase(selection=selection, request=request))
+        said = self._clients.ask(asked, EraseAnswer, partial(self.heard, request))
         if self.ledger is not None:
             remember(self._clients, self.ledger)
         self._waiting[request] = {name: answer.waiting for name, answer in said.items()}
         return {name: answer.rows for name, answer in said.items()}
+
+    def heard(self, request: str, client: str) -> None:
+        """A client has answered that it erased what a request asks for."""
 
     def retrain(self, shards: Sequence[int], folder: Path, on_round: OnRound = silent) -> dict[str, Model]:
         """All rounds of the shards again; finished ones are kept in `folder`, so an interruption costs one at most.
@@ -260,9 +267,7 @@ class FederatedExecutor:
         """
         keep(self.grid, self.run, RetrainedShards([*shards], whole(self.run, shards, models)), folder)
 
-    def _concerned(
-        self, selection: Selection, client: str | None
-    ) -> tuple[tuple[set[str], Selection], tuple[set[str], Selection]]:
+    def _concerned(self, selection: Selection, client: str | None) -> Concerned:
         """Which clients the selection is for, and the others, for whom nothing is selected.
 
         Raises:

@@ -40,6 +40,7 @@ from fedrec.protocol.facts import Fact, digest
 from fedrec.protocol.facts import configuration as shared
 from fedrec.strategies import strategy_of
 from server.reference import Reference
+from server.remote_folder import DEPLOYED, is_remote
 from server.rounds import Rounds
 from unlearning.central.model_folder import METHOD, is_model
 
@@ -235,14 +236,15 @@ def find_run(path: str | Path | None = None) -> Path:
 
 
 def find_run_or_model(path: Path | None = None) -> Path:
-    """The folder of a run or of a sharded model; without one, the newest of both under runs/.
+    """The folder of a run, here or submitted to a deployed federation, or of a sharded model; without one, the newest
+    of them under runs/.
 
     Raises:
         UsageError: there is neither.
     """
     if path is None:
-        return _newest("config.json", METHOD)
-    return path if is_model(path) else find_run(path)
+        return _newest("config.json", METHOD, DEPLOYED)
+    return path if is_model(path) or is_remote(path) else find_run(path)
 
 
 def _newest(*names: str) -> Path:

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from fedrec.config import RunConfig
 from fedrec.data.dataset import Catalogue
 from fedrec.data.selection import Selection
+from fedrec.errors import FedrecError
 from fedrec.protocol.adapters import Model
 from unlearning.certificates.bundle import Round
 from unlearning.requests.ledger import Ledger
@@ -27,6 +28,10 @@ OnRound = Callable[[], None]
 
 def silent() -> None:
     """Nobody is told of finished rounds."""
+
+
+class Away(FedrecError):
+    """Who has to answer is not connected: nothing is wrong, and the same again goes on when they are."""
 
 
 @dataclass(frozen=True)
@@ -141,16 +146,16 @@ class TrainedModel(Protocol):
 
 
 class HeldModel(TrainedModel, Protocol):
-    """One whose clients' rows are on this machine, where somebody may look for a person before asking the clients."""
+    """One where somebody may look for a person before asking the clients, as far as their rows are on this machine."""
 
-    def clients_of(self) -> Mapping[str, Collection[str]]:
-        """The clients that hold rows of each user."""
+    def clients_of(self) -> Mapping[str, Collection[str]] | None:
+        """The clients that hold rows of each user; None where the rows are with the clients alone."""
 
     def changed_shards(self) -> Mapping[str, Collection[int]]:
         """By client, the shards it serves that learned from other rows than it has now, where there are any."""
 
     def holds(self, selection: Selection, client: str | None) -> bool:
-        """Whether any row of a selection is there now, at that client or at any."""
+        """Whether any row of a selection is there now, at that client or at any; or nobody here can tell."""
 
 
 class Executor(Protocol):

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from clients.deployment.confirmation import Confirmation
 from clients.home import open_home
 from fedrec.deployment.flower import environment
 from fedrec.deployment.processes import Together
@@ -48,4 +49,4 @@ def serve(settings: ClientSettings, home: Path, say: Callable[[str], None]) -> N
             again=True,  # a server that is not there yet, or a key that is not registered yet
         )  # fmt: skip
         say(f"client {name} answers {settings.server}; logs in {folder / 'logs'}; Ctrl-C ends it")
-        processes.watch()
+        processes.watch(Confirmation(settings, opened.folder, say).renew)

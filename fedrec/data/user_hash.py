@@ -32,6 +32,11 @@ def _digest(user: str, key: str) -> int:
     return int.from_bytes(hmac.digest(key.encode(), user.encode(), hashlib.sha256)[:8], "big")
 
 
+def mark_of(key: bytes, user: str) -> str:
+    """By which whoever has the id knows it again: HMAC-SHA256 in hexadecimal digits."""
+    return hmac.digest(key, user.encode(), hashlib.sha256).hex()
+
+
 def shard_of(user_ids: Sequence[str], config: RunConfig) -> NDArray[np.int32]:
     """(users,) shard of each user in a run: nobody moves when somebody goes."""
     return by_hash(user_ids, config.shards, str(config.seed))

@@ -211,6 +211,7 @@ certificate = "server.pem"
 key = "server.key"
 clients = "clients"  # NAME.pub of each client that is registered; adding and removing takes effect at once
 state = "state"  # Flower's database, logs, and the runs
+patience = 60  # seconds that an erasure waits for a client that is not connected
 # catalogue = "titles.csv"  # public list of item and title; of all that clients hold nothing else is known here
 """
 _CLIENT = """\
@@ -220,4 +221,5 @@ ca = "ca.pem"
 key = "client.key"
 port = 9094  # on 127.0.0.1 alone; each client of one machine has its own
 poll = 1.0  # seconds until it looks for messages again
+lease = 86400  # seconds that it answers for without the server's word on what is withdrawn
 """

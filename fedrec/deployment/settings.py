@@ -27,6 +27,7 @@ class ServerSettings(Section):
     clients: Path = Field(Path("clients"), description="folder with NAME.pub of each registered client")
     state: Path = Field(Path("state"), description="folder of Flower's database, logs and the runs")
     catalogue: Path | None = Field(None, description="public list of items and their titles")
+    patience: float = Field(60.0, ge=0, description="seconds that an erasure waits for a client that is not connected")
 
 
 class ClientSettings(Section):
@@ -37,6 +38,7 @@ class ClientSettings(Section):
     key: Path = Field(Path("client.key"), description="the client's private key")
     port: Port = Field(9094, description="port on 127.0.0.1 between SuperNode and what trains")
     poll: float = Field(1.0, ge=0.05, le=60, description="seconds until it looks for messages again")
+    lease: float = Field(86_400.0, ge=60, description="seconds that it answers for without the server's word")
 
 
 Side = TypeVar("Side", ServerSettings, ClientSettings)

@@ -70,6 +70,11 @@ def held(folder: Path, request: str) -> Erased:
     return Erased(windows, labels, users, tuple(json.loads(people.tobytes())))
 
 
+def held_requests(folder: Path) -> list[str]:
+    """The requests of which something is kept."""
+    return sorted(path.stem for path in folder.glob("*.rows"))
+
+
 def discard(folder: Path, request: str) -> None:
     """Destroy what was kept."""
     for path in (folder / f"{request}.key", folder / f"{request}.rows"):

@@ -19,10 +19,10 @@ from fedrec.data.dataset import TEST, TRAIN, Catalogue, Interactions
 from fedrec.data.prompts import Window
 from fedrec.data.selection import Selection, of_some_people, row_keys
 from fedrec.ensemble.aggregators.judged import Judged
-from fedrec.ensemble.erased_rows import Erased, discard, held, hold
+from fedrec.ensemble.erased_rows import Erased, discard, held, held_requests, hold
 from fedrec.ensemble.served_model import ServedModel
 from fedrec.ensemble.serving import Ensemble
-from fedrec.ensemble.validation import Judgement, read_judgement, write_judgement
+from fedrec.ensemble.validation import Judgement, judged_users, read_judgement, write_judgement
 from fedrec.files import sync
 from fedrec.metrics import auc
 from fedrec.models.adapter import State, state_hash
@@ -114,6 +114,18 @@ def locate(holder: Holder, selection: Selection) -> Held:
     if selection != Selection():
         left = holder.ensemble.scores.met(selection, holder.catalogue) + len(holder.ensemble.overjudged())
     return Held(int(gone.sum()), users, holder.learned(gone), left)
+
+
+def people(holder: Holder) -> set[str]:
+    """Everybody of whom anything is here: rows, scores, judged rows, or erased ones that wait."""
+    ensemble, waiting = holder.ensemble, held_requests(_waiting(holder))
+    scored = ensemble.scores.read()
+    return {
+        *holder.interactions.user_ids,
+        *(map(str, scored.users) if scored is not None else ()),
+        *(user for path in (ensemble.judged_path, ensemble.rehearsed_path) for user in judged_users(path)),
+        *(user for request in waiting for user in held(_waiting(holder), request).people),
+    }
 
 
 def withdraw(holder: Holder, selection: Selection, shards: Collection[int]) -> tuple[list[int], int]:

@@ -13,7 +13,7 @@ the rows says which adapters may be served: an old manifest put back serves noth
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -60,6 +60,7 @@ class Keeper:
         called: as an error names it.
         resume: what trains it to its end.
         mend: what helps where an old manifest was put back.
+        lapsed: why nothing may be answered now, whatever is served; empty where it may.
     """
 
     rows: RowHolder
@@ -67,6 +68,7 @@ class Keeper:
     called: str
     resume: str
     mend: str
+    lapsed: Callable[[], str] = lambda: ""
 
 
 class Ensemble:
@@ -112,7 +114,13 @@ class Ensemble:
         return self.named()
 
     def adapters(self) -> dict[int, State]:
-        """The adapters that are served, by shard; FedrecError as `hashes`, and where one has changed on disk."""
+        """The adapters that are served, by shard.
+
+        Raises:
+            FedrecError: as `hashes`; one has changed on disk; or nothing may be answered now.
+        """
+        if why := self.keeper.lapsed():
+            raise FedrecError(f"{self.keeper.called}: {why}")
         found: dict[int, State] = {}
         for shard, digest in self.hashes().items():
             state = self.stored(shard, digest)

@@ -220,6 +220,12 @@ class LocateAnswer(
             raise BadMessage(f"shard {self.shards[0]} learnt from rows, and it has none of them")
 
 
+class FindAnswer(Answer, reveals="whether anything of the people is there"):
+    """Whether rows, scores, judged rows or erased rows that wait are there."""
+
+    found: Flag
+
+
 class WithdrawAnswer(Answer, reveals="how many rows of the selection are there"):
     """The shards that are still served, and how many rows are selected."""
 

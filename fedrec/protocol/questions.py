@@ -148,6 +148,19 @@ class Locate(Question, kind="query.locate", answer=answers.LocateAnswer, reveals
     selection: Selection
 
 
+class Find(
+    Question,
+    kind="query.find",
+    answer=answers.FindAnswer,
+    reveals="a keyed hash of the id of whom somebody wants forgotten, and its key: who has the id, or guesses it, "
+    "knows it again",
+):
+    """Say whether anything of people is there of whom HMAC-SHA256(key, id) is told: the id hears who has it."""
+
+    key: Hash
+    marks: tuple[Hash, ...]
+
+
 class Withdraw(Question, kind="query.withdraw", answer=answers.WithdrawAnswer, reveals=_SELECTION):
     """Stop serving some shards."""
 
@@ -197,6 +210,6 @@ class Repeat(
 
 
 QUESTIONS: tuple[type[Question], ...] = (
-    Inventory, Inform, Train, Unlearn, Evaluate, Spread, Serve, Locate, Withdraw, Erase, Rehearse, Discard, Chain,
+    Inventory, Inform, Train, Unlearn, Evaluate, Spread, Serve, Find, Locate, Withdraw, Erase, Rehearse, Discard, Chain,
     Repeat, Leave,
 )  # fmt: skip

@@ -10,10 +10,15 @@ from unlearning.executor import Host
 
 
 def _open(path: Path | None) -> Host:
+    from server.remote_folder import is_deployed
     from server.run import find_run_or_model
     from unlearning.central.model_folder import is_model
 
-    if is_model(found := find_run_or_model(path)):
+    if is_deployed(found := path or find_run_or_model()):
+        from server.deployment.forgetting import DeployedHost
+
+        return DeployedHost.at(found)
+    if is_model(found := find_run_or_model(found)):
         from unlearning.central.host import CentralHost
         from unlearning.central.model_folder import ModelFolder
 

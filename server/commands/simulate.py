@@ -27,7 +27,7 @@ from fedrec.options import (
     given,
 )
 from fedrec.registry import STRATEGIES
-from server.deployment.remote_folder import is_remote
+from server.remote_folder import is_remote
 from server.transports import TRANSPORTS
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """The gate: all that the world can reach of the server. It takes TLS and hands on what SuperNodes ask, nothing else.
 
 A SuperLink answers SuperNodes, whoever submits runs or registers nodes, and its own ServerApps on one port, and only
-the first have to show a key. So it listens on 127.0.0.1 alone, and from outside nothing but /v1/fleet/ is there.
+the first have to show a key. So it listens on 127.0.0.1 alone, and from outside nothing but /v1/fleet/ is there; and
+which shards of a run are withdrawn, for whoever knows the run's id.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from fedrec.deployment.settings import ServerSettings, read_settings
+from server.deployment.withheld import withheld_of
 
 LARGEST = 64 * 2**20  # bytes of a request; Flower sends arrays in chunks of 5 MiB
 _SECONDS = 60.0
@@ -59,12 +61,21 @@ def gate(settings: ServerSettings) -> Starlette:
             return PlainTextResponse("the SuperLink does not answer", 503)
         return PlainTextResponse("ok")
 
+    async def shards(request: Request) -> Response:
+        """Those of a run that its clients are not to answer from."""
+        found = withheld_of(settings.state, request.path_params["run"])
+        return PlainTextResponse("no such run", 404) if found is None else JSONResponse({"withheld": found})
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         await superlink.aclose()
 
-    routes = [Route("/v1/fleet/{what:str}", fleet, methods=["POST"]), Route("/health", health, methods=["GET"])]
+    routes = [
+        Route("/v1/fleet/{what:str}", fleet, methods=["POST"]),
+        Route("/v1/runs/{run:str}", shards, methods=["GET"]),
+        Route("/health", health, methods=["GET"]),
+    ]
     return Starlette(routes=routes, lifespan=lifespan)
 
 

@@ -21,8 +21,8 @@ from fedrec.files import read_json, write_json
 from fedrec.lock import only_writer
 from fedrec.options import new_folder
 from fedrec.registry import STRATEGIES
-from server.deployment.remote_folder import DEPLOYED, is_remote
 from server.deployment.submission import Connection, Submission
+from server.remote_folder import DEPLOYED, is_remote
 
 Say = Callable[[str], None]
 
@@ -77,7 +77,7 @@ def start(on: str, tree: Mapping[str, Any], folder: Path | None, say: Say, repla
         name = f"{folder.name[:60]}-{secrets.token_hex(4)}"
         said = str(Path(on).resolve()) if on.endswith(".toml") else on
         write_json(folder / DEPLOYED, {"on": said, "name": name})
-        return _carried_out(folder, Submission(connection, name, tree, resume=False), say)
+        return _carried_out(folder, Submission.of_run(connection, name, tree, resume=False), say)
 
 
 def resume(folder: Path, say: Say, on: str | None = None) -> RemoteRun:
@@ -85,7 +85,7 @@ def resume(folder: Path, say: Say, on: str | None = None) -> RemoteRun:
     known = read_json(folder / DEPLOYED)
     connection = Connection.named(on or known["on"])
     with _writing(folder):
-        return _carried_out(folder, Submission(connection, known["name"], {}, resume=True), say)
+        return _carried_out(folder, Submission.of_run(connection, known["name"], {}, resume=True), say)
 
 
 @contextmanager

@@ -46,6 +46,7 @@ clientapp = "deployed_client:app"
 settings = ""
 out = ""
 resume = false
+relay = ""
 """
 _MODULES = {"deployed_server": "server.app", "deployed_client": "clients.app"}
 
@@ -82,9 +83,17 @@ class Connection:
 class Submission:
     """One run, while it is carried out there."""
 
-    def __init__(self, connection: Connection, out: str, tree: Mapping[str, Any], resume: bool) -> None:
-        self._connection, self._id = connection, ""
-        self._told = {"out": out, "settings": json.dumps(tree, ensure_ascii=False), "resume": resume}
+    def __init__(self, connection: Connection, told: Mapping[str, str | bool]) -> None:
+        """
+        Args:
+            told: what the ServerApp is told, of the keys in `_PROJECT`.
+        """
+        self._connection, self._id, self._told = connection, "", told
+
+    @classmethod
+    def of_run(cls, connection: Connection, out: str, tree: Mapping[str, Any], resume: bool) -> Submission:
+        """Train, as `out` is called there."""
+        return cls(connection, {"out": out, "settings": json.dumps(tree, ensure_ascii=False), "resume": resume})
 
     def result(self, say: Callable[[str], None]) -> dict[str, Any]:
         """The run's result.

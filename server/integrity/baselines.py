@@ -16,7 +16,7 @@ from fedrec.errors import FedrecError, command
 from fedrec.protocol.adapters import digest_of
 from server.integrity.figures import stale_entries
 from server.rounds import MODELS, UNFINISHED
-from server.run import BASELINES
+from server.run import BASELINES, Run
 
 if TYPE_CHECKING:
     from server.simulated_run import SimulatedRun
@@ -97,7 +97,7 @@ def _of_baseline(baseline: SimulatedRun) -> Found:
         yield from stale_entries(baseline)
 
 
-def leftover_rounds(run: SimulatedRun) -> Found:
+def leftover_rounds(run: Run) -> Found:
     """Models of older rounds than the last, and answers that waited for the end of one that is done."""
     last = run.rounds.last()
     for path in run.rounds.older_models():

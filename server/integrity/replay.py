@@ -5,7 +5,7 @@ the models of the last round against the certificates: those of before an erasur
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from fedrec.config import RunConfig
 from fedrec.console.progress import say as to_stderr
@@ -58,29 +58,32 @@ def refuse(run: Run, behind: Mapping[str, str]) -> None:
         )
 
 
-def catch_up(clients: Clients, ledger: Ledger, say: Say = to_stderr) -> bool:
+def catch_up(clients: Clients, ledger: Ledger, say: Say = to_stderr, held: Collection[int] = ()) -> bool:
     """Whether any client was behind, or has lost item rows of its own. None is when this returns, nor has rounds/
     anything of before an erasure.
+
+    Args:
+        held: shards that are not to be served besides those that the ledger keeps out.
 
     Raises:
         FedrecError: a client cannot repeat what it missed, or rounds/ is of before an erasure and it cannot be trained
             again; the client serves nothing any longer.
     """
     run, behind = clients.run, remember(clients, ledger)
+    due = tuple(shard for shard in range(run.config.shards) if shard not in {*ledger.shards_out(), *held})
     rows = {name: _repeat(clients, name, ledger) for name in behind}
     for line in run.remove_unfit():
         say(line)
     if not behind and not ledger.chain_ends():
         return False
     clients.ask(Discard(requests=()), Done)
-    lost = _lost(clients, ledger)
+    lost = _lost(clients, due)
     retrained = retrain_stale(clients, ledger, say, lost)
     last = run.rounds.last()
     if last is not None:
         models = retrained.models if retrained else run.rounds.models(last)
-        shards = tuple(shard for shard in range(run.config.shards) if shard not in ledger.shards_out())
-        for name in clients.nodes if lost else _not_serving(clients, ledger):
-            serve = Serve(shards=shards).carrying([models[name][shard] for shard in shards])
+        for name in clients.nodes if lost else _not_serving(clients, ledger, due):
+            serve = Serve(shards=due).carrying([models[name][shard] for shard in due])
             clients.ask({name: serve}, ServeAnswer)
             if name not in behind and not lost:
                 say(f"client {name} did not serve all that it may: served anew")
@@ -125,21 +128,20 @@ def own_item_rows(config: RunConfig) -> bool:
     return bool(config.items.rank) and config.items.share == "none"
 
 
-def _lost(clients: Clients, ledger: Ledger) -> tuple[int, ...]:
-    """The shards whose own item rows some client has lost, with what it served: only training makes them again."""
+def _lost(clients: Clients, due: Collection[int]) -> tuple[int, ...]:
+    """The shards due whose own item rows some client has lost, with what it served: only training makes them again."""
     if not own_item_rows(clients.run.config) or clients.run.rounds.last() is None:
         return ()
     said = clients.ask(Locate(selection=Selection()), LocateAnswer).values()
-    due = {*range(clients.run.config.shards)} - ledger.shards_out()
     return tuple(sorted(shard for shard in due if not all(answer.served[shard] for answer in said)))
 
 
-def _not_serving(clients: Clients, ledger: Ledger) -> list[str]:
-    """Clients that lack a shard, as one killed after it had erased again, or serve one of before an erasure."""
-    newest, due = published(clients.run, ledger), set(range(clients.run.config.shards)) - ledger.shards_out()
+def _not_serving(clients: Clients, ledger: Ledger, due: Collection[int]) -> list[str]:
+    """Clients that lack a shard due, as one killed after it had erased again, or serve one of before an erasure."""
+    newest = published(clients.run, ledger)
     found = []
     for name, said in clients.ask(Locate(selection=Selection()), LocateAnswer).items():
         served = {shard: digest for shard, digest in enumerate(said.served) if digest}
-        if due - served.keys() or differ(newest, {name: served}):
+        if {*due} - served.keys() or differ(newest, {name: served}):
             found.append(name)
     return found

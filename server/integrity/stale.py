@@ -17,6 +17,7 @@ from unlearning.requests.states import State
 from unlearning.workflow.newest_erasure import LACKS, differ, lacks, published
 
 if TYPE_CHECKING:
+    from server.run import Run
     from server.simulated_run import SimulatedRun
 
 Found = Iterator[tuple[Path, str]]
@@ -35,12 +36,28 @@ def stale_files(run: SimulatedRun, ledger: Reader) -> Iterator[tuple[str, str]]:
         yield within(run, folder), f"{why}; {removal(run)}"
 
 
+def stale_on_server(run: Run, ledger: Reader) -> Iterator[tuple[str, str]]:
+    """The same of what the server has, where the clients' homes are not on this machine."""
+    again = f"{command('forget run --run', run.folder)} puts that right"
+    for path, why in (*_rounds(run, ledger), *leftover_rounds(run), *_pages(run, ledger)):
+        yield str(path.relative_to(run.folder)), f"{why}; {again}"
+
+
+def _rounds(run: Run, ledger: Reader) -> Found:
+    for shard, request in stale_in_rounds(run, published(run, ledger)).items():
+        yield models_path(run), f"shard {shard} is of before erasure {request}"
+
+
+def _pages(run: Run, ledger: Reader) -> Found:
+    if not ledger.under_way() and erased(ledger):
+        yield from stale_pages(run)
+
+
 def _of_run(run: SimulatedRun, ledger: Reader) -> Found:
     newest, quiet = published(run, ledger), not ledger.under_way()
     for name in lacking(run, ledger):
         yield run.homes[name].vault_path, LACKS
-    for shard, request in stale_in_rounds(run, newest).items():
-        yield models_path(run), f"shard {shard} is of before erasure {request}"
+    yield from _rounds(run, ledger)
     for name in run.clients:
         store = run.client(name)
         for shard, request in differ(newest, {name: store.known_to_server()}).items():
@@ -51,7 +68,7 @@ def _of_run(run: SimulatedRun, ledger: Reader) -> Found:
     yield from leftover_rounds(run)
     if quiet and erased(ledger):
         yield from stale_figures(run)
-        yield from stale_pages(run)
+    yield from _pages(run, ledger)
 
 
 def lacking(run: SimulatedRun, ledger: Reader) -> Iterator[str]:

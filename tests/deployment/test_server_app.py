@@ -2,78 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clients.app import app as client_app
-from fedrec.deployment.keys import make_keys
-from fedrec.errors import FedrecError
-from server.deployment.lines import FAULT, LINE, RESULT
-from server.deployment.server_app import carry_out
-from server.transports.in_process import LocalGrid
-from tests.conftest import Settings
-from tests.server.test_federation import made, simulate
-
-Carry = Callable[..., tuple[list[str], dict[str, Any]]]
+from tests.deployment.conftest import Carry, Simulated
 
 
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory, small: Settings) -> tuple[Path, dict[str, Any]]:
-    """Homes that no run has seen, a catalogue beside them, and what a simulation gives."""
-    run = made(tmp_path_factory.mktemp("simulated") / "run", small(shards=2, train__epochs=1))
-    kept = run.folder.parent / "kept"
-    shutil.copytree(run.homes_folder, kept)
-    shutil.copy(run.folder / "catalogue.json", run.folder.parent)
-    simulate(run)
-    return kept, run.result
-
-
-@pytest.fixture
-def carry(
-    tmp_path: Path, expected: tuple[Path, dict[str, Any]], small: Settings, capsys: pytest.CaptureFixture[str]
-) -> Carry:
-    """Carry a run out; gives the lines for people, and what the last line says."""
-    kept, _ = expected
-    shutil.copytree(kept, tmp_path / "homes")
-    names = sorted(home.name for home in kept.iterdir())
-    make_keys(tmp_path / "keys", names, ["localhost"], 9443)
-    toml = tmp_path / "keys" / "server" / "server.toml"
-    toml.write_text(toml.read_text() + f'catalogue = "{kept.parent / "catalogue.json"}"\n')
-    state = toml.parent / "state"
-    state.mkdir()
-    plain = {key: value for key, value in small(train__epochs=1).items() if not key.startswith(("data.", "clients."))}
-    tree: dict[str, Any] = {"shards": 2}
-    for key, value in plain.items():
-        section, _, name = key.rpartition(".")
-        (tree.setdefault(section, {}) if section else tree)[name] = value
-
-    def carried(
-        registered: dict[str, int] | None = None, out: str = "one", resume: bool = False, **more: Any
-    ) -> tuple[list[str], dict[str, Any]]:
-        nodes = registered or {name: place for place, name in enumerate(names, 1)}
-        (state / "nodes.json").write_text(json.dumps({name: str(node) for name, node in nodes.items()}))
-        grid = LocalGrid(client_app, [{"home": str(tmp_path / "homes" / name)} for name in names])
-        told = {"out": out, "settings": json.dumps({**tree, **more}), "resume": resume}
-        with suppress(FedrecError):
-            carry_out(grid, told, toml)
-        *lines, last = capsys.readouterr().out.splitlines()
-        return [line.removeprefix(LINE) for line in lines], json.loads(last.removeprefix(RESULT).removeprefix(FAULT))
-
-    return carried
-
-
-def test_it_gives_what_a_simulation_gives(carry: Carry, expected: tuple[Path, dict[str, Any]]) -> None:
+def test_it_gives_what_a_simulation_gives(carry: Carry, simulated: Simulated) -> None:
     lines, result = carry()
+    expected = simulated.run.result
     assert lines[0] == "pplr in one"
     assert len(lines) == 5
-    assert result["adapter_hash"] == expected[1]["adapter_hash"]
-    assert result["clients"] == expected[1]["clients"]
+    assert result["adapter_hash"] == expected["adapter_hash"]
+    assert result["clients"] == expected["clients"]
     assert result["trivial"] == {}
     assert carry(resume=True)[1]["adapter_hash"] == result["adapter_hash"], "nothing was left to do"
 

@@ -95,6 +95,7 @@ VALUES |= {
     "lengths": st.lists(COUNT).map(tuple), "shape": st.lists(COUNT).map(tuple), "learn": st.booleans(),
     "wanted": st.booleans(), "states": st.binary(max_size=40), "squared_norm": FINITE, "rate": FINITE, "clip": FINITE,
 }  # fmt: skip
+VALUES |= {"key": HASHES, "marks": st.lists(HASHES).map(tuple), "found": st.booleans()}
 VALUES |= {"unseen list": VALUES["forgotten"], "served": st.lists(HASHES).map(tuple)}
 
 

@@ -55,6 +55,7 @@ class Facts(BaseModel):
     certificate: Digest | None = None
     signature: Digest | None = None
     findings: Sequence[Digest] | None = None
+    client: Line | None = None
     clients: Count | None = None
     rows: Count | None = None
     bytes: Count | None = None

@@ -64,6 +64,13 @@ class Recipient(Section):
     notified: date | None
 
 
+class Answered(Section):
+    """A client on a machine of its own, and when it answered that it had erased."""
+
+    client: Line
+    at: AwareDatetime
+
+
 class Remainder(Section):
     """Something that stays, and until when; None = not known."""
 
@@ -121,7 +128,8 @@ class Certificate(Section):
         unequal_adapters: those that a second training from the start did not give again; None = there was none.
         not_measured: what of the adapters nobody could measure, as too few rows were there to ask about, or no model
             was trained to compare with: see `unlearning.verification.unmeasured`.
-        bridge: what answered until the exact answer did; it is not written where there was nothing of the kind.
+        bridge: what answered until the exact answer did; answered: who was asked to erase on a machine of its own, and
+            when it answered that it had. Neither is written where there was nothing of the kind.
         exceptions: what was left on purpose, such as backups beyond use.
         elsewhere: copies out of reach, such as exported adapters.
         previous: SHA-256 of the certificate file before this one.
@@ -162,12 +170,15 @@ class Certificate(Section):
     audit_head: Digest
     previous: Digest | None
     bridge: Bridge | None = None
+    answered: tuple[Answered, ...] = ()
 
     @model_serializer(mode="wrap")
-    def _without_a_bridge_as_ever(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_was_not_as_ever(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = written(self)
         if self.bridge is None:
             del content["bridge"]
+        if not self.answered:
+            del content["answered"]
         return content
 
     @model_validator(mode="after")

@@ -24,7 +24,7 @@ from unlearning.certificates.consistency import (
 )
 from unlearning.certificates.faults import Check, Fault, Parts, checked, require
 from unlearning.certificates.signatures import check_approved, check_asked, check_planned, check_signer
-from unlearning.certificates.times import check_order, check_times
+from unlearning.certificates.times import check_answers, check_order, check_times
 from unlearning.certificates.ways import check_bridge, check_way, thresholds_of
 from unlearning.verification import MEMBERSHIP, UTILITY, Report, disagreement, told, unmeasured, verdict
 
@@ -184,6 +184,7 @@ _CHECKS: dict[str, Callable[[Certificate, Parts], str | None]] = {
     "audit log": _audit,
     "plan": _plan,
     "times": check_times,
+    "answers": check_answers,
     "order": check_order,
     "who certifies": check_signer,
     "recipients": check_recipients,

@@ -19,6 +19,10 @@ UNBRIDGED = "withdrawn-again"
 _WORK = ("quarantined", "erasing", "verifying", "published", SERVED)
 
 
+ANSWERED = "answered"
+"""A client has answered that it erased what was asked for; of one on a machine of its own."""
+
+
 class Times(NamedTuple):
     """Seconds from the start of the work until nothing was served that had learned from the records, and until all of
     it was served again, trained without them. None: it did not come to that."""
@@ -68,6 +72,21 @@ def served_by(lines: Iterable[Mapping[str, Any]], request: str) -> str | None:
     """By what method its shards were served again last; None where that is the exact one, or they were not."""
     last = [line for line in _since_identified(lines, request) if line.get("event") == SERVED][-1:]
     return last[0]["facts"].get("method") if last else None
+
+
+def answered(lines: Iterable[Mapping[str, Any]], request: str) -> dict[str, datetime]:
+    """By client, sorted, when it answered last that it had erased, since the request was identified last."""
+    told = [line for line in _since_identified(lines, request) if line.get("event") == ANSWERED]
+    return dict(sorted((line["facts"]["client"], _at(line)) for line in told))
+
+
+def check_answers(certificate: Certificate, parts: Parts) -> None:
+    """Who answered when, as the audit log tells it."""
+    stated = {each.client: each.at for each in certificate.answered}
+    require(
+        stated == answered(parts["audit.jsonl"], certificate.request),
+        "who answered when is not what the audit log tells",
+    )
 
 
 def check_times(certificate: Certificate, parts: Parts) -> None:

@@ -18,7 +18,7 @@ from unlearning.certificates.certificate import SignedCertificate, certificate_o
 from unlearning.certificates.chain import newest
 from unlearning.certificates.checks import check_parts
 from unlearning.certificates.signatures import approval_of
-from unlearning.certificates.times import bridged, times
+from unlearning.certificates.times import answered, bridged, times
 from unlearning.executor import Retrained
 from unlearning.operators.registry import REGISTERED, REVOKED, told
 from unlearning.requests.request import Request
@@ -111,7 +111,9 @@ def _proved(done: Done, at: str, previous: str | None) -> tuple[dict[str, Any], 
     facts = _facts(done, parts) | _approval(done.request, parts, workflow.operators.operator(done.signer).key_id)
     facts |= times(parts["audit.jsonl"], done.request.id)._asdict()
     recipients = [{"name": client, "notified": at[:10]} for client in sorted(done.batch.after)]
-    facts |= {"recipients": recipients, "issued_at": at}
+    told = answered(parts["audit.jsonl"], done.request.id)
+    answers = [{"client": client, "at": heard.isoformat()} for client, heard in told.items()]
+    facts |= {"recipients": recipients, "issued_at": at, "answered": answers}
     public = workflow.key(done.signer).public_key().public_bytes_raw()
     try:
         checks = check_parts(certificate_of({**facts, "evidence": ORIGIN}, public, previous), as_written(parts))

@@ -41,6 +41,7 @@ def _first_round_gone(parts):
         ({"withdrawn_seconds": 0.001}, "times"),
         ({"restored_seconds": 41.0}, "times"),
         ({"restored_seconds": None}, "times"),
+        ({"answered": [{"client": "client-0", "at": "2026-01-31T10:00:00Z"}]}, "answers"),  # of which no line tells
         ({"planned": {"follows": "00" * 32}}, "agreement"),  # though it is the first one
         ({"recipients": []}, "recipients"),
         ({"recipients": [{"name": f"client-{k}", "notified": "2026-01-30"} for k in range(2)]}, "recipients"),

@@ -35,6 +35,7 @@ def plan(given: Opened, id: RequestId) -> None:
     from fedrec.console.progress import working
     from fedrec.lock import only_writer
     from fedrec.reporting.formatting import duration
+    from unlearning.executor import Away
     from unlearning.requests.states import TERMINAL
     from unlearning.workflow.findings import refuse_altered
     from unlearning.workflow.planning import changes, impact, offered
@@ -47,6 +48,8 @@ def plan(given: Opened, id: RequestId) -> None:
     with working("asking the clients what they hold of it"), given.host.executor(workflow.ledger) as executor:
         try:
             executor.check_current()
+        except Away:
+            raise
         except FedrecError:  # a client is behind, or answers nothing, which is told below
             with only_writer(workflow.model.folder):
                 refuse_altered(workflow)

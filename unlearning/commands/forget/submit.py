@@ -112,8 +112,8 @@ class Known:
     client: str | None
 
     @cached_property
-    def holders(self) -> Mapping[str, Collection[str]]:
-        """The clients of each user."""
+    def holders(self) -> Mapping[str, Collection[str]] | None:
+        """The clients of each user; None where nobody here can tell."""
         return self.model.clients_of()
 
     @cached_property
@@ -123,7 +123,8 @@ class Known:
         return {name: shards for name, shards in changed.items() if self.client in (None, name)}
 
     def user(self, called: str, given: str) -> str:
-        """A user in the data's own spelling, who is there, or whom the model may have learned from.
+        """A user in the data's own spelling, who is there, or whom the model may have learned from; as they were given
+        where the clients alone know.
 
         Args:
             called: by what a message calls them.
@@ -135,6 +136,8 @@ class Known:
         from fedrec.data.ids import named, resembling, told_apart
         from unlearning.workflow.planning import changes
 
+        if self.holders is None:
+            return named(called, given, ())
         user = named(called, given, self.holders)
         at = self.holders.get(user, ())
         if (self.client in at) if self.client else at:
