@@ -107,8 +107,8 @@ class SplitConfig(Section):
     batch: int = Field(
         1,
         ge=1,
-        description="clients whose middle the layer service computes in one pass; 1 = each by itself, so that training "
-        "again without somebody gives the same to the bit",
+        description="clients whose middle the layer service computes in one pass; 1 = each by itself, as in every "
+        "erasure, so that training again without somebody gives the same to the bit",
     )
     window: float = Field(0.02, ge=0, le=10, description="seconds that a client waits there for others, if more than 1")
 

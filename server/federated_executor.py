@@ -44,6 +44,7 @@ from server.federation import Federation
 from server.handshake import meet
 from server.integrity.replay import catch_up, own_item_rows, refuse, remember
 from server.integrity.retraining import RetrainedShards, keep, whole
+from server.layers import layers_alone
 from server.release_ledger import begin_retraining
 from server.rounds import Rounds
 from server.run import Run
@@ -73,7 +74,7 @@ class FederatedExecutor:
         if run.rounds.last() != run.config.federation.rounds:
             raise FedrecError(f"{run.folder} is not finished: {command('simulate --resume', run.folder)} first")
         self.run, self.grid, self.ledger = run, grid, ledger
-        self.federation = Federation(grid, run)
+        self.federation = Federation(grid, run, layers=layers_alone)
         self.held: frozenset[int] = frozenset()
         self._begin_again = False
         self._waiting: dict[str, dict[str, int]] = {}  # by request and client, erased rows to be answered for

@@ -22,7 +22,7 @@ from server.collection import Asking, Collector
 from server.counted import counted, limits_of
 from server.handshake import meet
 from server.interval import auc_margin
-from server.layers import layer_tickets
+from server.layers import Layers, layer_tickets
 from server.lost_items import lost_items, without_items
 from server.releases import SPENT, Releases
 from server.replies import Limits, check, same_reason
@@ -43,12 +43,14 @@ class Federation:
     Attributes:
         on_round: told of each finished round.
         held: the round whose model a client is known to hold.
+        layers: gives clients access to the layer service while they train, where they need it.
     """
 
     grid: Grid
     run: Run
     on_round: Callable[[Entry], None] = lambda entry: None
     held: dict[str, int] = field(default_factory=dict)
+    layers: Layers = layer_tickets
 
     def __post_init__(self) -> None:
         self.config, self.strategy, self.task = self.run.config, strategy_of(self.run.config), task_of(self.run.config)
@@ -208,7 +210,7 @@ class Federation:
 
         whole = len(shards) == self.config.shards and isinstance(question, Train)
         sent = {client for client in asked if not whole or self.held.get(client) != number - 1}
-        with layer_tickets(self.run, asked) as tickets:
+        with self.layers(self.run, asked) as tickets:
             alone = {client: {"layers": ticket} for client, ticket in tickets.items()}
             asking = Asking(question, {client: models[client] for client in asked}, sent, needed, alone=alone)
             late = collector.collect(asking, TrainAnswer, take)

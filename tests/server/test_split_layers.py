@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from fedrec.errors import UsageError
+from fedrec.files import read_json, write_json
 from fedrec.models.split import Middle
 from fedrec.training.middle import MiddleSession
+from server.layers.turns import Turns
 from server.simulated_run import open_run
 from tests.conftest import Settings, random_base
 from tests.server.test_federated_executor import asked, execution, of, served, trained, trained_now, without
@@ -68,15 +70,23 @@ def test_a_split_that_the_base_does_not_allow_is_refused_before_anything_is_made
 
 @pytest.mark.slow
 def test_an_erased_person_is_in_no_middle_and_nothing_stays_with_the_layer_service(
-    tmp_path: Path, small: Settings, settings: dict[str, Any], ratings: Path
+    tmp_path: Path, small: Settings, settings: dict[str, Any], ratings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     split = small(**settings, split__head=1, split__over="grpc")
     run = trained(tmp_path / "run", split)
+    content = read_json(run.folder / "config.json")
+    content["split"]["batch"] = 2  # of a run in which clients were computed together
+    write_json(run.folder / "config.json", content)
+    run, together = open_run(run.folder), set[int]()
+    monkeypatch.setattr(
+        "server.layers.sessions.Turns", lambda batch, *rest: (together.add(batch), Turns(batch, *rest))[1]
+    )
     asked(run, *of("u07"))
     (outcome,) = execution(run).run()
     assert outcome["state"] == "closed"
     never = trained_now(tmp_path / "never", {**split, "data.path": without(ratings, tmp_path, {"u07"})})
     assert served(run) == served(never)  # to the bit, the middle's layers among them
+    assert together == {1}
     middles = [kept for kept in gc.get_objects() if type(kept) is Middle]
     assert any(middles)
     assert not any(module._forward_hooks for middle in middles for module in middle.layers.modules())
