@@ -22,7 +22,7 @@ demo: $(VENV)/ready
 
 test: $(VENV)/ready
 	$(MAKE) -j 2 --output-sync types style imports docs
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 30
 
 lint: style types imports
 
