@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fedrec.deployment.settings import ServerSettings, read_settings
 from fedrec.errors import UsageError
-from fedrec.files import read_json
 
 DEPLOYED = "deployed.json"
 SERVER = "server.json"
@@ -32,6 +30,9 @@ def on_server(folder: Path) -> tuple[Path, Path]:
     Raises:
         UsageError: they are not on this machine.
     """
+    from fedrec.deployment.settings import ServerSettings, read_settings
+    from fedrec.files import read_json
+
     if not is_remote(folder):
         return folder, Path(read_json(folder / SERVER)["settings"])
     known = read_json(folder / DEPLOYED)
