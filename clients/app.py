@@ -12,7 +12,7 @@ from flwr.app import Array, ArrayRecord, Context, Message, RecordDict
 from flwr.clientapp import ClientApp
 
 import fedrec.models.adapter_bank  # noqa: F401  first in both apps: Flower imports them in two threads at once
-from clients import erasure
+from clients import erasure, masked_updates
 from clients.client import Client
 from clients.client_run import ClientRun
 from clients.home import Home, homes_in, open_home
@@ -95,6 +95,7 @@ def inform(client: Client, question: q.Inform) -> a.Done:
 @answers(q.Train)
 def train(client: Client, question: q.Train) -> a.TrainAnswer:
     """Train the adapters of the shards that are asked for, each on this client's rows of it."""
+    masked_updates.refuse_unmasked(client)
     return client.train(question.round, question.adapters, question.shards, question.layers)
 
 
@@ -103,6 +104,7 @@ def unlearn(client: Client, question: q.Unlearn) -> a.TrainAnswer:
     """Forget erased rows that wait here, or train as in any round."""
     from clients.unlearning import unlearn as unlearn_erased  # not every client is ever asked
 
+    masked_updates.refuse_unmasked(client)
     return unlearn_erased(client, question.round, question.adapters, question.shards, question.requests)
 
 
@@ -196,6 +198,12 @@ def leave(client: Client, question: q.Leave) -> a.Done:
 def repeat(client: Client, question: q.Repeat) -> a.RepeatAnswer:
     """Serve nothing until `serve`, and erase again what is missing here of the links that come along."""
     return a.RepeatAnswer(client=client.name, rows=erasure.repeat(client, question.links))
+
+
+answers(q.Advertise)(masked_updates.advertise)
+answers(q.Share)(masked_updates.share)
+answers(q.TrainMasked)(masked_updates.train_masked)
+answers(q.Reveal)(masked_updates.reveal)
 
 
 def _served(client: Client) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ class Client:
         """
         self.agrees()
         learner = Learner(self, number, tuple(shards), layers)
-        received, own = model or self._published(number - 1), own_items(self, learner)
+        received, own = model or self.published(number - 1), own_items(self, learner)
         if number == 1:
             self.store.check_first(received)
         learnt = strategy_of(self.config).train(learner, own.added(received, number - 1) if own else received)
@@ -267,7 +267,8 @@ class Client:
         wanted = (rows.split == VALID) & (self.shard_of_users == shard)[rows.user]
         return Validation(self.encoder.windows(rows, wanted), task_of(self.config).labels(rows))
 
-    def _published(self, number: int) -> Model:
+    def published(self, number: int) -> Model:
+        """The model of a round as the server sent it; FedrecError where that is not the last one that it sent."""
         model = self.store.published(number)
         if model is None:
             raise FedrecError(f"client {self.name} does not hold the model of round {number}: send its adapters along")

@@ -16,8 +16,9 @@ _HEAD = """# The protocol
 The server asks, clients answer; nobody else says anything, and a client asks nothing but of the layer service, below.
 Every message is one record (`fedrec/protocol/`): values by name as JSON; adapters as named float32 arrays,
 `shard/{s}/{layer}.A` and `.B`, and of item rows `items.B`, those rows of `items.A` that are not zero, and in
-`items.rows` which items they are of; scores as `scored/…` or `histogram/…` (`fedrec/privacy/disclosure.py`); together
-in the bytes of a safetensors file. A record has a version; one that is not known is refused with one line, and so is
+`items.rows` which items they are of; scores as `scored/…` or `histogram/…` (`fedrec/privacy/disclosure.py`); a part
+of a sum under masks as `masked`, unsigned 64-bit numbers (`fedrec/secure_aggregation/`); together in the bytes of a
+safetensors file. A record has a version; one that is not known is refused with one line, and so is
 whatever is no record. `run`, its id, is in every question, and in most are `facts`, the SHA-256 of each thing that a
 client has to know of the run: configuration, catalogue, base model (`fedrec/protocol/facts.py`). A client that has
 not got one of them answers `Lacks` with its name, is told it by `query.inform`, keeps it in its home, and is asked

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model, model_validator
 
+from fedrec import masked_settings
 from fedrec.data_settings import ClientsConfig, DataConfig
 from fedrec.errors import UsageError
 from fedrec.privacy_settings import PrivacyConfig, check, completed
@@ -123,6 +124,11 @@ class FederationConfig(Section):
     deadline: float = Field(3600.0, gt=0, description="seconds a round waits")
     max_abs: float = Field(100.0, gt=0, description="a reply with a larger weight is dropped")
     max_update_ratio: float = Field(20.0, gt=1, description="an update longer than this times the median is dropped")
+    secure_aggregation: bool = Field(
+        False,
+        description="clients' updates are summed under masks, so that the server sees none of them (SecAgg+); for "
+        "fedavg and fedprox, docs/privacy.md says what is lost",
+    )
     rows: Literal["mean", "bounded"] = Field(
         "mean",
         description="bounded = in the mean of item rows nobody's are longer, or learnt from a larger part of their "
@@ -202,11 +208,12 @@ class RunConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _completed(cls, tree: Any) -> Any:
-        return completed(tree, cls.model_fields) if isinstance(tree, dict) else tree
+        return masked_settings.completed(completed(tree, cls.model_fields)) if isinstance(tree, dict) else tree
 
     @model_validator(mode="after")
     def _private(self) -> RunConfig:
         check(self)
+        masked_settings.check(self)
         return self
 
     @model_validator(mode="after")

@@ -15,7 +15,6 @@ from fedrec.errors import FedrecError, command
 from fedrec.protocol.adapters import ITEMS_A, Model, State, digest_of
 from fedrec.protocol.answers import EvaluateAnswer, TrainAnswer
 from fedrec.protocol.questions import Evaluate, Train, Unlearn
-from fedrec.strategies import strategy_of
 from fedrec.tasks import task_of
 from server import results
 from server.collection import Asking, Collector
@@ -24,6 +23,7 @@ from server.handshake import meet
 from server.interval import auc_margin
 from server.layers import Layers, layer_tickets
 from server.lost_items import lost_items, without_items
+from server.masked_round import MaskedRound
 from server.releases import SPENT, Releases
 from server.replies import Limits, check, same_reason
 from server.reply_cache import ReplyCache
@@ -53,12 +53,9 @@ class Federation:
     layers: Layers = layer_tickets
 
     def __post_init__(self) -> None:
-        self.config, self.strategy, self.task = self.run.config, strategy_of(self.run.config), task_of(self.run.config)
-        self.initial, self.shards, self.last = (
-            self.run.initial,
-            range(self.config.shards),
-            self.config.federation.rounds,
-        )
+        self.config, self.task = self.run.config, task_of(self.run.config)
+        self.initial, self.shards = self.run.initial, range(self.config.shards)
+        self.last = self.config.federation.rounds
 
     @cached_property
     def limits(self) -> Limits:
@@ -139,12 +136,10 @@ class Federation:
             )
         places = [question.shards.index(shard) for shard in room]
         asked = {client: [model[place] for place in places] for client, model in models.items()}
-        mixed, entry = self._shards_round(question.model_copy(update={"shards": tuple(room)}), asked, releases)
-        whole = {client: [*model] for client, model in models.items()}
-        for client, states in mixed.items():
-            for place, state in zip(places, states, strict=True):
-                whole[client][place] = state
-        return whole, entry
+        trained = self._masked_round if self.config.federation.secure_aggregation else self._shards_round
+        mixed, entry = trained(question.model_copy(update={"shards": tuple(room)}), asked, releases)
+        new = {client: dict(zip(places, states, strict=True)) for client, states in mixed.items()}
+        return {client: [*(dict(enumerate(model)) | new[client]).values()] for client, model in models.items()}, entry
 
     def _shards_round(
         self, question: Train | Unlearn, models: Mapping[str, Model], releases: Releases
@@ -189,17 +184,22 @@ class Federation:
             aggregation=aggregation,
         )
 
+    def _masked_round(
+        self, question: Train | Unlearn, models: Mapping[str, Model], releases: Releases
+    ) -> tuple[dict[str, Model], Entry]:
+        collector = Collector(self.clients, ReplyCache(releases.begun.unfinished(question.round)))
+        asked, needed, sent = self._asked(question)
+        made, entry = MaskedRound(collector, question, {name: models[name] for name in asked}, sent, needed).run()
+        if not entry.participants:
+            self._same_fault(question.round, asked, collector)
+        return dict(models) if made is None else dict.fromkeys(models, made), entry
+
     def _train(
         self, question: Train | Unlearn, models: Mapping[str, Model], collector: Collector
     ) -> tuple[list[str], list[TrainAnswer]]:
         """Who is asked in a round, and the good replies, sorted by client."""
         federation, number, shards = self.config.federation, question.round, question.shards
-        asked, needed = choose(
-            self.clients.nodes, federation.fraction, federation.oversample, self.config.seed, number,
-            federation.min_replies,
-        )  # fmt: skip
-        if isinstance(question, Unlearn):  # whoever has something to forget is among all of them
-            asked, needed = sorted(self.clients.nodes), len(self.clients.nodes)
+        asked, needed, sent = self._asked(question)
         good: dict[str, TrainAnswer] = {}
 
         def take(client: str, reply: TrainAnswer) -> None:
@@ -208,8 +208,6 @@ class Federation:
                 reply, client=client, round=number, expected=self.initial, announced=announced, limits=self.limits
             )
 
-        whole = len(shards) == self.config.shards and isinstance(question, Train)
-        sent = {client for client in asked if not whole or self.held.get(client) != number - 1}
         with self.layers(self.run, asked) as tickets:
             alone = {client: {"layers": ticket} for client, ticket in tickets.items()}
             asking = Asking(question, {client: models[client] for client in asked}, sent, needed, alone=alone)
@@ -219,6 +217,18 @@ class Federation:
         if not good:
             self._same_fault(number, asked, collector)
         return asked, [good[client] for client in sorted(good)]
+
+    def _asked(self, question: Train | Unlearn) -> tuple[list[str], int, set[str]]:
+        """Who is asked in a round, how many good replies it waits for, and who has to be sent the adapters."""
+        federation = self.config.federation
+        asked, needed = choose(
+            self.clients.nodes, federation.fraction, federation.oversample, self.config.seed, question.round,
+            federation.min_replies,
+        )  # fmt: skip
+        if isinstance(question, Unlearn):  # whoever has something to forget is among all of them
+            asked, needed = sorted(self.clients.nodes), len(self.clients.nodes)
+        whole = len(question.shards) == self.config.shards and isinstance(question, Train)
+        return asked, needed, {name for name in asked if not whole or self.held.get(name) != question.round - 1}
 
     def _finish(self, entry: Entry, models: Mapping[str, Model], shards: Sequence[int] | None, began: float) -> None:
         """Publish these shards of each client's model, have them measured, and write the round down.

@@ -8,13 +8,14 @@ from typing import Any
 
 from fedrec.config import RunConfig
 from fedrec.protocol.answers import TrainAnswer
+from fedrec.protocol.masked_answers import MaskedAnswer
 from server.rounds import Entry
 
 Spent = dict[str, dict[str, float | None]]
 Told = Mapping[str, Mapping[str, float | None]]
 
 
-def spent(replies: Iterable[TrainAnswer], shards: Sequence[int]) -> Spent | None:
+def spent(replies: Iterable[TrainAnswer | MaskedAnswer], shards: Sequence[int]) -> Spent | None:
     """Of a round's replies; None where no budget is told."""
     told = {
         reply.client: {

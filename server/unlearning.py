@@ -18,6 +18,8 @@ def cannot(config: RunConfig) -> str:
         return f"it was trained by {config.train.step} steps, and what these promise does not hold of such an answer"
     if config.privacy.active:
         return "it was trained under a privacy budget, which such an answer would not keep to"
+    if config.federation.secure_aggregation:
+        return "its updates are summed under masks, and what a client forgets would be sent as it is"
     if config.split.head:
         return "the server computes a part of its layers, and would read what is to be forgotten"
     if own_item_rows(config):

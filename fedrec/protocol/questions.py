@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from fedrec.config import Sharing
 from fedrec.data.selection import Selection
 from fedrec.privacy import disclosure
-from fedrec.protocol import answers
+from fedrec.protocol import answers, masked_answers
 from fedrec.protocol.adapters import Model
 from fedrec.protocol.layers import Ticket
 from fedrec.protocol.record import Adapters, AsArrays, Finite, Hash, Record, Text, Whole, one_each
@@ -110,6 +110,49 @@ class Unlearn(
 
     round: Whole
     requests: tuple[Text, ...]
+
+
+class Advertise(Question, kind="query.advertise", answer=masked_answers.KeysAnswer, reveals="that a sum is to be made"):
+    """Make keys for a sum of updates under masks (`fedrec.secure_aggregation`), and forget those of any before it."""
+
+    sum: Text
+
+
+class Share(
+    Question, kind="query.shares", answer=masked_answers.SharesAnswer, reveals="which clients are asked, and their keys"
+):
+    """Share out the secrets behind the masks of a sum among these, the client itself among them."""
+
+    sum: Text
+    keys: dict[Text, masked_answers.PublicKeys]
+
+
+class TrainMasked(AboutShards, kind="train.masked", answer=masked_answers.MaskedAnswer, reveals=_ADAPTERS):
+    """Train as for `Train`, and say what was learnt as a part of a sum.
+
+    Attributes:
+        sharers: of the client's neighbours those that have shared their secrets out.
+    """
+
+    round: Whole
+    sum: Text
+    sharers: tuple[Text, ...]
+
+
+class Reveal(
+    Question, kind="query.reveal", answer=masked_answers.RevealAnswer, reveals="which clients are in a sum; shares"
+):
+    """Give the shares that undo the masks of a sum.
+
+    Attributes:
+        boxes: by neighbour that has shared its secrets out, what it sealed for this client.
+        inside, dropped: those of them that are in the sum, and those that are not.
+    """
+
+    sum: Text
+    boxes: masked_answers.Boxes
+    inside: tuple[Text, ...]
+    dropped: tuple[Text, ...]
 
 
 class Evaluate(AboutShards, kind="evaluate.like", answer=answers.EvaluateAnswer, reveals=_ADAPTERS, version=2):
@@ -211,5 +254,5 @@ class Repeat(
 
 QUESTIONS: tuple[type[Question], ...] = (
     Inventory, Inform, Train, Unlearn, Evaluate, Spread, Serve, Find, Locate, Withdraw, Erase, Rehearse, Discard, Chain,
-    Repeat, Leave,
+    Repeat, Leave, Advertise, Share, TrainMasked, Reveal,
 )  # fmt: skip

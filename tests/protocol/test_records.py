@@ -96,6 +96,12 @@ VALUES |= {
     "wanted": st.booleans(), "states": st.binary(max_size=40), "squared_norm": FINITE, "rate": FINITE, "clip": FINITE,
 }  # fmt: skip
 VALUES |= {"key": HASHES, "marks": st.lists(HASHES).map(tuple), "found": st.booleans()}
+KEYS = st.tuples(HASHES, HASHES, HASHES)
+BOXES = st.dictionaries(TEXTS, st.binary(max_size=100).map(bytes.hex))
+VALUES |= {
+    "sum": TEXTS, "public": KEYS, "keys": st.dictionaries(TEXTS, KEYS), "boxes": BOXES, "shares": BOXES,
+    "part": st.lists(st.integers(0, 2**64 - 1)).map(lambda part: np.array(part, np.uint64)),
+} | dict.fromkeys(("sharers", "inside", "dropped"), st.lists(TEXTS).map(tuple))  # fmt: skip
 VALUES |= {"unseen list": VALUES["forgotten"], "served": st.lists(HASHES).map(tuple)}
 
 
@@ -221,7 +227,7 @@ def test_a_record_that_was_cut_short_is_refused() -> None:
 @pytest.mark.parametrize("question", [each for each in QUESTIONS if issubclass(each, AboutShards)])
 def test_adapters_are_one_of_each_shard_or_none(question: type[AboutShards]) -> None:
     state = {"q.A": np.zeros((2, 3), np.float32)}
-    more = {"round": 1, "share": 0.5, "sharing": "scores", "requests": (), "unseen": 1}
+    more = {"round": 1, "share": 0.5, "sharing": "scores", "requests": (), "unseen": 1, "sum": "s", "sharers": ()}
 
     def made(adapters: Model) -> AboutShards:
         return question.of(question(run="r", shards=(0, 2), **more).carrying(adapters).content())  # type: ignore[arg-type]
