@@ -210,7 +210,9 @@ def test_a_client_keeps_the_facts_once_and_asks_for_those_that_changed(tmp_path:
     client.keep(run.facts)
     assert client.lacks(run.fact_hashes) == ()
     assert client.catalogue == run.catalogue and client.config.seed == run.config.seed
-    assert client.lacks(run.fact_hashes | {"catalogue": digest({})}) == ("catalogue",)
+    assert client.lacks(run.fact_hashes | {"configuration": digest({})}) == ("configuration",)
+    with pytest.raises(FedrecError, match="titles, base model and first adapter of a run never change"):
+        client.lacks(run.fact_hashes | {"catalogue": digest({})})
     told = (client.folder / "configuration.json").read_text() + (client.folder / "base.json").read_text()
     assert str(tmp_path) not in told and str(run.config.base) not in told
 

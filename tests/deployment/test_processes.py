@@ -31,10 +31,11 @@ def test_one_that_does_not_listen_is_killed(tmp_path: Path, monkeypatch: pytest.
         "import signal, time\nfor n in (2, 15): signal.signal(n, signal.SIG_IGN)\n"
         "print('deaf', flush=True); time.sleep(60)"
     )
+    before = psutil.Process().children()
     with Together(tmp_path) as together:
         together.start("deaf", [sys.executable, "-S", "-c", deaf], {})
         together.await_(lambda: "deaf" in together.log("deaf").read_text(), "deaf")
-    assert psutil.Process().children() == []
+    assert psutil.Process().children() == before
 
 
 def test_one_that_may_end_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
