@@ -16,13 +16,13 @@ from flwr.serverapp import Grid
 from fedrec.console import progress
 from fedrec.parallel.process_pool import Done, Processes, Tell
 from fedrec.parallel.worker_count import processes_for
-from fedrec.protocol.questions import Evaluate, Rehearse, Serve, Train
+from fedrec.protocol.questions import Evaluate, Rehearse, Serve, Train, TrainMasked
 from fedrec.registry import attribute
 from server.simulated_run import SimulatedRun
 from server.transports.in_process import InProcess, LocalGrid, answer, node_of
 from server.transports.transport import CLIENTS, Transport
 
-COMPUTING = frozenset({Train.kind, Evaluate.kind, Rehearse.kind, Serve.kind})
+COMPUTING = frozenset({Train.kind, TrainMasked.kind, Evaluate.kind, Rehearse.kind, Serve.kind})
 _POLL = 0.2  # seconds that a look for replies takes at most
 
 

@@ -79,7 +79,7 @@ def test_the_sum_is_of_who_is_inside_whoever_drops_out_when(
 
 
 def test_fifty_of_whom_thirty_percent_drop_out() -> None:
-    told = Sum(50)
+    told = Sum(50, degree=24)
     masked = told.masked([f"c{number:03d}" for number in range(0, 45, 3)])
     assert len(masked) == 35
     total = told.summing.unmasked(masked, told.revealed(masked))
