@@ -28,7 +28,6 @@ def meet(grid: Grid, run: Run) -> Clients:
     """
     names = run.clients
     known = set(names)
-    prepared = {fact.id: fact.train_rows for fact in run.reference.clients}
     nodes: dict[str, int] = {}
     announced: dict[str, list[int]] = {}
     registered = {node: name for name, node in grid.nodes.items()} if isinstance(grid, RegisteredGrid) else None
@@ -51,10 +50,6 @@ def meet(grid: Grid, run: Run) -> Clients:
             raise FedrecError(f"node {node} says it is client {shown(client)}, which is unknown or already there")
         if len(said.examples) != run.config.shards:
             raise FedrecError(f"client {client} does not say how many rows it has in each shard")
-        rows, most = sum(said.examples), prepared.get(client, sum(prepared.values()))  # central: of all clients
-        if rows > most:
-            faults.append(f"client {client} announces {rows} train rows, and was prepared with {most}")
-            return False
         nodes[client], announced[client] = int(node), list(said.examples)
         return True
 
@@ -63,6 +58,24 @@ def meet(grid: Grid, run: Run) -> Clients:
         why = faults[0] if faults else f"no answer within {_MEET:g} s"
         raise FedrecError(f"clients {', '.join(missing)} are not there: {why}")
     return Clients(grid, run, dict(sorted(nodes.items())), announced)
+
+
+def check_announced(clients: Clients) -> None:
+    """Nobody begins the run's training with more rows than there were at its preparation, to count for more.
+
+    What a client may import later, an erasure's training reads: no more than its word is known of that.
+
+    Raises:
+        FedrecError: somebody would.
+    """
+    prepared = {fact.id: fact.train_rows for fact in clients.run.reference.clients}
+    for client, examples in clients.announced.items():
+        most = prepared.get(client, sum(prepared.values()))  # central: of all clients
+        if sum(examples) > most:
+            raise FedrecError(
+                f"client {client} announces {sum(examples)} train rows, and was prepared with {most}: "
+                "start a new run with those it has now"
+            )
 
 
 def _await_nodes(grid: Grid, wanted: int) -> list[int]:
