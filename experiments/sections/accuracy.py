@@ -84,20 +84,24 @@ def unlearning(result: dict[str, Any]) -> str:
     """A table of methods, the numbers of shards one under another."""
     settings = result["settings"]
     what = f"{settings['forget']} {settings['unit']}{'s' if settings['forget'] > 1 else ''} deleted"
-    seeds = max(row["seeds"] for found in result["shards"].values() for row in found["methods"])
+    every = [row for found in result["shards"].values() for row in found["methods"]]
+    seeds = max(row["seeds"] for row in every)
+    ranked = all(row.get("uauc_at_split_after") for row in every)  # older results lack it
+    column = "at split | " if ranked else ""
     lines = [
         f"{what}, {seeds} seed(s), base `{Path(settings['base'] or 'embedded').name}`; rows: those trained again, as a "
         "part of full retraining's.",
         "",
-        "| shards | method | AUC | to retraining | UAUC | rows | shards again | exact |",
-        "|---:|---|---:|---:|---:|---:|---:|---|",
+        f"| shards | method | AUC | to retraining | UAUC | {column}rows | shards again | exact |",
+        f"|---:|---|---:|---:|---:|{'---:|' if ranked else ''}---:|---:|---|",
     ]
     for shards, found in result["shards"].items():
         for row in found["methods"]:
             name, part = row["name"] + _of(row["seeds"], seeds), row["rows_processed"] / row["rows_full"]
+            at_split = f"{row['uauc_at_split_after']:.4f} | " if ranked else ""
             lines.append(
                 f"| {1 if row['name'] == 'retraining' else shards} | {name} | {row['auc_after']:.4f} "
-                f"| {row['difference']:+.4f} | {row['uauc_after']:.4f} | {part:.2f} "
+                f"| {row['difference']:+.4f} | {row['uauc_after']:.4f} | {at_split}{part:.2f} "
                 f"| {row['shards_touched']:.1f} | {', '.join(row['exact'])} |"
             )
     return "\n".join(dict.fromkeys(lines))  # retraining stands beside every number of shards, once here

@@ -72,7 +72,7 @@ def test_doubts_about_the_data_are_told_before_a_base_model_is_loaded(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(prepare, "checked_base", stop)
+    monkeypatch.setattr("server.public_facts.checked_base", stop)
     with pytest.raises(Interrupted, match=f"stopped; continue with `fedrec simulate --resume {tmp_path / 'run'}`"):
         start(configured(small(data__like_above=0), ()), tmp_path / "run", InProcess(), Listener(told.extend))
     assert [line.startswith("288 of 288 rows are likes above 0 (as given); ") for line in told] == [True]
