@@ -48,8 +48,8 @@ def advertise(client: Client, question: q.Advertise) -> a.KeysAnswer:
 def share(client: Client, question: q.Share) -> a.SharesAnswer:
     """Its secrets, shared out."""
     state = _state(client, question.sum, "keys")
-    write_json(_path(client), {**state, "keys": question.keys})
-    boxes = _participant(client, state, question.keys).shares()
+    write_json(_path(client), {**state, "keys": question.neighbours})
+    boxes = _participant(client, state, question.neighbours).shares()
     return a.SharesAnswer(client=client.name, boxes={name: box.hex() for name, box in boxes.items()})
 
 

@@ -19,7 +19,7 @@ from fedrec.tasks import task_of
 from server import results
 from server.collection import Asking, Collector
 from server.counted import counted, limits_of
-from server.handshake import check_announced, meet
+from server.handshake import meet
 from server.interval import auc_margin
 from server.layers import Layers, layer_tickets
 from server.lost_items import lost_items, without_items
@@ -66,8 +66,6 @@ class Federation:
         """All rounds that are not done yet."""
         self._meet()
         done, rounds, began = self.run.rounds.last(), self.run.rounds, time.monotonic()
-        if done != self.last:
-            check_announced(self.clients)
         if done is None:
             start = [self.initial] * self.config.shards
             self._finish(Entry(round=0), dict.fromkeys(self.clients.nodes, start), self.shards, began)

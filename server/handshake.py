@@ -60,24 +60,6 @@ def meet(grid: Grid, run: Run) -> Clients:
     return Clients(grid, run, dict(sorted(nodes.items())), announced)
 
 
-def check_announced(clients: Clients) -> None:
-    """Nobody begins the run's training with more rows than there were at its preparation, to count for more.
-
-    What a client may import later, an erasure's training reads: no more than its word is known of that.
-
-    Raises:
-        FedrecError: somebody would.
-    """
-    prepared = {fact.id: fact.train_rows for fact in clients.run.reference.clients}
-    for client, examples in clients.announced.items():
-        most = prepared.get(client, sum(prepared.values()))  # central: of all clients
-        if sum(examples) > most:
-            raise FedrecError(
-                f"client {client} announces {sum(examples)} train rows, and was prepared with {most}: "
-                "start a new run with those it has now"
-            )
-
-
 def _await_nodes(grid: Grid, wanted: int) -> list[int]:
     """The nodes, once there are enough of them for all clients."""
     nodes, end = sorted(grid.get_node_ids()), time.monotonic() + _PATIENCE

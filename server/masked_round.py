@@ -79,7 +79,8 @@ class MaskedRound:
         keys = {name: Keys(*(bytes.fromhex(each) for each in said.public)) for name, said in announced.items()}
         near = neighbours(sorted(keys), self.name)
         sharing = {
-            name: q.Share(sum=self.name, keys={each: announced[each].public for each in near[name]}) for name in keys
+            name: q.Share(sum=self.name, neighbours={each: announced[each].public for each in near[name]})
+            for name in keys
         }
         shared = self._ask("shares", sharing, a.SharesAnswer, lambda name, said: _check_boxes(said, near[name]))
         self._train({name: [each for each in near[name] if each in shared] for name in shared})

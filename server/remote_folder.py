@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fedrec.errors import UsageError
+from fedrec.errors import UsageError, command
 
 DEPLOYED = "deployed.json"
 SERVER = "server.json"
@@ -41,5 +41,7 @@ def on_server(folder: Path) -> tuple[Path, Path]:
         raise UsageError(f"{folder}: a run of {toml}, whose adapters and requests are on the server: do it there")
     run = read_settings(toml, ServerSettings).state / "runs" / known["name"]
     if not (run / "config.json").exists():
-        raise UsageError(f"{folder}: the server has no run {known['name']}; `fedrec simulate --resume` makes it")
+        raise UsageError(
+            f"{folder}: the server has no run {known['name']}; {command('simulate --resume', folder)} makes it"
+        )
     return run, toml

@@ -124,7 +124,7 @@ class Share(
     """Share out the secrets behind the masks of a sum among these, the client itself among them."""
 
     sum: Text
-    keys: dict[Text, masked_answers.PublicKeys]
+    neighbours: dict[Text, masked_answers.PublicKeys]
 
 
 class TrainMasked(AboutShards, kind="train.masked", answer=masked_answers.MaskedAnswer, reveals=_ADAPTERS):

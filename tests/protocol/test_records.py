@@ -99,7 +99,7 @@ VALUES |= {"key": HASHES, "marks": st.lists(HASHES).map(tuple), "found": st.bool
 KEYS = st.tuples(HASHES, HASHES, HASHES)
 BOXES = st.dictionaries(TEXTS, st.binary(max_size=100).map(bytes.hex))
 VALUES |= {
-    "sum": TEXTS, "public": KEYS, "keys": st.dictionaries(TEXTS, KEYS), "boxes": BOXES, "shares": BOXES,
+    "sum": TEXTS, "public": KEYS, "neighbours": st.dictionaries(TEXTS, KEYS), "boxes": BOXES, "shares": BOXES,
     "part": st.lists(st.integers(0, 2**64 - 1)).map(lambda part: np.array(part, np.uint64)),
 } | dict.fromkeys(("sharers", "inside", "dropped"), st.lists(TEXTS).map(tuple))  # fmt: skip
 VALUES |= {"unseen list": VALUES["forgotten"], "served": st.lists(HASHES).map(tuple)}

@@ -169,11 +169,11 @@ def test_a_client_tells_its_update_under_masks_alone_and_once(masked: tuple[Simu
     assert "under masks alone" in str(reply.error.reason)
     people = [Client(run.client(name)) for name in run.clients]
     keys = {each.name: masked_updates.advertise(each, Advertise(sum="one")).public for each in people}
-    masked_updates.share(people[0], Share(sum="one", keys=keys))
+    masked_updates.share(people[0], Share(sum="one", neighbours=keys))
     with pytest.raises(FedrecError, match="asked twice"):
-        masked_updates.share(people[0], Share(sum="one", keys=keys))
+        masked_updates.share(people[0], Share(sum="one", neighbours=keys))
     with pytest.raises(FedrecError, match="another one's turn"):
-        masked_updates.share(people[1], Share(sum="two", keys=keys))
+        masked_updates.share(people[1], Share(sum="two", neighbours=keys))
     with pytest.raises(FedrecError, match="has no part"):
         masked_updates.reveal(people[0], Reveal(sum="one", boxes={}, inside=(), dropped=()))
 

@@ -200,7 +200,7 @@ def bundle(flower: Flower) -> Path:
 
 
 def test_the_app_bundle_holds_the_packages_and_nothing_else(bundle: Path) -> None:
-    assert bundle.stat().st_size < 2_000_000, "Flower takes 10 MB at most"
+    assert bundle.stat().st_size < 5_000_000, "Flower takes 10 MB at most"
     with zipfile.ZipFile(bundle) as opened:
         tops = {name.partition("/")[0] for name in opened.namelist()}
     assert tops == {"fedrec", "clients", "server", "unlearning", "pyproject.toml", "LICENSE", ".info"}

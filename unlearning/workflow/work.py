@@ -103,5 +103,5 @@ def _why(error: Exception) -> str:
     """In one line; of what nobody foresaw no word that could name a person, but where it was."""
     if isinstance(error, FedrecError):
         return one_line(str(error))
-    *_, last = traceback.extract_tb(error.__traceback__)
-    return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)  # all of it, whatever is printed of tracebacks here
+    return f"{type(error).__name__} in {Path(frame.f_code.co_filename).name}, line {line}"

@@ -21,7 +21,7 @@ from unlearning.workflow.workflow import Workflow
 
 OF_NO_RUN = re.compile(
     r"`fedrec (?:settings`|simulate`|unlearn train`|client init`|vault (?:backup|import)`"
-    r"|forget --passphrase-file FILE …`|[^`]* --run RUN`)"
+    r"|forget --passphrase-file FILE …`|deploy (?:keys|client|server)\b[^`]*`|[^`]* --run RUN`)"
 )
 
 
