@@ -52,6 +52,9 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
             nodes.append(subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True))
             if number == 0:
                 wait_for(address, nodes[0], tmp_path)
+        until = time.monotonic() + 60
+        while "Ray runtime started" not in (tmp_path / "node-1.log").read_text() and time.monotonic() < until:
+            time.sleep(0.1)  # else the work may be done before the second node has joined
         yield address
     finally:
         for node in reversed(nodes):
