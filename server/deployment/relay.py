@@ -21,10 +21,8 @@ from typing import Any
 
 import numpy as np
 from flwr.app import Array, ArrayRecord, Error, Message, RecordDict
-from flwr.common.constant import SUPERLINK_NODE_ID, ErrorCode
+from flwr.common.constant import ErrorCode
 from flwr.serverapp import Grid
-from flwr.supercore.run import Run as FlowerRun
-from flwr.supercore.task_identity import TaskIdentity
 
 from fedrec.deployment.settings import ServerSettings
 from fedrec.errors import FedrecError
@@ -35,6 +33,7 @@ from fedrec.protocol.wire import pack, unpack
 from fedrec.text import one_line
 from server.deployment.submission import Connection as SuperLink
 from server.deployment.submission import Submission
+from server.message_grid import MessageGrid
 
 _COMES = 120.0  # seconds for the ServerApp to come
 _GOES = 20.0  # seconds for it to go
@@ -96,26 +95,12 @@ def hand_on(grid: Grid, path: Path) -> None:
             connection.send_bytes(pack(answer))
 
 
-class RelayedGrid(Grid):
+class RelayedGrid(MessageGrid):
     """A grid in another process."""
 
     def __init__(self, connection: Connection) -> None:
+        super().__init__()
         self._connection, self._pushed = connection, dict[str, Message]()
-        self._run = FlowerRun.create_empty(run_id=1)
-        TaskIdentity.run_id = TaskIdentity.task_id = 1
-        TaskIdentity.node_id = SUPERLINK_NODE_ID
-
-    def set_run(self, run: FlowerRun) -> None:
-        self._run = run
-
-    @property
-    def run(self) -> FlowerRun:
-        return self._run
-
-    def create_message(
-        self, content: RecordDict, message_type: str, dst_node_id: int, group_id: str, ttl: float | None = None
-    ) -> Message:
-        return Message(content, dst_node_id=dst_node_id, message_type=message_type, group_id=group_id, ttl=ttl)
 
     def get_node_ids(self) -> Iterable[int]:
         return [int(node) for node in self._ask("nodes").values["nodes"]]

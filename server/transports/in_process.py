@@ -13,11 +13,10 @@ from flwr.app import Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.constant import SUPERLINK_NODE_ID, ErrorCode
 from flwr.serverapp import Grid
-from flwr.supercore.run import Run as FlowerRun
-from flwr.supercore.task_identity import TaskIdentity
 
 from fedrec.console.progress import working
 from fedrec.registry import attribute
+from server.message_grid import MessageGrid, be
 from server.simulated_run import SimulatedRun
 from server.transports.transport import CLIENTS, Transport
 
@@ -32,7 +31,7 @@ class InProcess(Transport):
         yield LocalGrid(app, run.nodes())
 
 
-class LocalGrid(Grid):
+class LocalGrid(MessageGrid):
     """A grid of clients that live in this process."""
 
     def __init__(self, client_app: ClientApp, nodes: Sequence[Mapping[str, str]]) -> None:
@@ -40,8 +39,8 @@ class LocalGrid(Grid):
         Args:
             nodes: what each is told when it starts.
         """
+        super().__init__()
         self._app = client_app
-        self._run = FlowerRun.create_empty(run_id=1)
         self._contexts = {
             node + 1: Context(
                 run_id=1,
@@ -53,19 +52,6 @@ class LocalGrid(Grid):
             for node, config in enumerate(nodes)
         }
         self._waiting: dict[str, Message] = {}
-        _be(SUPERLINK_NODE_ID)
-
-    def set_run(self, run: FlowerRun) -> None:
-        self._run = run
-
-    @property
-    def run(self) -> FlowerRun:
-        return self._run
-
-    def create_message(
-        self, content: RecordDict, message_type: str, dst_node_id: int, group_id: str, ttl: float | None = None
-    ) -> Message:
-        return Message(content, dst_node_id=dst_node_id, message_type=message_type, group_id=group_id, ttl=ttl)
 
     def get_node_ids(self) -> Iterable[int]:
         return list(self._contexts)
@@ -85,7 +71,7 @@ class LocalGrid(Grid):
                 try:
                     return [answer(self._app, message, self._contexts[node_of(message)])]
                 finally:
-                    _be(SUPERLINK_NODE_ID)
+                    be(SUPERLINK_NODE_ID)
         return []
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> Iterable[Message]:
@@ -94,7 +80,7 @@ class LocalGrid(Grid):
 
 def answer(app: ClientApp, message: Message, context: Context) -> Message:
     """What a client replies; as in deployment, one that fails answers with its error."""
-    _be(node_of(message))
+    be(node_of(message))
     try:
         return app(message, context)
     except Exception as error:
@@ -103,9 +89,3 @@ def answer(app: ClientApp, message: Message, context: Context) -> Message:
 
 def node_of(message: Message) -> int:
     return int(message.metadata.dst_node_id)
-
-
-def _be(node: int) -> None:
-    """Whom Flower takes this process for."""
-    TaskIdentity.run_id = TaskIdentity.task_id = 1
-    TaskIdentity.node_id = node
